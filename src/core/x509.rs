@@ -73,11 +73,10 @@ impl PeerCertificate {
             .parse(&der)
             .map_err(|_| CertificateError::Malformed)?;
         let tbs = &certificate.tbs_certificate;
-        // The parser skips what follows the last field it knows, in every sequence.
+        // The parser skips what follows the signature.
         let [_, _, _] = *sequence(&der)?.as_slice() else {
             return Err(CertificateError::Malformed);
         };
-        sequence(tbs.as_ref())?;
         if tbs.version() != X509Version::V3 && !tbs.extensions().is_empty() {
             return Err(CertificateError::Malformed);
         }

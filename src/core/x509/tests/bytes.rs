@@ -18,6 +18,15 @@ fn pem(der: &[u8]) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
 }
 
+/// The certificate with other bytes in its subject, and in its issuer, which reads the same.
+fn replaced(der: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at: Vec<_> = (0..der.len()).filter(|&at| der[at..].starts_with(from)).collect();
+    assert_eq!((at.len(), from.len()), (2, to.len()));
+    let mut der = der.to_vec();
+    at.iter().for_each(|&at| der[at..at + to.len()].copy_from_slice(to));
+    der
+}
+
 #[test]
 fn an_unreadable_attribute_does_not_hide_a_second_common_name() {
     let mut params = with_common_name(&[], "a");
@@ -30,17 +39,37 @@ fn an_unreadable_attribute_does_not_hide_a_second_common_name() {
         (b"\x05\x03\x55\x04\x0a\x0c\x03ooo", CertificateError::Malformed),    // no type
         (b"\x06\x03\x55\x04\x0a\x0c\x7fooo", CertificateError::Malformed),    // overlong value
     ] {
-        let mut der = der.clone();
-        let mut replaced = 0;
-        for at in 0..der.len() - attribute.len() {
-            if der[at..].starts_with(attribute) {
-                der[at..at + broken.len()].copy_from_slice(broken);
-                replaced += 1;
-            }
-        }
-        assert_eq!(replaced, 2, "issuer and subject");
+        let der = replaced(&der, attribute, broken);
         let certificate = PeerCertificate::parse(pem(&der).as_bytes()).unwrap();
         assert_eq!(certificate.name(ANY), Err(expected), "{broken:?}");
+    }
+}
+
+#[test]
+fn a_common_name_that_is_no_plain_string_is_malformed() {
+    let der = issue(&with_common_name(&[], "orders")).der().to_vec();
+    let name = |der: &[u8]| {
+        let certificate = PeerCertificate::parse(pem(der).as_bytes()).unwrap();
+        certificate.name(ANY).map(|_| ())
+    };
+    assert_eq!(name(&der), Ok(()));
+    for broken in [b"\x2c\x06orders", b"\x8c\x06orders", b"\x04\x06orders", b"\x0c\x06orde\xffs"] {
+        let der = replaced(&der, b"\x0c\x06orders", broken);
+        assert_eq!(name(&der), Err(CertificateError::Malformed), "{broken:?}");
+    }
+}
+
+#[test]
+fn extensions_belong_to_version_3() {
+    let version = |n: u8| {
+        let mut der = SVID.der().to_vec();
+        let at = der.windows(5).position(|bytes| bytes == b"\xa0\x03\x02\x01\x02").unwrap();
+        der[at + 4] = n;
+        PeerCertificate::parse(pem(&der).as_bytes()).err()
+    };
+    assert_eq!(version(2), None);
+    for other in [0, 1, 3] {
+        assert_eq!(version(other), Some(CertificateError::Malformed), "{other}");
     }
 }
 
