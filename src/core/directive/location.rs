@@ -127,19 +127,20 @@ fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
 }
 
 fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
-    let mut names = NameKinds { spiffe: false, dns: false, cn: false };
+    let mut names: Option<NameKinds> = None;
     for word in line.words {
         let kind = match *word {
-            "cn" => &mut names.cn,
-            "dns" => &mut names.dns,
-            "spiffe" => &mut names.spiffe,
+            "cn" => NameKinds::COMMON_NAME,
+            "dns" => NameKinds::DNS,
+            "spiffe" => NameKinds::SPIFFE,
             other => return Err(unknown(other, "spiffe, dns or cn")),
         };
-        if core::mem::replace(kind, true) {
+        if names.is_some_and(|names| names.contains(kind)) {
             return Err(ConfigError::new(format!("\"{word}\" is named twice")));
         }
+        names = Some(names.map_or(kind, |names| names | kind));
     }
-    once(&mut raw.names, names)
+    once(&mut raw.names, names.unwrap_or_default())
 }
 
 /// The list of a level: `off` empties it and must stand alone.
