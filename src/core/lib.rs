@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
+pub mod clean;
 pub mod json;
 pub mod jwks;
 pub mod jws;
 pub mod limit;
+pub mod reserved;
 pub mod spiffe;
 pub mod time;
 pub mod x509;
