@@ -1,0 +1,31 @@
+//! The shell over Nginx: the only directory that may say `unsafe`, `ngx` or `nginx_sys`.
+//!
+//! | file | question it answers |
+//! | --- | --- |
+//! | `guard.rs` | what happens when Rust code panics inside a call from Nginx |
+//! | `log.rs` | how a line gets into the error log, and what may not get in with it |
+//! | `live.rs` | what stands for a request while Nginx waits for us |
+//! | `list.rs` | how elements leave and enter an Nginx list without moving |
+//! | `headers.rs` | which request headers are removed or added, which response headers are set |
+//! | `connection.rs` | who is at the other end of the TLS connection |
+//! | `zone.rs` | where the limits live between the workers |
+//! | `process.rs` | when the background thread starts and stops |
+//!
+//! # What the `SAFETY` comments stand on
+//!
+//! 1. **Single thread.** Nginx calls a module from one thread of each process, one call at a time.
+//!    Our background thread calls nothing of Nginx and sees none of its memory but the zone.
+//! 2. **Frozen configuration.** After `postconfiguration` nothing writes to a configuration
+//!    structure or to the module's statics, and the configuration lives as long as its cycle.
+//! 3. **The pool outlives.** What is allocated in a pool lives until that pool is destroyed: a
+//!    request's pool after its last handler, a connection's pool after its last request, a cycle's
+//!    pool after its last connection.
+//! 4. **The zone outlives.** A worker's mapping of a zone is never undone; the master and a single
+//!    process undo it only after the new cycle has taken over (`ngx_init_cycle`), which is why a
+//!    single process may not change its size.
+
+pub(crate) mod guard;
+pub(crate) mod headers;
+pub(crate) mod list;
+pub(crate) mod live;
+pub(crate) mod log;
