@@ -251,7 +251,7 @@ fn headers_in(r: Live<'_>) -> *mut ngx_list_t {
 /// # Safety
 ///
 /// `text` is initialised, its bytes live for `'r` and nobody writes to them meanwhile.
-unsafe fn bytes<'r>(text: *const ngx_str_t) -> &'r [u8] {
+pub(super) unsafe fn bytes<'r>(text: *const ngx_str_t) -> &'r [u8] {
     // SAFETY: the caller vouches for the string; an empty one may have no bytes at all.
     unsafe {
         let ngx_str_t { len, data } = *text;

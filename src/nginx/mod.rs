@@ -24,6 +24,7 @@
 //!    process undo it only after the new cycle has taken over (`ngx_init_cycle`), which is why a
 //!    single process may not change its size.
 
+pub(crate) mod connection;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod list;
