@@ -30,3 +30,5 @@ pub(crate) mod headers;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod process;
+pub(crate) mod zone;
