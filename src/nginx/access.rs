@@ -3,8 +3,7 @@
 use mesh_core::admission::Admission;
 use mesh_core::clean::Clean;
 use mesh_core::config::{Location, LogLevel};
-use mesh_core::limit::Limited;
-use mesh_core::refusal::Refusal;
+use mesh_core::refusal::{ReachedLimit, Refusal};
 use mesh_core::reserved::is_reserved;
 use nginx_sys::{
     NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_finalize_request,
@@ -114,8 +113,7 @@ fn refuse(r: Live<'_>, location: &Location, refusal: &Refusal) -> Option<Answer>
     })
 }
 
-/// `Retry-After` (RFC 9110 section 10.2.3) and the RateLimit fields.
-fn limit_fields(r: Live<'_>, limited: &Limited) -> Option<()> {
+fn limit_fields(r: Live<'_>, limited: &ReachedLimit) -> Option<()> {
     for (name, value) in limited.fields() {
         headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
     }

@@ -29,7 +29,8 @@ use super::guard::guard;
 use super::headers::bytes;
 use super::live::Live;
 use super::log::{Level, Log};
-use super::{variable, zone};
+use super::variable;
+use super::zone::Zone;
 
 /// The settings of one cycle.
 pub(crate) struct MainConf {
@@ -40,7 +41,7 @@ pub(crate) struct MainConf {
     /// The files that the background thread watches, in the order of the issuers.
     pub(crate) files: Vec<WatchedFile>,
     /// The zone of the limits; there if any location has one.
-    pub(crate) zone: Option<zone::Zone>,
+    pub(crate) zone: Option<Zone>,
     /// The tokens that this worker has verified: the one thing here that requests write, in their
     /// own process, and never while they read it.
     pub(crate) cache: RefCell<TokenCache>,
@@ -62,7 +63,7 @@ pub(crate) const MOST_JWKS: u64 = 1 << 20;
 
 // === tables ===
 
-const COMMANDS: usize = MAIN.len() + LOCATION.len() + 1;
+pub(crate) const COMMANDS: usize = MAIN.len() + LOCATION.len() + 1;
 
 /// The command table that Nginx reads.
 pub(crate) const fn commands() -> [ngx_command_t; COMMANDS] {
@@ -395,7 +396,13 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     }
     let resolver = core::mem::take(&mut main.resolver);
     if resolver.has_limits() || main.raw.zone.is_some() {
-        main.zone = Some(zone::add(cf, main.raw.zone.unwrap_or(DEFAULT_ZONE))?);
+        let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
+        let tag = ptr::from_ref(super::module()).cast_mut().cast();
+        // SAFETY: Nginx passed `cf` to `postconfiguration`.
+        let zone = unsafe { Zone::add(cf, size, tag) }.map_err(|error| {
+            log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_zone: {error}"));
+        })?;
+        main.zone = Some(zone);
     }
     main.trust = Some(Arc::new(Trust::new(issuers, resolver.into_pointers(), keys)));
     Ok(())

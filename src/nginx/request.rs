@@ -4,6 +4,7 @@ use core::cell::OnceCell;
 
 use mesh_core::credential::{Authorization, Peer, Request};
 use mesh_core::time::{Now, Tick, UnixTime};
+use mesh_core::x509::{CertificateError, ChainVerdict};
 use nginx_sys::{ngx_http_get_indexed_variable, sockaddr, sockaddr_in, sockaddr_in6};
 
 use super::live::Live;
@@ -70,7 +71,11 @@ impl Request for RequestView<'_> {
     }
 
     fn peer(&self) -> Option<Peer> {
-        connection::peer(self.r)
+        // Without memory nothing is known of the peer: that counts as a certificate that cannot be
+        // read, never as none.
+        let unread =
+            Peer { verdict: ChainVerdict::Failed, certificate: Err(CertificateError::Malformed) };
+        connection::peer(self.r).unwrap_or(Some(unread))
     }
 
     fn address(&self) -> &[u8] {
