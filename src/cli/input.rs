@@ -51,7 +51,7 @@ pub(crate) fn object(source: &str, bytes: &[u8]) -> Result<Map<String, Value>, F
         Err(error) => Err(Failure::Syntax {
             source: source.to_owned(),
             line: error.line(),
-            column: error.column(),
+            column: error.column().max(1),
             problem: without_place(&error.to_string()).to_owned(),
         }),
     }
