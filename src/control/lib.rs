@@ -1,2 +1,44 @@
-//! The background thread of a worker: keeps the key sets fresh.
+//! The background thread of a worker: keeps what the worker verifies against fresh.
+//!
+//! One thread per worker runs a tokio current-thread runtime, with one task per document. A task
+//! polls `stat` (through symbolic links), reads a file that changed and hands its bytes to the
+//! caller's [`Publish`]. The thread never calls Nginx: what it has to say waits in a bounded queue
+//! that the event loop drains through [`Control::messages`].
+//!
+//! ```no_run
+//! use mesh_control::{Control, Options, Publish, Refusal, WatchedFile};
+//!
+//! struct Keys;
+//!
+//! impl Publish for Keys {
+//!     fn publish(&mut self, _document: usize, bytes: &[u8]) -> Result<String, Refusal> {
+//!         Ok(format!("{} bytes", bytes.len()))
+//!     }
+//!     fn retire(&mut self) {}
+//! }
+//!
+//! let keys = WatchedFile { path: "/etc/nginx/jwks.json".into(), max_bytes: 1 << 20, primed: None };
+//! let control = Control::start(vec![keys], Keys, Options::default())?;
+//! for message in control.messages() {
+//!     println!("{:?}: {}", message.level, message.text);
+//! }
+//! control.stop();
+//! # Ok::<(), mesh_control::StartError>(())
+//! ```
 #![forbid(unsafe_code)]
+
+mod control;
+mod file;
+mod message;
+mod publish;
+mod standing;
+#[cfg(test)]
+mod stub;
+mod supervise;
+mod watch;
+
+pub use control::{Control, Options, StartError};
+pub use file::{FileStamp, ReadError, read_capped};
+pub use message::{Level, Message};
+pub use publish::{Publish, Refusal};
+pub use watch::WatchedFile;

@@ -1,15 +1,76 @@
 //! The pure part of the mesh module: bytes and time in, decisions out.
 //!
+//! Nothing here reads a clock, a file or a socket, and nothing here knows Nginx. The module, the
+//! command line tool, the benches and the fuzzers call the same function, [`pipeline::evaluate`],
+//! so that what one of them proves holds for the others.
+//!
+//! # The straight line
+//!
 //! ```text
-//! bytes -credential-> Credentials -authenticate-> Identity -decide-> Permit -limit-> Admission -export-> Exports
+//! bytes -credential-> Credentials -authenticate-> Identity -decide-> Permit -limit-> Admission -export-> headers, variables
+//!         borrowed      unverified    snapshot,    verified  location  allowed  table   charged
+//!                                     token cache
+//! any stage may end in -> Refusal -> (status, challenge, fields, reason)
 //! ```
+//!
+//! # The words
+//!
+//! | word | meaning | where |
+//! | --- | --- | --- |
+//! | request | what the shell answers about one HTTP request, each answer borrowed | [`credential::Request`] |
+//! | credential | what arrived, believed by nobody | [`credential::Credentials`] |
+//! | identity, principal, service | who it is, verified; the name at its issuer; the workload's stable name | [`identity::Identity`] |
+//! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
+//! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`trust::Trust`], [`trust::Snapshot`] |
+//! | location | the frozen settings of one place in the configuration | [`config::Location`] |
+//! | permit | an identity that the location's rules let through | [`decision::Permit`] |
+//! | quota, cost | how much an identity may do | [`limit::Quota`] |
+//! | admission | a permit whose limits are charged | [`admission::Admission`] |
+//! | refusal, reason | the other end of each arrow, and its stable word | [`refusal::Refusal`], [`refusal::Reason`] |
+//!
+//! # One constructor each
+//!
+//! The fields of the line's types are private, and each type has one constructor, the arrow that
+//! leads to it. To limit an unauthenticated request, or to export an identity that was not
+//! permitted, does not compile.
+//!
+//! | type | constructor | needs |
+//! | --- | --- | --- |
+//! | [`credential::Credentials`] | [`credential::Credentials::extract`] | a request, and the methods that the location reads |
+//! | [`identity::Identity`] | [`identity::authenticate`] | credentials, the location's settings, keys, time |
+//! | [`decision::Permit`] | [`decision::decide`] | an identity |
+//! | [`admission::Admission`] | [`admission::limit`] | a permit and the table of the limits |
+//! | [`export::Fields`] | [`admission::Admission::exports`] | an admission |
+//! | [`refusal::Refusal`] | any of these | a [`refusal::Reason`] |
+//!
+//! What a request may remember (an internal redirect must not verify or charge twice) is
+//! [`pipeline::Memo`]; what a worker remembers is [`token::TokenCache`].
+//!
+//! # Configuration
+//!
+//! [`directive`] is the one table of directives: name, syntax, default, contexts, and a function
+//! from the typed words to a `Raw…` value. [`config`] merges raw values as Nginx does and resolves
+//! them into the frozen types that requests use.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod algorithm;
+pub mod config;
+pub mod credential;
+pub mod decision;
+pub mod directive;
+pub mod export;
+pub mod identity;
+pub mod issuer;
 pub mod json;
 pub mod jwks;
 pub mod jws;
 pub mod limit;
+pub mod pipeline;
+pub mod refusal;
+pub mod reserved;
 pub mod spiffe;
 pub mod time;
+pub mod token;
+pub mod trust;
 pub mod x509;

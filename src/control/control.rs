@@ -1,0 +1,187 @@
+//! The thread itself: started, heard and stopped by the worker's event loop.
+
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::fmt;
+use core::panic::AssertUnwindSafe;
+use core::time::Duration;
+use std::io;
+use std::panic::catch_unwind;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use tokio::task::LocalSet;
+use tokio::time::sleep;
+
+use crate::message::{Level, Message, Outbox};
+use crate::publish::Publish;
+use crate::supervise::{Backoff, supervise};
+use crate::watch::{Watch, WatchedFile};
+
+/// The background thread of one worker; dropping it stops and joins the thread.
+#[derive(Debug)]
+pub struct Control {
+    outbox: Arc<Outbox>,
+    stop: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Starts the thread `mesh-control`, which watches the files until it is stopped.
+    ///
+    /// Call it in a worker (a thread does not survive a fork), with all signals blocked: the
+    /// thread inherits the mask. A file without a stamp in [`WatchedFile::primed`] is read at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], when the runtime or the thread cannot be made. It can be tried again.
+    pub fn start(
+        files: Vec<WatchedFile>,
+        publish: impl Publish,
+        options: Options,
+    ) -> Result<Self, StartError> {
+        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(StartError::Runtime)?;
+        let outbox = Arc::new(Outbox::new(options.report));
+        let stop = Arc::new(Notify::new());
+        let body = {
+            let (outbox, stop) = (Arc::clone(&outbox), Arc::clone(&stop));
+            let interval = options.interval.max(MIN_INTERVAL);
+            move || {
+                announce_death(&outbox, || {
+                    watch_all(&runtime, files, publish, interval, &outbox, &stop);
+                });
+                runtime.shutdown_background();
+            }
+        };
+        let thread = thread::Builder::new().name("mesh-control".into()).spawn(body);
+        let thread = thread.map_err(StartError::Thread)?;
+        Ok(Self { outbox, stop, thread: Some(thread) })
+    }
+
+    /// Takes the messages that wait, oldest first; for the event loop, about once per second.
+    pub fn messages(&self) -> impl Iterator<Item = Message> + use<> {
+        self.outbox.drain()
+    }
+
+    /// Whether the thread still runs; when it died, a critical message says so too.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Stops the thread, waits for its end, and returns the messages that were left.
+    ///
+    /// It takes milliseconds, unless a [`Publish`] method runs just then: that one is waited for.
+    pub fn stop(mut self) -> Vec<Message> {
+        self.join();
+        self.outbox.drain().collect()
+    }
+
+    fn join(&mut self) {
+        // The permit is kept when the thread does not wait for it yet.
+        self.stop.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic was told through the queue already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // A thread that outlives the worker's pool crashes it.
+        self.join();
+    }
+}
+
+/// How the thread does its work.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The time between two looks at a file, at least 10 ms.
+    pub interval: Duration,
+    /// Whether this worker speaks for all: the others tell of panics alone.
+    pub report: bool,
+}
+
+impl Default for Options {
+    /// One look per second, and every message.
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1), report: true }
+    }
+}
+
+/// Why the thread could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The runtime could not be built.
+    Runtime(io::Error),
+    /// The system gave no thread.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runtime(error) => write!(f, "cannot build the background runtime: {error}"),
+            Self::Thread(error) => write!(f, "cannot start the background thread: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Runtime(error) | Self::Thread(error) => Some(error),
+        }
+    }
+}
+
+/// One supervised task per document and one that retires snapshots, until `stop`.
+fn watch_all(
+    runtime: &Runtime,
+    files: Vec<WatchedFile>,
+    publish: impl Publish,
+    interval: Duration,
+    outbox: &Arc<Outbox>,
+    stop: &Notify,
+) {
+    let tasks = LocalSet::new();
+    let publish = Rc::new(RefCell::new(publish));
+    let backoff = Backoff::new(interval);
+    for (document, file) in files.into_iter().enumerate() {
+        let name = format!("that watches \"{}\"", file.path.display());
+        let watch = Watch::new(document, file, interval, Arc::clone(outbox));
+        let publish = Rc::clone(&publish);
+        let start = move || watch.clone().run(Rc::clone(&publish));
+        tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+    }
+    let start = move || retire(Rc::clone(&publish), interval);
+    let name = "that retires snapshots".to_owned();
+    tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+    // Returning drops every task where it waits.
+    runtime.block_on(tasks.run_until(stop.notified()));
+}
+
+async fn retire(publish: Rc<RefCell<impl Publish>>, interval: Duration) -> Infallible {
+    loop {
+        sleep(interval).await;
+        publish.borrow_mut().retire();
+    }
+}
+
+/// Runs the body of the thread; a panic that nothing else caught is told before the thread ends.
+fn announce_death(outbox: &Outbox, body: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(body)).is_err() {
+        outbox.push(Level::Crit, "panic in the background thread, files are not watched any more");
+    }
+}
+
+/// So that an interval of nothing does not spin.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests;

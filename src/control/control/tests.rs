@@ -1,0 +1,134 @@
+use core::sync::atomic::Ordering;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::stub::{Running, TICK};
+
+#[test]
+fn stop_joins_at_once_whatever_the_thread_waits_for() {
+    let dir = TempDir::new().unwrap();
+    let good = dir.path().join("good");
+    fs::write(&good, "good").unwrap();
+    let panics = dir.path().join("panics");
+    fs::write(&panics, "panic").unwrap();
+    let none = dir.path().join("none");
+    let files: Vec<_> = (0..30).flat_map(|_| [&*good, &*panics, &*none]).collect();
+    let files: Vec<(&Path, _)> = files.into_iter().map(|file| (file, None)).collect();
+
+    for interval in [Duration::from_millis(10), Duration::from_secs(3600)] {
+        let stops = (0..5).map(|_| {
+            let running = Running::with(&files, Options { interval, report: true });
+            running.until_published("0: good");
+            let began = Instant::now();
+            running.control.stop();
+            (began.elapsed(), Arc::strong_count(&running.seen))
+        });
+        // The best of five, since the machine may be busy.
+        let (took, owners) = stops.min().unwrap();
+        assert!(took < Duration::from_millis(100), "{took:?}");
+        assert_eq!(owners, 1, "the thread still holds the publisher");
+    }
+}
+
+#[test]
+fn stop_before_the_first_look_is_not_lost() {
+    for _ in 0..50 {
+        let running = Running::watching(&[Path::new("/nonexistent")]);
+        running.control.stop();
+        assert_eq!(Arc::strong_count(&running.seen), 1);
+    }
+}
+
+#[test]
+fn dropping_stops_and_joins() {
+    let running = Running::watching(&[]);
+    running.seen.ticks(1);
+    drop(running.control);
+    assert_eq!(Arc::strong_count(&running.seen), 1);
+}
+
+#[test]
+fn stop_returns_what_was_not_drained() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    fs::write(&path, "good").unwrap();
+    let running = Running::watching(&[&path]);
+    running.until_published("0: good");
+    running.seen.ticks(2);
+    let left: Vec<_> = running.control.stop().into_iter().map(|message| message.text).collect();
+    assert_eq!(left, [format!("\"{}\" reloaded: 4 bytes", path.display())]);
+}
+
+#[test]
+fn thread_has_its_name_and_retires_each_tick() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    fs::write(&path, "good").unwrap();
+    let running = Running::watching(&[&path]);
+    running.until_published("0: good");
+    running.seen.ticks(3);
+    assert!(running.control.is_running());
+    running.control.stop();
+    assert_eq!(running.seen.thread.lock().unwrap().as_deref(), Some("mesh-control"));
+}
+
+#[test]
+fn silent_worker_publishes_and_says_nothing_but_panics() {
+    let dir = TempDir::new().unwrap();
+    let good = dir.path().join("good");
+    fs::write(&good, "good").unwrap();
+    let panics = dir.path().join("panics");
+    fs::write(&panics, "panic").unwrap();
+    let none = dir.path().join("none");
+    let files = [(&*good, None), (&*panics, None), (&*none, None)];
+    let mut running = Running::with(&files, Options { interval: TICK, report: false });
+    running.until_published("0: good");
+    running.until_said("Crit");
+    running.seen.ticks(5);
+    assert_eq!(running.said().len(), 1, "{:?}", running.said());
+}
+
+#[test]
+fn death_of_the_thread_is_told() {
+    let outbox = Outbox::new(false);
+    announce_death(&outbox, || {});
+    assert_eq!(outbox.drain().count(), 0);
+    announce_death(&outbox, || panic!("secret"));
+    let messages: Vec<_> = outbox.drain().collect();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].level, Level::Crit);
+    assert_eq!(messages[0].text, "panic in the background thread, files are not watched any more");
+}
+
+/// A publisher whose `retire` panics at first.
+struct Moody(Arc<crate::stub::Seen>);
+
+impl Publish for Moody {
+    fn publish(&mut self, _: usize, _: &[u8]) -> Result<String, crate::Refusal> {
+        Ok(String::new())
+    }
+
+    fn retire(&mut self) {
+        let calls = self.0.retired.fetch_add(1, Ordering::SeqCst);
+        assert!(calls > 1, "secret");
+    }
+}
+
+#[test]
+fn panic_in_retire_is_told_and_retiring_goes_on() {
+    let seen = Arc::new(crate::stub::Seen::default());
+    let options = Options { interval: TICK, report: true };
+    let control = Control::start(Vec::new(), Moody(Arc::clone(&seen)), options).unwrap();
+    seen.ticks(5);
+    let messages = control.stop();
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[0].level, Level::Crit);
+    assert_eq!(
+        messages[0].text,
+        "panic in the background task that retires snapshots, it is restarted"
+    );
+}

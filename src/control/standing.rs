@@ -1,0 +1,99 @@
+//! Whether a document is good, and what of that was told already.
+
+use crate::message::Level;
+
+/// What is wrong with a document, as it is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) level: Level,
+    pub(crate) why: String,
+}
+
+/// Decides when a fault is told: once, and only when it stays.
+///
+/// A file that is written in place is empty, then half-written, then whole; one that is deleted and
+/// made again is gone for a moment. So a fault waits until two looks in a row find the same one. A
+/// fault that differs at each look is told at the tenth. A critical one is told at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing {
+    told: Option<Fault>,
+    seen: Option<Fault>,
+    looks: u32,
+}
+
+impl Standing {
+    /// A look found this fault; true when it is to be told.
+    pub(crate) fn fault(&mut self, fault: Fault) -> bool {
+        self.looks = self.looks.saturating_add(1);
+        if self.told.as_ref() == Some(&fault) {
+            self.seen = None;
+            return false;
+        }
+        let stays = self.seen.as_ref() == Some(&fault);
+        let overdue = self.told.is_none() && self.looks >= MAX_SILENT_LOOKS;
+        if stays || overdue || fault.level == Level::Crit {
+            self.seen = None;
+            self.told = Some(fault);
+            return true;
+        }
+        self.seen = Some(fault);
+        false
+    }
+
+    /// A look found the document good; true when a fault had been told before.
+    pub(crate) fn good(&mut self) -> bool {
+        core::mem::take(self).told.is_some()
+    }
+}
+
+/// Looks in a row that find changing faults before one of them is told.
+const MAX_SILENT_LOOKS: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(why: &str) -> Fault {
+        Fault { level: Level::Error, why: why.into() }
+    }
+
+    #[test]
+    fn passing_fault_is_not_told() {
+        let mut standing = Standing::default();
+        assert!(!standing.fault(error("empty")));
+        assert!(!standing.fault(error("half")));
+        assert!(!standing.good());
+        assert!(!standing.fault(error("half")));
+    }
+
+    #[test]
+    fn lasting_fault_is_told_once_until_it_changes_or_ends() {
+        let mut standing = Standing::default();
+        let told: Vec<_> = ["a", "a", "a", "b", "a", "b", "b", "b", "a", "a"]
+            .map(|why| standing.fault(error(why)))
+            .into_iter()
+            .enumerate()
+            .filter_map(|(look, told)| told.then_some(look))
+            .collect();
+        assert_eq!(told, [1, 6, 9]);
+        assert!(standing.good());
+        assert!(!standing.good());
+        assert!(!standing.fault(error("a")));
+        assert!(standing.fault(error("a")));
+    }
+
+    #[test]
+    fn faults_that_keep_changing_are_told_once() {
+        let mut standing = Standing::default();
+        let told: Vec<_> = (0..100).filter(|n| standing.fault(error(&n.to_string()))).collect();
+        assert_eq!(told, [9]);
+    }
+
+    #[test]
+    fn critical_fault_is_told_at_once_and_once() {
+        let mut standing = Standing::default();
+        let panic = Fault { level: Level::Crit, why: "panic".into() };
+        assert!(standing.fault(panic.clone()));
+        assert!(!standing.fault(panic));
+    }
+}

@@ -1,0 +1,253 @@
+//! Watching one file: when to read it, when to publish it, and what to tell.
+
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::hash::{BuildHasher as _, Hasher as _};
+use core::panic::AssertUnwindSafe;
+use core::time::Duration;
+use std::hash::RandomState;
+use std::panic::catch_unwind;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
+
+use crate::file::{FileStamp, ReadError, Reading};
+use crate::message::{Level, Outbox};
+use crate::publish::{Publish, Refusal};
+use crate::standing::{Fault, Standing};
+use crate::supervise::Backoff;
+
+/// A file to keep an eye on.
+///
+/// Mount its directory, not the file alone: a bind mount of one file stays at the old file after a
+/// rename. It must be readable by the worker's user, and on a file system that answers at once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WatchedFile {
+    /// Where it is; symbolic links are followed at every look.
+    pub path: PathBuf,
+    /// Bytes it may have at most.
+    pub max_bytes: u64,
+    /// The stamp of the contents that are in force already, so that they are not read again.
+    pub primed: Option<FileStamp>,
+}
+
+/// The task that watches one document.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    document: usize,
+    file: WatchedFile,
+    interval: Duration,
+    outbox: Arc<Outbox>,
+    /// The contents that were read and judged last, by their stamp, and what is wrong with them.
+    judged: Option<(FileStamp, Option<Fault>)>,
+    /// The digest of the contents in force, where this thread put them in force.
+    adopted: Option<u64>,
+    /// The digest of the last bad contents, and what is wrong with them.
+    refused: Option<(u64, Fault)>,
+    /// The contents that made [`Publish`] panic, and when to try them again.
+    panicked: Option<(FileStamp, Instant)>,
+    backoff: Backoff,
+    writing: Option<Writing>,
+    standing: Standing,
+    hashes: RandomState,
+}
+
+/// A file that is being written, as far as its stamps tell.
+#[derive(Clone, Copy, Debug)]
+struct Writing {
+    stamp: FileStamp,
+    since: Instant,
+    began: Instant,
+}
+
+impl Watch {
+    /// A task for the document at this place in the list; it has not looked yet.
+    pub(crate) fn new(
+        document: usize,
+        file: WatchedFile,
+        interval: Duration,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        Self {
+            document,
+            interval,
+            outbox,
+            judged: file.primed.map(|stamp| (stamp, None)),
+            file,
+            adopted: None,
+            refused: None,
+            panicked: None,
+            backoff: Backoff::new(interval),
+            writing: None,
+            standing: Standing::default(),
+            hashes: RandomState::new(),
+        }
+    }
+
+    /// Looks at the file for ever.
+    pub(crate) async fn run(mut self, publish: Rc<RefCell<impl Publish>>) -> Infallible {
+        loop {
+            match self.look(&publish).await {
+                Ok(()) => {}
+                Err(fault) => self.tell_fault(fault),
+            }
+            let wait = if self.writing.is_some() { LOOK_AGAIN } else { Duration::MAX };
+            sleep(self.interval.min(wait)).await;
+        }
+    }
+
+    /// One look: at the stamp, and where it is new, at the contents.
+    async fn look(&mut self, publish: &RefCell<impl Publish>) -> Result<(), Fault> {
+        let stamp = FileStamp::of(&self.file.path).map_err(|error| self.unreadable(&error))?;
+        if let Some((judged, fault)) = &self.judged
+            && *judged == stamp
+        {
+            return fault.clone().map_or(Ok(()), Err);
+        }
+        if let Some((panicked, retry)) = self.panicked
+            && panicked == stamp
+            && Instant::now() < retry
+        {
+            return Err(panic_fault());
+        }
+        let Some(still) = self.still(stamp) else { return Ok(()) };
+
+        let (bytes, read) = self.read().await.map_err(|error| self.unreadable(&error))?;
+        let digest = self.digest(&bytes).await;
+        // A stamp is remembered only when it can tell the writes that follow apart.
+        let stamp = (still && read == stamp).then_some(read);
+        self.judged = None;
+        if self.adopted == Some(digest) {
+            self.judged = stamp.map(|stamp| (stamp, None));
+            self.tell_good(None);
+            return Ok(());
+        }
+        if let Some((refused, fault)) = &self.refused
+            && *refused == digest
+        {
+            self.judged = stamp.map(|stamp| (stamp, Some(fault.clone())));
+            return Err(fault.clone());
+        }
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| publish.borrow_mut().publish(self.document, &bytes)));
+        let Ok(outcome) = outcome else {
+            // What is in force now is anyone's guess. The panic's own text stays out: it can quote
+            // the document.
+            (self.adopted, self.refused) = (None, None);
+            let retry = Instant::now().checked_add(self.backoff.advance());
+            self.panicked = retry.map(|retry| (read, retry));
+            return Err(panic_fault());
+        };
+        self.panicked = None;
+        self.backoff = Backoff::new(self.interval);
+        match outcome {
+            Ok(summary) => {
+                self.judged = stamp.map(|stamp| (stamp, None));
+                self.adopted = Some(digest);
+                self.refused = None;
+                self.tell_good(Some(&summary));
+                Ok(())
+            }
+            Err(Refusal::Bad(why)) => {
+                let fault = Fault { level: Level::Error, why };
+                self.judged = stamp.map(|stamp| (stamp, Some(fault.clone())));
+                self.refused = Some((digest, fault.clone()));
+                Err(fault)
+            }
+            Err(Refusal::NotYet(why)) => Err(Fault { level: Level::Warn, why }),
+        }
+    }
+
+    /// Whether the file is left alone: `Some(true)` when it is, `None` to wait for it, and
+    /// `Some(false)` when it is written so steadily that waiting on would never end.
+    ///
+    /// This keeps the thread from reading most files half-written (half a list of certificates can
+    /// parse), and from trusting a stamp that the next write could leave as it is.
+    fn still(&mut self, stamp: FileStamp) -> Option<bool> {
+        if stamp.held_still(SystemTime::now()) {
+            self.writing = None;
+            return Some(true);
+        }
+        // The wall clock may differ from the file's, so it also counts to have seen it unchanged.
+        let now = Instant::now();
+        let writing = self.writing.get_or_insert(Writing { stamp, since: now, began: now });
+        if writing.stamp != stamp {
+            (writing.stamp, writing.since) = (stamp, now);
+        }
+        let still = now.duration_since(writing.since) >= stamp.settle();
+        let patience = self.interval.saturating_mul(10).max(MIN_PATIENCE);
+        let overdue = now.duration_since(writing.began) >= patience;
+        (still || overdue).then(|| {
+            self.writing = None;
+            still
+        })
+    }
+
+    async fn read(&self) -> Result<(Vec<u8>, FileStamp), ReadError> {
+        let mut reading = Reading::open(&self.file.path, self.file.max_bytes)?;
+        while reading.read_chunk()? {
+            yield_now().await;
+        }
+        reading.finish()
+    }
+
+    async fn digest(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = self.hashes.build_hasher();
+        for chunk in bytes.chunks(CHUNK) {
+            hasher.write(chunk);
+            yield_now().await;
+        }
+        hasher.finish()
+    }
+
+    /// Forgets the stamp, so that whatever comes back is read.
+    fn unreadable(&mut self, error: &ReadError) -> Fault {
+        self.judged = None;
+        self.writing = None;
+        Fault { level: Level::Error, why: error.to_string() }
+    }
+
+    fn tell_fault(&mut self, fault: Fault) {
+        let path = self.file.path.display();
+        let then = match fault.level {
+            Level::Crit => "it is tried again later",
+            Level::Notice | Level::Warn | Level::Error => "what was in force stays in force",
+        };
+        let text = format!("{} while reloading \"{path}\", {then}", fault.why);
+        let level = fault.level;
+        if self.standing.fault(fault) {
+            self.outbox.push(level, &text);
+        }
+    }
+
+    /// `summary` is that of the publication; without one the contents are those in force already.
+    fn tell_good(&mut self, summary: Option<&str>) {
+        let again = self.standing.good();
+        let path = self.file.path.display();
+        let text = match (again, summary) {
+            (true, Some(summary)) => format!("\"{path}\" is good again: {summary}"),
+            (true, None) => format!("\"{path}\" is good again: unchanged"),
+            (false, Some(summary)) => format!("\"{path}\" reloaded: {summary}"),
+            (false, None) => return,
+        };
+        self.outbox.push(Level::Notice, &text);
+    }
+}
+
+fn panic_fault() -> Fault {
+    Fault { level: Level::Crit, why: "panic".into() }
+}
+
+/// The wait before the next look at a file that is being written.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// A file that is written all the time is read after ten intervals, or this.
+const MIN_PATIENCE: Duration = Duration::from_secs(1);
+/// Bytes hashed in one stretch.
+const CHUNK: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

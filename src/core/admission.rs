@@ -1,0 +1,165 @@
+//! The charge of an identity's limits, and what goes upstream after it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::credential::Request;
+use crate::decision::Permit;
+use crate::export::Fields;
+use crate::identity::Identity;
+use crate::limit::{Charge, Quota, Table};
+use crate::refusal::{Reason, Refusal};
+use crate::time::Tick;
+
+/// The most limits that one location may charge.
+pub const MAX_LIMITS: usize = 8;
+
+/// A quota of a location and whose it is.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// How much.
+    pub quota: Arc<Quota>,
+    /// The quota's number in the configuration: the same for the same name.
+    pub index: usize,
+    /// Whose bucket is charged.
+    pub key: LimitKey,
+}
+
+/// Whose bucket a limit charges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LimitKey {
+    /// The client's address (an IPv6 address by its /64).
+    Address,
+    /// All identities of one issuer or trust domain together.
+    Issuer,
+    /// The principal at its issuer.
+    Principal,
+    /// The service at its issuer.
+    Service,
+    /// The value of an Nginx variable; an empty one is not limited, as in `limit_req`.
+    Variable(usize),
+}
+
+impl LimitKey {
+    /// The variable that it reads.
+    pub const fn variable(self) -> Option<usize> {
+        match self {
+            Self::Variable(index) => Some(index),
+            Self::Address | Self::Issuer | Self::Principal | Self::Service => None,
+        }
+    }
+}
+
+/// A permit whose limits are charged. [`limit`] makes the only ones that were enforced.
+#[derive(Debug)]
+pub struct Admission {
+    identity: Option<Rc<Identity>>,
+    rule: &'static str,
+    remaining: Option<u64>,
+    would_refuse: Option<Refusal>,
+}
+
+/// Charges what the location asks for: all of it or nothing, and each quota once a request.
+///
+/// # Errors
+///
+/// [`Reason::Limited`] with the quota that refused.
+pub fn limit(
+    permit: Permit,
+    limits: &[Limit],
+    charged: &mut Charged,
+    request: &dyn Request,
+    table: Option<Table<'_>>,
+    now: Tick,
+) -> Result<Admission, Refusal> {
+    let mut charges = Vec::new();
+    if let Some(table) = table {
+        let due = limits.iter().filter(|limit| !charged.quotas.contains(&limit.index));
+        for limit in due {
+            if let Some(key) = bucket(limit, permit.identity(), request, table) {
+                charges.push(Charge { quota: &limit.quota, key });
+            }
+        }
+        if !charges.is_empty() {
+            let done = table
+                .charge(&charges, now)
+                .map_err(|limited| Refusal::by_limit(Reason::Limited, limited))?;
+            charged.quotas.extend(limits.iter().map(|limit| limit.index));
+            let least = charged.remaining.map_or(done.remaining(), |it| it.min(done.remaining()));
+            charged.remaining = Some(least);
+        }
+    }
+    Ok(Admission {
+        rule: permit.rule(),
+        identity: Some(Rc::clone(permit.identity())),
+        remaining: charged.remaining,
+        would_refuse: None,
+    })
+}
+
+/// What one request has been charged for.
+#[derive(Debug, Default)]
+pub struct Charged {
+    quotas: Vec<usize>,
+    remaining: Option<u64>,
+}
+
+fn bucket(
+    limit: &Limit,
+    identity: &Identity,
+    request: &dyn Request,
+    table: Table<'_>,
+) -> Option<crate::limit::Key> {
+    let authority = identity.authority().as_bytes();
+    let quota = &limit.quota;
+    Some(match limit.key {
+        LimitKey::Address => table.key(quota, &[request.address()]),
+        LimitKey::Issuer => table.key(quota, &[authority]),
+        LimitKey::Principal => table.key(quota, &[authority, identity.principal().as_bytes()]),
+        LimitKey::Service => table.key(quota, &[authority, identity.service().as_bytes()]),
+        LimitKey::Variable(index) => {
+            table.key(quota, &[request.variable(index).filter(|value| !value.is_empty())?])
+        }
+    })
+}
+
+impl Admission {
+    /// An admission that only the dry run gives: nothing was enforced, and an identity is there
+    /// only if it is verified.
+    pub(crate) fn in_dry_run(identity: Option<Rc<Identity>>, would_refuse: Refusal) -> Self {
+        Self { identity, rule: "dry-run", remaining: None, would_refuse: Some(would_refuse) }
+    }
+
+    /// The same admission, with what a dry run kept to itself on the way.
+    pub(crate) fn noting(mut self, noted: Option<&Refusal>) -> Self {
+        if self.would_refuse.is_none() {
+            self.would_refuse = noted.cloned();
+        }
+        self
+    }
+
+    /// Who was admitted; nobody where a dry run let an unverified request pass.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+
+    /// The rule that permitted it.
+    pub const fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    /// How many requests the tightest limit still has room for.
+    pub const fn remaining(&self) -> Option<u64> {
+        self.remaining
+    }
+
+    /// What would have been refused, had it not been a dry run.
+    pub const fn would_refuse(&self) -> Option<&Refusal> {
+        self.would_refuse.as_ref()
+    }
+
+    /// The header fields that carry the identity upstream.
+    pub fn exports(&self) -> Fields<'_> {
+        Fields::of(self.identity())
+    }
+}

@@ -1,0 +1,447 @@
+//! Settings: as typed (`Raw…`), merged as Nginx merges, resolved into what requests use.
+
+use core::fmt;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::admission::{Limit, LimitKey};
+use crate::algorithm::AlgorithmSet;
+use crate::credential::Methods;
+use crate::decision::Requirement;
+use crate::issuer::{Accept, Issuer};
+use crate::json::Pointer;
+use crate::limit::{Quota, Rate};
+use crate::x509::NameKinds;
+
+/// Where a directive stands.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Place {
+    /// The file, as Nginx names it.
+    pub file: Arc<str>,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Why a directive is refused, and where, if that is not the line being read.
+#[derive(Clone, Debug)]
+pub struct ConfigError {
+    message: String,
+    place: Option<Place>,
+}
+
+impl ConfigError {
+    /// An error at the line that is being read.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None }
+    }
+
+    /// An error about a line that was read before.
+    pub fn at(place: &Place, message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: Some(place.clone()) }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.place.as_ref().map_or(Ok(()), |place| write!(f, " in {place}"))
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+// === http ===
+
+/// What `http` holds, as typed.
+#[derive(Debug, Default)]
+pub struct RawMain {
+    /// `mesh_zone`: bytes.
+    pub zone: Option<usize>,
+    /// The issuers that are complete.
+    pub issuers: Vec<Issuer>,
+    /// The `mesh_issuer` block that is being read.
+    pub open: Option<RawIssuer>,
+    /// `mesh_claim`: the variable's name without `$`, and the claim.
+    pub claims: Vec<(Box<str>, Pointer)>,
+}
+
+/// A `mesh_issuer` block, as typed.
+#[derive(Debug, Default)]
+pub struct RawIssuer {
+    /// The block's name.
+    pub name: Box<str>,
+    /// Where it begins.
+    pub place: Place,
+    /// `issuer`.
+    pub url: Option<Box<str>>,
+    /// `audience`.
+    pub audiences: Option<Box<[Box<str>]>>,
+    /// `jwks`: the file, relative to the configuration's directory.
+    pub jwks: Option<PathBuf>,
+    /// `algorithms`.
+    pub algorithms: Option<AlgorithmSet>,
+    /// `leeway`: seconds.
+    pub leeway: Option<i64>,
+    /// `max_lifetime`: seconds.
+    pub max_lifetime: Option<i64>,
+    /// `token_type`.
+    pub token_type: Option<Box<str>>,
+    /// `service_claim`.
+    pub service_claim: Option<Pointer>,
+    /// `groups_claim`.
+    pub groups_claim: Option<Pointer>,
+}
+
+impl RawMain {
+    /// Ends the block that is being read.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, or an issuer that is there already.
+    pub fn close_issuer(&mut self) -> Result<(), ConfigError> {
+        let Some(raw) = self.open.take() else { return Ok(()) };
+        let missing = |what| {
+            ConfigError::at(&raw.place, format!("mesh_issuer \"{}\" has no \"{what}\"", raw.name))
+        };
+        let issuer = Issuer {
+            url: raw.url.clone().ok_or_else(|| missing("issuer"))?,
+            audiences: raw.audiences.clone().ok_or_else(|| missing("audience"))?,
+            jwks: raw.jwks.clone().ok_or_else(|| missing("jwks"))?,
+            name: raw.name,
+            algorithms: raw.algorithms.unwrap_or(AlgorithmSet::DEFAULT),
+            leeway: raw.leeway.unwrap_or(30),
+            max_lifetime: raw.max_lifetime,
+            token_type: raw.token_type,
+            service_claim: match raw.service_claim {
+                Some(claim) => claim,
+                None => "/sub".parse().map_err(|_| ConfigError::new("invalid default claim"))?,
+            },
+            groups_claim: raw.groups_claim,
+        };
+        if let Some(other) = self.issuers.iter().find(|other| other.url == issuer.url) {
+            let (name, url) = (&other.name, &issuer.url);
+            let message =
+                format!("issuer \"{url}\" is already that of mesh_issuer \"{name}\"");
+            return Err(ConfigError::at(&raw.place, message));
+        }
+        self.issuers.push(issuer);
+        Ok(())
+    }
+}
+
+// === location ===
+
+/// What a location holds, as typed; each field is inherited when it is `None`.
+#[derive(Clone, Debug, Default)]
+pub struct RawLocation {
+    /// `mesh_authenticate`; the inner `None` is `off`.
+    pub authenticate: Option<Option<Methods>>,
+    /// `mesh_certificate_name`.
+    pub names: Option<NameKinds>,
+    /// `mesh_accept`; empty is `off`: every issuer with its own audiences.
+    pub accept: Option<Vec<RawAccept>>,
+    /// `mesh_require_claim`; empty is `off`.
+    pub requirements: Option<Vec<(Pointer, Box<[Box<str>]>)>>,
+    /// `mesh_limit`; empty is `off`.
+    pub limits: Option<Vec<RawLimit>>,
+    /// `mesh_failure_limit`; the inner `None` is `off`.
+    pub failure_limit: Option<Option<(Rate, u32)>>,
+    /// `mesh_forward_credential`.
+    pub forward_credential: Option<bool>,
+    /// `mesh_export`.
+    pub export: Option<bool>,
+    /// `mesh_dry_run`.
+    pub dry_run: Option<DryRun>,
+    /// `mesh_log_level`.
+    pub log_level: Option<LogLevel>,
+    /// `mesh_limit_status`.
+    pub limit_status: Option<u16>,
+}
+
+/// One `mesh_accept` line.
+#[derive(Clone, Debug)]
+pub struct RawAccept {
+    /// The issuer's name.
+    pub issuer: Box<str>,
+    /// `audience=`.
+    pub audiences: Vec<Box<str>>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// One `mesh_limit` line.
+#[derive(Clone, Debug)]
+pub struct RawLimit {
+    /// The quota.
+    pub quota: Quota,
+    /// `key=`.
+    pub key: RawLimitKey,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// `key=` of a limit, as typed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RawLimitKey {
+    /// A word of ours.
+    Fixed(LimitKey),
+    /// The name of a variable, without `$`.
+    Variable(Box<str>),
+}
+
+/// What a dry run covers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum DryRun {
+    /// Every refusal.
+    All,
+    /// `mesh_limit` and `mesh_failure_limit`.
+    Limit,
+    /// Nothing.
+    #[default]
+    Off,
+}
+
+/// At which of Nginx's levels refusals are logged.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogLevel {
+    /// `error`.
+    #[default]
+    Error,
+    /// `info`.
+    Info,
+    /// `notice`.
+    Notice,
+    /// `warn`.
+    Warn,
+}
+
+impl RawLocation {
+    /// Takes from `outer` what this level does not define. A list is inherited as a whole.
+    pub fn inherit(&mut self, outer: &Self) {
+        fn take<T: Clone>(inner: &mut Option<T>, outer: Option<&T>) {
+            if inner.is_none() {
+                *inner = outer.cloned();
+            }
+        }
+        take(&mut self.authenticate, outer.authenticate.as_ref());
+        take(&mut self.names, outer.names.as_ref());
+        take(&mut self.accept, outer.accept.as_ref());
+        take(&mut self.requirements, outer.requirements.as_ref());
+        take(&mut self.limits, outer.limits.as_ref());
+        take(&mut self.failure_limit, outer.failure_limit.as_ref());
+        take(&mut self.forward_credential, outer.forward_credential.as_ref());
+        take(&mut self.export, outer.export.as_ref());
+        take(&mut self.dry_run, outer.dry_run.as_ref());
+        take(&mut self.log_level, outer.log_level.as_ref());
+        take(&mut self.limit_status, outer.limit_status.as_ref());
+    }
+}
+
+/// The settings that a request is authenticated by.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    /// Equal for equal settings: what an identity is remembered under.
+    pub id: usize,
+    /// Which credentials are read.
+    pub methods: Methods,
+    /// Which names of a certificate are an identity.
+    pub names: NameKinds,
+    /// Which issuers are believed.
+    pub accept: Box<[Accept]>,
+    /// `mesh_failure_limit`.
+    pub failure_limit: Option<Arc<Quota>>,
+    /// Whether it refuses, or only notes (a dry run of the limits).
+    pub failure_limit_enforced: bool,
+}
+
+/// The frozen settings of a location that authenticates.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// By what a request is authenticated.
+    pub authentication: Authentication,
+    /// The claims that must hold.
+    pub requirements: Box<[Requirement]>,
+    /// The limits that are charged.
+    pub limits: Box<[Limit]>,
+    /// Whether the verified token goes upstream.
+    pub forward_credential: bool,
+    /// Whether the identity goes upstream.
+    pub export: bool,
+    /// What is noted instead of refused.
+    pub dry_run: DryRun,
+    /// At which level refusals are logged.
+    pub log_level: LogLevel,
+    /// The status of a refusal by a limit.
+    pub limit_status: u16,
+}
+
+/// Resolves the locations of one configuration: finds issuers by name, numbers claims, quotas and
+/// settings.
+#[derive(Debug, Default)]
+pub struct Resolver {
+    issuers: Vec<Box<str>>,
+    pointers: Vec<Pointer>,
+    quotas: HashMap<Box<str>, (usize, Arc<Quota>, RawLimitKey, Place)>,
+    settings: Vec<Authentication>,
+}
+
+impl Resolver {
+    /// A resolver for the issuers and claims of `main`, whose claims come first.
+    pub fn new(main: &RawMain) -> Self {
+        Self {
+            issuers: main.issuers.iter().map(|issuer| issuer.name.clone()).collect(),
+            pointers: main.claims.iter().map(|(_, pointer)| pointer.clone()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The claims that tokens keep, once every location is resolved.
+    pub fn into_pointers(self) -> Vec<Pointer> {
+        self.pointers
+    }
+
+    /// Whether any location has a limit, so that a zone is needed.
+    pub fn has_limits(&self) -> bool {
+        !self.quotas.is_empty() || self.settings.iter().any(|it| it.failure_limit.is_some())
+    }
+
+    /// Resolves a merged location; `None` where `mesh_authenticate` is `off`. `variable` gives the
+    /// index of an Nginx variable.
+    ///
+    /// # Errors
+    ///
+    /// An issuer that nobody defined, no issuer at all, or a limit that is defined otherwise
+    /// elsewhere.
+    pub fn resolve(
+        &mut self,
+        raw: &RawLocation,
+        variable: &mut dyn FnMut(&str) -> Option<usize>,
+    ) -> Result<Option<Location>, ConfigError> {
+        let Some(methods) = raw.authenticate.flatten() else { return Ok(None) };
+        let dry_run = raw.dry_run.unwrap_or_default();
+        let requirements = raw
+            .requirements
+            .iter()
+            .flatten()
+            .map(|(pointer, values)| Requirement {
+                claim: self.pointer(pointer),
+                values: values.clone(),
+            })
+            .collect();
+        let limits = raw
+            .limits
+            .iter()
+            .flatten()
+            .map(|limit| self.limit(limit, variable))
+            .collect::<Result<_, _>>()?;
+        let authentication = self.authentication(raw, methods, dry_run)?;
+        Ok(Some(Location {
+            authentication,
+            requirements,
+            limits,
+            forward_credential: raw.forward_credential.unwrap_or(false),
+            export: raw.export.unwrap_or(true),
+            dry_run,
+            log_level: raw.log_level.unwrap_or_default(),
+            limit_status: raw.limit_status.unwrap_or(429),
+        }))
+    }
+
+    fn authentication(
+        &mut self,
+        raw: &RawLocation,
+        methods: Methods,
+        dry_run: DryRun,
+    ) -> Result<Authentication, ConfigError> {
+        let failure_limit = match raw.failure_limit.flatten() {
+            None => None,
+            // One bucket an address for the whole server: the name is not the user's to choose.
+            Some((rate, burst)) => Quota::new("failures", rate, burst, 1)
+                .map(|quota| Some(Arc::new(quota)))
+                .map_err(|error| ConfigError::new(format!("mesh_failure_limit: {error}")))?,
+        };
+        let mut wanted = Authentication {
+            id: self.settings.len(),
+            methods,
+            names: raw.names.unwrap_or_default(),
+            accept: if methods.token { self.accept(raw)? } else { Box::default() },
+            failure_limit,
+            failure_limit_enforced: dry_run == DryRun::Off,
+        };
+        let same = |known: &Authentication| {
+            known.methods == wanted.methods
+                && known.names == wanted.names
+                && known.accept == wanted.accept
+                && known.failure_limit == wanted.failure_limit
+                && known.failure_limit_enforced == wanted.failure_limit_enforced
+        };
+        if let Some(known) = self.settings.iter().find(|known| same(known)) {
+            wanted.id = known.id;
+        } else {
+            self.settings.push(wanted.clone());
+        }
+        Ok(wanted)
+    }
+
+    fn accept(&self, raw: &RawLocation) -> Result<Box<[Accept]>, ConfigError> {
+        if self.issuers.is_empty() {
+            return Err(ConfigError::new("mesh_authenticate needs a mesh_issuer to read tokens"));
+        }
+        let named = raw.accept.as_deref().unwrap_or_default();
+        if named.is_empty() {
+            let every = 0..self.issuers.len();
+            return Ok(every.map(|issuer| Accept { issuer, audiences: None }).collect());
+        }
+        named.iter().map(|accept| self.accepted(accept)).collect()
+    }
+
+    fn accepted(&self, accept: &RawAccept) -> Result<Accept, ConfigError> {
+        let name = &accept.issuer;
+        let issuer = self.issuers.iter().position(|it| it == name).ok_or_else(|| {
+            let known = self.issuers.join(", ");
+            let message = format!("mesh_accept: no mesh_issuer \"{name}\" (there is: {known})");
+            ConfigError::at(&accept.place, message)
+        })?;
+        let audiences =
+            (!accept.audiences.is_empty()).then(|| accept.audiences.clone().into_boxed_slice());
+        Ok(Accept { issuer, audiences })
+    }
+
+    fn limit(
+        &mut self,
+        raw: &RawLimit,
+        variable: &mut dyn FnMut(&str) -> Option<usize>,
+    ) -> Result<Limit, ConfigError> {
+        let (name, next) = (raw.quota.name(), self.quotas.len());
+        let (index, quota, key, place) =
+            self.quotas.entry(name.into()).or_insert_with(|| {
+                (next, Arc::new(raw.quota.clone()), raw.key.clone(), raw.place.clone())
+            });
+        if **quota != raw.quota || *key != raw.key {
+            let message =
+                format!("mesh_limit \"{name}\" has other parameters than the one in {place}");
+            return Err(ConfigError::at(&raw.place, message));
+        }
+        let key = match &raw.key {
+            RawLimitKey::Fixed(key) => *key,
+            RawLimitKey::Variable(name) => LimitKey::Variable(variable(name).ok_or_else(|| {
+                ConfigError::at(&raw.place, format!("mesh_limit: no variable \"${name}\""))
+            })?),
+        };
+        Ok(Limit { quota: Arc::clone(quota), index: *index, key })
+    }
+
+    fn pointer(&mut self, pointer: &Pointer) -> usize {
+        self.pointers.iter().position(|known| known == pointer).unwrap_or_else(|| {
+            self.pointers.push(pointer.clone());
+            self.pointers.len().saturating_sub(1)
+        })
+    }
+}

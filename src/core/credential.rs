@@ -1,0 +1,154 @@
+//! What arrived with a request: borrowed, unverified, believed by nobody.
+
+use core::fmt;
+use std::rc::Rc;
+
+use crate::refusal::{Reason, Refusal};
+use crate::x509::{CertificateError, ChainVerdict, PeerCertificate};
+
+/// What the shell answers about one request. Each answer is computed when it is asked for.
+pub trait Request {
+    /// The `Authorization` fields.
+    fn authorization(&self) -> Authorization<'_>;
+
+    /// The certificate that the peer presented on this connection, parsed once a connection.
+    fn peer(&self) -> Option<Peer>;
+
+    /// The client's address as limits see it: 4 bytes, or the first 8 of an IPv6 address (its
+    /// network: one host has all of a /64), or none on a Unix socket.
+    fn address(&self) -> &[u8];
+
+    /// The value of the variable with that index, for `mesh_limit key=$variable`.
+    fn variable(&self, index: usize) -> Option<&[u8]>;
+}
+
+/// The `Authorization` fields of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Authorization<'r> {
+    /// There is none.
+    Absent,
+    /// The value of the only one.
+    One(&'r [u8]),
+    /// There are several, whatever their values.
+    Several,
+}
+
+/// The peer's certificate and what Nginx says of its chain.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Nginx's verdict, made by the settings of the server that did the handshake.
+    pub verdict: ChainVerdict,
+    /// The leaf, or why it cannot be read.
+    pub certificate: Result<Rc<PeerCertificate>, CertificateError>,
+}
+
+/// The ways of proving an identity that a location reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Methods {
+    /// A bearer token (RFC 6750).
+    pub token: bool,
+    /// A peer certificate.
+    pub certificate: bool,
+    /// `any`: one of them is enough; otherwise all are needed.
+    pub any: bool,
+}
+
+/// The credentials that a location asked to see.
+pub struct Credentials<'r> {
+    bearer: Option<&'r [u8]>,
+    request: &'r dyn Request,
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("bearer", &self.bearer.map(<[u8]>::len)).finish()
+    }
+}
+
+impl<'r> Credentials<'r> {
+    /// Finds the credentials that `methods` names.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::CredentialConflict`] for several `Authorization` fields, and
+    /// [`Reason::TokenMalformed`] for a `Bearer` without one token68 (RFC 6750 section 2.1).
+    pub fn extract(request: &'r dyn Request, methods: Methods) -> Result<Self, Refusal> {
+        let bearer = if methods.token {
+            match request.authorization() {
+                Authorization::Absent => None,
+                Authorization::One(value) => bearer(value)?,
+                Authorization::Several => return Err(Reason::CredentialConflict.into()),
+            }
+        } else {
+            None
+        };
+        Ok(Self { bearer, request })
+    }
+
+    /// The token of `Authorization: Bearer`.
+    pub const fn bearer(&self) -> Option<&'r [u8]> {
+        self.bearer
+    }
+
+    /// The connection's certificate, asked for only where it matters.
+    pub fn peer(&self) -> Option<Peer> {
+        self.request.peer()
+    }
+
+    /// Where it came from, for the limit on failures.
+    pub(crate) fn address(&self) -> &'r [u8] {
+        self.request.address()
+    }
+}
+
+/// The token of an `Authorization` value; another scheme is no token.
+fn bearer(value: &[u8]) -> Result<Option<&[u8]>, Reason> {
+    let value = value.trim_ascii();
+    let scheme_end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let Some((scheme, rest)) = value.split_at_checked(scheme_end) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Ok(None);
+    }
+    let token = rest.trim_ascii_start();
+    // token68 of RFC 9110 section 11.2; a comma or a space would mean a second credential.
+    let is_token68 = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    if token.is_empty() || !token.iter().all(is_token68) {
+        return Err(Reason::TokenMalformed);
+    }
+    Ok(Some(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_short_or_foreign_authorization_is_no_token() {
+        for value in [&b""[..], b"B", b"Beare", b"Basic dTpw", b"BearerX a", b"Token x", b"\0", b"\xff"] {
+            assert_eq!(bearer(value), Ok(None), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_folds_case_and_may_be_followed_by_several_spaces() {
+        for value in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER   a.b.c "] {
+            assert_eq!(bearer(value), Ok(Some(&b"a.b.c"[..])));
+        }
+    }
+
+    #[test]
+    fn a_bearer_without_one_token_is_malformed() {
+        for value in [&b"Bearer"[..], b"Bearer ", b"Bearer a b", b"Bearer a,b", b"Bearer a\x00", b"Bearer \xff"] {
+            assert_eq!(bearer(value), Err(Reason::TokenMalformed), "{value:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(value in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = bearer(&value);
+        }
+    }
+}

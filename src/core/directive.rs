@@ -1,0 +1,208 @@
+//! The table of directives: what each is called, where it may stand, and what its words mean.
+//!
+//! The shell turns these rows into Nginx's command tables and calls `apply`; the manual is tested
+//! against them.
+
+mod issuer;
+mod location;
+mod main;
+
+use crate::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
+use crate::json::Pointer;
+
+pub use issuer::ISSUER;
+pub use location::LOCATION;
+pub use main::MAIN;
+
+/// A directive whose values end in a `C`.
+#[derive(Debug)]
+pub struct Directive<C: 'static> {
+    /// Its name.
+    pub name: &'static str,
+    /// Its syntax, as the manual writes it, without the name.
+    pub syntax: &'static str,
+    /// Its default, as the manual writes it; `—` for none.
+    pub default: &'static str,
+    /// Where it may stand.
+    pub contexts: &'static [Context],
+    /// The least and the most words after the name.
+    pub words: (usize, usize),
+    /// Whether a block follows.
+    pub block: bool,
+    /// Reads the words into the raw settings.
+    pub apply: fn(&mut C, &Line<'_>) -> Result<(), ConfigError>,
+}
+
+/// A context of Nginx's configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Context {
+    /// `http`
+    Http,
+    /// `server`
+    Server,
+    /// `location`
+    Location,
+    /// The block of `mesh_issuer`.
+    Issuer,
+}
+
+impl Context {
+    /// As the manual writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Issuer => "mesh_issuer",
+            Self::Location => "location",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// One line of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'l> {
+    /// The words after the directive's name.
+    pub words: &'l [&'l str],
+    /// Where it stands.
+    pub place: &'l Place,
+}
+
+impl<'l> Line<'l> {
+    /// The first word; Nginx has counted them, so that it is there.
+    fn first(&self) -> &'l str {
+        self.words.first().copied().unwrap_or_default()
+    }
+
+    /// The words after the first.
+    fn rest(&self) -> &'l [&'l str] {
+        self.words.get(1..).unwrap_or_default()
+    }
+}
+
+const EVERYWHERE: &[Context] = &[Context::Http, Context::Server, Context::Location];
+
+/// Applies a row to words as Nginx would, counting them first: for tools, tests and fuzzers.
+///
+/// # Errors
+///
+/// What the row's `apply` says, or that the number of words is wrong.
+pub fn apply<C>(
+    row: &Directive<C>,
+    settings: &mut C,
+    words: &[&str],
+    place: &Place,
+) -> Result<(), ConfigError> {
+    let (least, most) = row.words;
+    if !(least..=most).contains(&words.len()) {
+        return Err(ConfigError::new(format!("invalid number of arguments in \"{}\"", row.name)));
+    }
+    (row.apply)(settings, &Line { words, place })
+}
+
+/// Sets a value that may be set once a level.
+fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), ConfigError> {
+    if slot.is_some() {
+        return Err(ConfigError::new("is duplicate"));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+fn on_off(line: &Line<'_>) -> Result<bool, ConfigError> {
+    match line.first() {
+        "off" => Ok(false),
+        "on" => Ok(true),
+        other => Err(unknown(other, "on or off")),
+    }
+}
+
+fn unknown(word: &str, expected: &str) -> ConfigError {
+    ConfigError::new(format!("\"{word}\" is not {expected}"))
+}
+
+/// A duration in Nginx's units, in seconds: `30s`, `5m`, `1h`, `1d`, or a bare number of seconds.
+fn seconds(word: &str) -> Result<i64, ConfigError> {
+    let digits = word.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+    let unit = match word.get(digits.len()..).unwrap_or_default() {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => 0,
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse::<i64>().ok().filter(|_| is_number && unit > 0);
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| unknown(word, "a time such as 30s, 5m, 1h or 1d"))
+}
+
+/// A size in Nginx's units, in bytes: `65536`, `512k`, `8m`.
+fn bytes(word: &str) -> Result<usize, ConfigError> {
+    let digits = word.trim_end_matches(['k', 'K', 'm', 'M']);
+    let unit = match word.get(digits.len()..).unwrap_or_default() {
+        "" => 1,
+        "K" | "k" => 1 << 10,
+        "M" | "m" => 1 << 20,
+        _ => 0,
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse::<usize>().ok().filter(|_| is_number && unit > 0);
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| unknown(word, "a size such as 512k or 8m"))
+}
+
+fn pointer(word: &str) -> Result<Pointer, ConfigError> {
+    word.parse().map_err(|_| unknown(word, "a JSON pointer such as /realm_access/roles (RFC 6901)"))
+}
+
+/// Reads one line of a table by the directive's name: for tools, tests and fuzzers.
+///
+/// # Errors
+///
+/// What the row says, or that there is no such directive.
+pub fn read<C>(
+    table: &[Directive<C>],
+    settings: &mut C,
+    name: &str,
+    words: &[&str],
+    place: &Place,
+) -> Result<(), ConfigError> {
+    let row = table
+        .iter()
+        .find(|row| row.name == name)
+        .ok_or_else(|| ConfigError::new(format!("unknown directive \"{name}\"")))?;
+    apply(row, settings, words, place)
+}
+
+/// A row of any table, for what treats all alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The directive's name.
+    pub name: &'static str,
+    /// Its syntax.
+    pub syntax: &'static str,
+    /// Its default.
+    pub default: &'static str,
+    /// Where it may stand.
+    pub contexts: &'static [Context],
+}
+
+/// Every directive, for the manual's test.
+pub fn rows() -> Vec<Row> {
+    fn of<C>(row: &Directive<C>) -> Row {
+        Row {
+            name: row.name,
+            syntax: row.syntax,
+            default: row.default,
+            contexts: row.contexts,
+        }
+    }
+    let main = MAIN.iter().map(of::<RawMain>);
+    let issuer = ISSUER.iter().map(of::<RawIssuer>);
+    main.chain(issuer).chain(LOCATION.iter().map(of::<RawLocation>)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! The directives of a `mesh_issuer` block.
+
+use super::{Context, Directive, Line, once, pointer, seconds, unknown};
+use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::config::{ConfigError, RawIssuer};
+
+const HERE: &[Context] = &[Context::Issuer];
+
+/// What may stand in a `mesh_issuer` block.
+pub const ISSUER: &[Directive<RawIssuer>] = &[
+    row("issuer", "url", "—", (1, 1), |raw, line| {
+        let url = line.first();
+        if url.is_empty() {
+            return Err(ConfigError::new("the issuer is empty"));
+        }
+        once(&mut raw.url, url.into())
+    }),
+    row("audience", "value ...", "—", (1, 64), |raw, line| {
+        if line.words.contains(&"") {
+            return Err(ConfigError::new("an audience is empty"));
+        }
+        once(&mut raw.audiences, line.words.iter().map(|word| (*word).into()).collect())
+    }),
+    row("jwks", "file", "—", (1, 1), |raw, line| {
+        let file = line.first();
+        if file.starts_with("http://") || file.starts_with("https://") {
+            return Err(ConfigError::new(format!("\"{file}\" is not a file")));
+        }
+        if file.is_empty() {
+            return Err(ConfigError::new("the file's name is empty"));
+        }
+        once(&mut raw.jwks, file.into())
+    }),
+    row("algorithms", "name ...", "algorithms RS256 ES256 ES384 EdDSA", (1, 9), algorithms),
+    row("leeway", "time", "leeway 30s", (1, 1), |raw, line| {
+        let leeway = seconds(line.first())?;
+        if leeway > MOST_LEEWAY {
+            return Err(ConfigError::new(format!("leeway \"{}\" is over 5m", line.first())));
+        }
+        once(&mut raw.leeway, leeway)
+    }),
+    row("max_lifetime", "time", "—", (1, 1), |raw, line| {
+        let lifetime = seconds(line.first())?;
+        if lifetime == 0 {
+            return Err(ConfigError::new("max_lifetime must be over 0"));
+        }
+        once(&mut raw.max_lifetime, lifetime)
+    }),
+    row("token_type", "type", "—", (1, 1), |raw, line| {
+        if line.first().is_empty() {
+            return Err(ConfigError::new("the type is empty"));
+        }
+        once(&mut raw.token_type, line.first().into())
+    }),
+    row("service_claim", "pointer", "service_claim /sub", (1, 1), |raw, line| {
+        once(&mut raw.service_claim, pointer(line.first())?)
+    }),
+    row("groups_claim", "pointer", "—", (1, 1), |raw, line| {
+        once(&mut raw.groups_claim, pointer(line.first())?)
+    }),
+];
+
+/// More than this is not a clock that differs but one that is broken.
+const MOST_LEEWAY: i64 = 300;
+
+const fn row(
+    name: &'static str,
+    syntax: &'static str,
+    default: &'static str,
+    words: (usize, usize),
+    apply: fn(&mut RawIssuer, &Line<'_>) -> Result<(), ConfigError>,
+) -> Directive<RawIssuer> {
+    Directive { name, syntax, default, contexts: HERE, words, block: false, apply }
+}
+
+fn algorithms(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
+    let named = line.words.iter().map(|word| {
+        word.parse::<Algorithm>().map_err(|_| {
+            unknown(word, "one of RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA")
+        })
+    });
+    once(&mut raw.algorithms, named.collect::<Result<AlgorithmSet, _>>()?)
+}

@@ -1,0 +1,265 @@
+//! The directives of `http`, `server` and `location`.
+
+use super::{Directive, EVERYWHERE, Line, on_off, once, pointer, unknown};
+use crate::admission::{LimitKey, MAX_LIMITS};
+use crate::config::{
+    ConfigError, DryRun, LogLevel, RawAccept, RawLimit, RawLimitKey, RawLocation,
+};
+use crate::credential::Methods;
+use crate::limit::{Quota, Rate};
+use crate::x509::NameKinds;
+
+/// What may stand in `http`, `server` and `location`.
+pub const LOCATION: &[Directive<RawLocation>] = &[
+    row(
+        "mesh_authenticate",
+        "off | any | token | certificate | token certificate",
+        "mesh_authenticate off",
+        (1, 2),
+        authenticate,
+    ),
+    row(
+        "mesh_certificate_name",
+        "spiffe | dns | cn ...",
+        "mesh_certificate_name spiffe dns",
+        (1, 3),
+        certificate_name,
+    ),
+    row("mesh_accept", "off | issuer [audience=value] ...", "mesh_accept off", (1, 65), accept),
+    row(
+        "mesh_require_claim",
+        "off | pointer value ...",
+        "mesh_require_claim off",
+        (1, 65),
+        require_claim,
+    ),
+    row(
+        "mesh_limit",
+        "off | name rate=N(r/s|r/m) [key=service|principal|issuer|address|$variable] [burst=N] [cost=N]",
+        "mesh_limit off",
+        (1, 5),
+        limit,
+    ),
+    row(
+        "mesh_failure_limit",
+        "off | rate=N(r/s|r/m) [burst=N]",
+        "mesh_failure_limit off",
+        (1, 2),
+        failure_limit,
+    ),
+    row(
+        "mesh_forward_credential",
+        "on | off",
+        "mesh_forward_credential off",
+        (1, 1),
+        |raw, line| once(&mut raw.forward_credential, on_off(line)?),
+    ),
+    row("mesh_export", "headers | off", "mesh_export headers", (1, 1), |raw, line| {
+        let export = match line.first() {
+            "headers" => true,
+            "off" => false,
+            other => return Err(unknown(other, "headers or off")),
+        };
+        once(&mut raw.export, export)
+    }),
+    row("mesh_dry_run", "off | limit | all", "mesh_dry_run off", (1, 1), |raw, line| {
+        let dry_run = match line.first() {
+            "all" => DryRun::All,
+            "limit" => DryRun::Limit,
+            "off" => DryRun::Off,
+            other => return Err(unknown(other, "off, limit or all")),
+        };
+        once(&mut raw.dry_run, dry_run)
+    }),
+    row(
+        "mesh_log_level",
+        "info | notice | warn | error",
+        "mesh_log_level error",
+        (1, 1),
+        |raw, line| {
+            let level = match line.first() {
+                "error" => LogLevel::Error,
+                "info" => LogLevel::Info,
+                "notice" => LogLevel::Notice,
+                "warn" => LogLevel::Warn,
+                other => return Err(unknown(other, "info, notice, warn or error")),
+            };
+            once(&mut raw.log_level, level)
+        },
+    ),
+    row("mesh_limit_status", "code", "mesh_limit_status 429", (1, 1), |raw, line| {
+        let status = line.first().parse().ok().filter(|status| (400..=599).contains(status));
+        once(
+            &mut raw.limit_status,
+            status.ok_or_else(|| unknown(line.first(), "a status from 400 to 599"))?,
+        )
+    }),
+];
+
+const fn row(
+    name: &'static str,
+    syntax: &'static str,
+    default: &'static str,
+    words: (usize, usize),
+    apply: fn(&mut RawLocation, &Line<'_>) -> Result<(), ConfigError>,
+) -> Directive<RawLocation> {
+    Directive { name, syntax, default, contexts: EVERYWHERE, words, block: false, apply }
+}
+
+fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    let none = Methods { token: false, certificate: false, any: false };
+    let methods = match line.words {
+        ["off"] => None,
+        ["any"] => Some(Methods { token: true, certificate: true, any: true }),
+        ["token"] => Some(Methods { token: true, ..none }),
+        ["certificate"] => Some(Methods { certificate: true, ..none }),
+        ["token", "certificate"] | ["certificate", "token"] => {
+            Some(Methods { token: true, certificate: true, any: false })
+        }
+        words => {
+            return Err(unknown(
+                &words.join(" "),
+                "off, any, token, certificate, or token certificate",
+            ));
+        }
+    };
+    once(&mut raw.authenticate, methods)
+}
+
+fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    let mut names: Option<NameKinds> = None;
+    for word in line.words {
+        let kind = match *word {
+            "cn" => NameKinds::COMMON_NAME,
+            "dns" => NameKinds::DNS,
+            "spiffe" => NameKinds::SPIFFE,
+            other => return Err(unknown(other, "spiffe, dns or cn")),
+        };
+        if names.is_some_and(|names| names.contains(kind)) {
+            return Err(ConfigError::new(format!("\"{word}\" is named twice")));
+        }
+        names = Some(names.map_or(kind, |names| names | kind));
+    }
+    once(&mut raw.names, names.unwrap_or_default())
+}
+
+/// The list of a level: `off` empties it and must stand alone.
+fn list<'r, T>(
+    slot: &'r mut Option<Vec<T>>,
+    line: &Line<'_>,
+) -> Result<Option<&'r mut Vec<T>>, ConfigError> {
+    let off = line.words == ["off"];
+    match slot {
+        Some(items) if off || items.is_empty() => {
+            let message = if off { "\"off\" stands beside others" } else { "stands beside \"off\"" };
+            Err(ConfigError::new(message))
+        }
+        slot => {
+            let items = slot.get_or_insert_default();
+            Ok((!off).then_some(items))
+        }
+    }
+}
+
+fn accept(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    let Some(items) = list(&mut raw.accept, line)? else { return Ok(()) };
+    let issuer = line.first();
+    if items.iter().any(|known| *known.issuer == *issuer) {
+        return Err(ConfigError::new(format!("issuer \"{issuer}\" is accepted twice")));
+    }
+    let audiences = line.rest().iter().map(|word| {
+        word.strip_prefix("audience=")
+            .filter(|audience| !audience.is_empty())
+            .map(Into::into)
+            .ok_or_else(|| unknown(word, "audience=value"))
+    });
+    let audiences = audiences.collect::<Result<_, _>>()?;
+    items.push(RawAccept { issuer: issuer.into(), audiences, place: line.place.clone() });
+    Ok(())
+}
+
+fn require_claim(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    let Some(items) = list(&mut raw.requirements, line)? else { return Ok(()) };
+    let pointer = pointer(line.first())?;
+    if line.rest().is_empty() {
+        return Err(ConfigError::new("names no value for the claim"));
+    }
+    items.push((pointer, line.rest().iter().map(|word| (*word).into()).collect()));
+    Ok(())
+}
+
+fn limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    let Some(items) = list(&mut raw.limits, line)? else { return Ok(()) };
+    let name = line.first();
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_word) {
+        let message = format!("limit name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
+        return Err(ConfigError::new(message));
+    }
+    if items.iter().any(|known| *known.quota.name() == *name) {
+        return Err(ConfigError::new(format!("limit \"{name}\" is duplicate")));
+    }
+    if items.len() >= MAX_LIMITS {
+        return Err(ConfigError::new(format!("more than {MAX_LIMITS} limits in one place")));
+    }
+    let (mut rate, mut burst, mut cost, mut key) = (None, None, None, None);
+    for word in line.rest() {
+        match word.split_once('=') {
+            Some(("burst", value)) => once(&mut burst, number(value, 0)?)?,
+            Some(("cost", value)) => once(&mut cost, number(value, 1)?)?,
+            Some(("key", value)) => once(&mut key, limit_key(value)?)?,
+            Some(("rate", value)) => once(&mut rate, parse_rate(value)?)?,
+            _ => return Err(unknown(word, "rate=, key=, burst= or cost=")),
+        }
+    }
+    let rate = rate.ok_or_else(|| ConfigError::new("has no rate="))?;
+    let quota = Quota::new(name, rate, burst.unwrap_or(0), cost.unwrap_or(1))
+        .map_err(|error| ConfigError::new(error.to_string()))?;
+    let key = key.unwrap_or(RawLimitKey::Fixed(LimitKey::Service));
+    items.push(RawLimit { quota, key, place: line.place.clone() });
+    Ok(())
+}
+
+fn failure_limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    if line.words == ["off"] {
+        return once(&mut raw.failure_limit, None);
+    }
+    let (mut rate, mut burst) = (None, None);
+    for word in line.words {
+        match word.split_once('=') {
+            Some(("burst", value)) => once(&mut burst, number(value, 0)?)?,
+            Some(("rate", value)) => once(&mut rate, parse_rate(value)?)?,
+            _ => return Err(unknown(word, "off, rate= or burst=")),
+        }
+    }
+    let rate = rate.ok_or_else(|| ConfigError::new("has no rate="))?;
+    once(&mut raw.failure_limit, Some((rate, burst.unwrap_or(0))))
+}
+
+fn limit_key(word: &str) -> Result<RawLimitKey, ConfigError> {
+    Ok(match word {
+        "address" => RawLimitKey::Fixed(LimitKey::Address),
+        "issuer" => RawLimitKey::Fixed(LimitKey::Issuer),
+        "principal" => RawLimitKey::Fixed(LimitKey::Principal),
+        "service" => RawLimitKey::Fixed(LimitKey::Service),
+        other => match other.strip_prefix('$').filter(|name| !name.is_empty()) {
+            Some(name) => RawLimitKey::Variable(name.into()),
+            None => {
+                return Err(unknown(other, "service, principal, issuer, address or a $variable"));
+            }
+        },
+    })
+}
+
+fn parse_rate(word: &str) -> Result<Rate, ConfigError> {
+    word.parse().map_err(|_| unknown(word, "a rate such as 100r/s or 60r/m, up to 1000000"))
+}
+
+fn number(word: &str, least: u32) -> Result<u32, ConfigError> {
+    let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let number = word.parse().ok().filter(|number| is_number && (least..=MOST).contains(number));
+    number.ok_or_else(|| unknown(word, &format!("a number from {least} to {MOST}")))
+}
+
+/// Keeps a bucket's time in 64 bits of nanoseconds, whatever the rate.
+const MOST: u32 = 1_000_000;

@@ -1,0 +1,81 @@
+//! The directives of `http`.
+
+use super::{Context, Directive, Line, bytes, once};
+use crate::config::{ConfigError, RawIssuer, RawMain};
+
+/// What may stand in `http` alone.
+pub const MAIN: &[Directive<RawMain>] = &[
+    Directive {
+        name: "mesh_zone",
+        syntax: "size",
+        default: "mesh_zone 8m",
+        contexts: &[Context::Http],
+        words: (1, 1),
+        block: false,
+        apply: zone,
+    },
+    Directive {
+        name: "mesh_issuer",
+        syntax: "name { ... }",
+        default: "—",
+        contexts: &[Context::Http],
+        words: (1, 1),
+        block: true,
+        apply: issuer,
+    },
+    Directive {
+        name: "mesh_claim",
+        syntax: "$variable pointer",
+        default: "—",
+        contexts: &[Context::Http],
+        words: (2, 2),
+        block: false,
+        apply: claim,
+    },
+];
+
+fn zone(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
+    let size = bytes(line.first())?;
+    if size < LEAST_ZONE {
+        let message = format!("zone size \"{}\" is too small, at least 64k", line.first());
+        return Err(ConfigError::new(message));
+    }
+    once(&mut main.zone, size)
+}
+
+/// Room for the slab allocator's own pages and a table; Nginx asks for eight pages at least.
+const LEAST_ZONE: usize = 64 * 1024;
+
+fn issuer(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
+    let name = line.first();
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_word) {
+        let message = format!("issuer name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
+        return Err(ConfigError::new(message));
+    }
+    if main.issuers.iter().any(|known| *known.name == *name) {
+        return Err(ConfigError::new(format!("issuer \"{name}\" is duplicate")));
+    }
+    main.open =
+        Some(RawIssuer { name: name.into(), place: line.place.clone(), ..RawIssuer::default() });
+    Ok(())
+}
+
+fn claim(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
+    let [variable, pointer] = line.words else {
+        return Err(ConfigError::new("takes a variable and a pointer"));
+    };
+    let name = variable.strip_prefix('$').unwrap_or_default();
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.is_empty() || !name.bytes().all(is_word) {
+        let message =
+            format!("variable \"{variable}\" is not \"$\" and lower-case letters, digits, \"_\"");
+        return Err(ConfigError::new(message));
+    }
+    if main.claims.iter().any(|(known, _)| **known == *name) {
+        return Err(ConfigError::new(format!("variable \"{variable}\" is duplicate")));
+    }
+    let pointer = super::pointer(pointer)?;
+    main.claims.push((name.into(), pointer));
+    Ok(())
+}

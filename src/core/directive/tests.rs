@@ -1,0 +1,265 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{DryRun, LogLevel, RawLimitKey};
+
+const MANUAL: &str = include_str!("../../../README.md");
+
+fn location(name: &str, words: &[&str]) -> Result<RawLocation, String> {
+    let mut raw = RawLocation::default();
+    read(LOCATION, &mut raw, name, words, &Place::default()).map_err(|error| error.to_string())?;
+    Ok(raw)
+}
+
+fn refused(name: &str, words: &[&str]) -> String {
+    location(name, words).expect_err(&format!("{name} {words:?}"))
+}
+
+fn issuer(lines: &[(&str, &[&str])]) -> Result<RawMain, String> {
+    let mut main = RawMain::default();
+    read(MAIN, &mut main, "mesh_issuer", &["idp"], &Place { file: "x.conf".into(), line: 3 })
+        .map_err(|error| error.to_string())?;
+    for (name, words) in lines {
+        let open = main.open.as_mut().unwrap();
+        read(ISSUER, open, name, words, &Place::default()).map_err(|error| error.to_string())?;
+    }
+    main.close_issuer().map_err(|error| error.to_string())?;
+    Ok(main)
+}
+
+#[test]
+fn the_manual_shows_each_directive_as_it_is() {
+    for row in rows() {
+        let contexts: Vec<_> = row.contexts.iter().map(|context| context.as_str()).collect();
+        let default = match row.default {
+            "—" => "—".to_owned(),
+            default => format!("`{default}`"),
+        };
+        let heading = if row.contexts == [Context::Issuer] { "####" } else { "###" };
+        let entry = format!(
+            "\n{heading} {name}\n\n**Syntax:** `{name} {syntax}`<br>\n**Default:** {default}<br>\n**Context:** {contexts}\n",
+            name = row.name,
+            syntax = row.syntax,
+            contexts = contexts.join(", "),
+        );
+        assert!(MANUAL.contains(&entry), "not in the manual:{entry}");
+    }
+}
+
+#[test]
+fn the_manual_shows_each_reason_as_it_is() {
+    use crate::refusal::Reason;
+
+    for reason in Reason::ALL {
+        let row = format!("\n| `{reason}` | {} | {} |\n", reason.status(), reason.meaning());
+        assert!(MANUAL.contains(&row), "not in the manual:{row}");
+    }
+}
+
+#[test]
+fn the_manual_shows_each_exported_field() {
+    for field in crate::export::FIELDS {
+        assert!(MANUAL.contains(&format!("\n| `{}` | `$mesh_", field.name)), "{}", field.name);
+    }
+}
+
+#[test]
+fn a_default_is_what_the_directive_itself_would_set() {
+    for row in LOCATION {
+        let words: Vec<_> = row.default.split(' ').collect();
+        let mut raw = RawLocation::default();
+        read(LOCATION, &mut raw, words[0], &words[1..], &Place::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", row.default));
+    }
+}
+
+#[test]
+fn methods_are_read_in_either_order_and_nothing_else_is() {
+    let both = location("mesh_authenticate", &["token", "certificate"]).unwrap().authenticate;
+    assert_eq!(
+        both,
+        location("mesh_authenticate", &["certificate", "token"]).unwrap().authenticate
+    );
+    assert_eq!(location("mesh_authenticate", &["off"]).unwrap().authenticate, Some(None));
+    for words in [&["on"][..], &["token", "token"], &["any", "token"], &["off", "token"], &[""], &[]] {
+        refused("mesh_authenticate", words);
+    }
+}
+
+#[test]
+fn a_limit_is_read_whole_or_refused_with_a_sentence() {
+    let raw = location("mesh_limit", &["calls", "rate=100r/s", "burst=20", "key=$tenant"]).unwrap();
+    let limits = raw.limits.unwrap();
+    assert_eq!(limits[0].quota.name(), "calls");
+    assert_eq!(limits[0].key, RawLimitKey::Variable("tenant".into()));
+    for words in [
+        &["calls"][..],
+        &["calls", "rate=0r/s"],
+        &["calls", "rate=5"],
+        &["calls", "rate=-5r/s"],
+        &["calls", "rate=5r/h"],
+        &["calls", "rate=99999999r/s"],
+        &["calls", "rate=5r/s", "burst=-1"],
+        &["calls", "rate=5r/s", "burst=99999999999"],
+        &["calls", "rate=5r/s", "cost=0"],
+        &["calls", "rate=5r/s", "cost=7"],
+        &["calls", "rate=5r/s", "key=$"],
+        &["calls", "rate=5r/s", "key=host"],
+        &["calls", "rate=5r/s", "rate=5r/s"],
+        &["calls", "rate=5r/s", "bytes=1m/s"],
+        &["a b", "rate=5r/s"],
+        &["", "rate=5r/s"],
+    ] {
+        assert!(refused("mesh_limit", words).len() > 5, "{words:?}");
+    }
+}
+
+#[test]
+fn off_stands_alone_in_a_list() {
+    for (name, words) in [
+        ("mesh_limit", &["calls", "rate=5r/s"][..]),
+        ("mesh_accept", &["idp"]),
+        ("mesh_require_claim", &["/scope", "read"]),
+    ] {
+        for (first, second) in [(&["off"][..], words), (words, &["off"])] {
+            let mut raw = RawLocation::default();
+            read(LOCATION, &mut raw, name, first, &Place::default()).unwrap();
+            assert!(read(LOCATION, &mut raw, name, second, &Place::default()).is_err(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_value_is_set_once_a_level() {
+    for (name, words) in [
+        ("mesh_authenticate", &["off"][..]),
+        ("mesh_dry_run", &["all"]),
+        ("mesh_export", &["off"]),
+        ("mesh_failure_limit", &["rate=1r/s"]),
+        ("mesh_forward_credential", &["on"]),
+        ("mesh_limit_status", &["503"]),
+        ("mesh_log_level", &["warn"]),
+        ("mesh_certificate_name", &["cn"]),
+    ] {
+        let mut raw = RawLocation::default();
+        read(LOCATION, &mut raw, name, words, &Place::default()).unwrap();
+        let error = read(LOCATION, &mut raw, name, words, &Place::default()).unwrap_err();
+        assert_eq!(error.to_string(), "is duplicate", "{name}");
+    }
+}
+
+#[test]
+fn wrong_words_are_refused() {
+    for (name, word) in [
+        ("mesh_dry_run", "policy"),
+        ("mesh_export", "on"),
+        ("mesh_failure_limit", "burst=5"),
+        ("mesh_forward_credential", "yes"),
+        ("mesh_limit_status", "200"),
+        ("mesh_limit_status", "600"),
+        ("mesh_limit_status", "4x9"),
+        ("mesh_log_level", "debug"),
+        ("mesh_certificate_name", "uri"),
+        ("mesh_require_claim", "scope"),
+        ("mesh_require_claim", "/scope"),
+    ] {
+        refused(name, &[word]);
+    }
+    assert_eq!(location("mesh_dry_run", &["limit"]).unwrap().dry_run, Some(DryRun::Limit));
+    assert_eq!(location("mesh_log_level", &["info"]).unwrap().log_level, Some(LogLevel::Info));
+}
+
+#[test]
+fn an_issuer_needs_its_url_its_audience_and_its_keys() {
+    let (url, audience, jwks) = (
+        ("issuer", &["https://a.example"][..]),
+        ("audience", &["api"][..]),
+        ("jwks", &["k.json"][..]),
+    );
+    let main = issuer(&[url, audience, jwks]).unwrap();
+    assert_eq!(main.issuers[0].leeway, 30);
+    assert_eq!(main.issuers[0].service_claim.to_string(), "/sub");
+    for (lines, missing) in [
+        ([audience, jwks], "issuer"),
+        ([url, jwks], "audience"),
+        ([url, audience], "jwks"),
+    ] {
+        assert_eq!(
+            issuer(&lines).unwrap_err(),
+            format!("mesh_issuer \"idp\" has no \"{missing}\" in x.conf:3")
+        );
+    }
+}
+
+#[test]
+fn two_issuers_cannot_share_a_url_or_a_name() {
+    let mut main = issuer(&[
+        ("issuer", &["https://a.example"]),
+        ("audience", &["api"]),
+        ("jwks", &["k.json"]),
+    ])
+    .unwrap();
+    let place = Place::default();
+    assert!(read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).is_err());
+    read(MAIN, &mut main, "mesh_issuer", &["other"], &place).unwrap();
+    let open = main.open.as_mut().unwrap();
+    for (name, word) in [("issuer", "https://a.example"), ("audience", "b"), ("jwks", "k.json")] {
+        read(ISSUER, open, name, &[word], &place).unwrap();
+    }
+    assert!(main.close_issuer().unwrap_err().to_string().contains("already that of"));
+}
+
+#[test]
+fn wrong_values_of_an_issuer_are_refused() {
+    for (name, words) in [
+        ("algorithms", &["HS256"][..]),
+        ("algorithms", &["none"]),
+        ("algorithms", &["rs256"]),
+        ("audience", &[""]),
+        ("issuer", &[""]),
+        ("jwks", &["https://a.example/keys"]),
+        ("leeway", &["6m"]),
+        ("leeway", &["-1s"]),
+        ("leeway", &["1y"]),
+        ("leeway", &["s"]),
+        ("max_lifetime", &["0"]),
+        ("max_lifetime", &["99999999999999999999d"]),
+        ("service_claim", &["sub"]),
+        ("service_claim", &["/a~2b"]),
+        ("nothing", &["x"]),
+    ] {
+        assert!(issuer(&[(name, words)]).is_err(), "{name} {words:?}");
+    }
+}
+
+#[test]
+fn sizes_and_times_have_nginx_units() {
+    assert_eq!(bytes("8m").unwrap(), 8 << 20);
+    assert_eq!(bytes("512K").unwrap(), 512 << 10);
+    assert_eq!(bytes("65536").unwrap(), 65536);
+    for word in ["", "m", "8mm", "8g", "-1", "+1", "1.5m", "99999999999999999999m"] {
+        assert!(bytes(word).is_err(), "{word}");
+    }
+    assert_eq!(seconds("90").unwrap(), 90);
+    assert_eq!(seconds("5m").unwrap(), 300);
+    assert_eq!(seconds("1d").unwrap(), 86400);
+    for word in ["", "h", "5w", "1h30m", "-5s", "+5s", "٣s"] {
+        assert!(seconds(word).is_err(), "{word}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_words_make_a_directive_panic(
+        row in any::<prop::sample::Index>(),
+        words in proptest::collection::vec("(off|rate=|key=|[a-z0-9=/$~ü.\\-]{0,12}|\\PC{0,20})", 0..6),
+    ) {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (mut main, mut raw) = (RawMain::default(), RawLocation::default());
+        let place = Place::default();
+        let _ = apply(row.get(MAIN), &mut main, &words, &place);
+        let _ = apply(row.get(LOCATION), &mut raw, &words, &place);
+        let _ = apply(row.get(ISSUER), main.open.get_or_insert_default(), &words, &place);
+        let _ = main.close_issuer();
+    }
+}

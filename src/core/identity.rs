@@ -1,0 +1,260 @@
+//! Who a request comes from, once it is proven.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::config::Authentication;
+use crate::credential::{Credentials, Peer};
+use crate::export;
+use crate::limit::{Charge, Table};
+use crate::refusal::{Reason, Refusal};
+use crate::time::Now;
+use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken};
+use crate::trust::{Snapshot, Trust};
+use crate::x509::{CertificateName, ChainVerdict, NameKinds, PeerCertificate};
+
+/// A verified identity. [`authenticate`] makes the only ones there are.
+#[derive(Debug)]
+pub struct Identity {
+    token: Option<Rc<VerifiedToken>>,
+    certificate: Option<(Rc<PeerCertificate>, NameKinds)>,
+    trust: std::sync::Arc<Trust>,
+}
+
+/// What a worker has at hand while it authenticates.
+#[derive(Debug)]
+pub struct Worker<'w> {
+    /// The issuers.
+    pub trust: &'w std::sync::Arc<Trust>,
+    /// Their keys as they are for this request.
+    pub snapshot: &'w Snapshot,
+    /// The signatures that are verified already.
+    pub cache: &'w mut TokenCache,
+    /// The limits; none where the configuration has no zone.
+    pub table: Option<Table<'w>>,
+    /// The time of this request.
+    pub now: Now,
+    /// What a dry run of the limits let pass.
+    pub noted: Option<Refusal>,
+}
+
+/// Verifies what arrived, as the location asks: all that is presented must verify, and all that
+/// is listed must be presented (one of them, for `any`).
+///
+/// # Errors
+///
+/// A [`Refusal`]; one that is a failure has been charged to the address.
+pub fn authenticate(
+    credentials: &Credentials<'_>,
+    settings: &Authentication,
+    worker: &mut Worker<'_>,
+) -> Result<Identity, Refusal> {
+    let known = credentials.bearer().and_then(|token| worker.cache.find(token, worker.snapshot));
+    if known.is_none() {
+        // A token that was verified before cannot be part of a guessing attack: the clients
+        // behind one address do not pay for a neighbour's failures.
+        gate(credentials, settings, worker)?;
+    }
+    let identity = verify(credentials, known, settings, worker);
+    if let Err(refusal) = &identity
+        && refusal.is_failure()
+    {
+        charge_failure(credentials.address(), settings, worker);
+    }
+    identity
+}
+
+/// Charges the address for a refused credential, where the location limits failures.
+pub(crate) fn charge_failure(address: &[u8], settings: &Authentication, worker: &Worker<'_>) {
+    if let (Some(quota), Some(table)) = (&settings.failure_limit, worker.table) {
+        let key = table.key(quota, &[address]);
+        table.debit(&Charge { quota, key }, worker.now.tick);
+    }
+}
+
+fn gate(
+    credentials: &Credentials<'_>,
+    settings: &Authentication,
+    worker: &mut Worker<'_>,
+) -> Result<(), Refusal> {
+    let (Some(quota), Some(table)) = (&settings.failure_limit, worker.table) else {
+        return Ok(());
+    };
+    let key = table.key(quota, &[credentials.address()]);
+    let Err(limited) = table.peek(&Charge { quota, key }, worker.now.tick) else { return Ok(()) };
+    let refusal = Refusal::by_limit(Reason::FailureLimited, limited);
+    if settings.failure_limit_enforced {
+        return Err(refusal);
+    }
+    worker.noted = Some(refusal);
+    Ok(())
+}
+
+fn verify(
+    credentials: &Credentials<'_>,
+    known: Option<Rc<VerifiedToken>>,
+    settings: &Authentication,
+    worker: &mut Worker<'_>,
+) -> Result<Identity, Refusal> {
+    let methods = settings.methods;
+    let token = match credentials.bearer() {
+        None if methods.token && !methods.any => return Err(Reason::CredentialMissing.into()),
+        None => None,
+        Some(bearer) => Some(verify_token(bearer, known, credentials, settings, worker)?),
+    };
+    let certificate = match credentials.peer().filter(|_| methods.certificate) {
+        None if methods.certificate && !methods.any => {
+            return Err(Reason::CertificateMissing.into());
+        }
+        None => None,
+        Some(peer) => Some((verify_certificate(&peer, settings, worker)?, settings.names)),
+    };
+    if token.is_none() && certificate.is_none() {
+        return Err(Reason::CredentialMissing.into());
+    }
+    Ok(Identity { token, certificate, trust: std::sync::Arc::clone(worker.trust) })
+}
+
+fn verify_token(
+    bearer: &[u8],
+    known: Option<Rc<VerifiedToken>>,
+    credentials: &Credentials<'_>,
+    settings: &Authentication,
+    worker: &mut Worker<'_>,
+) -> Result<Rc<VerifiedToken>, Reason> {
+    let token = match known {
+        Some(known) => known,
+        None => {
+            let verified = Rc::new(token::verify(bearer, worker.trust, worker.snapshot)?);
+            worker.cache.keep(bearer, Rc::clone(&verified));
+            verified
+        }
+    };
+    token.check(&settings.accept, worker.trust, worker.now.unix)?;
+    if let Confirmation::Certificate(bound) = token.confirmation() {
+        // The handshake proved possession of the key; whether the chain is trusted does not
+        // matter to the binding (RFC 8705 section 3).
+        let peer = credentials.peer().and_then(|peer| peer.certificate.ok());
+        if !peer.is_some_and(|certificate| *certificate.thumbprint() == bound) {
+            return Err(Reason::BindingMismatch);
+        }
+    }
+    Ok(token)
+}
+
+fn verify_certificate(
+    peer: &Peer,
+    settings: &Authentication,
+    worker: &Worker<'_>,
+) -> Result<Rc<PeerCertificate>, Reason> {
+    match peer.verdict {
+        ChainVerdict::Failed => return Err(Reason::CertificateUnverified),
+        ChainVerdict::Foreign => return Err(Reason::CertificateMisdirected),
+        ChainVerdict::Verified => {}
+    }
+    let certificate = peer.certificate.as_ref().map_err(|_| Reason::CertificateMalformed)?;
+    certificate.valid_at(worker.now.unix).map_err(|_| Reason::CertificateExpired)?;
+    certificate.name(settings.names).map_err(|_| Reason::CertificateNameless)?;
+    Ok(Rc::clone(certificate))
+}
+
+/// What can be said of an identity: a variable each, and an exported header for some.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attribute {
+    /// The groups as a JSON array; absent when they are not known.
+    Groups,
+    /// The name of the token's issuer in the configuration.
+    Issuer,
+    /// How the principal was proven: `token`, `certificate`, or `token certificate`.
+    Method,
+    /// The verified name: `sub`, a SPIFFE ID, or a certificate's DNS or common name.
+    Principal,
+    /// The workload's stable name.
+    Service,
+    /// The SPIFFE ID of the certificate.
+    SpiffeId,
+    /// The trust domain of the SPIFFE ID.
+    TrustDomain,
+}
+
+impl Identity {
+    /// The value of an attribute, safe in a header field or a log line.
+    pub fn attribute(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
+        match attribute {
+            Attribute::Groups => {
+                self.token.as_ref()?.groups().map(|groups| export::json_array(groups).into())
+            }
+            Attribute::Issuer => self.issuer().map(export::encode),
+            Attribute::Method => Some(self.method().into()),
+            Attribute::Principal => Some(export::encode(self.principal())),
+            Attribute::Service => Some(export::encode(self.service())),
+            Attribute::SpiffeId => self.spiffe_id().map(Into::into),
+            Attribute::TrustDomain => self.trust_domain().map(Into::into),
+        }
+    }
+
+    /// The value of the claim with that index in [`Trust::pointers`].
+    pub fn claim(&self, index: usize) -> Option<&Claim> {
+        self.token.as_ref()?.claim(index)
+    }
+
+    /// Whether a token is among what proved it.
+    pub const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// The workload's stable name, as its issuer or its certificate gives it.
+    pub fn service(&self) -> &str {
+        self.token.as_ref().and_then(|token| token.service()).unwrap_or_else(|| self.name())
+    }
+
+    /// The verified name: the token's, else the certificate's.
+    pub fn principal(&self) -> &str {
+        self.token.as_ref().and_then(|token| token.principal()).unwrap_or_else(|| self.name())
+    }
+
+    /// The authority that a name is unique under, for the keys of limits.
+    pub fn authority(&self) -> &str {
+        self.issuer().or_else(|| self.trust_domain()).unwrap_or_default()
+    }
+
+    const fn method(&self) -> &'static str {
+        match (&self.token, &self.certificate) {
+            (Some(_), Some(_)) => "token certificate",
+            (Some(_), None) => "token",
+            (None, _) => "certificate",
+        }
+    }
+
+    fn issuer(&self) -> Option<&str> {
+        let issuer = self.token.as_ref()?.issuer();
+        self.trust.issuers().get(issuer).map(|issuer| &*issuer.name)
+    }
+
+    fn spiffe_id(&self) -> Option<&str> {
+        match self.certificate_name()? {
+            CertificateName::Spiffe(id) => Some(id.as_str()),
+            CertificateName::CommonName(_) | CertificateName::Dns(_) => None,
+        }
+    }
+
+    fn trust_domain(&self) -> Option<&str> {
+        match self.certificate_name()? {
+            CertificateName::Spiffe(id) => Some(id.trust_domain()),
+            CertificateName::CommonName(_) | CertificateName::Dns(_) => None,
+        }
+    }
+
+    fn certificate_name(&self) -> Option<CertificateName<'_>> {
+        let (certificate, names) = self.certificate.as_ref()?;
+        certificate.name(*names).ok()
+    }
+
+    fn name(&self) -> &str {
+        match self.certificate_name() {
+            Some(CertificateName::Spiffe(id)) => id.as_str(),
+            Some(CertificateName::CommonName(name) | CertificateName::Dns(name)) => name,
+            None => "",
+        }
+    }
+}

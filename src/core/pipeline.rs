@@ -1,0 +1,105 @@
+//! The whole module on one screen: what Nginx, the tool, the benches and the fuzzers call.
+
+use std::rc::Rc;
+
+use crate::admission::{self, Admission, Charged};
+use crate::config::{Authentication, DryRun, Location};
+use crate::credential::{Credentials, Request};
+use crate::decision;
+use crate::identity::{self, Identity, Worker};
+use crate::refusal::{Reason, Refusal};
+
+/// Takes one request from bytes to an admission, or to the reason of its refusal.
+///
+/// # Errors
+///
+/// The [`Refusal`] of the first stage that refuses; in a dry run, those that it covers are noted
+/// in the admission instead.
+pub fn evaluate(
+    request: &dyn Request,
+    location: &Location,
+    memo: &mut Memo,
+    worker: &mut Worker<'_>,
+) -> Result<Admission, Refusal> {
+    line(request, location, memo, worker).or_else(|refusal| {
+        if location.dry_run.covers(refusal.reason()) {
+            Ok(Admission::in_dry_run(memo.identity(&location.authentication), refusal))
+        } else {
+            Err(refusal)
+        }
+    })
+}
+
+fn line(
+    request: &dyn Request,
+    location: &Location,
+    memo: &mut Memo,
+    worker: &mut Worker<'_>,
+) -> Result<Admission, Refusal> {
+    let identity = identify(request, &location.authentication, memo, worker)?;
+    let permit = decision::decide(identity, &location.requirements)?;
+    let (limits, charged) = (&location.limits, &mut memo.charged);
+    let admission =
+        admission::limit(permit, limits, charged, request, worker.table, worker.now.tick)?;
+    Ok(admission.noting(memo.noted.as_ref()))
+}
+
+/// The first half of the line, for the variables that are asked for before the access phase.
+///
+/// # Errors
+///
+/// The [`Refusal`] of the credential or of the authentication; it is remembered as the identity is.
+pub fn identify(
+    request: &dyn Request,
+    settings: &Authentication,
+    memo: &mut Memo,
+    worker: &mut Worker<'_>,
+) -> Result<Rc<Identity>, Refusal> {
+    if let Some(known) = memo.find(settings) {
+        return known.clone();
+    }
+    let found = Credentials::extract(request, settings.methods)
+        .inspect_err(|refusal| {
+            if refusal.is_failure() {
+                identity::charge_failure(request.address(), settings, worker);
+            }
+        })
+        .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
+        .map(Rc::new);
+    if memo.noted.is_none() {
+        memo.noted = worker.noted.take();
+    }
+    memo.identities.push((settings.id, found.clone()));
+    found
+}
+
+/// What one request has proven and paid, kept over internal redirects.
+///
+/// An identity is found again under the same authentication settings only: a redirect under the
+/// same settings verifies once, under others anew. The decision is always made anew.
+#[derive(Debug, Default)]
+pub struct Memo {
+    identities: Vec<(usize, Result<Rc<Identity>, Refusal>)>,
+    charged: Charged,
+    noted: Option<Refusal>,
+}
+
+impl Memo {
+    fn find(&self, settings: &Authentication) -> Option<&Result<Rc<Identity>, Refusal>> {
+        self.identities.iter().find(|(id, _)| *id == settings.id).map(|(_, found)| found)
+    }
+
+    fn identity(&self, settings: &Authentication) -> Option<Rc<Identity>> {
+        self.find(settings)?.as_ref().ok().cloned()
+    }
+}
+
+impl DryRun {
+    const fn covers(self, reason: Reason) -> bool {
+        match self {
+            Self::All => true,
+            Self::Limit => matches!(reason, Reason::Limited),
+            Self::Off => false,
+        }
+    }
+}

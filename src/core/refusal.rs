@@ -1,0 +1,240 @@
+//! Why a request is refused, and what the client and the log are told: the one map from a reason
+//! to status, challenge and word.
+
+use core::fmt;
+
+use crate::limit::Limited;
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $word:literal, $status:literal, $error:expr, $meaning:literal;)+) => {
+        /// The stable word of a refusal, for logs, `$mesh_reason` and people.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum Reason { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Reason {
+            /// Every reason, in the order of the manual.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The word: lower case, stable, never with anything of a credential.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The status of the answer (RFC 9110 section 15).
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)+ }
+            }
+
+            /// The error code of an RFC 6750 section 3.1 challenge.
+            pub const fn bearer_error(self) -> Option<&'static str> {
+                match self { $(Self::$variant => $error,)+ }
+            }
+
+            /// What it means, in a sentence for the manual and for `error_description`.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+        }
+    };
+}
+
+const TOKEN: Option<&str> = Some("invalid_token");
+const NONE: Option<&str> = None;
+
+reasons! {
+    /// More than one credential of a kind.
+    CredentialConflict => "credential_conflict", 400, Some("invalid_request"),
+        "more than one Authorization field was sent";
+    /// Nothing that the location asks for was presented.
+    CredentialMissing => "credential_missing", 401, NONE,
+        "no credential that this location accepts was sent";
+    /// Not a compact JWS with JSON claims.
+    TokenMalformed => "token_malformed", 401, TOKEN, "the token is not a well-formed signed JWT";
+    /// Over 16 KiB.
+    TokenTooLarge => "token_too_large", 401, TOKEN, "the token is larger than 16 KiB";
+    /// A member name twice in header or claims.
+    TokenDuplicateMember => "token_duplicate_member", 401, TOKEN,
+        "the token holds a JSON member twice";
+    /// `crit` or `b64` in the header.
+    TokenCritical => "token_critical", 401, TOKEN,
+        "the token asks for an extension that is not understood";
+    /// `none`, HMAC, or an algorithm that the key is not for.
+    AlgorithmRefused => "algorithm_refused", 401, TOKEN,
+        "the token's algorithm is not one of its key";
+    /// `iss` is absent or not accepted here.
+    IssuerRefused => "issuer_refused", 401, TOKEN, "the token's issuer is not accepted here";
+    /// No key of the issuer has the token's `kid`.
+    UnknownKey => "unknown_key", 401, TOKEN, "the token names a key that its issuer does not publish";
+    /// The signature is not one of the key.
+    SignatureInvalid => "signature_invalid", 401, TOKEN, "the token's signature is not valid";
+    /// A claim of the wrong type.
+    ClaimMalformed => "claim_malformed", 401, TOKEN, "a registered claim has the wrong type";
+    /// No `exp`.
+    ExpiryMissing => "expiry_missing", 401, TOKEN, "the token has no exp claim";
+    /// `exp` has passed.
+    TokenExpired => "token_expired", 401, TOKEN, "the token has expired";
+    /// `nbf` is ahead.
+    TokenNotYetValid => "token_not_yet_valid", 401, TOKEN, "the token is not valid yet";
+    /// It lives for longer than `max_lifetime`, or does not say since when.
+    LifetimeExceeded => "lifetime_exceeded", 401, TOKEN, "the token lives for longer than is allowed";
+    /// `aud` holds none of the accepted audiences.
+    AudienceRefused => "audience_refused", 401, TOKEN, "the token is for another audience";
+    /// The header's `typ` is not the issuer's `token_type`.
+    TypeRefused => "type_refused", 401, TOKEN, "the token is of another type";
+    /// The service claim is absent or not a non-empty string.
+    ServiceMissing => "service_missing", 401, TOKEN, "the token does not name a service";
+    /// `cnf` names a method that is not understood.
+    BindingUnsupported => "binding_unsupported", 401, TOKEN,
+        "the token is bound in a way that cannot be checked";
+    /// `cnf` names another certificate than the connection's, or there is none (RFC 8705 section 3).
+    BindingMismatch => "binding_mismatch", 401, TOKEN,
+        "the token is bound to another certificate than the connection's";
+    /// No client certificate.
+    CertificateMissing => "certificate_missing", 401, NONE, "no client certificate was sent";
+    /// Nginx did not verify the chain.
+    CertificateUnverified => "certificate_unverified", 401, NONE,
+        "the client certificate's chain is not verified";
+    /// It cannot be read.
+    CertificateMalformed => "certificate_malformed", 401, NONE,
+        "the client certificate cannot be read";
+    /// Outside of notBefore and notAfter now, whatever it was at the handshake.
+    CertificateExpired => "certificate_expired", 401, NONE,
+        "the client certificate is not valid at this time";
+    /// No name of an allowed kind, or more than one.
+    CertificateNameless => "certificate_nameless", 401, NONE,
+        "the client certificate does not hold exactly one usable name";
+    /// It was verified by the settings of another server.
+    CertificateMisdirected => "certificate_misdirected", 421, NONE,
+        "the certificate was verified for another server name";
+    /// A required claim holds none of the values.
+    ClaimRefused => "claim_refused", 403, Some("insufficient_scope"),
+        "a claim that this location requires does not hold";
+    /// A `mesh_limit` is reached.
+    Limited => "limited", 429, NONE, "the identity's limit is reached";
+    /// A `mesh_failure_limit` is reached.
+    FailureLimited => "failure_limited", 429, NONE,
+        "too many refused credentials came from this address";
+    /// The issuer's keys were never had.
+    KeysUnavailable => "keys_unavailable", 503, NONE, "the issuer's keys are not available";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The end of the line for a request that is not let through.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    reason: Reason,
+    limited: Option<Limited>,
+}
+
+impl Refusal {
+    /// The stable reason.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The status of the answer; `mesh_limit_status` replaces that of a limit.
+    pub const fn status(&self, limit_status: u16) -> u16 {
+        match self.reason {
+            Reason::FailureLimited | Reason::Limited => limit_status,
+            other => other.status(),
+        }
+    }
+
+    /// Which limit refused, with what `Retry-After` and the RateLimit fields say.
+    pub const fn limited(&self) -> Option<&Limited> {
+        self.limited.as_ref()
+    }
+
+    /// Whether it is about the credential rather than about what its owner may do: another access
+    /// module may then be asked (`satisfy any`), and the address is charged for it.
+    pub const fn is_unauthenticated(&self) -> bool {
+        self.reason.status() == 401
+    }
+
+    /// Whether a credential was presented and found bad: what `mesh_failure_limit` counts.
+    pub const fn is_failure(&self) -> bool {
+        !matches!(
+            self.reason,
+            Reason::CertificateMissing
+                | Reason::ClaimRefused
+                | Reason::CredentialMissing
+                | Reason::FailureLimited
+                | Reason::KeysUnavailable
+                | Reason::Limited
+        )
+    }
+
+    /// The `WWW-Authenticate` value (RFC 6750 section 3) for a location that reads tokens.
+    pub fn challenge(&self) -> Option<String> {
+        let description = self.reason.meaning();
+        match (self.reason.bearer_error(), self.reason.status()) {
+            (Some(error), _) => Some(format!(
+                "Bearer realm=\"mesh\", error=\"{error}\", error_description=\"{description}\""
+            )),
+            (None, 401) => Some("Bearer realm=\"mesh\"".to_owned()),
+            (None, _) => None,
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, limited: None }
+    }
+}
+
+impl Refusal {
+    /// A refusal by a limit; the other constructor is `From<Reason>`.
+    pub(crate) const fn by_limit(reason: Reason, limited: Limited) -> Self {
+        Self { reason, limited: Some(limited) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own_and_a_refusing_status() {
+        let mut words = HashSet::new();
+        for reason in Reason::ALL {
+            assert!(words.insert(reason.word()), "{reason} twice");
+            assert!(reason.word().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            assert!(reason.status() >= 400, "{reason}");
+            assert!(!reason.meaning().contains(['"', '\\']), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_401_always_has_a_challenge_and_a_429_none() {
+        for reason in Reason::ALL {
+            let challenge = Refusal::from(*reason).challenge();
+            assert_eq!(challenge.is_some(), matches!(reason.status(), 400 | 401 | 403), "{reason}");
+        }
+        let challenge = Refusal::from(Reason::TokenExpired).challenge().unwrap();
+        assert_eq!(
+            challenge,
+            "Bearer realm=\"mesh\", error=\"invalid_token\", error_description=\"the token has expired\""
+        );
+        assert_eq!(
+            Refusal::from(Reason::CredentialMissing).challenge().unwrap(),
+            "Bearer realm=\"mesh\""
+        );
+    }
+
+    #[test]
+    fn an_absent_credential_is_not_a_failure() {
+        assert!(!Refusal::from(Reason::CredentialMissing).is_failure());
+        assert!(!Refusal::from(Reason::CertificateMissing).is_failure());
+        assert!(Refusal::from(Reason::SignatureInvalid).is_failure());
+        assert!(Refusal::from(Reason::CredentialConflict).is_failure());
+    }
+}

@@ -1,0 +1,368 @@
+//! A token, verified: its signature and claims once, its validity on every request.
+
+use core::fmt;
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lru::LruCache;
+use serde_json::Value;
+
+use crate::issuer::{Accept, Issuer};
+use crate::json::{self, JsonError, Pointer};
+use crate::jws::{CompactJws, JwsError};
+use crate::refusal::Reason;
+use crate::time::UnixTime;
+use crate::trust::{Snapshot, Trust};
+
+/// A token whose signature is valid under a key of its issuer, and what its claims say.
+///
+/// That is all it is: nothing here says that it is valid now, or here. [`VerifiedToken::check`]
+/// does, on every request.
+pub struct VerifiedToken {
+    issuer: usize,
+    keys_generation: u64,
+    token_type: Option<Box<str>>,
+    expires: i64,
+    not_before: Option<i64>,
+    issued_at: Option<i64>,
+    audiences: Box<[Box<str>]>,
+    confirmation: Confirmation,
+    subject: Option<Box<str>>,
+    service: Option<Box<str>>,
+    groups: Option<Box<[Box<str>]>>,
+    claims: Box<[Option<Claim>]>,
+}
+
+/// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Confirmation {
+    /// There is no `cnf`: a plain bearer token.
+    Absent,
+    /// `x5t#S256`: the SHA-256 of the DER of the client's certificate.
+    Certificate([u8; 32]),
+    /// A method that is not understood, or more than one.
+    Unsupported,
+}
+
+/// The value of a claim that the configuration names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Claim {
+    /// A string.
+    Text(Box<str>),
+    /// An array or an object, with the strings and scalars of an array, and its JSON text.
+    List(Box<[Box<str>]>, Box<str>),
+    /// A number or a boolean, as JSON writes it.
+    Scalar(Box<str>),
+}
+
+impl Claim {
+    /// Reads a JSON value; `null` is no value.
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => None,
+            Value::String(text) => Some(Self::Text(text.as_str().into())),
+            Value::Bool(_) | Value::Number(_) => Some(Self::Scalar(value.to_string().into())),
+            Value::Array(items) => Some(Self::List(
+                items.iter().filter_map(scalar_text).collect(),
+                value.to_string().into(),
+            )),
+            Value::Object(_) => Some(Self::List(Box::default(), value.to_string().into())),
+        }
+    }
+
+    /// Whether it is that value, or an array that holds it.
+    pub fn holds(&self, wanted: &str) -> bool {
+        match self {
+            Self::List(items, _) => items.iter().any(|item| **item == *wanted),
+            Self::Scalar(text) | Self::Text(text) => **text == *wanted,
+        }
+    }
+
+    /// As a variable shows it: a string as it is, anything else as JSON.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::List(_, text) | Self::Scalar(text) | Self::Text(text) => text,
+        }
+    }
+}
+
+fn scalar_text(value: &Value) -> Option<Box<str>> {
+    match value {
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string().into()),
+        Value::Array(_) | Value::Null | Value::Object(_) => None,
+    }
+}
+
+/// Verifies the signature of `token` under the keys of the issuer that its `iss` names, and reads
+/// its claims.
+///
+/// # Errors
+///
+/// A [`Reason`] of status 401, or [`Reason::KeysUnavailable`].
+pub fn verify(token: &[u8], trust: &Trust, snapshot: &Snapshot) -> Result<VerifiedToken, Reason> {
+    let jws = CompactJws::parse(token)?;
+    // The issuer has to be known before the signature can be checked; until `verify` below has
+    // succeeded, this value chooses a key set and nothing else.
+    let claims = json::parse(jws.unverified_payload())?;
+    let url = claims.get("iss").and_then(Value::as_str).ok_or(Reason::IssuerRefused)?;
+    let index = trust.find(url).ok_or(Reason::IssuerRefused)?;
+    let issuer = trust.issuers().get(index).ok_or(Reason::IssuerRefused)?;
+    let keys = snapshot.keys(index).ok_or(Reason::KeysUnavailable)?;
+    jws.verify(keys.set())?;
+    VerifiedToken::read(&claims, jws.typ(), issuer, index, keys.generation(), trust.pointers())
+}
+
+impl VerifiedToken {
+    fn read(
+        claims: &Value,
+        token_type: Option<&str>,
+        issuer: &Issuer,
+        index: usize,
+        keys_generation: u64,
+        pointers: &[Pointer],
+    ) -> Result<Self, Reason> {
+        if !claims.is_object() {
+            return Err(Reason::TokenMalformed);
+        }
+        Ok(Self {
+            issuer: index,
+            keys_generation,
+            token_type: token_type.map(Into::into),
+            expires: numeric_date(claims, "exp")?.ok_or(Reason::ExpiryMissing)?,
+            not_before: numeric_date(claims, "nbf")?,
+            issued_at: numeric_date(claims, "iat")?,
+            audiences: audiences(claims.get("aud"))?,
+            confirmation: confirmation(claims.get("cnf")),
+            subject: text(claims.get("sub"))?,
+            service: issuer.service_claim.resolve(claims).and_then(non_empty),
+            groups: issuer.groups_claim.as_ref().and_then(|claim| groups(claim.resolve(claims)?)),
+            claims: pointers
+                .iter()
+                .map(|pointer| pointer.resolve(claims).and_then(Claim::read))
+                .collect(),
+        })
+    }
+
+    /// Whether the token is valid at `now`, for this location; the certificate that it may be
+    /// bound to is the caller's to compare.
+    ///
+    /// # Errors
+    ///
+    /// A [`Reason`] of status 401.
+    pub fn check(&self, accept: &[Accept], trust: &Trust, now: UnixTime) -> Result<(), Reason> {
+        let accept =
+            accept.iter().find(|it| it.issuer == self.issuer).ok_or(Reason::IssuerRefused)?;
+        let issuer = trust.issuers().get(self.issuer).ok_or(Reason::IssuerRefused)?;
+        let (now, leeway) = (now.secs(), issuer.leeway);
+        // RFC 7519 section 4.1.4: on or after `exp` it is not accepted.
+        if now >= self.expires.saturating_add(leeway) {
+            return Err(Reason::TokenExpired);
+        }
+        if self.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
+            return Err(Reason::TokenNotYetValid);
+        }
+        if let Some(most) = issuer.max_lifetime {
+            let issued_at = self.issued_at.ok_or(Reason::LifetimeExceeded)?;
+            if self.expires.saturating_sub(issued_at) > most
+                || issued_at > now.saturating_add(leeway)
+            {
+                return Err(Reason::LifetimeExceeded);
+            }
+        }
+        let audiences = accept.audiences.as_deref().unwrap_or(&issuer.audiences);
+        if !self.audiences.iter().any(|audience| audiences.contains(audience)) {
+            return Err(Reason::AudienceRefused);
+        }
+        if let Some(wanted) = &issuer.token_type
+            && !self.token_type.as_deref().is_some_and(|is| same_type(is, wanted))
+        {
+            return Err(Reason::TypeRefused);
+        }
+        match (&self.service, self.confirmation) {
+            (None, _) => Err(Reason::ServiceMissing),
+            (_, Confirmation::Unsupported) => Err(Reason::BindingUnsupported),
+            _ => Ok(()),
+        }
+    }
+
+    /// The issuer's index in [`Trust`].
+    pub const fn issuer(&self) -> usize {
+        self.issuer
+    }
+
+    /// What `cnf` asks for.
+    pub const fn confirmation(&self) -> Confirmation {
+        self.confirmation
+    }
+
+    /// The service, as the issuer's `service_claim` names it.
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// `sub`, or the service for a token without one.
+    pub fn principal(&self) -> Option<&str> {
+        self.subject.as_deref().or(self.service.as_deref())
+    }
+
+    /// The groups; none when the issuer's `groups_claim` is absent, so that *unknown* is not
+    /// *empty*.
+    pub fn groups(&self) -> Option<&[Box<str>]> {
+        self.groups.as_deref()
+    }
+
+    /// The value of the claim with that index in [`Trust::pointers`].
+    pub fn claim(&self, index: usize) -> Option<&Claim> {
+        self.claims.get(index)?.as_ref()
+    }
+}
+
+/// Shows what is not secret: a token's claims are its owner's.
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedToken")
+            .field("issuer", &self.issuer)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The signatures that a worker has verified, by the whole token.
+///
+/// The key is the token itself and not a digest of it: exact, and cheaper than SHA-256 at these
+/// sizes. Only tokens with a valid signature come in, so nobody can fill it with garbage or aim
+/// collisions. An entry counts only under the key set that verified it.
+#[derive(Debug)]
+pub struct TokenCache {
+    tokens: LruCache<Box<[u8]>, Rc<VerifiedToken>>,
+    capacity: usize,
+}
+
+impl TokenCache {
+    /// A cache that keeps that many tokens.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { tokens: LruCache::unbounded(), capacity }
+    }
+
+    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`.
+    pub fn find(&mut self, token: &[u8], snapshot: &Snapshot) -> Option<Rc<VerifiedToken>> {
+        let known = self.tokens.get(token)?;
+        let keys = snapshot.keys(known.issuer)?;
+        (keys.generation() == known.keys_generation).then(|| Rc::clone(known))
+    }
+
+    /// Keeps a verified token; the one that was used longest ago goes when the cache is full.
+    pub fn keep(&mut self, token: &[u8], verified: Rc<VerifiedToken>) {
+        self.tokens.put(token.into(), verified);
+        if self.tokens.len() > self.capacity {
+            self.tokens.pop_lru();
+        }
+    }
+
+    /// How many tokens it holds.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+}
+
+/// RFC 7519 `NumericDate`: a finite number, rounded towards refusal by truncation of fractions.
+fn numeric_date(claims: &Value, name: &str) -> Result<Option<i64>, Reason> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    if let Some(secs) = value.as_i64() {
+        return Ok(Some(secs));
+    }
+    let secs = value.as_f64().ok_or(Reason::ClaimMalformed)?;
+    // 2^53: beyond it a double is not exact, and no date of anybody's.
+    if !(-9.0e15..=9.0e15).contains(&secs) {
+        return Err(Reason::ClaimMalformed);
+    }
+    // `nbf` must not come early, nor `exp` late: the floor of `exp` is early, the ceiling of the
+    // others late.
+    let whole = if name == "exp" { secs.floor() } else { secs.ceil() };
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number within 2^53")]
+    Ok(Some(whole as i64))
+}
+
+/// `aud`: a string or an array of strings (RFC 7519 section 4.1.3).
+fn audiences(value: Option<&Value>) -> Result<Box<[Box<str>]>, Reason> {
+    match value {
+        None => Ok(Box::default()),
+        Some(Value::String(one)) => Ok(Box::new([one.as_str().into()])),
+        Some(Value::Array(several)) => several
+            .iter()
+            .map(|one| one.as_str().map(Into::into).ok_or(Reason::ClaimMalformed))
+            .collect(),
+        Some(_) => Err(Reason::ClaimMalformed),
+    }
+}
+
+fn confirmation(value: Option<&Value>) -> Confirmation {
+    let Some(value) = value else { return Confirmation::Absent };
+    let thumbprint = value
+        .as_object()
+        .filter(|methods| methods.len() == 1)
+        .and_then(|methods| methods.get("x5t#S256")?.as_str())
+        .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
+        .and_then(|digest| <[u8; 32]>::try_from(digest).ok());
+    thumbprint.map_or(Confirmation::Unsupported, Confirmation::Certificate)
+}
+
+fn text(value: Option<&Value>) -> Result<Option<Box<str>>, Reason> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.as_str().into())),
+        Some(_) => Err(Reason::ClaimMalformed),
+    }
+}
+
+fn non_empty(value: &Value) -> Option<Box<str>> {
+    value.as_str().filter(|text| !text.is_empty()).map(Into::into)
+}
+
+/// An array of strings, or one string; anything else is unknown.
+fn groups(value: &Value) -> Option<Box<[Box<str>]>> {
+    match value {
+        Value::String(one) => Some(Box::new([one.as_str().into()])),
+        Value::Array(several) => several.iter().map(|one| one.as_str().map(Into::into)).collect(),
+        _ => None,
+    }
+}
+
+/// RFC 7515 section 4.1.9: media types fold case, and `application/` may be left out.
+fn same_type(is: &str, wanted: &str) -> bool {
+    let bare = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.strip_prefix("application/").map_or(name.clone(), str::to_owned)
+    };
+    is.eq_ignore_ascii_case(wanted) || bare(is) == bare(wanted)
+}
+
+impl From<JsonError> for Reason {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Duplicate => Self::TokenDuplicateMember,
+            _ => Self::TokenMalformed,
+        }
+    }
+}
+
+impl From<JwsError> for Reason {
+    fn from(error: JwsError) -> Self {
+        match error {
+            JwsError::AlgorithmRefused => Self::AlgorithmRefused,
+            JwsError::Critical => Self::TokenCritical,
+            JwsError::DuplicateMember => Self::TokenDuplicateMember,
+            JwsError::SignatureInvalid => Self::SignatureInvalid,
+            JwsError::TooLarge => Self::TokenTooLarge,
+            JwsError::UnknownKey => Self::UnknownKey,
+            _ => Self::TokenMalformed,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What is remembered of a request: its memo and its outcome, found again after an internal
+//! redirect, which wipes the modules' contexts.
+
+use core::cell::{OnceCell, RefCell};
+use core::ffi::c_void;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mesh_core::admission::Admission;
+use mesh_core::config::Location;
+use mesh_core::identity::{Identity, Worker};
+use mesh_core::pipeline::{self, Memo};
+use mesh_core::refusal::Refusal;
+use nginx_sys::ngx_http_request_t;
+
+use super::conf;
+use super::request::{self, Captured, RequestView};
+
+/// The memory of a main request and its subrequests.
+#[derive(Default)]
+pub(crate) struct Context {
+    captured: OnceCell<Captured>,
+    memo: RefCell<Memo>,
+    outcome: RefCell<Option<(Result<Admission, Refusal>, Duration)>>,
+}
+
+impl Context {
+    /// The context of a request, made at first use; `None` without memory for it.
+    ///
+    /// # Safety
+    ///
+    /// `r` is a live request.
+    pub(crate) unsafe fn of<'r>(r: *mut ngx_http_request_t) -> Option<&'r Self> {
+        // SAFETY: a request has a main request, whose contexts are an array with a place for each
+        // module; what is at ours is null or what is put there below, and lives in the main
+        // request's pool as long as the request.
+        unsafe {
+            let main = (*r).main;
+            let slot = (*main).ctx.add(super::module().ctx_index).cast::<*mut Self>();
+            if (*slot).is_null() {
+                *slot = Self::find(main);
+            }
+            if (*slot).is_null() {
+                *slot = conf::in_pool_under((*main).pool, Self::default(), DROP);
+            }
+            (*slot).as_ref()
+        }
+    }
+
+    /// Looks for a context among the cleanups of a request's pool.
+    ///
+    /// # Safety
+    ///
+    /// `main` is a live main request.
+    unsafe fn find(main: *mut ngx_http_request_t) -> *mut Self {
+        // SAFETY: the cleanups of a pool are a list that ends in null; a handler that is ours has
+        // our value as its data.
+        unsafe {
+            let ours = DROP as *const c_void;
+            let mut cleanup = (*(*main).pool).cleanup;
+            while !cleanup.is_null() {
+                if (*cleanup).handler.is_some_and(|handler| handler as *const c_void == ours) {
+                    return (*cleanup).data.cast();
+                }
+                cleanup = (*cleanup).next;
+            }
+        }
+        core::ptr::null_mut()
+    }
+
+    /// Takes the request through the line and keeps the outcome.
+    ///
+    /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
+    ///
+    /// # Safety
+    ///
+    /// `r` is a live main request in the access phase, and `location` is where it is.
+    pub(crate) unsafe fn evaluate(
+        &self,
+        r: *mut ngx_http_request_t,
+        location: &Location,
+    ) -> Option<()> {
+        let begun = std::time::Instant::now();
+        // SAFETY: the caller's.
+        let mut view = unsafe { RequestView::new(r, &self.captured) };
+        let variables = location.limits.iter().filter_map(|limit| limit.key.variable());
+        let mut variables = variables.peekable();
+        if variables.peek().is_some() {
+            // A variable may be made of ours: they are answered before the memo is in use.
+            // SAFETY: the caller's.
+            let _ = unsafe { self.identify(r) };
+            variables.for_each(|index| view.read_variable(index));
+        }
+        // SAFETY: the caller's.
+        let outcome = unsafe {
+            with_worker(r, |worker| {
+                let mut memo = self.memo.try_borrow_mut().ok()?;
+                Some(pipeline::evaluate(&view, location, &mut memo, worker))
+            })
+        }?;
+        *self.outcome.try_borrow_mut().ok()? = Some((outcome, begun.elapsed()));
+        Some(())
+    }
+
+    /// The verified identity, at the first question and in any phase; none where the request is
+    /// refused or its location does not authenticate.
+    ///
+    /// # Safety
+    ///
+    /// `r` is a live request.
+    pub(crate) unsafe fn identify(&self, r: *mut ngx_http_request_t) -> Option<Rc<Identity>> {
+        // SAFETY: the caller's.
+        unsafe {
+            let location = conf::location(r)?;
+            let view = RequestView::new(r, &self.captured);
+            with_worker(r, |worker| {
+                let mut memo = self.memo.try_borrow_mut().ok()?;
+                pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()
+            })
+        }
+    }
+
+    /// The outcome of the access phase.
+    pub(crate) fn with_outcome<T>(
+        &self,
+        show: impl FnOnce(&Result<Admission, Refusal>) -> T,
+    ) -> Option<T> {
+        self.outcome.try_borrow().ok()?.as_ref().map(|(outcome, _)| show(outcome))
+    }
+
+    /// `$mesh_decision`
+    pub(crate) fn decision(&self) -> Option<&'static str> {
+        self.with_outcome(|outcome| match outcome {
+            Ok(admission) if admission.would_refuse().is_some() => "dry_run",
+            Ok(_) => "allowed",
+            Err(_) => "refused",
+        })
+    }
+
+    /// `$mesh_reason`
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        self.with_outcome(|outcome| match outcome {
+            Ok(admission) => admission.would_refuse().map(|refusal| refusal.reason().word()),
+            Err(refusal) => Some(refusal.reason().word()),
+        })?
+    }
+
+    /// `$mesh_rule`
+    pub(crate) fn rule(&self) -> Option<&'static str> {
+        self.with_outcome(|outcome| outcome.as_ref().ok().map(Admission::rule))?
+    }
+
+    /// `$mesh_limit_remaining`
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        self.with_outcome(|outcome| match outcome {
+            Ok(admission) => admission.remaining(),
+            Err(refusal) => refusal.limited().map(|_| 0),
+        })?
+    }
+
+    /// `$mesh_time`
+    pub(crate) fn micros(&self) -> Option<u128> {
+        self.outcome.try_borrow().ok()?.as_ref().map(|(_, spent)| spent.as_micros())
+    }
+
+    /// Forgets the outcome: the request has moved to a location that does not authenticate.
+    pub(crate) fn forget(&self) {
+        if let Ok(mut outcome) = self.outcome.try_borrow_mut() {
+            *outcome = None;
+        }
+    }
+}
+
+/// The handler by which a context is found. It is read from here alone: Rust does not promise one
+/// address a function.
+static DROP: conf::Cleanup = conf::drop_value::<Context>;
+
+/// Calls `work` with what this worker has at hand.
+///
+/// # Safety
+///
+/// `r` is a live request.
+unsafe fn with_worker<T>(
+    r: *mut ngx_http_request_t,
+    work: impl FnOnce(&mut Worker<'_>) -> Option<T>,
+) -> Option<T> {
+    // SAFETY: the caller's.
+    let main = unsafe { conf::main(r) };
+    let trust = main.trust.as_ref()?;
+    let mut cache = main.cache.try_borrow_mut().ok()?;
+    let table = match &main.zone {
+        Some(zone) => Some(zone.table()?),
+        None => None,
+    };
+    work(&mut Worker {
+        trust,
+        snapshot: &trust.load(),
+        cache: &mut cache,
+        table,
+        now: request::now(),
+        noted: None,
+    })
+}

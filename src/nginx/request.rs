@@ -1,0 +1,133 @@
+//! The only reader of `ngx_http_request_t`: what a request says, as the core asks for it.
+
+use core::cell::OnceCell;
+
+use mesh_core::credential::{Authorization, Peer, Request};
+use mesh_core::time::{Now, Tick, UnixTime};
+use nginx_sys::{
+    ngx_http_get_indexed_variable, ngx_http_request_t, sockaddr, sockaddr_in, sockaddr_in6,
+};
+
+use super::{connection, headers};
+
+/// A request for as long as one call of Nginx's lasts.
+pub(crate) struct RequestView<'r> {
+    r: *mut ngx_http_request_t,
+    captured: &'r OnceCell<Captured>,
+    variables: Vec<(usize, &'r [u8])>,
+}
+
+/// The `Authorization` fields as they came, for what follows after the field is removed.
+#[derive(Clone, Copy)]
+pub(crate) enum Captured {
+    Absent,
+    /// The value lies in the request's header buffers.
+    One(*const u8, usize),
+    Several,
+}
+
+impl<'r> RequestView<'r> {
+    /// # Safety
+    ///
+    /// `r` is a live request for `'r`, and `captured` belongs to it.
+    pub(crate) unsafe fn new(
+        r: *mut ngx_http_request_t,
+        captured: &'r OnceCell<Captured>,
+    ) -> Self {
+        Self { r, captured, variables: Vec::new() }
+    }
+
+    /// Reads a variable now, so that what it evaluates may ask us in turn.
+    pub(crate) fn read_variable(&mut self, index: usize) {
+        // SAFETY: the request is live, and Nginx gave the index out; the value lives in the
+        // request's pool, or as long as the cycle.
+        let value = unsafe {
+            let value = ngx_http_get_indexed_variable(self.r, index);
+            if value.is_null() || (*value).not_found() != 0 || (*value).valid() == 0 {
+                return;
+            }
+            if (*value).len() == 0 {
+                return;
+            }
+            core::slice::from_raw_parts((*value).data, (*value).len() as usize)
+        };
+        self.variables.push((index, value));
+    }
+}
+
+impl Request for RequestView<'_> {
+    fn authorization(&self) -> Authorization<'_> {
+        let captured = self.captured.get_or_init(|| {
+            // SAFETY: the request is live.
+            let mut fields = unsafe { headers::authorizations(self.r) };
+            match (fields.next(), fields.next()) {
+                (None, _) => Captured::Absent,
+                (Some(value), None) => Captured::One(value.as_ptr(), value.len()),
+                (Some(_), Some(_)) => Captured::Several,
+            }
+        });
+        match *captured {
+            Captured::Absent => Authorization::Absent,
+            // SAFETY: Nginx keeps the header buffers of a request until it is freed, and no
+            // module may change a value in place.
+            Captured::One(value, len) => {
+                Authorization::One(unsafe { core::slice::from_raw_parts(value, len) })
+            }
+            Captured::Several => Authorization::Several,
+        }
+    }
+
+    fn peer(&self) -> Option<Peer> {
+        // SAFETY: the request is live.
+        unsafe { connection::peer(self.r) }
+    }
+
+    fn address(&self) -> &[u8] {
+        // SAFETY: a connection has an address, whose family says how long it is and how it is
+        // laid out; it lives as long as the request (realip replaces it before the access phase).
+        unsafe { address(&*(*(*self.r).connection).sockaddr) }
+    }
+
+    fn variable(&self, index: usize) -> Option<&[u8]> {
+        self.variables.iter().find(|(known, _)| *known == index).map(|(_, value)| *value)
+    }
+}
+
+/// # Safety
+///
+/// The address is as long as its family says.
+unsafe fn address(address: &sockaddr) -> &[u8] {
+    const V4: i32 = libc::AF_INET;
+    const V6: i32 = libc::AF_INET6;
+    match i32::from(address.sa_family) {
+        V4 => {
+            // SAFETY: the family says so.
+            let v4 = unsafe { &*core::ptr::from_ref(address).cast::<sockaddr_in>() };
+            // SAFETY: four bytes of it.
+            unsafe { core::slice::from_raw_parts((&raw const v4.sin_addr).cast(), 4) }
+        }
+        V6 => {
+            // SAFETY: the family says so.
+            let v6 = unsafe { &*core::ptr::from_ref(address).cast::<sockaddr_in6>() };
+            // SAFETY: sixteen bytes of it.
+            let bytes: &[u8; 16] = unsafe { &*(&raw const v6.sin6_addr).cast() };
+            match bytes {
+                // An IPv4 client of a socket that takes both.
+                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] => v4,
+                [network @ .., _, _, _, _, _, _, _, _] => network,
+            }
+        }
+        _ => &[],
+    }
+}
+
+/// The time of this turn of the event loop.
+pub(crate) fn now() -> Now {
+    // SAFETY: Nginx keeps both up to date, and a worker has one thread that reads them.
+    unsafe {
+        Now {
+            unix: UnixTime::from_secs((*nginx_sys::ngx_cached_time).sec),
+            tick: Tick::from_millis(nginx_sys::ngx_current_msec as u64),
+        }
+    }
+}

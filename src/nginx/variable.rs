@@ -1,0 +1,183 @@
+//! The variables: `$mesh_...`, and those that `mesh_claim` declares.
+
+use std::borrow::Cow;
+
+use mesh_core::config::ConfigError;
+use mesh_core::export::encode;
+use mesh_core::identity::Attribute;
+use nginx_sys::{
+    NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_get_variable_index,
+    ngx_http_request_t, ngx_http_variable_value_t, ngx_int_t, ngx_pnalloc, ngx_str_t,
+};
+
+use super::context::Context;
+use super::guard::guard;
+
+/// What a variable of ours shows.
+#[derive(Clone, Copy)]
+enum Variable {
+    Decision,
+    Identity(Attribute),
+    LimitRemaining,
+    Reason,
+    Rule,
+    Time,
+}
+
+const VARIABLES: &[(&str, Variable)] = &[
+    ("mesh_decision", Variable::Decision),
+    ("mesh_groups", Variable::Identity(Attribute::Groups)),
+    ("mesh_issuer", Variable::Identity(Attribute::Issuer)),
+    ("mesh_limit_remaining", Variable::LimitRemaining),
+    ("mesh_method", Variable::Identity(Attribute::Method)),
+    ("mesh_principal", Variable::Identity(Attribute::Principal)),
+    ("mesh_reason", Variable::Reason),
+    ("mesh_rule", Variable::Rule),
+    ("mesh_service", Variable::Identity(Attribute::Service)),
+    ("mesh_spiffe_id", Variable::Identity(Attribute::SpiffeId)),
+    ("mesh_time", Variable::Time),
+    ("mesh_trust_domain", Variable::Identity(Attribute::TrustDomain)),
+];
+
+/// Declares our variables; called before the configuration is read.
+pub(crate) fn declare_all(cf: *mut ngx_conf_t) -> Result<(), ()> {
+    for (index, (name, _)) in VARIABLES.iter().enumerate() {
+        declare(cf, name, value_of, index)?;
+    }
+    Ok(())
+}
+
+/// Declares the variable of a `mesh_claim`.
+pub(crate) fn declare_claim(
+    cf: *mut ngx_conf_t,
+    name: &str,
+    claim: usize,
+) -> Result<(), ConfigError> {
+    declare(cf, name, claim_of, claim)
+        .map_err(|()| ConfigError::new(format!("the variable \"${name}\" cannot be declared")))
+}
+
+/// The index of the variable with that name, for a limit's key.
+pub(crate) fn index(cf: *mut ngx_conf_t, name: &str) -> Option<usize> {
+    let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
+    // SAFETY: Nginx copies the name and leaves the original.
+    let index = unsafe { ngx_http_get_variable_index(cf, &raw mut name) };
+    usize::try_from(index).ok()
+}
+
+type Getter = unsafe extern "C" fn(
+    *mut ngx_http_request_t,
+    *mut ngx_http_variable_value_t,
+    usize,
+) -> ngx_int_t;
+
+fn declare(cf: *mut ngx_conf_t, name: &str, getter: Getter, index: usize) -> Result<(), ()> {
+    let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
+    // SAFETY: Nginx copies the name into the cycle's pool and returns null or a variable that
+    // lives as long as the cycle; it may be changed until the configuration is read.
+    unsafe {
+        let flags = NGX_HTTP_VAR_NOCACHEABLE as usize;
+        let variable = ngx_http_add_variable(cf, &raw mut name, flags);
+        if variable.is_null() {
+            return Err(());
+        }
+        (*variable).get_handler = Some(getter);
+        (*variable).data = index;
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn value_of(
+    r: *mut ngx_http_request_t,
+    v: *mut ngx_http_variable_value_t,
+    index: usize,
+) -> ngx_int_t {
+    // SAFETY: Nginx calls a getter with a live request and a value to fill.
+    guard(unsafe { not_found(v) }, || unsafe {
+        let Some((_, variable)) = VARIABLES.get(index) else { return not_found(v) };
+        match Context::of(r) {
+            Some(context) => put(r, v, show(*variable, r, context)),
+            None => not_found(v),
+        }
+    })
+}
+
+unsafe extern "C" fn claim_of(
+    r: *mut ngx_http_request_t,
+    v: *mut ngx_http_variable_value_t,
+    claim: usize,
+) -> ngx_int_t {
+    // SAFETY: as in `value_of`.
+    guard(unsafe { not_found(v) }, || unsafe {
+        let identity = Context::of(r).and_then(|context| context.identify(r));
+        let claim = identity.as_ref().and_then(|identity| identity.claim(claim));
+        put(r, v, claim.map(|claim| encode(claim.text())))
+    })
+}
+
+/// The value of a variable.
+///
+/// # Safety
+///
+/// `r` is a live request.
+unsafe fn show(
+    variable: Variable,
+    r: *mut ngx_http_request_t,
+    context: &Context,
+) -> Option<Cow<'static, str>> {
+    match variable {
+        Variable::Decision => context.decision().map(Into::into),
+        Variable::Identity(attribute) => {
+            // SAFETY: the caller's.
+            let identity = unsafe { context.identify(r) }?;
+            identity.attribute(attribute).map(|value| value.into_owned().into())
+        }
+        Variable::LimitRemaining => context.remaining().map(|left| left.to_string().into()),
+        Variable::Reason => context.reason().map(Into::into),
+        Variable::Rule => context.rule().map(Into::into),
+        Variable::Time => context.micros().map(|micros| micros.to_string().into()),
+    }
+}
+
+/// Fills a value with a copy in the request's pool; an empty one counts as not found.
+///
+/// # Safety
+///
+/// `r` and `v` are what Nginx passed to a getter.
+unsafe fn put(
+    r: *mut ngx_http_request_t,
+    v: *mut ngx_http_variable_value_t,
+    text: Option<Cow<'_, str>>,
+) -> ngx_int_t {
+    let text = text.unwrap_or_default();
+    let Some(len) = u32::try_from(text.len()).ok().filter(|len| *len > 0 && *len < 1 << 28) else {
+        // SAFETY: the caller's.
+        return unsafe { not_found(v) };
+    };
+    // SAFETY: the pool is the request's; the copy is `len` bytes long.
+    unsafe {
+        let data = ngx_pnalloc((*r).pool, text.len()).cast::<u8>();
+        if data.is_null() {
+            return nginx_sys::NGX_ERROR as ngx_int_t;
+        }
+        core::ptr::copy_nonoverlapping(text.as_ptr(), data, text.len());
+        (*v).set_len(len);
+        (*v).set_valid(1);
+        (*v).set_no_cacheable(1);
+        (*v).set_not_found(0);
+        (*v).data = data;
+    }
+    nginx_sys::NGX_OK as ngx_int_t
+}
+
+/// # Safety
+///
+/// `v` is what Nginx passed to a getter.
+unsafe fn not_found(v: *mut ngx_http_variable_value_t) -> ngx_int_t {
+    // SAFETY: the caller's.
+    unsafe {
+        (*v).set_valid(0);
+        (*v).set_not_found(1);
+    }
+    nginx_sys::NGX_OK as ngx_int_t
+}
