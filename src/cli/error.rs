@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     /// A file, or standard input, could not be read.
     Read { source: String, error: io::Error },
     /// The input is not JSON; line and column count from 1.
-    Syntax { source: String, line: usize, column: usize, problem: String },
+    Syntax { source: String, line: usize, column: usize, problem: &'static str },
     /// The input is larger than what is ever looked at.
     TooLarge { source: String, limit: usize },
     /// Options that contradict each other or the key.

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use mesh_core::json::{self, JsonError};
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
@@ -30,31 +31,38 @@ pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
 /// One trailing newline is no part of it; anything else is, and left to the verification.
 ///
 /// # Errors
-/// When standard input cannot be read, is larger than 64 KiB, or is not UTF-8.
-pub(crate) fn token(argument: Option<&str>) -> Result<String, Failure> {
+/// When standard input cannot be read, or is larger than 64 KiB.
+pub(crate) fn token(argument: Option<&str>) -> Result<Vec<u8>, Failure> {
     if let Some(token) = argument.filter(|token| *token != "-") {
-        return Ok(token.to_owned());
+        return Ok(token.as_bytes().to_vec());
     }
     let bytes = capped(io::stdin().lock(), STDIN.to_owned(), STDIN_MAX)?;
     let token = bytes.strip_suffix(b"\r\n").or(bytes.strip_suffix(b"\n")).unwrap_or(&bytes);
-    String::from_utf8(token.to_vec()).map_err(|_| Failure::invalid(STDIN, "not UTF-8"))
+    Ok(token.to_vec())
 }
 
-/// Parses a JSON object that `source` names in errors.
+/// Parses a JSON object that `source` names in errors, as strictly as the module reads JSON.
 ///
 /// # Errors
 /// With line and column, when the bytes are not JSON; else when they are no object.
 pub(crate) fn object(source: &str, bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
-    match serde_json::from_slice(bytes) {
+    match json::parse(bytes) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Failure::invalid(source, "expected a JSON object")),
-        Err(error) => Err(Failure::Syntax {
-            source: source.to_owned(),
-            line: error.line(),
-            column: error.column().max(1),
-            problem: without_place(&error.to_string()).to_owned(),
-        }),
+        Err(error) => Err(syntax(source, error)),
     }
+}
+
+/// Puts the place of a JSON error where editors look for it.
+pub(crate) fn syntax(source: &str, error: JsonError) -> Failure {
+    let (line, column, problem) = match error {
+        JsonError::Duplicate { line, column } => (line, column, "the same member twice"),
+        JsonError::Syntax { line, column } => (line, column, "invalid JSON"),
+        JsonError::TooDeep { line, column } => (line, column, "nested too deeply"),
+        other => return Failure::invalid(source, other),
+    };
+    // At the end of a file the parser names the column before the first.
+    Failure::Syntax { source: source.to_owned(), line, column: column.max(1), problem }
 }
 
 fn capped(reader: impl Read, source: String, limit: usize) -> Result<Vec<u8>, Failure> {
@@ -65,11 +73,6 @@ fn capped(reader: impl Read, source: String, limit: usize) -> Result<Vec<u8>, Fa
         Ok(_) if bytes.len() > limit => Err(Failure::TooLarge { source, limit }),
         Ok(_) => Ok(bytes),
     }
-}
-
-/// What `serde_json` says, without the place that it appends.
-fn without_place(message: &str) -> &str {
-    message.rsplit_once(" at line ").map_or(message, |(problem, _)| problem)
 }
 
 const STDIN: &str = "standard input";
@@ -84,7 +87,14 @@ mod tests {
     #[test]
     fn json_error_names_line_and_column() {
         let failure = object("claims.json", b"{\n  \"a\": 1,\n  oops\n}").unwrap_err();
-        assert_eq!(failure.to_string(), "claims.json:3:3: key must be a string");
+        assert_eq!(failure.to_string(), "claims.json:3:3: invalid JSON");
+    }
+
+    #[test]
+    fn member_that_is_there_twice_is_refused() {
+        let failure = object("claims.json", b"{\"a\": 1,\n\"a\": 2}").unwrap_err();
+        assert!(failure.to_string().starts_with("claims.json:2:"), "{failure}");
+        assert!(failure.to_string().ends_with(": the same member twice"), "{failure}");
     }
 
     #[test]

@@ -4,11 +4,13 @@
 
 mod error;
 mod input;
+mod jwks;
 mod key;
 mod mint;
 mod moment;
 mod output;
 mod private_key;
+mod verify;
 
 use std::{
     io::{self, Write},
@@ -52,12 +54,20 @@ struct Meshctl {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check key sets
+    #[command(subcommand)]
+    Jwks(JwksCommand),
     /// Make keys
     #[command(subcommand)]
     Key(KeyCommand),
     /// Mint and verify tokens
     #[command(subcommand)]
     Token(TokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum JwksCommand {
+    Check(jwks::Check),
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,13 +78,16 @@ enum KeyCommand {
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
     Mint(mint::Mint),
+    Verify(verify::Verify),
 }
 
 impl Command {
     fn run(self) -> Result<Verdict, Failure> {
         match self {
+            Self::Jwks(JwksCommand::Check(check)) => check.run(),
             Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),
             Self::Token(TokenCommand::Mint(mint)) => mint.run().map(|()| Verdict::Accepted),
+            Self::Token(TokenCommand::Verify(verify)) => verify.run(),
         }
     }
 }

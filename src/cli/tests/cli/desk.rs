@@ -1,6 +1,5 @@
 //! A directory of its own for one test, and the program run in it.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::{
     fs,
     io::Write,
@@ -10,10 +9,11 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A directory that goes with the test.
 pub(crate) struct Desk {
-    dir: PathBuf,
+    dir: TempDir,
 }
 
 /// What one run of the program left.
@@ -26,12 +26,7 @@ pub(crate) struct Run {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("meshctl-{}-{number}", std::process::id());
-        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&dir).unwrap();
-        Self { dir }
+        Self { dir: tempfile::tempdir().unwrap() }
     }
 
     /// Runs the program on words that hold no blanks.
@@ -44,7 +39,7 @@ impl Desk {
         let mut child = Command::new(env!("CARGO_BIN_EXE_meshctl"))
             .args(words.split_whitespace())
             .args(arguments)
-            .current_dir(&self.dir)
+            .current_dir(self.dir.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -76,7 +71,7 @@ impl Desk {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
+        self.dir.path().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -85,12 +80,6 @@ impl Desk {
 
     pub(crate) fn json(&self, name: &str) -> Value {
         serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.dir));
     }
 }
 

@@ -92,7 +92,7 @@ fn file_at_fault_is_named_with_the_place() {
     desk.key("one", "ES256");
     desk.write("claims.json", "{\n  \"a\": 1,\n  \"b\": }\n");
     let run = desk.run("token mint --key one.jwk --claims @claims.json");
-    assert_eq!((run.status, run.err.as_str()), (2, "meshctl: claims.json:3:8: expected value\n"));
+    assert_eq!((run.status, run.err.as_str()), (2, "meshctl: claims.json:3:8: invalid JSON\n"));
 
     desk.write("broken.jwk", "{\"kty\": \"EC\",\n");
     let run = desk.run("token mint --key broken.jwk");
