@@ -40,6 +40,7 @@ Examples:
 Standard output is `accepted`, or the reason of the refusal as in $mesh_reason; what it means
 goes to standard error. Without --issuer or --audience that claim must be there, as the module
 asks, and is not compared; a note says so. Claims are shown only when their signature is valid.
+Other users see the command line: give a token that still counts on standard input.
 Exit status: 0 accepted, 1 refused, 2 usage or file error.")]
 pub(crate) struct Verify {
     /// The issuer's key set, as it publishes it
