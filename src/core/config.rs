@@ -127,8 +127,7 @@ impl RawMain {
         };
         if let Some(other) = self.issuers.iter().find(|other| other.url == issuer.url) {
             let (name, url) = (&other.name, &issuer.url);
-            let message =
-                format!("issuer \"{url}\" is already that of mesh_issuer \"{name}\"");
+            let message = format!("issuer \"{url}\" is already that of mesh_issuer \"{name}\"");
             return Err(ConfigError::at(&raw.place, message));
         }
         self.issuers.push(issuer);
@@ -148,7 +147,7 @@ pub struct RawLocation {
     /// `mesh_accept`; empty is `off`: every issuer with its own audiences.
     pub accept: Option<Vec<RawAccept>>,
     /// `mesh_require_claim`; empty is `off`.
-    pub requirements: Option<Vec<(Pointer, Box<[Box<str>]>)>>,
+    pub requirements: Option<Vec<RawRequirement>>,
     /// `mesh_limit`; empty is `off`.
     pub limits: Option<Vec<RawLimit>>,
     /// `mesh_failure_limit`; the inner `None` is `off`.
@@ -163,6 +162,15 @@ pub struct RawLocation {
     pub log_level: Option<LogLevel>,
     /// `mesh_limit_status`.
     pub limit_status: Option<u16>,
+}
+
+/// One `mesh_require_claim` line.
+#[derive(Clone, Debug)]
+pub struct RawRequirement {
+    /// The claim.
+    pub claim: Pointer,
+    /// The values, of which it must hold one.
+    pub values: Box<[Box<str>]>,
 }
 
 /// One `mesh_accept` line.
@@ -330,10 +338,7 @@ impl Resolver {
             .requirements
             .iter()
             .flatten()
-            .map(|(pointer, values)| Requirement {
-                claim: self.pointer(pointer),
-                values: values.clone(),
-            })
+            .map(|raw| Requirement { claim: self.pointer(&raw.claim), values: raw.values.clone() })
             .collect();
         let limits = raw
             .limits
@@ -420,10 +425,9 @@ impl Resolver {
         variable: &mut dyn FnMut(&str) -> Option<usize>,
     ) -> Result<Limit, ConfigError> {
         let (name, next) = (raw.quota.name(), self.quotas.len());
-        let (index, quota, key, place) =
-            self.quotas.entry(name.into()).or_insert_with(|| {
-                (next, Arc::new(raw.quota.clone()), raw.key.clone(), raw.place.clone())
-            });
+        let (index, quota, key, place) = self.quotas.entry(name.into()).or_insert_with(|| {
+            (next, Arc::new(raw.quota.clone()), raw.key.clone(), raw.place.clone())
+        });
         if **quota != raw.quota || *key != raw.key {
             let message =
                 format!("mesh_limit \"{name}\" has other parameters than the one in {place}");

@@ -25,13 +25,18 @@ const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: Nginx calls a phase handler with a whole, live request.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
-    guard("strip handler", FAILED, || r.log(), || {
-        // A subrequest shares its parent's headers, in which nothing is left that is not ours.
-        if r.is_main() && headers::strip(r, is_reserved).is_err() {
-            return FAILED;
-        }
-        DECLINED
-    })
+    guard(
+        "strip handler",
+        FAILED,
+        || r.log(),
+        || {
+            // A subrequest shares its parent's headers, in which nothing is left that is not ours.
+            if r.is_main() && headers::strip(r, is_reserved).is_err() {
+                return FAILED;
+            }
+            DECLINED
+        },
+    )
 }
 
 /// ACCESS: the line, and what becomes of its outcome. Not called for subrequests.
