@@ -48,11 +48,13 @@ pub(crate) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t 
 
 /// `None` is a request that cannot be judged, for want of memory.
 fn judge(r: Live<'_>) -> Option<ngx_int_t> {
-    let context = Context::of(r)?;
     let Some(location) = conf::location(r) else {
-        context.forget();
+        if let Some(context) = Context::known(r) {
+            context.forget();
+        }
         return Some(DECLINED);
     };
+    let context = Context::of(r)?;
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
     context.evaluate(r, location)?;

@@ -43,6 +43,12 @@ impl Context {
         }
     }
 
+    /// The context of a request, if anything asked for one before.
+    pub(crate) fn known<'r>(r: Live<'r>) -> Option<&'r Self> {
+        // SAFETY: what `find` returns is null or a context of the live main request.
+        unsafe { Self::find(r.main()).as_ref() }
+    }
+
     /// Looks for a context among the cleanups of a request's pool.
     fn find(main: Live<'_>) -> *mut Self {
         // SAFETY: the cleanups of a pool are a list that ends in null; a handler that is ours has
