@@ -59,6 +59,7 @@ pub mod clean;
 pub mod config;
 pub mod credential;
 pub mod decision;
+pub mod design;
 pub mod directive;
 pub mod export;
 pub mod identity;

@@ -238,12 +238,16 @@ impl fmt::Debug for VerifiedToken {
 pub struct TokenCache {
     tokens: LruCache<Box<[u8]>, Rc<VerifiedToken>>,
     capacity: usize,
+    bytes: usize,
+    most_bytes: usize,
 }
 
 impl TokenCache {
-    /// A cache that keeps that many tokens.
+    /// A cache that keeps that many tokens, as long as they are of an ordinary size: 1.5 KB each,
+    /// with their claims, on average.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { tokens: LruCache::unbounded(), capacity }
+        let most_bytes = capacity.saturating_mul(1536);
+        Self { tokens: LruCache::unbounded(), capacity, bytes: 0, most_bytes }
     }
 
     /// The verified form of `token`, if its signature was verified under the keys of `snapshot`.
@@ -253,12 +257,22 @@ impl TokenCache {
         (keys.generation() == known.keys_generation).then(|| Rc::clone(known))
     }
 
-    /// Keeps a verified token; the one that was used longest ago goes when the cache is full.
+    /// Keeps a verified token; those that were used longest ago go when the cache is full.
     pub fn keep(&mut self, token: &[u8], verified: Rc<VerifiedToken>) {
-        self.tokens.put(token.into(), verified);
-        if self.tokens.len() > self.capacity {
-            self.tokens.pop_lru();
+        self.bytes = self.bytes.saturating_add(Self::weight(token));
+        if let Some((before, _)) = self.tokens.push(token.into(), verified) {
+            self.bytes = self.bytes.saturating_sub(Self::weight(&before));
         }
+        while self.tokens.len() > self.capacity || self.bytes > self.most_bytes {
+            let Some((oldest, _)) = self.tokens.pop_lru() else { break };
+            self.bytes = self.bytes.saturating_sub(Self::weight(&oldest));
+        }
+    }
+
+    /// About what a token takes: itself, its claims, which are three quarters of it at most, and
+    /// the structures around them.
+    const fn weight(token: &[u8]) -> usize {
+        token.len().saturating_mul(7).div_euclid(4).saturating_add(512)
     }
 
     /// How many tokens it holds.

@@ -320,6 +320,25 @@ fn the_cache_forgets_the_token_that_was_used_longest_ago() {
 }
 
 #[test]
+fn large_tokens_make_the_cache_keep_fewer() {
+    let key = Key::new("k1");
+    let mut server = Server::tokens(&key);
+    for number in 0..4 {
+        let claims = json!({ "sub": format!("s{number}"), "filler": "x".repeat(4_000) });
+        server.ask(&Sent::token(&key.token(&claims))).unwrap();
+        assert_eq!(server.cache.len(), 1, "eight of 1.5 KB, or one of 10 KB");
+    }
+    for number in 0..20 {
+        server.ask(&Sent::token(&key.token(&json!({ "sub": format!("t{number}") })))).unwrap();
+    }
+    assert!(server.cache.len() > 4);
+    let sent = Sent::token(&key.token(&json!({ "filler": "x".repeat(11_000) })));
+    server.ask(&sent).unwrap();
+    server.ask(&sent).unwrap();
+    assert_eq!(server.cache.len(), 0, "too large to be kept at all");
+}
+
+#[test]
 fn another_key_of_the_same_name_or_a_changed_byte_is_refused() {
     let (key, forger) = (Key::new("k1"), Key::new("k1"));
     let mut server = Server::tokens(&key);

@@ -1,0 +1,84 @@
+//! Decisions, and why they were taken. Documentation only.
+//!
+//! # What is defended
+//!
+//! The upstream believes `X-Mesh-*`. So nobody but the module may set such a header, and the module
+//! may set one only for an identity that is verified, on this request, for this location. The
+//! adversary speaks HTTP to the server at will, holds valid tokens and certificates of his own, can
+//! see and replay those of others that leak, and can write nothing on the host.
+//!
+//! # 1. Several crates
+//!
+//! *Context.* What depends on `ngx` does not link in a test, and a `cdylib` beside an `rlib` loses
+//! LTO. *Decision.* The core is a crate that forbids unsafe code; the shell is a `cdylib` alone.
+//! *Consequence.* Everything that decides is tested without Nginx, and the tool, the fuzzers and
+//! the module cannot differ.
+//!
+//! # 2. Signatures by aws-lc-rs, tokens by our own reader
+//!
+//! *Context.* jsonwebtoken parses the key again for each verification (RSA: a third of the cost),
+//! compares the token's algorithm with a list instead of with the key, reads the clock itself, and
+//! keeps the last of two members of the same name. *Decision.* [`crate::jws`] reads the compact
+//! form strictly, and [`crate::jwks`] holds keys that aws-lc-rs parsed once, each with its one set
+//! of algorithms. *Consequence.* jsonwebtoken signs the tokens of `meshctl token mint` and of the
+//! tests: the verifier is tested against an implementation that is not ours.
+//!
+//! # 3. The cache holds signatures, under the token itself
+//!
+//! *Context.* Others cached decisions, and a changed validator or key did not count. *Decision.*
+//! [`crate::token::TokenCache`] keeps what cannot change, the signature under one generation of
+//! keys and the parsed claims; every check runs on every request. The key is the whole token, not
+//! its SHA-256: exact, and cheaper. *Consequence.* Memory is bounded by bytes, not by entries alone.
+//!
+//! # 4. Claims are kept by pointer
+//!
+//! *Context.* A parsed JSON tree takes several times the token. *Decision.* The configuration names
+//! every claim it will ask for, so a verified token keeps those values and drops the tree.
+//!
+//! # 5. Limits by GCRA in one number
+//!
+//! *Context.* A worker may die at any instruction. *Decision.* The state of a bucket is one time,
+//! changed by compare-and-swap, with no lock: see [`crate::limit`]. *Consequence.* Nothing has to
+//! be repaired, and a reload may change rates freely.
+//!
+//! # 6. What was verified before passes the limit on failures
+//!
+//! *Context.* A limit on failures by address shuts out all clients behind one NAT when one of them
+//! guesses. *Decision.* It stops credentials that are unknown to the worker; a token in the cache
+//! is no guess. Requests without a credential are not counted, since they cost nothing.
+//!
+//! # 7. The certificate picks the kind of its name
+//!
+//! *Context.* To fall from one kind of name to the next lets a certificate choose who it is.
+//! *Decision.* A SPIFFE ID is the only name of its certificate, DNS names come before a common
+//! name, and a kind that is not configured is refused, never skipped. *Consequence.* Two DNS names
+//! are no identity.
+//!
+//! # 8. Methods that are not named are not read
+//!
+//! *Context.* A location that authenticates by certificate may pass its clients' own tokens on to
+//! the platform. *Decision.* A credential of another method is neither verified nor believed; one
+//! of a named method must verify wherever it is presented. A token's `cnf` is checked everywhere.
+//!
+//! # 9. Encoding has one meaning
+//!
+//! *Context.* Percent-encoding only control and non-ASCII bytes makes `%0A` and a line feed the
+//! same text. *Decision.* `%` is encoded too, and a space at either end, where fields are trimmed.
+//!
+//! # 10. ACCESS, first among its handlers
+//!
+//! *Context.* A dynamic module is added last, so that its handler runs first in its phase.
+//! *Decision.* A 401 is left to Nginx, which may ask other modules under `satisfy any`; everything
+//! else ends the request, because deny wins.
+//!
+//! # 11. Key files are primed from disk
+//!
+//! *Context.* A worker that replaces a dead one inherits the keys of the last reload. *Decision.*
+//! It reads the files again before its first request, and its thread watches them from then on.
+//! *Consequence.* A bad file that was written after a good one leaves such a worker with the keys
+//! of the last reload, until the file is good again.
+//!
+//! # 12. No OpenSSL
+//!
+//! *Context.* A module that links OpenSSL must match Nginx's own, build for build. *Decision.* The
+//! certificate and the verdict on its chain come from Nginx's functions.
