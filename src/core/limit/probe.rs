@@ -9,20 +9,18 @@
 //! first that the key owns; otherwise it is taken back and made again. Therefore any number of
 //! workers that charge one key of capacity C at once admit exactly C.
 //!
-//! **What can go wrong, at worst.** All of it needs buckets whose every slot has had an owner, and
-//! a worker that is interrupted between two neighbouring instructions:
+//! Two workers that do not see each other may place one key in two slots. Whoever charges the
+//! first of them first moves the debt of the other there; a charge that is moved along counts.
 //!
-//! - A key that was idle is charged in the very moment in which a stranger takes its slot: what
-//!   was charged in that moment is forgotten, so the key may spend up to its capacity once more.
-//!   The stranger does not inherit the debt (its mark differs).
-//! - Two workers place the same new key in two slots: the later one takes over the debt of the
-//!   earlier. If it is killed right between, that debt is forgotten.
+//! **What can go wrong, at worst.**
+//!
 //! - A charge that is taken back (a lost race, or another quota of the same request that turned
-//!   out exhausted) is visible for the moment until then: a simultaneous charge on the same key
-//!   may be refused by that much too early. A worker killed in that moment leaves the debt of one
-//!   charge, which time pays back.
-//! - A slot's mark has 8 bits. A stranger's charge that lands in a slot which is changing hands
-//!   counts against the new owner if both marks are equal, one time in 255, until it is taken back.
+//!   out exhausted) or moved is visible for a moment, once or twice: a simultaneous charge on the
+//!   same key may be refused by that much too early. A worker killed in that moment leaves the
+//!   debt of what it was about to take back, which time pays back.
+//! - Marks and turns have 8 bits. A worker that is interrupted between two instructions, while in
+//!   the same slot things change as they rarely do and these bits come out the same, may forget
+//!   the debt of one key or add to it the charge of another, until that is taken back.
 //!
 //! Workers read the clock once per event loop turn, so theirs differ by milliseconds. A key is in
 //! debt or not by the clock of who asks: it gains at most the rate times that difference.
@@ -30,7 +28,7 @@
 use super::charge::Charge;
 use super::gcra::Quota;
 use super::key::{Key, PLACES};
-use super::slot::{Mark, Slot, Word};
+use super::slot::{Mark, Owner, Slot, Word};
 use crate::time::Tick;
 
 /// The slots in which one key may be, and what it is about to be charged.
@@ -44,9 +42,9 @@ pub(super) struct Probe<'a, 'z> {
 }
 
 /// What came of a charge.
-pub(super) enum Outcome<'z> {
-    /// It stands in this slot, which now owes so much.
-    Counted(&'z Slot, u64),
+pub(super) enum Outcome {
+    /// The key now owes so much.
+    Counted(u64),
     /// Every slot belongs to somebody in debt.
     Full,
     /// It would pass after the wait; the debt is as it was.
@@ -58,15 +56,15 @@ enum Place<'z> {
     /// The key owns this slot.
     Owned(&'z Slot),
     /// The key owns none, and this is the first that nobody ever owned.
-    Vacant(&'z Slot),
+    Vacant(&'z Slot, Owner),
     /// The key owns none, and all had owners.
     Taken,
 }
 
 /// What came of the attempt to place a key.
 enum Placed<'z> {
-    /// The key owns this slot, and owes so much from a slot that it owned already.
-    At(&'z Slot, u64),
+    /// The key owns this slot.
+    At(&'z Slot),
     /// Another worker was faster: the walk must begin again.
     Lost,
     /// Every slot belongs to somebody in debt.
@@ -77,17 +75,17 @@ impl<'a, 'z> Probe<'a, 'z> {
     /// The way of a charge through these places.
     pub(super) const fn new(places: [&'z [Slot]; PLACES], charge: &Charge<'a>, now: Tick) -> Self {
         let key = charge.key();
-        let (quota, mark, price) = (charge.quota(), Mark::of(key.bits()), charge.price());
+        let (quota, mark, price) = (charge.quota(), Mark::of(key), charge.price());
         Self { places, quota, key, mark, price, now }
     }
 
     /// Charges the key if its quota allows.
-    pub(super) fn charge(&self) -> Outcome<'z> {
+    pub(super) fn charge(&self) -> Outcome {
         self.commit(|debt| self.quota.admit(debt, self.price))
     }
 
     /// Charges the key whether or not its quota allows.
-    pub(super) fn debit(&self) -> Outcome<'z> {
+    pub(super) fn debit(&self) -> Outcome {
         self.commit(|debt| Ok(self.quota.debit(debt, self.price)))
     }
 
@@ -95,7 +93,7 @@ impl<'a, 'z> Probe<'a, 'z> {
     pub(super) fn debt(&self) -> u64 {
         match self.find() {
             Place::Owned(slot) => self.read(slot).1,
-            Place::Vacant(_) | Place::Taken => 0,
+            Place::Vacant(..) | Place::Taken => 0,
         }
     }
 
@@ -104,66 +102,87 @@ impl<'a, 'z> Probe<'a, 'z> {
         self.quota.admit(debt, self.price).err()
     }
 
-    /// Takes a charge back that was counted in this slot.
-    pub(super) fn give_back(&self, slot: &Slot) {
-        let mut seen = slot.word();
-        // A debt that ended, or is another's by now, has nothing to give back.
-        while seen.debt(self.now, self.mark) > 0 {
-            match slot.exchange(seen, seen.refund(self.price)) {
-                Ok(()) => return,
-                Err(word) => seen = word,
-            }
+    /// Takes a charge back that was counted.
+    pub(super) fn give_back(&self) {
+        if let Place::Owned(slot) = self.find() {
+            self.lower(slot, self.price);
         }
     }
 
-    fn commit(&self, after: impl Fn(u64) -> Result<u64, u64>) -> Outcome<'z> {
+    fn commit(&self, after: impl Fn(u64) -> Result<u64, u64>) -> Outcome {
         // Whoever loses a race has let another win it. Should that never end, the request is
         // admitted rather than held: a worker that spins serves nobody.
         for _ in 0..ATTEMPTS {
-            let (slot, owed) = match self.place() {
-                Placed::At(slot, owed) => (slot, owed),
+            let slot = match self.place() {
+                Placed::At(slot) => slot,
                 Placed::Lost => continue,
                 Placed::Full => return Outcome::Full,
             };
-            if let Some(outcome) = self.write(slot, owed, &after) {
+            if let Some(outcome) = self.write(slot, &after) {
                 return outcome;
             }
         }
         Outcome::Full
     }
 
-    /// Writes the charge into a slot of the key; `None` when the slot changed hands meanwhile.
-    fn write(
-        &self,
-        slot: &'z Slot,
-        owed: u64,
-        after: &impl Fn(u64) -> Result<u64, u64>,
-    ) -> Option<Outcome<'z>> {
+    /// Writes the charge into a slot of the key; `None` when it must be made elsewhere.
+    fn write(&self, slot: &Slot, after: &impl Fn(u64) -> Result<u64, u64>) -> Option<Outcome> {
         loop {
-            let (seen, debt) = self.read(slot);
-            // A debt under another mark is void only while the slot is ours.
-            if !seen.is_of(self.mark) && slot.owner() != self.key.bits() {
+            let (seen, debt) = self.open(slot)?;
+            if !seen.is_of(self.mark) && !self.gather(slot) {
                 return None;
             }
-            let debt = debt.max(owed);
-            let word = match after(debt) {
-                Ok(debt) => Word::new(self.now, debt, self.mark),
+            let debt = match after(debt) {
+                Ok(debt) => debt,
                 Err(wait) => {
                     return self.is_first(slot).then_some(Outcome::Refused { debt, wait });
                 }
             };
+            let word = Word::new(self.now, debt, self.mark);
             if slot.exchange(seen, word).is_err() {
                 continue;
             }
             settle();
             if self.is_first(slot) {
-                return Some(Outcome::Counted(slot, word.debt(self.now, self.mark)));
+                return Some(Outcome::Counted(debt));
             }
-            if slot.exchange(word, seen).is_err() {
-                self.give_back(slot);
+            if slot.exchange(word, seen).is_ok() || self.lower(slot, self.price) {
+                return None;
             }
-            return None;
+            // A debt that is neither here nor paid back was moved to the first slot.
+            return Some(Outcome::Counted(debt));
         }
+    }
+
+    /// The debt in a slot of the key, from which it may be replaced; `None` when the slot is not
+    /// the key's.
+    fn open(&self, slot: &Slot) -> Option<(Word, u64)> {
+        loop {
+            let owner = slot.owner();
+            let (seen, debt) = self.read(slot);
+            if seen.is_of(self.mark) {
+                return Some((seen, debt));
+            }
+            if !owner.is(self.key) {
+                return None;
+            }
+            // Void: just taken, or about to be taken by another key.
+            if slot.keep(owner) {
+                return Some((seen, 0));
+            }
+        }
+    }
+
+    /// Lowers the key's debt in a slot, if it is there.
+    fn lower(&self, slot: &Slot, amount: u64) -> bool {
+        let mut seen = slot.word();
+        while seen.debt(self.now, self.mark) > 0 {
+            match slot.exchange(seen, seen.refund(amount)) {
+                Ok(()) => return true,
+                Err(word) => seen = word,
+            }
+        }
+        false
     }
 
     /// The debt in a slot, brought back to the window where it is further ahead than any worker's
@@ -174,7 +193,7 @@ impl<'a, 'z> Probe<'a, 'z> {
         let mut seen = slot.word();
         loop {
             let debt = seen.debt(self.now, self.mark);
-            if debt <= window.saturating_add(SKEW) || slot.owner() != self.key.bits() {
+            if debt <= window.saturating_add(SKEW) || !slot.owner().is(self.key) {
                 return (seen, debt);
             }
             let word = Word::new(self.now, window, self.mark);
@@ -184,9 +203,9 @@ impl<'a, 'z> Probe<'a, 'z> {
 
     fn place(&self) -> Placed<'z> {
         match self.find() {
-            Place::Owned(slot) => Placed::At(slot, 0),
-            Place::Vacant(slot) if slot.take(0, self.key) => Placed::At(slot, 0),
-            Place::Vacant(_) => Placed::Lost,
+            Place::Owned(slot) => Placed::At(slot),
+            Place::Vacant(slot, nobody) if slot.take(nobody, self.key) => Placed::At(slot),
+            Place::Vacant(..) => Placed::Lost,
             Place::Taken => self.replace(),
         }
     }
@@ -194,8 +213,8 @@ impl<'a, 'z> Probe<'a, 'z> {
     fn find(&self) -> Place<'z> {
         for slot in self.slots() {
             match slot.owner() {
-                0 => return Place::Vacant(slot),
-                owner if owner == self.key.bits() => return Place::Owned(slot),
+                owner if owner.is(self.key) => return Place::Owned(slot),
+                owner if owner.is_nobody() => return Place::Vacant(slot, owner),
                 _ => {}
             }
         }
@@ -206,43 +225,79 @@ impl<'a, 'z> Probe<'a, 'z> {
     /// same choice whatever the worker's clock, and the owner least likely to come back now.
     fn replace(&self) -> Placed<'z> {
         for bucket in self.places {
-            let mut choice: Option<(u64, &Slot, u64)> = None;
+            let mut choice: Option<(u64, &Slot, Owner, Word)> = None;
             for slot in bucket {
                 let owner = slot.owner();
-                if owner == self.key.bits() {
+                if owner.is(self.key) {
                     return Placed::Lost;
                 }
-                let (word, mark) = (slot.word(), Mark::of(owner));
-                if word.debt(self.now, mark) > 0 {
+                let word = slot.word();
+                if word.is_owed(self.now) {
                     continue;
                 }
-                // Another mark: the owner has just arrived and is about to be charged. Last resort.
-                let idle = if word.is_of(mark) { word.idle(self.now).saturating_add(1) } else { 0 };
-                if choice.is_none_or(|(most, _, _)| idle > most) {
-                    choice = Some((idle, slot, owner));
+                // Void: the owner has just arrived and is about to be charged. Last resort.
+                let idle = if word.is_void() { 0 } else { word.idle(self.now).saturating_add(1) };
+                if choice.is_none_or(|(most, ..)| idle > most) {
+                    choice = Some((idle, slot, owner, word));
                 }
             }
-            if let Some((_, slot, owner)) = choice {
-                if !slot.take(owner, self.key) {
+            if let Some((_, slot, owner, word)) = choice {
+                if slot.exchange(word, word.void()).is_err() || !slot.take(owner, self.key) {
                     return Placed::Lost;
                 }
                 settle();
-                return Placed::At(slot, self.owed_elsewhere(slot));
+                return Placed::At(slot);
             }
         }
         Placed::Full
     }
 
-    /// The debt in other slots of the same key: another worker placed it meanwhile.
-    fn owed_elsewhere(&self, here: &Slot) -> u64 {
-        let others = self
-            .slots()
-            .filter(|slot| !core::ptr::eq(*slot, here) && slot.owner() == self.key.bits());
-        others.map(|slot| self.read(slot).1).max().unwrap_or(0)
+    /// Moves the debt of the same key in later slots into this one, when another worker placed the
+    /// key there meanwhile; false when this slot is not, or no longer, the first of the key.
+    fn gather(&self, here: &Slot) -> bool {
+        let mut slots = self.slots().skip_while(|slot| !slot.owner().is(self.key));
+        if !slots.next().is_some_and(|first| core::ptr::eq(first, here)) {
+            return false;
+        }
+        for other in slots {
+            let owner = other.owner();
+            if owner.is_nobody() {
+                return true;
+            }
+            if core::ptr::eq(other, here) || !owner.is(self.key) {
+                continue;
+            }
+            // Here first, there second: a debt is twice for a moment rather than nowhere.
+            loop {
+                let (seen, debt) = self.read(other);
+                if debt == 0 {
+                    break;
+                }
+                if !self.raise(here, debt) {
+                    return false;
+                }
+                if other.exchange(seen, seen.void()).is_ok() {
+                    break;
+                }
+                self.lower(here, debt);
+            }
+        }
+        true
+    }
+
+    /// Raises the key's debt in a slot, if it still is the key's.
+    fn raise(&self, slot: &Slot, amount: u64) -> bool {
+        while let Some((seen, debt)) = self.open(slot) {
+            let word = Word::new(self.now, debt.saturating_add(amount), self.mark);
+            if slot.exchange(seen, word).is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
     fn is_first(&self, slot: &Slot) -> bool {
-        let first = self.slots().find(|slot| slot.owner() == self.key.bits());
+        let first = self.slots().find(|slot| slot.owner().is(self.key));
         first.is_some_and(|first| core::ptr::eq(first, slot))
     }
 

@@ -1,35 +1,48 @@
 //! One key's place in shared memory: who owns it and how far in debt it is.
 //!
-//! Two words cannot change in one step, so the debt carries a mark of its owner. A debt under
-//! another mark is void: whoever takes a slot over never inherits what a stranger owed, and a
-//! worker that charges a slot in the very moment it changes hands charges nobody.
+//! Two words cannot change in one step, so each tells of changes to the other. The debt carries a
+//! mark of its owner: under another mark it is void, and nobody ever inherits what a stranger owed.
+//! The owner carries a turn. Whoever wants the slot of an idle owner first makes the idle debt
+//! void, which fails if the owner was just charged, and then takes the slot at the turn at which
+//! it was found. An owner that finds its debt void begins another turn before it writes, so that
+//! those who were about to take the slot fail.
 
 use core::sync::atomic::Ordering::SeqCst;
 
 use super::AtomicU64;
 use super::gcra::GRAIN;
-use super::key::Key;
+use super::key::{Key, TURN_MASK};
 use crate::time::Tick;
 
 /// A key and its debt; zeroed memory is an empty slot.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Slot {
-    /// The owner; 0 where there never was one. Set only by [`Slot::take`].
-    key: AtomicU64,
+    /// An [`Owner`].
+    owner: AtomicU64,
     /// The theoretical arrival time of the owner's next request, as a [`Word`].
     tat: AtomicU64,
 }
 
 impl Slot {
-    /// Who owns the slot; 0 when nobody ever did.
-    pub(super) fn owner(&self) -> u64 {
-        self.key.load(SeqCst)
+    /// Who owns the slot, at which turn.
+    pub(super) fn owner(&self) -> Owner {
+        Owner(self.owner.load(SeqCst))
     }
 
-    /// Makes `key` the owner in place of `previous`, without touching the debt.
-    pub(super) fn take(&self, previous: u64, key: Key) -> bool {
-        self.key.compare_exchange(previous, key.bits(), SeqCst, SeqCst).is_ok()
+    /// Makes `key` the owner if nobody took or kept the slot since its owner was read.
+    pub(super) fn take(&self, seen: Owner, key: Key) -> bool {
+        self.pass(seen, key.bits())
+    }
+
+    /// Begins another turn of the same owner.
+    pub(super) fn keep(&self, seen: Owner) -> bool {
+        self.pass(seen, seen.0 & !TURN_MASK)
+    }
+
+    fn pass(&self, seen: Owner, to: u64) -> bool {
+        let owner = to | (seen.0.wrapping_add(1) & TURN_MASK);
+        self.owner.compare_exchange(seen.0, owner, SeqCst, SeqCst).is_ok()
     }
 
     /// The debt as it stands.
@@ -43,6 +56,22 @@ impl Slot {
             Ok(_) => Ok(()),
             Err(now) => Err(Word(now)),
         }
+    }
+}
+
+/// The key that owns a slot, above 8 bits that count the turns; 0 where there never was one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Owner(u64);
+
+impl Owner {
+    /// Whether the key owns the slot.
+    pub(super) const fn is(self, key: Key) -> bool {
+        self.0 & !TURN_MASK == key.bits()
+    }
+
+    /// Whether the slot never had an owner.
+    pub(super) const fn is_nobody(self) -> bool {
+        self.0 == 0
     }
 }
 
@@ -67,8 +96,12 @@ impl Word {
 
     /// The nanoseconds of debt at `now` of an owner with this mark.
     pub(super) const fn debt(self, now: Tick, mark: Mark) -> u64 {
-        let ahead = self.time().wrapping_sub(grains(now)) & TIME_MASK;
-        if self.is_of(mark) && ahead <= HORIZON { ahead.wrapping_mul(GRAIN) } else { 0 }
+        if self.is_of(mark) { self.ahead(now).wrapping_mul(GRAIN) } else { 0 }
+    }
+
+    /// Whether anybody is in debt at `now`.
+    pub(super) const fn is_owed(self, now: Tick) -> bool {
+        !self.is_void() && self.ahead(now) > 0
     }
 
     /// The grains since the debt ended, whoever owed it.
@@ -79,6 +112,21 @@ impl Word {
     /// The word after `price` nanoseconds are given back.
     pub(super) const fn refund(self, price: u64) -> Self {
         Self(self.0.wrapping_sub(price.wrapping_div(GRAIN) << MARK_BITS))
+    }
+
+    /// The word of nobody's debt in place of this one, and never the same as before.
+    pub(super) const fn void(self) -> Self {
+        Self(self.0.wrapping_add(1 << MARK_BITS) & !MARK_MASK)
+    }
+
+    /// Whether the debt is nobody's.
+    pub(super) const fn is_void(self) -> bool {
+        self.0 & MARK_MASK == 0
+    }
+
+    const fn ahead(self, now: Tick) -> u64 {
+        let ahead = self.time().wrapping_sub(grains(now)) & TIME_MASK;
+        if ahead <= HORIZON { ahead } else { 0 }
     }
 
     const fn time(self) -> u64 {
@@ -92,8 +140,8 @@ pub(super) struct Mark(u8);
 
 impl Mark {
     /// The mark of a key, from the bits that have the least say in its first bucket.
-    pub(super) const fn of(key: u64) -> Self {
-        let [low, ..] = key.to_le_bytes();
+    pub(super) const fn of(key: Key) -> Self {
+        let [_turn, low, ..] = key.bits().to_le_bytes();
         Self(if low == 0 { 1 } else { low })
     }
 }
@@ -127,9 +175,27 @@ mod tests {
     fn zeroed_memory_is_nobodys_debt() {
         for nanos in [0, 1 << 40, u64::MAX] {
             for low in 0..=255 {
-                assert_eq!(Word(0).debt(Tick::from_nanos(nanos), Mark::of(low)), 0);
+                assert_eq!(
+                    Word(0).debt(Tick::from_nanos(nanos), Mark::of(Key::from_hash(low << 8))),
+                    0
+                );
             }
         }
+    }
+
+    #[test]
+    fn a_slot_passes_only_at_the_turn_at_which_it_was_seen() {
+        let (slot, [a, b]) = (Slot::default(), [1 << 8, 2 << 8].map(Key::from_hash));
+        let empty = slot.owner();
+        assert!(empty.is_nobody() && slot.take(empty, a));
+        let seen = slot.owner();
+        assert!(seen.is(a) && !slot.take(empty, b));
+        assert!(slot.keep(seen) && slot.owner().is(a));
+        assert!(!slot.take(seen, b) && !slot.keep(seen));
+        for _ in 0..255 {
+            assert!(slot.keep(slot.owner()) && slot.owner().is(a));
+        }
+        assert!(slot.take(slot.owner(), b) && slot.owner().is(b));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::charge::{Charge, Charged, Limited};
 use super::gcra::{Quota, Remaining};
 use super::key::Key;
 use super::probe::{Outcome, Probe};
-use super::slot::{Mark, Slot};
+use super::slot::Slot;
 use super::{AtomicU32, AtomicU64};
 use crate::time::Tick;
 
@@ -130,7 +130,7 @@ impl<'z> Table<'z> {
     /// after a time that does not grow with what went before.
     pub fn debit(&self, charge: &Charge<'_>, now: Tick) -> Charged {
         match self.probe(charge, now).debit() {
-            Outcome::Counted(_, debt) | Outcome::Refused { debt, .. } => {
+            Outcome::Counted(debt) | Outcome::Refused { debt, .. } => {
                 Charged::nothing().and(0, charge.quota(), debt)
             }
             Outcome::Full => {
@@ -155,7 +155,7 @@ impl<'z> Table<'z> {
     /// About how many keys are in debt now, from at most 1,024 buckets spread over the table.
     pub fn in_debt(&self, now: Tick) -> usize {
         let stride = self.buckets.len().div_ceil(1_024).max(1);
-        let owes = |slot: &&Slot| slot.word().debt(now, Mark::of(slot.owner())) > 0;
+        let owes = |slot: &&Slot| slot.word().is_owed(now);
         let sample = self.buckets.iter().step_by(stride);
         let found = sample.clone().flat_map(|bucket| &bucket.0).filter(owes).count();
         let sampled = sample.len().max(1);
@@ -186,9 +186,9 @@ impl<'z> Table<'z> {
             return self.commit(rest, next, charged.and(index, quota, probe.debt()), now);
         }
         match probe.charge() {
-            Outcome::Counted(slot, debt) => self
+            Outcome::Counted(debt) => self
                 .commit(rest, next, charged.and(index, quota, debt), now)
-                .inspect_err(|_| probe.give_back(slot)),
+                .inspect_err(|_| probe.give_back()),
             Outcome::Full => {
                 self.count_uncounted();
                 self.commit(rest, next, charged.and_uncounted(), now)

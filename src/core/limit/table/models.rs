@@ -1,4 +1,4 @@
-//! Every interleaving of two workers on a bucket of two slots, by loom.
+//! Every interleaving of a few workers on a bucket of two slots, by loom.
 
 use std::sync::Arc;
 
@@ -31,32 +31,29 @@ impl Zone {
     }
 }
 
-fn quota(burst: u32) -> Quota {
-    Quota::new("q", Rate::parse("1r/s").unwrap(), burst, 1).unwrap()
+fn quota() -> Quota {
+    Quota::new("q", Rate::parse("1r/s").unwrap(), 0, 1).unwrap()
 }
 
-/// What two workers were told that charge these keys at these milliseconds, both after the keys of
-/// `before` were charged long ago; and what is left.
-fn race(
-    burst: u32,
+/// Lets one worker charge each of these keys at these milliseconds, after the keys of `before` were
+/// charged long ago, and checks what they were told in every interleaving.
+fn race<const N: usize>(
     before: &'static [&'static str],
-    [one, two]: [(&'static [&'static str], u64); 2],
-    check: fn(&Zone, &Quota, [bool; 2]),
+    workers: [(&'static [&'static str], u64); N],
+    check: fn(&Zone, &Quota, [bool; N]),
 ) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(move || {
         let zone = Arc::new(Zone::new());
         for who in before {
-            assert!(zone.admits(&quota(burst), &[who], Tick::from_millis(1_000)));
+            assert!(zone.admits(&quota(), &[who], Tick::from_millis(1_000)));
         }
-        let spawn = |(who, millis): (&'static [&'static str], u64)| {
+        let told = workers.map(|(who, millis)| {
             let zone = Arc::clone(&zone);
-            thread::spawn(move || zone.admits(&quota(burst), who, Tick::from_millis(millis)))
-        };
-        let (one, two) = (spawn(one), spawn(two));
-        let told = [one.join().unwrap(), two.join().unwrap()];
-        check(&zone, &quota(burst), told);
+            thread::spawn(move || zone.admits(&quota(), who, Tick::from_millis(millis)))
+        });
+        check(&zone, &quota(), told.map(|worker| worker.join().unwrap()));
     });
 }
 
@@ -67,23 +64,23 @@ fn exactly_one(zone: &Zone, quota: &Quota, told: [bool; 2]) {
 
 #[test]
 fn two_workers_place_a_new_key_once() {
-    race(0, &[], [(&["a"], 60_000), (&["a"], 60_000)], exactly_one);
+    race(&[], [(&["a"], 60_000), (&["a"], 60_000)], exactly_one);
 }
 
 #[test]
 fn two_workers_place_a_key_once_in_the_slots_of_others() {
-    race(0, &["b", "c"], [(&["a"], 60_000), (&["a"], 60_000)], exactly_one);
+    race(&["b", "c"], [(&["a"], 60_000), (&["a"], 60_000)], exactly_one);
 }
 
 #[test]
 fn two_workers_charge_an_idle_key_once() {
-    race(0, &["a", "b"], [(&["a"], 60_000), (&["a"], 60_000)], exactly_one);
+    race(&["a", "b"], [(&["a"], 60_000), (&["a"], 60_000)], exactly_one);
 }
 
 #[test]
 fn workers_with_different_clocks_place_a_key_once() {
     // By the second clock "c" has been idle, by the first it still owes.
-    race(0, &["b", "c"], [(&["a"], 1_990), (&["a"], 2_010)], |zone, quota, told| {
+    race(&["b", "c"], [(&["a"], 1_990), (&["a"], 2_010)], |zone, quota, told| {
         let admitted = told.iter().filter(|admitted| **admitted).count();
         // The first may find no slot free: it is admitted and not counted.
         assert_eq!(admitted as u64, 1 + zone.table().uncounted());
@@ -92,8 +89,18 @@ fn workers_with_different_clocks_place_a_key_once() {
 }
 
 #[test]
+fn a_key_is_placed_once_while_another_owner_comes_back() {
+    let workers: [(&[&str], u64); 3] = [(&["a"], 60_000), (&["a"], 60_000), (&["b"], 60_000)];
+    race(&["b", "c"], workers, |zone, quota, [one, two, back]| {
+        assert!(back && (one || two));
+        assert!(!(one && two) || zone.table().uncounted() > 0);
+        assert!(!zone.admits(quota, &["a"], Tick::from_millis(60_000)));
+    });
+}
+
+#[test]
 fn a_key_that_loses_its_slot_is_not_refused_for_the_newcomer() {
-    race(0, &["b", "c"], [(&["a"], 60_000), (&["b"], 60_000)], |zone, quota, told| {
+    race(&["b", "c"], [(&["a"], 60_000), (&["b"], 60_000)], |zone, quota, told| {
         assert_eq!(told, [true, true]);
         assert!(!zone.admits(quota, &["a"], Tick::from_millis(60_000)));
     });
@@ -101,14 +108,14 @@ fn a_key_that_loses_its_slot_is_not_refused_for_the_newcomer() {
 
 #[test]
 fn two_newcomers_do_not_refuse_each_other() {
-    race(0, &["b", "c"], [(&["a"], 60_000), (&["d"], 60_000)], |_, _, told| {
+    race(&["b", "c"], [(&["a"], 60_000), (&["d"], 60_000)], |_, _, told| {
         assert_eq!(told, [true, true]);
     });
 }
 
 #[test]
 fn what_is_refused_is_given_back() {
-    race(0, &[], [(&["a", "b"], 60_000), (&["b"], 60_000)], |zone, quota, [both, _]| {
+    race(&[], [(&["a", "b"], 60_000), (&["b"], 60_000)], |zone, quota, [both, _]| {
         // Whoever was admitted owes, and nobody else.
         assert_eq!(zone.admits(quota, &["a"], Tick::from_millis(60_000)), !both);
     });

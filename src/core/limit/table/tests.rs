@@ -8,7 +8,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::super::gcra::Rate;
-use super::super::slot::Word;
+use super::super::slot::{Mark, Word};
 use super::*;
 
 const SEED: [u64; 2] = [0x5eed, 0xdeed];
@@ -177,8 +177,8 @@ fn the_owner_that_has_been_idle_longest_makes_room() {
         let _ = table.charge(&[charge(&table, &quota, who)], at(millis)).unwrap();
     }
     let owns = |who| {
-        let key = table.key(&quota, &[str::as_bytes(who)]).bits();
-        zone.buckets[0].0.iter().any(|slot| slot.owner() == key)
+        let key = table.key(&quota, &[str::as_bytes(who)]);
+        zone.buckets[0].0.iter().any(|slot| slot.owner().is(key))
     };
     for (new, old) in [("new", "a"), ("newer", "b")] {
         assert!(owns(old));
@@ -194,7 +194,7 @@ fn a_peek_charges_nothing_and_a_cost_of_nothing_takes_no_slot() {
     let a = charge(&table, &quota, "a");
     assert_eq!(table.peek(&a, at(0)).unwrap().units(), 2);
     let _ = table.charge(&[a.costing(0)], at(0)).unwrap();
-    assert_eq!(zone.buckets[0].0[0].owner(), 0);
+    assert!(zone.buckets[0].0[0].owner().is_nobody());
     let _ = table.charge(&[a.costing(2)], at(0)).unwrap();
     assert!(table.peek(&a, at(0)).is_err());
     assert!(table.charge(&[a.costing(0)], at(0)).is_ok());
@@ -233,7 +233,7 @@ fn a_debt_that_no_charge_can_have_left_heals_within_a_window() {
         let _ = table.charge(&a, at(0)).unwrap();
         let slot = &zone.buckets[0].0[0];
         let nanos = u64::try_from(ahead.as_nanos()).unwrap();
-        slot.exchange(slot.word(), Word::new(at(0), nanos, Mark::of(slot.owner()))).unwrap();
+        slot.exchange(slot.word(), Word::new(at(0), nanos, Mark::of(a[0].key()))).unwrap();
 
         assert_eq!(table.charge(&a, at(0)).unwrap_err().retry_after_secs(), 1);
         assert!(table.charge(&a, at(1_000)).is_ok());
@@ -260,11 +260,11 @@ fn a_worker_killed_at_any_point_leaves_nothing_that_sticks() {
     let key = |who: &str| table.key(&stranger, &[who.as_bytes()]);
     let slots = &zone.buckets[0].0;
     // Killed after it took the slot, before it charged.
-    assert!(slots[0].take(0, key("dead")));
+    assert!(slots[0].take(slots[0].owner(), key("dead")));
     // Killed after a charge that landed in a slot which had changed hands.
-    assert!(slots[1].take(0, charge(&table, &mine, "b").key()));
-    let debt = Word::new(at(0), 600_000_000_000, Mark::of(key("gone").bits()));
-    assert_ne!(Mark::of(key("gone").bits()), Mark::of(slots[1].owner()));
+    assert!(slots[1].take(slots[1].owner(), charge(&table, &mine, "b").key()));
+    let debt = Word::new(at(0), 600_000_000_000, Mark::of(key("gone")));
+    assert_ne!(Mark::of(key("gone")), Mark::of(charge(&table, &mine, "b").key()));
     slots[1].exchange(slots[1].word(), debt).unwrap();
 
     for who in ["a", "b", "c", "d", "e", "f", "g", "h"] {
