@@ -21,6 +21,7 @@ use Test::Nginx::Socket -Base;
 
 use feature 'signatures';
 
+use Test::Base::Filter;
 use Test::Mesh::Credentials;
 use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Server;
@@ -33,6 +34,7 @@ my $is_complete = 0;
 
 no_shuffle();
 no_long_string();
+no_root_location();
 add_block_preprocessor(\&prepare);
 $Test::Nginx::Util::CheckShutdownErrorLog = \&check_log;
 
@@ -46,10 +48,18 @@ server_port("127.0.0.1:$port");
 # Test::Base runs the blocks by itself unless it sees a call for a plan, be it an empty one.
 Test::More->builder->plan;
 
-# In place of the one of Test::Nginx, which Test::Nginx::Socket exported to here.
 {
     no warnings qw(prototype redefine);
+    # In place of the one of Test::Nginx, which Test::Nginx::Socket exported to here.
     *run_tests = \&run_blocks;
+    # Test::Base evaluates elsewhere, and takes an error's text for the value.
+    *Test::Base::Filter::eval = \&evaluate;
+}
+
+sub evaluate ($filter, $text) {
+    my @values = CORE::eval("package main; $text");
+    die "the filter eval failed: $@" if $@;
+    return @values;
 }
 
 sub run_blocks () {
@@ -124,14 +134,15 @@ Test::Mesh - Test::Nginx::Socket with the module loaded, keys at hand and a watc
     === a token is admitted
     --- http_config
     include $TEST_NGINX_KEYS/issuers.conf;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        location / { return 200 "$http_x_mesh_service\n"; }
+    }
     --- config
         location = /t {
             mesh_authenticate token;
             mesh_accept idp;
-            try_files "" @service;
-        }
-        location @service {
-            return 200 "$mesh_service\n";
+            proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
         }
     --- request
     GET /t
@@ -158,7 +169,7 @@ it holds a token.
 =head2 What differs from Test::Nginx
 
 The server listens on 127.0.0.1 alone, logs from C<notice> on and runs a master with workers, as in
-production. Blocks run in their order. C<$TEST_NGINX_SERVER_PORT> is the port; C<server_port> has
+production; there is no C<location />. Blocks run in their order. C<$TEST_NGINX_SERVER_PORT> is the port; C<server_port> has
 the address before it. C<$TEST_NGINX_KEYS> is the directory of the keys; it is replaced in
 C<config>, C<http_config>, C<main_config> and C<user_files>, and only F<issuers.conf> there is
 Nginx configuration.
@@ -169,7 +180,9 @@ Nginx configuration.
 
 =item Headers that hold tokens
 
-C<--- more_headers eval> takes Perl: C<bearer() . "\nX-Mesh-Service: forged">.
+    --- more_headers eval: bearer() . "\nX-Mesh-Service: forged"
+
+The filter C<eval> runs in C<main>, and an error ends the file.
 
 =item Bytes as they are
 
@@ -201,7 +214,10 @@ Test::Nginx speaks no TLS: let a second server speak it, and Nginx be its client
         ssl_certificate_key $TEST_NGINX_KEYS/server.key;
         ssl_client_certificate $TEST_NGINX_KEYS/ca.pem;
         ssl_verify_client optional;
-        location / { mesh_authenticate certificate; ... }
+        location / {
+            mesh_authenticate certificate;
+            ...
+        }
     }
     --- config
         location / {
@@ -220,6 +236,10 @@ C<listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1 http2>, or use L<Test::Mesh::Server>,
 =item Reload, a killed worker, a changed file, a thousand requests
 
 L<Test::Mesh::Server>.
+
+=item What went upstream
+
+C<return> answers before the access phase: protect a location that passes on.
 
 =item A configuration that is refused
 
