@@ -1,2 +1,111 @@
-//! meshctl.
-fn main() {}
+//! meshctl: what the module would do, on the command line.
+//!
+//! Every verdict is `mesh-core`'s own: this crate reads files, asks the clock and prints.
+
+mod error;
+mod input;
+mod jwks;
+mod key;
+mod mint;
+mod moment;
+mod output;
+mod private_key;
+mod verify;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Failure;
+
+fn main() -> ExitCode {
+    match Meshctl::parse().command.run() {
+        Ok(verdict) => verdict.into(),
+        Err(failure) => {
+            // Nobody is left to tell when standard error is closed; the status says it.
+            drop(writeln!(io::stderr(), "meshctl: {failure}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Check, mint and explain what ngx_http_mesh_module believes.
+///
+/// The verdicts are those of the module itself: the same functions, the same limits, the
+/// same reasons as in $mesh_reason and the error log.
+#[derive(Debug, Parser)]
+#[command(
+    name = "meshctl",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Try it in three lines:
+  meshctl key generate --alg ES256 --out signer.jwk --jwks jwks.json
+  meshctl token mint --key signer.jwk --issuer https://idp.example --audience kafka > token
+  meshctl token verify --jwks jwks.json --issuer https://idp.example --audience kafka < token"
+)]
+struct Meshctl {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check key sets
+    #[command(subcommand)]
+    Jwks(JwksCommand),
+    /// Make keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Mint and verify tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum JwksCommand {
+    Check(jwks::Check),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    Generate(key::Generate),
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    Mint(mint::Mint),
+    Verify(verify::Verify),
+}
+
+impl Command {
+    fn run(self) -> Result<Verdict, Failure> {
+        match self {
+            Self::Jwks(JwksCommand::Check(check)) => check.run(),
+            Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),
+            Self::Token(TokenCommand::Mint(mint)) => mint.run().map(|()| Verdict::Accepted),
+            Self::Token(TokenCommand::Verify(verify)) => verify.run(),
+        }
+    }
+}
+
+/// What a command found; the process ends with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    /// All is well, or done: status 0.
+    Accepted,
+    /// Something was refused: status 1.
+    Refused,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Accepted => Self::SUCCESS,
+            Verdict::Refused => Self::from(1),
+        }
+    }
+}

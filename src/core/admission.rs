@@ -7,7 +7,7 @@ use crate::credential::Request;
 use crate::decision::Permit;
 use crate::export::Fields;
 use crate::identity::Identity;
-use crate::limit::{Charge, Quota, Table};
+use crate::limit::{Charge, Key, Quota, Remaining, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::time::Tick;
 
@@ -72,22 +72,8 @@ pub fn limit(
     table: Option<Table<'_>>,
     now: Tick,
 ) -> Result<Admission, Refusal> {
-    let mut charges = Vec::new();
     if let Some(table) = table {
-        let due = limits.iter().filter(|limit| !charged.quotas.contains(&limit.index));
-        for limit in due {
-            if let Some(key) = bucket(limit, permit.identity(), request, table) {
-                charges.push(Charge { quota: &limit.quota, key });
-            }
-        }
-        if !charges.is_empty() {
-            let done = table
-                .charge(&charges, now)
-                .map_err(|limited| Refusal::by_limit(Reason::Limited, limited))?;
-            charged.quotas.extend(limits.iter().map(|limit| limit.index));
-            let least = charged.remaining.map_or(done.remaining(), |it| it.min(done.remaining()));
-            charged.remaining = Some(least);
-        }
+        charge(&permit, limits, charged, request, table, now)?;
     }
     Ok(Admission {
         rule: permit.rule(),
@@ -95,6 +81,37 @@ pub fn limit(
         remaining: charged.remaining,
         would_refuse: None,
     })
+}
+
+fn charge(
+    permit: &Permit,
+    limits: &[Limit],
+    charged: &mut Charged,
+    request: &dyn Request,
+    table: Table<'_>,
+    now: Tick,
+) -> Result<(), Refusal> {
+    let due = limits.iter().filter(|limit| !charged.quotas.contains(&limit.index));
+    let (due, charges): (Vec<_>, Vec<_>) = due
+        .filter_map(|limit| {
+            let key = bucket(limit, permit.identity(), request, table)?;
+            Some((limit, Charge::new(&limit.quota, key)))
+        })
+        .unzip();
+    if charges.is_empty() {
+        return Ok(());
+    }
+    let done = table.charge(&charges, now).map_err(|limited| match due.get(limited.index()) {
+        Some(limit) => Refusal::by_limit(Reason::Limited, &limit.quota, limited),
+        None => Reason::Limited.into(),
+    })?;
+    charged.quotas.extend(due.iter().map(|limit| limit.index));
+    let left = done.remaining().map(Remaining::units);
+    charged.remaining = match (charged.remaining, left) {
+        (Some(before), Some(now)) => Some(before.min(now)),
+        (before, now) => before.or(now),
+    };
+    Ok(())
 }
 
 /// What one request has been charged for.
@@ -109,7 +126,7 @@ fn bucket(
     identity: &Identity,
     request: &dyn Request,
     table: Table<'_>,
-) -> Option<crate::limit::Key> {
+) -> Option<Key> {
     let authority = identity.authority().as_bytes();
     let quota = &limit.quota;
     Some(match limit.key {

@@ -68,7 +68,7 @@ pub fn authenticate(
 pub(crate) fn charge_failure(address: &[u8], settings: &Authentication, worker: &Worker<'_>) {
     if let (Some(quota), Some(table)) = (&settings.failure_limit, worker.table) {
         let key = table.key(quota, &[address]);
-        table.debit(&Charge { quota, key }, worker.now.tick);
+        let _ = table.debit(&Charge::new(quota, key), worker.now.tick);
     }
 }
 
@@ -81,8 +81,9 @@ fn gate(
         return Ok(());
     };
     let key = table.key(quota, &[credentials.address()]);
-    let Err(limited) = table.peek(&Charge { quota, key }, worker.now.tick) else { return Ok(()) };
-    let refusal = Refusal::by_limit(Reason::FailureLimited, limited);
+    let charge = Charge::new(quota, key);
+    let Err(limited) = table.peek(&charge, worker.now.tick) else { return Ok(()) };
+    let refusal = Refusal::by_limit(Reason::FailureLimited, quota, limited);
     if settings.failure_limit_enforced {
         return Err(refusal);
     }

@@ -1,1 +1,202 @@
-//! See the crate documentation.
+//! JWK sets (RFC 7517): the public keys of one issuer.
+//!
+//! A set is parsed once and is immutable from then on. A key that should not be trusted is skipped
+//! and reported; a set that could be read in two ways, or is too large, is refused whole.
+
+use serde_json::Value;
+
+use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::json;
+
+mod ed25519;
+mod error;
+mod key;
+mod rsa;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use error::{JwksError, KeyFault, KeyLookupError, SkippedKey};
+pub use key::{SignatureInvalid, VerifyingKey};
+
+/// Bytes that a set may have.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// Keys that a set may have, usable or not.
+pub const MAX_KEYS: usize = 100;
+
+/// Bytes that a `kid` may have, in a key and in a token.
+pub const MAX_KID_BYTES: usize = 1024;
+
+/// The keys of one issuer that verify tokens; there is at least one.
+#[derive(Debug)]
+pub struct KeySet {
+    algorithms: AlgorithmSet,
+    keys: Box<[Key]>,
+}
+
+impl KeySet {
+    /// Parses a JWK set, for an issuer that signs with `algorithms`.
+    ///
+    /// A key with `alg` verifies that algorithm alone, and only if it is one of `algorithms`; a
+    /// key without verifies those of `algorithms` that fit its type and curve. The keys that are
+    /// not used come back beside the set, to be warned about.
+    ///
+    /// # Errors
+    ///
+    /// [`JwksError`] when the set as a whole cannot be used.
+    pub fn parse(
+        bytes: &[u8],
+        algorithms: AlgorithmSet,
+    ) -> Result<(Self, Vec<SkippedKey>), JwksError> {
+        let mut keys = Vec::new();
+        let mut skipped = Vec::new();
+        for Member { position, kid, outcome, .. } in members(bytes, algorithms)? {
+            match outcome {
+                Ok(verifying) => keys.push(Key { kid, verifying }),
+                Err(fault) => skipped.push(SkippedKey { position, kid, fault }),
+            }
+        }
+        if keys.is_empty() {
+            return Err(JwksError::NoUsableKey(skipped));
+        }
+        Ok((Self { algorithms, keys: keys.into() }, skipped))
+    }
+
+    /// Says of each key in a set what it verifies, or why it would be skipped.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`KeySet::parse`], except that a set without a usable key is reported like any.
+    pub fn inspect(bytes: &[u8], algorithms: AlgorithmSet) -> Result<Vec<KeyReport>, JwksError> {
+        let report = |Member { position, kid, kty, outcome }| KeyReport {
+            position,
+            kid,
+            kty,
+            usable: outcome.map(|keys| keys.iter().map(VerifyingKey::algorithm).collect()),
+        };
+        Ok(members(bytes, algorithms)?.into_iter().map(report).collect())
+    }
+
+    /// Finds the key for a token that names `kid` and `algorithm`.
+    ///
+    /// A `kid` is matched exactly. Without one, the key is the only one that fits `algorithm`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyLookupError`]; where the algorithm is one the issuer never signs with, no refresh can
+    /// help, so that comes before [`KeyLookupError::UnknownKey`].
+    pub fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<&VerifyingKey, KeyLookupError> {
+        if !self.algorithms.contains(algorithm) {
+            return Err(KeyLookupError::AlgorithmRefused);
+        }
+        match kid {
+            Some(kid) => self
+                .keys
+                .iter()
+                .find(|key| key.kid.as_deref() == Some(kid))
+                .ok_or(KeyLookupError::UnknownKey)?
+                .verifying(algorithm)
+                .ok_or(KeyLookupError::AlgorithmRefused),
+            None => {
+                let mut fitting = self.keys.iter().filter_map(|key| key.verifying(algorithm));
+                match (fitting.next(), fitting.next()) {
+                    (Some(key), None) => Ok(key),
+                    _ => Err(KeyLookupError::UnknownKey),
+                }
+            }
+        }
+    }
+
+    /// How many keys are usable: at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+/// What [`KeySet::inspect`] says of one key.
+#[derive(Debug)]
+pub struct KeyReport {
+    /// Place in the set, from 0.
+    pub position: usize,
+    /// The key's `kid`, as published: escape it before it is shown.
+    pub kid: Option<Box<str>>,
+    /// The key's `kty`, as published: escape it before it is shown.
+    pub kty: Option<Box<str>>,
+    /// The algorithms it verifies, or why it is skipped.
+    pub usable: Result<AlgorithmSet, KeyFault>,
+}
+
+/// One usable JWK, ready for each algorithm that it may verify.
+#[derive(Debug)]
+struct Key {
+    kid: Option<Box<str>>,
+    verifying: Box<[VerifyingKey]>,
+}
+
+impl Key {
+    fn verifying(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
+        self.verifying.iter().find(|key| key.algorithm() == algorithm)
+    }
+}
+
+/// One entry of `keys`, read but not yet sorted into used and skipped.
+struct Member {
+    position: usize,
+    kid: Option<Box<str>>,
+    kty: Option<Box<str>>,
+    outcome: Result<Box<[VerifyingKey]>, KeyFault>,
+}
+
+impl Member {
+    fn read(position: usize, jwk: &Value, algorithms: AlgorithmSet) -> Self {
+        let Some(jwk) = jwk.as_object() else {
+            return Self { position, kid: None, kty: None, outcome: Err(KeyFault::NotAnObject) };
+        };
+        let text = |name: &str| jwk.get(name).and_then(Value::as_str).map(Box::from);
+        let kid: Option<Box<str>> = text("kid");
+        let misnamed = jwk.contains_key("kid") && kid.is_none()
+            || kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES);
+        let outcome = if misnamed {
+            Err(KeyFault::Malformed("kid"))
+        } else {
+            key::verifying_keys(jwk, algorithms)
+        };
+        Self { position, kid, kty: text("kty"), outcome }
+    }
+}
+
+fn members(bytes: &[u8], algorithms: AlgorithmSet) -> Result<Vec<Member>, JwksError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(JwksError::TooLarge);
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err(JwksError::Empty);
+    }
+    let document = json::parse(bytes).map_err(JwksError::Json)?;
+    let keys = document.get("keys").and_then(Value::as_array).ok_or(JwksError::NoKeysMember)?;
+    if keys.len() > MAX_KEYS {
+        return Err(JwksError::TooManyKeys);
+    }
+    // Skipped keys count too: which of two keys a name means must not hang on what we support.
+    let mut kids: Vec<&str> = keys.iter().filter_map(|jwk| jwk.get("kid")?.as_str()).collect();
+    kids.sort_unstable();
+    if let Some(twice) = kids.windows(2).find_map(|pair| match pair {
+        [one, other] if one == other => Some(*one),
+        _ => None,
+    }) {
+        return Err(JwksError::DuplicateKid(twice.into()));
+    }
+    Ok(keys
+        .iter()
+        .enumerate()
+        .map(|(position, jwk)| Member::read(position, jwk, algorithms))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,38 @@
-//! See the crate documentation.
+//! Limits: quotas on verified identities, counted in memory that all workers share.
+//!
+//! ```
+//! use mesh_core::limit::{Bucket, Charge, Header, Quota, Rate, Table};
+//! use mesh_core::time::Tick;
+//!
+//! let header = Header::default();
+//! let buckets: Vec<Bucket> = (0..16).map(|_| Bucket::default()).collect();
+//! let table = Table::open(&header, &buckets, [1, 2]).unwrap();
+//!
+//! let quota = Quota::new("reads", Rate::parse("10r/s").unwrap(), 1, 1).unwrap();
+//! let charge = Charge::new(&quota, table.key(&quota, &[b"service", b"orders-api"]));
+//! let now = Tick::from_millis(5_000);
+//! assert_eq!(table.charge(&[charge], now).unwrap().remaining().unwrap().units(), 1);
+//! assert!(table.charge(&[charge], now).is_ok());
+//! assert_eq!(table.charge(&[charge], now).unwrap_err().retry_after_secs(), 1);
+//! ```
+
+mod charge;
+mod gcra;
+mod key;
+mod probe;
+mod slot;
+mod table;
+
+#[cfg(not(loom))]
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, AtomicU64};
+
+pub use self::charge::{Charge, Charged, Limited};
+pub use self::gcra::{
+    MAX_COUNT, MAX_WINDOW, Period, Quota, QuotaError, Rate, RateError, Remaining,
+};
+pub use self::key::Key;
+pub use self::slot::Slot;
+pub use self::table::{BUCKETS_OFFSET, Bucket, Header, Table, TableError};

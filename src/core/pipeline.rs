@@ -103,3 +103,6 @@ impl DryRun {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 
 use core::fmt;
 
-use crate::limit::Limited;
+use std::sync::Arc;
+
+use crate::limit::{Limited, Quota};
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident => $word:literal, $status:literal, $error:expr, $meaning:literal;)+) => {
@@ -129,7 +131,34 @@ impl fmt::Display for Reason {
 #[derive(Clone, Debug)]
 pub struct Refusal {
     reason: Reason,
-    limited: Option<Limited>,
+    limited: Option<Box<ReachedLimit>>,
+}
+
+/// The limit that refused, and when it has room again.
+#[derive(Clone, Debug)]
+pub struct ReachedLimit {
+    quota: Arc<Quota>,
+    limited: Limited,
+}
+
+impl ReachedLimit {
+    /// The limit's name.
+    pub fn name(&self) -> &str {
+        self.quota.name()
+    }
+
+    /// The response fields that tell the client: `Retry-After` in seconds (RFC 9110 section
+    /// 10.2.3), and `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+    pub fn fields(&self) -> [(&'static str, String); 3] {
+        let (name, wait) = (self.quota.name(), self.limited.retry_after_secs());
+        let (quota, window) = (self.quota.policy_quota(), self.quota.policy_window_secs());
+        let left = self.limited.remaining().units();
+        [
+            ("Retry-After", wait.to_string()),
+            ("RateLimit-Policy", format!("\"{name}\";q={quota};w={window}")),
+            ("RateLimit", format!("\"{name}\";r={left};t={wait}")),
+        ]
+    }
 }
 
 impl Refusal {
@@ -147,8 +176,8 @@ impl Refusal {
     }
 
     /// Which limit refused, with what `Retry-After` and the RateLimit fields say.
-    pub const fn limited(&self) -> Option<&Limited> {
-        self.limited.as_ref()
+    pub fn limited(&self) -> Option<&ReachedLimit> {
+        self.limited.as_deref()
     }
 
     /// Whether it is about the credential rather than about what its owner may do: another access
@@ -191,8 +220,9 @@ impl From<Reason> for Refusal {
 
 impl Refusal {
     /// A refusal by a limit; the other constructor is `From<Reason>`.
-    pub(crate) const fn by_limit(reason: Reason, limited: Limited) -> Self {
-        Self { reason, limited: Some(limited) }
+    pub(crate) fn by_limit(reason: Reason, quota: &Arc<Quota>, limited: Limited) -> Self {
+        let limited = ReachedLimit { quota: Arc::clone(quota), limited };
+        Self { reason, limited: Some(Box::new(limited)) }
     }
 }
 

@@ -347,7 +347,7 @@ fn same_type(is: &str, wanted: &str) -> bool {
 impl From<JsonError> for Reason {
     fn from(error: JsonError) -> Self {
         match error {
-            JsonError::Duplicate => Self::TokenDuplicateMember,
+            JsonError::Duplicate { .. } => Self::TokenDuplicateMember,
             _ => Self::TokenMalformed,
         }
     }

@@ -1,20 +1,20 @@
 //! The phases: reserved headers go, then a request is judged, then its identity is exported.
 
 use mesh_core::admission::Admission;
+use mesh_core::clean::Clean;
 use mesh_core::config::{Location, LogLevel};
-use mesh_core::export::encode;
-use mesh_core::limit::Limited;
-use mesh_core::refusal::Refusal;
+use mesh_core::refusal::{ReachedLimit, Refusal};
 use mesh_core::reserved::is_reserved;
 use nginx_sys::{
-    NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ERR, NGX_LOG_INFO,
-    NGX_LOG_NOTICE, NGX_LOG_WARN, NGX_OK, ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
-    ngx_uint_t,
+    NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_finalize_request,
+    ngx_http_request_t, ngx_int_t,
 };
 
 use super::context::Context;
 use super::guard::guard;
-use super::{conf, headers, log};
+use super::live::Live;
+use super::log::Level;
+use super::{conf, headers};
 
 const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
@@ -23,155 +23,133 @@ const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 /// arrives, the second an `error_page` to a named location, which skips the first; both come
 /// before anything may read or proxy a header.
 pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
-    guard(FAILED, || {
-        // SAFETY: Nginx calls a phase handler with a live request.
-        unsafe {
-            // A subrequest shares its parent's headers, in which nothing is left that is not ours.
-            if r != (*r).main {
-                return DECLINED;
-            }
-            match headers::strip(r, is_reserved) {
-                Ok(()) => DECLINED,
-                Err(_) => FAILED,
-            }
+    // SAFETY: Nginx calls a phase handler with a whole, live request.
+    let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
+    guard("strip handler", FAILED, || r.log(), || {
+        // A subrequest shares its parent's headers, in which nothing is left that is not ours.
+        if r.is_main() && headers::strip(r, is_reserved).is_err() {
+            return FAILED;
         }
+        DECLINED
     })
 }
 
 /// ACCESS: the line, and what becomes of its outcome. Not called for subrequests.
 pub(crate) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t {
-    guard(FAILED, || {
-        // SAFETY: as in `strip`.
-        unsafe {
-            let Some(location) = conf::location(r) else {
-                if let Some(context) = Context::of(r) {
-                    context.forget();
-                }
-                return DECLINED;
-            };
-            #[cfg(feature = "panic-test")]
-            headers::panic_where_asked(r);
-            let judged = Context::of(r)
-                .and_then(|context| context.evaluate(r, location).map(|()| context));
-            judged
-                .and_then(|context| {
-                    context.with_outcome(|outcome| match outcome {
-                        Ok(admission) => admit(r, location, admission),
-                        Err(refusal) => refuse(r, location, refusal),
-                    })
-                })
-                .unwrap_or(FAILED)
+    // SAFETY: as in `strip`.
+    let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
+    guard("access handler", FAILED, || r.log(), || judge(r).unwrap_or(FAILED))
+}
+
+/// `None` is a request that cannot be judged, for want of memory.
+fn judge(r: Live<'_>) -> Option<ngx_int_t> {
+    let context = Context::of(r)?;
+    let Some(location) = conf::location(r) else {
+        context.forget();
+        return Some(DECLINED);
+    };
+    #[cfg(feature = "panic-test")]
+    headers::panic_where_asked(r);
+    context.evaluate(r, location)?;
+    let answer = context.with_outcome(|outcome| match outcome {
+        Ok(admission) => admit(r, location, admission),
+        Err(refusal) => refuse(r, location, refusal),
+    })??;
+    Some(match answer {
+        Answer::Continue(code) => code,
+        Answer::Finalize(status) => {
+            // This may run another location of the same request, with the same context: nothing
+            // of it is borrowed any more.
+            // SAFETY: the request is live, and nothing is done with it after this.
+            unsafe { ngx_http_finalize_request(r.as_ptr(), status) };
+            NGX_DONE as ngx_int_t
         }
     })
 }
 
-/// # Safety
-///
-/// `r` is a live main request in the access phase.
-unsafe fn admit(r: *mut ngx_http_request_t, location: &Location, admission: &Admission) -> ngx_int_t {
+/// What the access phase hears from us.
+enum Answer {
+    /// A code for Nginx to go on with.
+    Continue(ngx_int_t),
+    /// The request ends with this status, whatever `satisfy` says: deny wins.
+    Finalize(ngx_int_t),
+}
+
+fn admit(r: Live<'_>, location: &Location, admission: &Admission) -> Option<Answer> {
     if let Some(refusal) = admission.would_refuse() {
-        // SAFETY: the caller's.
-        unsafe { log_refusal(r, location, refusal, " (dry run)") };
+        log_refusal(r, location, refusal, " (dry run)");
     }
     let Some(identity) = admission.identity() else {
         // A dry run let it pass: we have no opinion, and others keep theirs.
-        return DECLINED;
+        return Some(Answer::Continue(DECLINED));
     };
-    // SAFETY: the caller's.
-    unsafe {
-        if location.export {
-            for (field, value) in admission.exports() {
-                if headers::push(r, field.name, field.lowercase, &value).is_err() {
-                    return FAILED;
-                }
-            }
-        }
-        if identity.has_token()
-            && !location.forward_credential
-            && headers::remove_authorization(r).is_err()
-        {
-            return FAILED;
+    if location.export {
+        for (field, value) in admission.exports() {
+            headers::push(r, field.name.as_bytes(), value.as_bytes()).ok()?;
         }
     }
-    NGX_OK as ngx_int_t
+    if identity.has_token() && !location.forward_credential {
+        headers::remove_authorization(r).ok()?;
+    }
+    Some(Answer::Continue(NGX_OK as ngx_int_t))
 }
 
-/// # Safety
-///
-/// `r` is a live main request in the access phase.
-unsafe fn refuse(r: *mut ngx_http_request_t, location: &Location, refusal: &Refusal) -> ngx_int_t {
-    let status = refusal.status(location.limit_status);
-    let challenge =
-        refusal.challenge().filter(|_| location.authentication.methods.token);
-    // SAFETY: the caller's; `ngx_http_finalize_request` takes the request over.
-    unsafe {
-        log_refusal(r, location, refusal, "");
-        if let Some(challenge) = challenge
-            && headers::set_challenge(r, &challenge).is_err()
-        {
-            return FAILED;
-        }
-        if let Some(limited) = refusal.limited()
-            && limit_fields(r, limited).is_err()
-        {
-            return FAILED;
-        }
-        if refusal.is_unauthenticated() {
-            // Under `satisfy any` Nginx asks its other access modules.
-            return ngx_int_t::from(status as i32 as i16);
-        }
-        // Anything else is final, whatever `satisfy` says: deny wins.
-        ngx_http_finalize_request(r, ngx_int_t::from(status as i16));
+fn refuse(r: Live<'_>, location: &Location, refusal: &Refusal) -> Option<Answer> {
+    let status = ngx_int_t::try_from(refusal.status(location.limit_status)).ok()?;
+    log_refusal(r, location, refusal, "");
+    if location.authentication.methods.token
+        && let Some(challenge) = refusal.challenge()
+    {
+        headers::set_challenge(r, challenge.as_bytes()).ok()?;
     }
-    NGX_DONE as ngx_int_t
+    if let Some(limited) = refusal.limited() {
+        limit_fields(r, limited)?;
+    }
+    // After a 401, Nginx asks its other access modules where `satisfy any` holds.
+    Some(if refusal.is_unauthenticated() {
+        Answer::Continue(status)
+    } else {
+        Answer::Finalize(status)
+    })
 }
 
-/// `Retry-After` (RFC 9110 section 10.2.3) and the RateLimit fields.
-unsafe fn limit_fields(
-    r: *mut ngx_http_request_t,
-    limited: &Limited,
-) -> Result<(), headers::OutOfMemory> {
-    // SAFETY: the caller's.
-    unsafe {
-        if let Some(secs) = limited.retry_after_secs() {
-            headers::add_response(r, "Retry-After", &secs.to_string())?;
-        }
-        headers::add_response(r, "RateLimit-Policy", &limited.policy())?;
-        headers::add_response(r, "RateLimit", &limited.state())
+fn limit_fields(r: Live<'_>, limited: &ReachedLimit) -> Option<()> {
+    for (name, value) in limited.fields() {
+        headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
     }
+    Some(())
 }
 
 /// One line an event: what, why, who.
-///
-/// # Safety
-///
-/// `r` is a live main request in the access phase.
-unsafe fn log_refusal(
-    r: *mut ngx_http_request_t,
-    location: &Location,
-    refusal: &Refusal,
-    dry_run: &str,
-) {
+fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &str) {
     let level = match location.log_level {
-        LogLevel::Error => NGX_LOG_ERR,
-        LogLevel::Info => NGX_LOG_INFO,
-        LogLevel::Notice => NGX_LOG_NOTICE,
-        LogLevel::Warn => NGX_LOG_WARN,
-    } as ngx_uint_t;
-    // SAFETY: the caller's; a connection has a log.
-    let log = unsafe { (*(*r).connection).log };
+        LogLevel::Error => Level::Error,
+        LogLevel::Info => Level::Info,
+        LogLevel::Notice => Level::Notice,
+        LogLevel::Warn => Level::Warn,
+    };
+    let log = r.log();
+    if !log.takes(level) {
+        return;
+    }
     let reason = refusal.reason();
-    // SAFETY: the caller's.
-    let identity = unsafe { Context::of(r).and_then(|context| context.identify(r)) };
+    let identity = Context::of(r).and_then(|context| context.identify(r));
     match (identity, refusal.limited()) {
-        (Some(identity), Some(limited)) => log::at(level, log, format_args!(
-            "mesh refuses{dry_run}, reason: {reason}, limit: \"{}\", service: \"{}\"",
-            limited.name(), encode(identity.service())
-        )),
-        (Some(identity), None) => log::at(level, log, format_args!(
-            "mesh refuses{dry_run}, reason: {reason}, service: \"{}\"",
-            encode(identity.service())
-        )),
-        (None, _) => log::at(level, log, format_args!("mesh refuses{dry_run}, reason: {reason}")),
+        (Some(identity), Some(limited)) => log.write(
+            level,
+            format_args!(
+                "mesh refuses{dry_run}, reason: {reason}, limit: \"{}\", service: \"{}\"",
+                limited.name(),
+                Clean(identity.service().as_bytes())
+            ),
+        ),
+        (Some(identity), None) => log.write(
+            level,
+            format_args!(
+                "mesh refuses{dry_run}, reason: {reason}, service: \"{}\"",
+                Clean(identity.service().as_bytes())
+            ),
+        ),
+        (None, _) => log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}")),
     }
 }

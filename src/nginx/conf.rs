@@ -9,7 +9,8 @@ use core::ptr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mesh_control::{FileStamp, WatchedFile, read_capped};
+use mesh_control::{WatchedFile, read_capped};
+use mesh_core::clean::Clean;
 use mesh_core::config::{
     ConfigError, Location, Place, RawIssuer, RawLocation, RawMain, Resolver,
 };
@@ -19,13 +20,17 @@ use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
 use nginx_sys::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
-    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, NGX_LOG_EMERG, NGX_LOG_WARN,
+    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF,
     ngx_command_t, ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_pool_cleanup_add, ngx_pool_t,
     ngx_str_t, ngx_uint_t,
 };
 
 use super::guard::guard;
-use super::{log, variable, zone};
+use super::headers::bytes;
+use super::live::Live;
+use super::log::{Level, Log};
+use super::variable;
+use super::zone::Zone;
 
 /// The settings of one cycle.
 pub(crate) struct MainConf {
@@ -33,11 +38,10 @@ pub(crate) struct MainConf {
     resolver: Resolver,
     /// The issuers and their keys; there from `postconfiguration` on.
     pub(crate) trust: Option<Arc<Trust>>,
-    /// The files that the background thread watches, in the order of the issuers, with what they
-    /// were like when they were read.
-    pub(crate) files: Vec<(WatchedFile, FileStamp)>,
+    /// The files that the background thread watches, in the order of the issuers.
+    pub(crate) files: Vec<WatchedFile>,
     /// The zone of the limits; there if any location has one.
-    pub(crate) zone: Option<zone::Zone>,
+    pub(crate) zone: Option<Zone>,
     /// The tokens that this worker has verified: the one thing here that requests write, in their
     /// own process, and never while they read it.
     pub(crate) cache: RefCell<TokenCache>,
@@ -59,7 +63,7 @@ pub(crate) const MOST_JWKS: u64 = 1 << 20;
 
 // === tables ===
 
-const COMMANDS: usize = MAIN.len() + LOCATION.len() + 1;
+pub(crate) const COMMANDS: usize = MAIN.len() + LOCATION.len() + 1;
 
 /// The command table that Nginx reads.
 pub(crate) const fn commands() -> [ngx_command_t; COMMANDS] {
@@ -117,18 +121,18 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         cache: RefCell::new(TokenCache::with_capacity(CACHED_TOKENS)),
     };
     // SAFETY: Nginx passes the configuration that it reads, whose pool is the cycle's.
-    guard(ptr::null_mut(), || unsafe { in_pool((*cf).pool, conf) }.cast())
+    guarded(cf, ptr::null_mut(), || unsafe { in_pool((*cf).pool, conf) }.cast())
 }
 
 /// `create_loc_conf`
 pub(crate) unsafe extern "C" fn create_location(cf: *mut ngx_conf_t) -> *mut c_void {
     // SAFETY: as in `create_main`.
-    guard(ptr::null_mut(), || unsafe { in_pool((*cf).pool, LocationConf::default()) }.cast())
+    guarded(cf, ptr::null_mut(), || unsafe { in_pool((*cf).pool, LocationConf::default()) }.cast())
 }
 
 /// `init_main_conf`: every directive is read, no location is merged yet.
-pub(crate) unsafe extern "C" fn init_main(_: *mut ngx_conf_t, conf: *mut c_void) -> *mut c_char {
-    guard(ERROR, || {
+pub(crate) unsafe extern "C" fn init_main(cf: *mut ngx_conf_t, conf: *mut c_void) -> *mut c_char {
+    guarded(cf, ERROR, || {
         // SAFETY: Nginx passes what `create_main` made; nothing else refers to it now.
         let main = unsafe { &mut *conf.cast::<MainConf>() };
         main.resolver = Resolver::new(&main.raw);
@@ -142,7 +146,7 @@ pub(crate) unsafe extern "C" fn merge_location(
     outer: *mut c_void,
     inner: *mut c_void,
 ) -> *mut c_char {
-    guard(ERROR, || {
+    guarded(cf, ERROR, || {
         // SAFETY: Nginx passes two different values that `create_location` made, and while it
         // merges, `cf->ctx` is that of the server, with our main settings in it; nothing else
         // refers to any of them now.
@@ -172,7 +176,7 @@ fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {
         return refuse(cf, None, &error);
     }
     if answers_before_access(cf) {
-        log::conf(cf, NGX_LOG_WARN, format_args!(
+        log(cf).write(Level::Warn, format_args!(
             "mesh_authenticate does not protect a location that answers by \"return\": it answers \
              before the access phase{}", location_name(cf)
         ));
@@ -233,12 +237,12 @@ fn location_name(cf: *mut ngx_conf_t) -> String {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
         let index = nginx_sys::ngx_http_core_module.ctx_index;
         let core = (*(*ctx).loc_conf.add(index)).cast::<nginx_sys::ngx_http_core_loc_conf_t>();
-        bytes(&(*core).name)
+        bytes(&raw const (*core).name)
     };
     if name.is_empty() {
         return String::new();
     }
-    format!(", in location \"{}\"", log::Clean(name))
+    format!(", in location \"{}\"", Clean(name))
 }
 
 // === directives ===
@@ -248,7 +252,7 @@ unsafe extern "C" fn set_main(
     command: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    guard(ERROR, || {
+    guarded(cf, ERROR, || {
         // SAFETY: `post` is the row that `command` put there, and `conf` is the value that
         // `create_main` made, which nothing else refers to while a directive is read.
         let (row, main) = unsafe {
@@ -275,7 +279,7 @@ unsafe extern "C" fn set_location(
     command: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    guard(ERROR, || {
+    guarded(cf, ERROR, || {
         // SAFETY: as in `set_main`, with what `create_location` made.
         let (row, location) = unsafe {
             (&*(*command).post.cast::<Directive<RawLocation>>(), &mut *conf.cast::<LocationConf>())
@@ -315,7 +319,7 @@ unsafe extern "C" fn issuer_line(
     command: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    guard(ERROR, || {
+    guarded(cf, ERROR, || {
         let (words, place) = match line(cf) {
             Ok(line) => line,
             Err(error) => return refuse(cf, None, &error),
@@ -347,7 +351,7 @@ fn line<'c>(cf: *mut ngx_conf_t) -> Result<(Vec<&'c str>, Place), ConfigError> {
     let (words, file, line) = unsafe {
         let words = (*(*cf).args).as_slice::<ngx_str_t>();
         ((words.iter().map(|word| bytes(word)).collect::<Vec<_>>()),
-            bytes(&(*(*cf).conf_file).file.name), (*(*cf).conf_file).line)
+            bytes(&raw const (*(*cf).conf_file).file.name), (*(*cf).conf_file).line)
     };
     let words = words
         .into_iter()
@@ -360,8 +364,8 @@ fn line<'c>(cf: *mut ngx_conf_t) -> Result<(Vec<&'c str>, Place), ConfigError> {
 /// is not where an error that is found later belongs.
 fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut c_char {
     match name {
-        Some(name) => log::conf(cf, NGX_LOG_EMERG, format_args!("{name}: {error}")),
-        None => log::conf_elsewhere(cf, NGX_LOG_EMERG, format_args!("{error}")),
+        Some(name) => log(cf).write(Level::Emerg, format_args!("{name}: {error}")),
+        None => log_elsewhere(cf).write(Level::Emerg, format_args!("{error}")),
     }
     ERROR
 }
@@ -378,21 +382,27 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         let path = full_name(cf, &issuer.jwks)?;
         let place = format_args!("jwks file \"{}\" of mesh_issuer \"{}\"", path.display(), issuer.name).to_string();
         let (document, stamp) = read_capped(&path, MOST_JWKS).map_err(|error| {
-            log::conf_elsewhere(cf, NGX_LOG_EMERG, format_args!("{place}: {error}"));
+            log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
         })?;
         let (set, skipped) = KeySet::parse(&document, issuer.algorithms).map_err(|error| {
-            log::conf_elsewhere(cf, NGX_LOG_EMERG, format_args!("{place}: {error}"));
+            log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
         })?;
         for key in skipped {
-            log::conf_elsewhere(cf, NGX_LOG_WARN, format_args!("{place}: {key}"));
+            log_elsewhere(cf).write(Level::Warn, format_args!("{place}: {key}"));
         }
         warn_unreadable(cf, &path, &place);
         keys.push(Some(set));
-        main.files.push((WatchedFile { path, max_bytes: MOST_JWKS }, stamp));
+        main.files.push(WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp) });
     }
     let resolver = core::mem::take(&mut main.resolver);
     if resolver.has_limits() || main.raw.zone.is_some() {
-        main.zone = Some(zone::add(cf, main.raw.zone.unwrap_or(DEFAULT_ZONE))?);
+        let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
+        let tag = ptr::from_ref(super::module()).cast_mut().cast();
+        // SAFETY: Nginx passed `cf` to `postconfiguration`.
+        let zone = unsafe { Zone::add(cf, size, tag) }.map_err(|error| {
+            log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_zone: {error}"));
+        })?;
+        main.zone = Some(zone);
     }
     main.trust = Some(Arc::new(Trust::new(issuers, resolver.into_pointers(), keys)));
     Ok(())
@@ -427,7 +437,7 @@ fn warn_unreadable(cf: *mut ngx_conf_t, path: &std::path::Path, place: &str) {
         read
     };
     if file.mode() & needed == 0 {
-        log::conf_elsewhere(cf, NGX_LOG_WARN, format_args!(
+        log_elsewhere(cf).write(Level::Warn, format_args!(
             "{place} may not be readable by the worker's user: a new version would not be seen"
         ));
     }
@@ -445,7 +455,7 @@ fn full_name(cf: *mut ngx_conf_t, path: &std::path::Path) -> Result<PathBuf, ()>
         if nginx_sys::ngx_conf_full_name((*cf).cycle, &raw mut name, 1) != 0 {
             return Err(());
         }
-        bytes(&name).to_vec()
+        bytes(&raw const name).to_vec()
     };
     Ok(PathBuf::from(std::ffi::OsString::from_vec(full)))
 }
@@ -453,27 +463,18 @@ fn full_name(cf: *mut ngx_conf_t, path: &std::path::Path) -> Result<PathBuf, ()>
 // === access ===
 
 /// The frozen settings of the cycle that a request belongs to.
-///
-/// # Safety
-///
-/// `r` is a live request.
-pub(crate) unsafe fn main<'r>(r: *const nginx_sys::ngx_http_request_t) -> &'r MainConf {
-    // SAFETY: Nginx creates our main settings for every configuration that has `http`, and they
-    // live as long as the cycle, which outlives its requests.
-    unsafe { &*(*(*r).main_conf.add(super::module().ctx_index)).cast::<MainConf>() }
+pub(crate) fn main<'r>(r: Live<'r>) -> &'r MainConf {
+    // SAFETY: the request is whole; Nginx creates our main settings for every configuration that
+    // has `http`, and they live as long as the cycle, which outlives its requests.
+    unsafe { &*(*(*r.as_ptr()).main_conf.add(super::module().ctx_index)).cast::<MainConf>() }
 }
 
 /// The frozen settings of the location that a request is in; none where it does not authenticate.
-///
-/// # Safety
-///
-/// `r` is a live request.
-pub(crate) unsafe fn location<'r>(
-    r: *const nginx_sys::ngx_http_request_t,
-) -> Option<&'r Location> {
+pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
     // SAFETY: as in `main`; `loc_conf` is changed by Nginx alone, between phases.
-    let conf =
-        unsafe { &*(*(*r).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>() };
+    let conf = unsafe {
+        &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
+    };
     conf.location.as_ref()
 }
 
@@ -545,20 +546,7 @@ pub(crate) type Cleanup = unsafe extern "C" fn(*mut c_void);
 /// `value` is what `in_pool` gave for this type, and is not used again.
 pub(crate) unsafe extern "C" fn drop_value<T>(value: *mut c_void) {
     // SAFETY: this is what `Box::into_raw` gave in `in_pool`, and Nginx runs a cleanup once.
-    guard((), || drop(unsafe { Box::from_raw(value.cast::<T>()) }));
-}
-
-/// The bytes of a string of Nginx's.
-///
-/// # Safety
-///
-/// The string is live and unchanged for as long as the bytes are used.
-pub(crate) const unsafe fn bytes<'s>(string: &ngx_str_t) -> &'s [u8] {
-    if string.len == 0 || string.data.is_null() {
-        return &[];
-    }
-    // SAFETY: a string of Nginx's points to `len` bytes.
-    unsafe { core::slice::from_raw_parts(string.data, string.len) }
+    guard("cleanup", (), || Log::NOWHERE, || drop(unsafe { Box::from_raw(value.cast::<T>()) }));
 }
 
 /// `NGX_CONF_ERROR`
@@ -567,4 +555,20 @@ const ERROR: *mut c_char = ptr::without_provenance_mut(usize::MAX);
 /// `NGX_OK` and `NGX_ERROR` of a result.
 pub(crate) fn status(result: Result<(), ()>) -> ngx_int_t {
     if result.is_ok() { nginx_sys::NGX_OK as ngx_int_t } else { nginx_sys::NGX_ERROR as ngx_int_t }
+}
+
+fn guarded<T>(cf: *mut ngx_conf_t, on_panic: T, f: impl FnOnce() -> T) -> T {
+    guard("configuration", on_panic, || log_elsewhere(cf), f)
+}
+
+/// The log for what belongs to the line that is being read.
+fn log<'c>(cf: *mut ngx_conf_t) -> Log<'c> {
+    // SAFETY: Nginx passed it to the function that calls this one.
+    unsafe { Log::of_conf(cf) }
+}
+
+/// The log for what belongs to another line, or to none.
+fn log_elsewhere<'c>(cf: *mut ngx_conf_t) -> Log<'c> {
+    // SAFETY: as in `log`; a configuration that is being read has a log.
+    unsafe { Log::new((*cf).log) }
 }

@@ -2,18 +2,17 @@
 //! redirect, which wipes the modules' contexts.
 
 use core::cell::{OnceCell, RefCell};
-use core::ffi::c_void;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_core::admission::Admission;
 use mesh_core::config::Location;
 use mesh_core::identity::{Identity, Worker};
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::refusal::Refusal;
-use nginx_sys::ngx_http_request_t;
 
 use super::conf;
+use super::live::Live;
 use super::request::{self, Captured, RequestView};
 
 /// The memory of a main request and its subrequests.
@@ -26,40 +25,30 @@ pub(crate) struct Context {
 
 impl Context {
     /// The context of a request, made at first use; `None` without memory for it.
-    ///
-    /// # Safety
-    ///
-    /// `r` is a live request.
-    pub(crate) unsafe fn of<'r>(r: *mut ngx_http_request_t) -> Option<&'r Self> {
-        // SAFETY: a request has a main request, whose contexts are an array with a place for each
-        // module; what is at ours is null or what is put there below, and lives in the main
-        // request's pool as long as the request.
+    pub(crate) fn of<'r>(r: Live<'r>) -> Option<&'r Self> {
+        let main = r.main();
+        // SAFETY: a whole request has an array of contexts with a place for each module; what is
+        // at ours is null or what is put there below, and lives in the pool of the main request.
         unsafe {
-            let main = (*r).main;
-            let slot = (*main).ctx.add(super::module().ctx_index).cast::<*mut Self>();
+            let slot = (*main.as_ptr()).ctx.add(super::module().ctx_index).cast::<*mut Self>();
             if (*slot).is_null() {
                 *slot = Self::find(main);
             }
             if (*slot).is_null() {
-                *slot = conf::in_pool_under((*main).pool, Self::default(), DROP);
+                *slot = conf::in_pool_under(main.pool(), Self::default(), DROP);
             }
             (*slot).as_ref()
         }
     }
 
     /// Looks for a context among the cleanups of a request's pool.
-    ///
-    /// # Safety
-    ///
-    /// `main` is a live main request.
-    unsafe fn find(main: *mut ngx_http_request_t) -> *mut Self {
+    fn find(main: Live<'_>) -> *mut Self {
         // SAFETY: the cleanups of a pool are a list that ends in null; a handler that is ours has
         // our value as its data.
         unsafe {
-            let ours = DROP as *const c_void;
-            let mut cleanup = (*(*main).pool).cleanup;
+            let mut cleanup = (*main.pool()).cleanup;
             while !cleanup.is_null() {
-                if (*cleanup).handler.is_some_and(|handler| handler as *const c_void == ours) {
+                if (*cleanup).handler.is_some_and(|handler| handler as usize == DROP as usize) {
                     return (*cleanup).data.cast();
                 }
                 cleanup = (*cleanup).next;
@@ -71,53 +60,33 @@ impl Context {
     /// Takes the request through the line and keeps the outcome.
     ///
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
-    ///
-    /// # Safety
-    ///
-    /// `r` is a live main request in the access phase, and `location` is where it is.
-    pub(crate) unsafe fn evaluate(
-        &self,
-        r: *mut ngx_http_request_t,
-        location: &Location,
-    ) -> Option<()> {
-        let begun = std::time::Instant::now();
-        // SAFETY: the caller's.
-        let mut view = unsafe { RequestView::new(r, &self.captured) };
-        let variables = location.limits.iter().filter_map(|limit| limit.key.variable());
-        let mut variables = variables.peekable();
+    pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<()> {
+        let begun = Instant::now();
+        let mut view = RequestView::new(r, &self.captured);
+        let mut variables =
+            location.limits.iter().filter_map(|limit| limit.key.variable()).peekable();
         if variables.peek().is_some() {
             // A variable may be made of ours: they are answered before the memo is in use.
-            // SAFETY: the caller's.
-            let _ = unsafe { self.identify(r) };
+            let _ = self.identify(r);
             variables.for_each(|index| view.read_variable(index));
         }
-        // SAFETY: the caller's.
-        let outcome = unsafe {
-            with_worker(r, |worker| {
-                let mut memo = self.memo.try_borrow_mut().ok()?;
-                Some(pipeline::evaluate(&view, location, &mut memo, worker))
-            })
-        }?;
+        let outcome = with_worker(r, |worker| {
+            let mut memo = self.memo.try_borrow_mut().ok()?;
+            Some(pipeline::evaluate(&view, location, &mut memo, worker))
+        })?;
         *self.outcome.try_borrow_mut().ok()? = Some((outcome, begun.elapsed()));
         Some(())
     }
 
     /// The verified identity, at the first question and in any phase; none where the request is
     /// refused or its location does not authenticate.
-    ///
-    /// # Safety
-    ///
-    /// `r` is a live request.
-    pub(crate) unsafe fn identify(&self, r: *mut ngx_http_request_t) -> Option<Rc<Identity>> {
-        // SAFETY: the caller's.
-        unsafe {
-            let location = conf::location(r)?;
-            let view = RequestView::new(r, &self.captured);
-            with_worker(r, |worker| {
-                let mut memo = self.memo.try_borrow_mut().ok()?;
-                pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()
-            })
-        }
+    pub(crate) fn identify(&self, r: Live<'_>) -> Option<Rc<Identity>> {
+        let location = conf::location(r)?;
+        let view = RequestView::new(r, &self.captured);
+        with_worker(r, |worker| {
+            let mut memo = self.memo.try_borrow_mut().ok()?;
+            pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()
+        })
     }
 
     /// The outcome of the access phase.
@@ -176,16 +145,11 @@ impl Context {
 static DROP: conf::Cleanup = conf::drop_value::<Context>;
 
 /// Calls `work` with what this worker has at hand.
-///
-/// # Safety
-///
-/// `r` is a live request.
-unsafe fn with_worker<T>(
-    r: *mut ngx_http_request_t,
+fn with_worker<T>(
+    r: Live<'_>,
     work: impl FnOnce(&mut Worker<'_>) -> Option<T>,
 ) -> Option<T> {
-    // SAFETY: the caller's.
-    let main = unsafe { conf::main(r) };
+    let main = conf::main(r);
     let trust = main.trust.as_ref()?;
     let mut cache = main.cache.try_borrow_mut().ok()?;
     let table = match &main.zone {

@@ -4,15 +4,15 @@ use core::cell::OnceCell;
 
 use mesh_core::credential::{Authorization, Peer, Request};
 use mesh_core::time::{Now, Tick, UnixTime};
-use nginx_sys::{
-    ngx_http_get_indexed_variable, ngx_http_request_t, sockaddr, sockaddr_in, sockaddr_in6,
-};
+use mesh_core::x509::{CertificateError, ChainVerdict};
+use nginx_sys::{ngx_http_get_indexed_variable, sockaddr, sockaddr_in, sockaddr_in6};
 
+use super::live::Live;
 use super::{connection, headers};
 
 /// A request for as long as one call of Nginx's lasts.
 pub(crate) struct RequestView<'r> {
-    r: *mut ngx_http_request_t,
+    r: Live<'r>,
     captured: &'r OnceCell<Captured>,
     variables: Vec<(usize, &'r [u8])>,
 }
@@ -27,13 +27,7 @@ pub(crate) enum Captured {
 }
 
 impl<'r> RequestView<'r> {
-    /// # Safety
-    ///
-    /// `r` is a live request for `'r`, and `captured` belongs to it.
-    pub(crate) unsafe fn new(
-        r: *mut ngx_http_request_t,
-        captured: &'r OnceCell<Captured>,
-    ) -> Self {
+    pub(crate) const fn new(r: Live<'r>, captured: &'r OnceCell<Captured>) -> Self {
         Self { r, captured, variables: Vec::new() }
     }
 
@@ -42,7 +36,7 @@ impl<'r> RequestView<'r> {
         // SAFETY: the request is live, and Nginx gave the index out; the value lives in the
         // request's pool, or as long as the cycle.
         let value = unsafe {
-            let value = ngx_http_get_indexed_variable(self.r, index);
+            let value = ngx_http_get_indexed_variable(self.r.as_ptr(), index);
             if value.is_null() || (*value).not_found() != 0 || (*value).valid() == 0 {
                 return;
             }
@@ -58,8 +52,7 @@ impl<'r> RequestView<'r> {
 impl Request for RequestView<'_> {
     fn authorization(&self) -> Authorization<'_> {
         let captured = self.captured.get_or_init(|| {
-            // SAFETY: the request is live.
-            let mut fields = unsafe { headers::authorizations(self.r) };
+            let mut fields = headers::authorizations(self.r);
             match (fields.next(), fields.next()) {
                 (None, _) => Captured::Absent,
                 (Some(value), None) => Captured::One(value.as_ptr(), value.len()),
@@ -78,14 +71,17 @@ impl Request for RequestView<'_> {
     }
 
     fn peer(&self) -> Option<Peer> {
-        // SAFETY: the request is live.
-        unsafe { connection::peer(self.r) }
+        // Without memory nothing is known of the peer: that counts as a certificate that cannot be
+        // read, never as none.
+        let unread =
+            Peer { verdict: ChainVerdict::Failed, certificate: Err(CertificateError::Malformed) };
+        connection::peer(self.r).unwrap_or(Some(unread))
     }
 
     fn address(&self) -> &[u8] {
         // SAFETY: a connection has an address, whose family says how long it is and how it is
         // laid out; it lives as long as the request (realip replaces it before the access phase).
-        unsafe { address(&*(*(*self.r).connection).sockaddr) }
+        unsafe { address(&*(*self.r.connection()).sockaddr) }
     }
 
     fn variable(&self, index: usize) -> Option<&[u8]> {

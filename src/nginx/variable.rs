@@ -12,6 +12,7 @@ use nginx_sys::{
 
 use super::context::Context;
 use super::guard::guard;
+use super::live::Live;
 
 /// What a variable of ours shows.
 #[derive(Clone, Copy)]
@@ -93,13 +94,11 @@ unsafe extern "C" fn value_of(
     index: usize,
 ) -> ngx_int_t {
     // SAFETY: Nginx calls a getter with a live request and a value to fill.
-    guard(unsafe { not_found(v) }, || unsafe {
-        let Some((_, variable)) = VARIABLES.get(index) else { return not_found(v) };
-        match Context::of(r) {
-            Some(context) => put(r, v, show(*variable, r, context)),
-            None => not_found(v),
-        }
-    })
+    unsafe {
+        get(r, v, |r, context| {
+            VARIABLES.get(index).and_then(|(_, variable)| show(*variable, r, context))
+        })
+    }
 }
 
 unsafe extern "C" fn claim_of(
@@ -108,28 +107,38 @@ unsafe extern "C" fn claim_of(
     claim: usize,
 ) -> ngx_int_t {
     // SAFETY: as in `value_of`.
-    guard(unsafe { not_found(v) }, || unsafe {
-        let identity = Context::of(r).and_then(|context| context.identify(r));
-        let claim = identity.as_ref().and_then(|identity| identity.claim(claim));
-        put(r, v, claim.map(|claim| encode(claim.text())))
-    })
+    unsafe {
+        get(r, v, |r, context| {
+            let identity = context.identify(r)?;
+            identity.claim(claim).map(|claim| encode(claim.text()).into_owned().into())
+        })
+    }
 }
 
-/// The value of a variable.
+/// Fills a value with what `show` says; a panic counts as not found.
 ///
 /// # Safety
 ///
-/// `r` is a live request.
-unsafe fn show(
-    variable: Variable,
+/// `r` and `v` are what Nginx passed to a getter.
+unsafe fn get(
     r: *mut ngx_http_request_t,
-    context: &Context,
-) -> Option<Cow<'static, str>> {
+    v: *mut ngx_http_variable_value_t,
+    show: impl FnOnce(Live<'_>, &Context) -> Option<Cow<'static, str>>,
+) -> ngx_int_t {
+    // SAFETY: the caller's.
+    unsafe {
+        let Some(r) = Live::new(r) else { return not_found(v) };
+        let text = guard("variable", None, || r.log(), || show(r, Context::of(r)?));
+        put(r, v, &text.unwrap_or_default())
+    }
+}
+
+/// The value of a variable.
+fn show(variable: Variable, r: Live<'_>, context: &Context) -> Option<Cow<'static, str>> {
     match variable {
         Variable::Decision => context.decision().map(Into::into),
         Variable::Identity(attribute) => {
-            // SAFETY: the caller's.
-            let identity = unsafe { context.identify(r) }?;
+            let identity = context.identify(r)?;
             identity.attribute(attribute).map(|value| value.into_owned().into())
         }
         Variable::LimitRemaining => context.remaining().map(|left| left.to_string().into()),
@@ -143,20 +152,15 @@ unsafe fn show(
 ///
 /// # Safety
 ///
-/// `r` and `v` are what Nginx passed to a getter.
-unsafe fn put(
-    r: *mut ngx_http_request_t,
-    v: *mut ngx_http_variable_value_t,
-    text: Option<Cow<'_, str>>,
-) -> ngx_int_t {
-    let text = text.unwrap_or_default();
+/// `v` is what Nginx passed to a getter.
+unsafe fn put(r: Live<'_>, v: *mut ngx_http_variable_value_t, text: &str) -> ngx_int_t {
     let Some(len) = u32::try_from(text.len()).ok().filter(|len| *len > 0 && *len < 1 << 28) else {
         // SAFETY: the caller's.
         return unsafe { not_found(v) };
     };
     // SAFETY: the pool is the request's; the copy is `len` bytes long.
     unsafe {
-        let data = ngx_pnalloc((*r).pool, text.len()).cast::<u8>();
+        let data = ngx_pnalloc(r.pool(), text.len()).cast::<u8>();
         if data.is_null() {
             return nginx_sys::NGX_ERROR as ngx_int_t;
         }

@@ -252,7 +252,7 @@ fn limit_key(word: &str) -> Result<RawLimitKey, ConfigError> {
 }
 
 fn parse_rate(word: &str) -> Result<Rate, ConfigError> {
-    word.parse().map_err(|_| unknown(word, "a rate such as 100r/s or 60r/m, up to 1000000"))
+    Rate::parse(word).map_err(|_| unknown(word, "a rate such as 100r/s or 60r/m, up to 1000000"))
 }
 
 fn number(word: &str, least: u32) -> Result<u32, ConfigError> {

@@ -1,0 +1,296 @@
+//! A private key: generated, or read from a file, and the tokens that it signs.
+//!
+//! Signing is `jsonwebtoken`'s, so that what this tool mints does not share an error with what
+//! the module verifies.
+
+mod jwk;
+mod pem;
+mod rsa;
+
+use core::fmt;
+
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, Ed25519KeyPair,
+    },
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Map, Value};
+
+pub(crate) use self::rsa::Bits;
+
+/// The algorithms that sign; none of them is symmetric.
+pub(crate) const ALGORITHMS: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+/// A private key with what its file says about it.
+#[derive(Debug)]
+pub(crate) struct PrivateKey {
+    pair: Pair,
+    /// The `kid` of the JWK; a PEM file has none.
+    pub(crate) kid: Option<String>,
+    /// The `alg` of the JWK; a PEM file has none.
+    algorithm: Option<Algorithm>,
+}
+
+impl PrivateKey {
+    /// Makes a new key for `algorithm`, its `kid` being `kid` or else its RFC 7638 thumbprint.
+    ///
+    /// `bits` counts for RSA alone.
+    ///
+    /// # Errors
+    /// When there is no randomness to be had, or for an algorithm that is symmetric.
+    pub(crate) fn generate(
+        algorithm: Algorithm,
+        bits: Bits,
+        kid: Option<String>,
+    ) -> Result<Self, KeyError> {
+        let pair = match algorithm {
+            Algorithm::ES256 => Pair::Ec(Curve::P256, Curve::P256.generate()?),
+            Algorithm::ES384 => Pair::Ec(Curve::P384, Curve::P384.generate()?),
+            Algorithm::EdDSA => {
+                Pair::Ed25519(Ed25519KeyPair::generate().map_err(|_| KeyError::Generation)?)
+            }
+            Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::PS256
+            | Algorithm::PS384
+            | Algorithm::PS512 => Pair::Rsa(rsa::Components::generate(bits)?),
+            _ => return Err(KeyError::Unsuitable { algorithm, kind: "an asymmetric key" }),
+        };
+        let mut key = Self { pair, kid, algorithm: Some(algorithm) };
+        if key.kid.is_none() {
+            key.kid = Some(key.thumbprint()?);
+        }
+        Ok(key)
+    }
+
+    /// Reads the first private key of a PEM file: PKCS#8, PKCS#1 or SEC1, not encrypted.
+    ///
+    /// # Errors
+    /// When there is none, or one of a type that cannot sign here.
+    pub(crate) fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
+        Ok(Self { pair: pem::parse(text)?, kid: None, algorithm: None })
+    }
+
+    /// Reads the members of a private JWK (RFC 7517, RFC 7518 section 6, RFC 8037).
+    ///
+    /// # Errors
+    /// When a member is missing or malformed, or the members do not belong together.
+    pub(crate) fn from_jwk(members: &Map<String, Value>) -> Result<Self, KeyError> {
+        let pair = jwk::parse(members)?;
+        let text = |name| match members.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(KeyError::Member { name, problem: "not a string" }),
+        };
+        let algorithm =
+            text("alg")?.map(|name| parse_algorithm(&name)).transpose().map_err(|_| {
+                KeyError::Member { name: "alg", problem: "not an algorithm that signs" }
+            })?;
+        let key = Self { pair, kid: text("kid")?, algorithm };
+        algorithm.map_or(Ok(()), |algorithm| key.require(algorithm))?;
+        Ok(key)
+    }
+
+    /// The private JWK (RFC 7517), everything that [`PrivateKey::from_jwk`] asks for.
+    ///
+    /// # Errors
+    /// When the cryptographic library does not give the key away.
+    pub(crate) fn to_jwk(&self) -> Result<Map<String, Value>, KeyError> {
+        let mut members = self.to_public_jwk()?;
+        jwk::insert_private(&self.pair, &mut members)?;
+        Ok(members)
+    }
+
+    /// The public JWK, as it belongs in a key set.
+    ///
+    /// # Errors
+    /// As [`PrivateKey::to_jwk`].
+    pub(crate) fn to_public_jwk(&self) -> Result<Map<String, Value>, KeyError> {
+        let mut members = jwk::public(&self.pair)?;
+        members.insert("use".to_owned(), "sig".into());
+        if let Some(kid) = &self.kid {
+            members.insert("kid".to_owned(), kid.as_str().into());
+        }
+        if let Some(algorithm) = self.algorithm {
+            members.insert("alg".to_owned(), format!("{algorithm:?}").into());
+        }
+        Ok(members)
+    }
+
+    /// The algorithm that the JWK names, else the first that the key's type has.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm.unwrap_or(match &self.pair {
+            Pair::Ec(Curve::P256, _) => Algorithm::ES256,
+            Pair::Ec(Curve::P384, _) => Algorithm::ES384,
+            Pair::Ed25519(_) => Algorithm::EdDSA,
+            Pair::Rsa(_) => Algorithm::RS256,
+        })
+    }
+
+    /// Signs `claims` under `header`, whose `alg` may be any that the key's type has.
+    ///
+    /// # Errors
+    /// When the algorithm is not one of the key's type.
+    pub(crate) fn sign(
+        &self,
+        header: &Header,
+        claims: &Map<String, Value>,
+    ) -> Result<String, KeyError> {
+        self.require(header.alg)?;
+        let unspecified = |_| KeyError::Encoding;
+        let key = match &self.pair {
+            Pair::Ec(_, pair) => {
+                EncodingKey::from_ec_der(pair.to_pkcs8v1().map_err(unspecified)?.as_ref())
+            }
+            Pair::Ed25519(pair) => {
+                EncodingKey::from_ed_der(pair.to_pkcs8v1().map_err(unspecified)?.as_ref())
+            }
+            Pair::Rsa(components) => EncodingKey::from_rsa_der(components.pkcs1()),
+        };
+        jsonwebtoken::encode(header, claims, &key).map_err(KeyError::Signing)
+    }
+
+    /// The JWK thumbprint (RFC 7638) of the public key: SHA-256 in base64url.
+    fn thumbprint(&self) -> Result<String, KeyError> {
+        // The members' names are in order because the map is sorted, as section 3.3 asks.
+        let canonical = Value::Object(jwk::public(&self.pair)?).to_string();
+        Ok(URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes())))
+    }
+
+    /// Passes when `algorithm` is one of the key's type and curve.
+    fn require(&self, algorithm: Algorithm) -> Result<(), KeyError> {
+        let fits = match &self.pair {
+            Pair::Ec(Curve::P256, _) => algorithm == Algorithm::ES256,
+            Pair::Ec(Curve::P384, _) => algorithm == Algorithm::ES384,
+            Pair::Ed25519(_) => algorithm == Algorithm::EdDSA,
+            Pair::Rsa(_) => jsonwebtoken::AlgorithmFamily::Rsa.algorithms().contains(&algorithm),
+        };
+        if fits { Ok(()) } else { Err(KeyError::Unsuitable { algorithm, kind: self.pair.kind() }) }
+    }
+}
+
+/// Reads the name of an asymmetric algorithm.
+///
+/// # Errors
+/// Any other name, the symmetric ones and `none` among them.
+pub(crate) fn parse_algorithm(name: &str) -> Result<Algorithm, String> {
+    if !ALGORITHMS.contains(&name) {
+        return Err(format!("expected one of {}", ALGORITHMS.join(", ")));
+    }
+    name.parse().map_err(|_| "not an algorithm of the signing library".to_owned())
+}
+
+/// Why a private key cannot be had or used.
+#[derive(Debug)]
+pub(crate) enum KeyError {
+    /// The cryptographic library does not give the key away.
+    Encoding,
+    /// An encrypted PEM file: no pass phrase is asked for.
+    Encrypted,
+    /// No key could be generated.
+    Generation,
+    /// The parts are well formed and do not make one key.
+    Inconsistent,
+    /// A member of the JWK cannot be used.
+    Member { name: &'static str, problem: &'static str },
+    /// Neither a JWK nor a PEM file with a private key.
+    Unrecognized,
+    /// The signature could not be made.
+    Signing(jsonwebtoken::errors::Error),
+    /// The algorithm is not one of the key's type.
+    Unsuitable { algorithm: Algorithm, kind: &'static str },
+    /// A key whose type or curve no algorithm here uses.
+    Unsupported,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encoding => f.write_str("the key cannot be encoded"),
+            Self::Encrypted => f.write_str(
+                "the private key is encrypted; decrypt it first with openssl pkcs8 -in FILE",
+            ),
+            Self::Generation => f.write_str("no key could be generated"),
+            Self::Inconsistent => f.write_str("the parts of the key do not belong together"),
+            Self::Member { name, problem } => write!(f, "member \"{name}\" is {problem}"),
+            Self::Unrecognized => {
+                f.write_str("no private key found: expected a private JWK or PEM")
+            }
+            Self::Signing(error) => write!(f, "the token could not be signed: {error}"),
+            Self::Unsuitable { algorithm, kind } => {
+                write!(f, "algorithm {algorithm:?} does not fit {kind}")
+            }
+            Self::Unsupported => {
+                f.write_str("the key is not RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519")
+            }
+        }
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+/// The key itself, by its type.
+#[derive(Debug)]
+enum Pair {
+    Ec(Curve, EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(rsa::Components),
+}
+
+impl Pair {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Ec(Curve::P256, _) => "a P-256 key",
+            Self::Ec(Curve::P384, _) => "a P-384 key",
+            Self::Ed25519(_) => "an Ed25519 key",
+            Self::Rsa(_) => "an RSA key",
+        }
+    }
+}
+
+/// The curves that JWS signs on (RFC 7518 section 3.4), as far as the module verifies them.
+#[derive(Clone, Copy, Debug)]
+enum Curve {
+    P256,
+    P384,
+}
+
+impl Curve {
+    const ALL: [Self; 2] = [Self::P256, Self::P384];
+
+    /// The `crv` member (RFC 7518 section 6.2.1.1).
+    const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+        }
+    }
+
+    /// Bytes of a coordinate and of the private scalar.
+    const fn field_len(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+
+    fn generate(self) -> Result<EcdsaKeyPair, KeyError> {
+        EcdsaKeyPair::generate(self.signing()).map_err(|_| KeyError::Generation)
+    }
+
+    fn signing(self) -> &'static EcdsaSigningAlgorithm {
+        match self {
+            Self::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+            Self::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

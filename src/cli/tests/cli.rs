@@ -1,0 +1,13 @@
+//! Runs the program as people do: arguments, files and standard input in, status and words out.
+#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in #[test] functions alone")]
+
+#[path = "cli/desk.rs"]
+mod desk;
+#[path = "cli/generate.rs"]
+mod generate;
+#[path = "cli/jwks.rs"]
+mod jwks;
+#[path = "cli/mint.rs"]
+mod mint;
+#[path = "cli/verify.rs"]
+mod verify;

@@ -1,0 +1,270 @@
+//! `meshctl token verify`: the verdict of the module, without Nginx.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::Args;
+use mesh_core::{
+    algorithm::{Algorithm, AlgorithmSet},
+    issuer::{Accept, Issuer},
+    json::{self, Pointer},
+    jwks::KeySet,
+    jws::CompactJws,
+    refusal::Reason,
+    time::UnixTime,
+    token::{self, Confirmation},
+    trust::Trust,
+};
+use serde_json::{Value, json};
+
+use crate::{Verdict, error::Failure, input, jwks, moment, output};
+
+/// Say whether the module would accept a token, and why not.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # As a location with `mesh_authenticate token` would, now
+  meshctl token verify --jwks jwks.json --issuer https://idp.example --audience kafka < token
+
+  # As it would have at another time, without leeway for clocks
+  meshctl token verify --jwks jwks.json --at 2026-01-01T00:00:00Z --leeway 0 TOKEN
+
+  # The signature alone, whatever the payload is
+  meshctl token verify --jwks jwks.json --signature-only TOKEN
+
+  # For scripts: one JSON object with accepted, reason, algorithm, kid and claims
+  meshctl token verify --jwks jwks.json --json TOKEN | jq .reason
+
+Standard output is `accepted`, or the reason of the refusal as in $mesh_reason; what it means
+goes to standard error. Without --issuer or --audience that claim must be there, as the module
+asks, and is not compared; a note says so. Claims are shown only when their signature is valid.
+Other users see the command line: give a token that still counts on standard input.
+Exit status: 0 accepted, 1 refused, 2 usage or file error.")]
+pub(crate) struct Verify {
+    /// The issuer's key set, as it publishes it
+    #[arg(long, value_name = "FILE")]
+    jwks: PathBuf,
+
+    /// What iss must be, byte by byte
+    #[arg(long, value_name = "URL", conflicts_with = "signature_only")]
+    issuer: Option<Box<str>>,
+
+    /// What aud must hold one of; several times for several
+    #[arg(long, conflicts_with = "signature_only")]
+    audience: Vec<Box<str>>,
+
+    /// The time to verify at: Unix seconds or RFC 3339 in UTC [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment::parse_moment)]
+    at: Option<UnixTime>,
+
+    /// By how much clocks may differ: 0, 30s, 5m
+    #[arg(long, value_name = "SPAN", default_value = "30s", allow_hyphen_values = true,
+          value_parser = moment::parse_forward_span)]
+    leeway: i64,
+
+    /// What may sign [default: EdDSA,ES256,ES384,RS256, as in mesh_issuer; with --signature-only
+    /// every algorithm]
+    #[arg(long, value_name = "ALG,...", value_delimiter = ',')]
+    algorithms: Vec<Algorithm>,
+
+    /// The claim that names the service, as in `service_claim` of mesh_issuer
+    #[arg(long, value_name = "POINTER", default_value = "/sub", conflicts_with = "signature_only")]
+    service_claim: Pointer,
+
+    /// Verify the signature alone: the payload may be anything, and nothing in it is checked
+    #[arg(long)]
+    signature_only: bool,
+
+    /// Print one JSON object instead of words
+    #[arg(long)]
+    json: bool,
+
+    /// The token [default: standard input, of which one trailing newline is dropped]
+    #[arg(value_name = "TOKEN|-")]
+    token: Option<String>,
+}
+
+impl Verify {
+    /// Prints the verdict.
+    ///
+    /// # Errors
+    /// When a file or standard input cannot be read, or the file is no JSON key set.
+    pub(crate) fn run(self) -> Result<Verdict, Failure> {
+        let document = input::file(&self.jwks)?;
+        let parsed = match KeySet::parse(&document, self.algorithms()) {
+            Ok(parsed) => Ok(parsed),
+            Err(error) => Err(jwks::unusable(&self.jwks, error)?),
+        };
+        let token = input::token(self.token.as_deref())?;
+        let answer = match parsed {
+            Ok((keys, skipped)) => {
+                let mut answer = if self.signature_only {
+                    signature(&token, &keys)
+                } else {
+                    self.claims(&token, keys)
+                };
+                if matches!(answer.verdict, Err(Reason::AlgorithmRefused | Reason::UnknownKey)) {
+                    answer.notes.extend(skipped.iter().map(|key| format!("skipped {key}")));
+                }
+                answer
+            }
+            Err(unusable) => Answer {
+                verdict: Err(Reason::KeysUnavailable),
+                claims: None,
+                notes: vec![format!("{}: {unusable}", self.jwks.display())],
+            },
+        };
+        if self.json { answer.print_json(&token) } else { answer.print() }
+    }
+
+    fn algorithms(&self) -> AlgorithmSet {
+        match (self.algorithms.as_slice(), self.signature_only) {
+            ([], false) => AlgorithmSet::DEFAULT,
+            ([], true) => Algorithm::ALL.into_iter().collect(),
+            (listed, _) => listed.iter().copied().collect(),
+        }
+    }
+
+    /// Verifies the token as the one issuer of a configuration that has these options.
+    fn claims(&self, token: &[u8], keys: KeySet) -> Answer {
+        let mut notes = Vec::new();
+        let issuer = Issuer {
+            name: "meshctl".into(),
+            url: self.issuer.clone().unwrap_or_else(|| {
+                notes.push("the issuer was not compared: give --issuer".to_owned());
+                own_issuer(token)
+            }),
+            audiences: if self.audience.is_empty() {
+                notes.push("the audience was not compared: give --audience".to_owned());
+                own_audiences(token)
+            } else {
+                self.audience.clone().into()
+            },
+            algorithms: self.algorithms(),
+            leeway: self.leeway,
+            max_lifetime: None,
+            token_type: None,
+            service_claim: self.service_claim.clone(),
+            groups_claim: None,
+            jwks: self.jwks.clone(),
+        };
+        let trust = Trust::new(vec![issuer], Vec::new(), vec![Some(keys)]);
+        let verified = match token::verify(token, &trust, &trust.load()) {
+            Ok(verified) => verified,
+            Err(reason) => return Answer { verdict: Err(reason), claims: None, notes: Vec::new() },
+        };
+        let at = self.at.unwrap_or_else(moment::now);
+        let verdict = verified.check(&[Accept { issuer: 0, audiences: None }], &trust, at);
+        let claims = unverified_claims(token);
+        match verdict {
+            Ok(()) if matches!(verified.confirmation(), Confirmation::Certificate(_)) => {
+                notes
+                    .push("the token is bound to a certificate, which was not compared".to_owned());
+            }
+            Ok(()) => (),
+            Err(reason) => {
+                notes = self.comparison(reason, at, claims.as_ref()).into_iter().collect();
+            }
+        }
+        Answer { verdict, claims, notes }
+    }
+
+    /// What was compared with what, for the refusals that are about values.
+    fn comparison(&self, reason: Reason, at: UnixTime, claims: Option<&Value>) -> Option<String> {
+        let claim = |name: &str| claims.and_then(|claims| claims.get(name)).map(Value::to_string);
+        let (at, leeway) = (at.secs(), self.leeway);
+        match reason {
+            Reason::AudienceRefused => Some(match claim("aud") {
+                Some(is) => format!("aud is {is}, expected one of {:?}", self.audience),
+                None => "there is no aud".to_owned(),
+            }),
+            Reason::TokenExpired => {
+                Some(format!("exp is {}, the time {at}, the leeway {leeway} s", claim("exp")?))
+            }
+            Reason::TokenNotYetValid => {
+                Some(format!("nbf is {}, the time {at}, the leeway {leeway} s", claim("nbf")?))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What is said in the end.
+struct Answer {
+    verdict: Result<(), Reason>,
+    /// The claims, once their signature is valid.
+    claims: Option<Value>,
+    /// For people: more about the verdict.
+    notes: Vec<String>,
+}
+
+impl Answer {
+    fn print(self) -> Result<Verdict, Failure> {
+        let mut stderr = io::stderr().lock();
+        // The verdict counts, whether or not somebody reads what is said about it.
+        let mut explain = |text: &str| drop(writeln!(stderr, "meshctl: {text}"));
+        match self.verdict {
+            Ok(()) => output::line("accepted")?,
+            Err(reason) => {
+                output::line(reason.word())?;
+                explain(reason.meaning());
+            }
+        }
+        self.notes.iter().for_each(|note| explain(note));
+        Ok(self.verdict.into())
+    }
+
+    fn print_json(self, token: &[u8]) -> Result<Verdict, Failure> {
+        let header = CompactJws::parse(token).ok();
+        let answer = json!({
+            "accepted": self.verdict.is_ok(),
+            "reason": self.verdict.err().map(Reason::word),
+            "meaning": self.verdict.err().map(Reason::meaning),
+            "algorithm": header.as_ref().map(|jws| jws.algorithm().as_str()),
+            "kid": header.as_ref().and_then(CompactJws::kid),
+            "claims": self.claims,
+            "notes": self.notes,
+        });
+        output::line(&answer.to_string())?;
+        Ok(self.verdict.into())
+    }
+}
+
+impl From<Result<(), Reason>> for Verdict {
+    fn from(verdict: Result<(), Reason>) -> Self {
+        if verdict.is_ok() { Self::Accepted } else { Self::Refused }
+    }
+}
+
+fn signature(token: &[u8], keys: &KeySet) -> Answer {
+    let payload = CompactJws::parse(token).and_then(|jws| jws.verify(keys).map(<[u8]>::to_vec));
+    Answer {
+        claims: payload.as_ref().ok().and_then(|payload| json::parse(payload).ok()),
+        verdict: payload.map(drop).map_err(Reason::from),
+        notes: Vec::new(),
+    }
+}
+
+/// The `iss` of the token itself; empty where there is none, which the verification refuses.
+fn own_issuer(token: &[u8]) -> Box<str> {
+    let claims = unverified_claims(token);
+    claims.as_ref().and_then(|claims| claims.get("iss")?.as_str()).unwrap_or_default().into()
+}
+
+/// The audiences of the token itself; none where it has none, which the verification refuses.
+fn own_audiences(token: &[u8]) -> Box<[Box<str>]> {
+    let claims = unverified_claims(token);
+    match claims.as_ref().and_then(|claims| claims.get("aud")) {
+        Some(Value::String(one)) => Box::new([one.as_str().into()]),
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(|one| one.as_str().map(Into::into)).collect()
+        }
+        _ => Box::default(),
+    }
+}
+
+fn unverified_claims(token: &[u8]) -> Option<Value> {
+    json::parse(CompactJws::parse(token).ok()?.unverified_payload()).ok()
+}

@@ -1,0 +1,251 @@
+//! One JWK (RFC 7517, section 4), made ready to verify.
+
+use core::fmt;
+
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::{KeyFault, ed25519, rsa};
+use crate::algorithm::{Algorithm, AlgorithmSet};
+
+/// A public key bound to the one algorithm that it verifies.
+pub struct VerifyingKey {
+    algorithm: Algorithm,
+    public_key: ParsedPublicKey,
+}
+
+impl VerifyingKey {
+    /// The algorithm this key verifies.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Verifies a signature, as JWS has it: for ECDSA that is `r` and `s` side by side (RFC 7518,
+    /// section 3.4).
+    ///
+    /// # Errors
+    ///
+    /// [`SignatureInvalid`] when this key did not make `signature` over `message`.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureInvalid> {
+        self.public_key.verify_sig(message, signature).map_err(|_| SignatureInvalid)
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+/// A signature that the key did not make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureInvalid;
+
+impl fmt::Display for SignatureInvalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("invalid signature")
+    }
+}
+
+impl core::error::Error for SignatureInvalid {}
+
+/// Makes a JWK ready for each of `algorithms` that it may verify: at least one.
+pub(super) fn verifying_keys(
+    jwk: &Map<String, Value>,
+    algorithms: AlgorithmSet,
+) -> Result<Box<[VerifyingKey]>, KeyFault> {
+    let kind = Kind::of(jwk)?;
+    check_purpose(jwk)?;
+    let usable = usable_algorithms(jwk, kind, algorithms)?;
+    let material = Material::read(jwk, kind)?;
+    usable.iter().map(|algorithm| material.ready_for(algorithm)).collect()
+}
+
+/// The types and curves that are supported.
+#[derive(Clone, Copy)]
+enum Kind {
+    Ed25519,
+    P256,
+    P384,
+    Rsa,
+}
+
+impl Kind {
+    fn of(jwk: &Map<String, Value>) -> Result<Self, KeyFault> {
+        let kty = text(jwk, "kty")?.ok_or(KeyFault::Malformed("kty"))?;
+        let crv = || text(jwk, "crv")?.ok_or(KeyFault::Malformed("crv"));
+        let kind = match kty {
+            "RSA" => Self::Rsa,
+            "EC" => match crv()? {
+                "P-256" => Self::P256,
+                "P-384" => Self::P384,
+                _ => return Err(KeyFault::UnsupportedCurve),
+            },
+            "OKP" => match crv()? {
+                "Ed25519" => Self::Ed25519,
+                _ => return Err(KeyFault::UnsupportedCurve),
+            },
+            "oct" => return Err(KeyFault::Symmetric),
+            _ => return Err(KeyFault::UnsupportedType),
+        };
+        Ok(kind)
+    }
+
+    const fn algorithms(self) -> AlgorithmSet {
+        use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        match self {
+            Self::Ed25519 => AlgorithmSet::of(&[EdDsa]),
+            Self::P256 => AlgorithmSet::of(&[Es256]),
+            Self::P384 => AlgorithmSet::of(&[Es384]),
+            Self::Rsa => AlgorithmSet::of(&[Ps256, Ps384, Ps512, Rs256, Rs384, Rs512]),
+        }
+    }
+}
+
+/// The public members, decoded and found sound.
+enum Material {
+    /// A curve point: uncompressed (SEC 1, section 2.3.3), or the 32 bytes of Ed25519.
+    Point(Vec<u8>),
+    Rsa(PublicKeyComponents<Vec<u8>>),
+}
+
+impl Material {
+    fn read(jwk: &Map<String, Value>, kind: Kind) -> Result<Self, KeyFault> {
+        match kind {
+            Kind::Ed25519 => {
+                let point = decode(jwk, "x")?;
+                ed25519::check(&point)?;
+                Ok(Self::Point(point))
+            }
+            Kind::P256 => point::<32>(jwk),
+            Kind::P384 => point::<48>(jwk),
+            Kind::Rsa => {
+                let n = unpadded(decode(jwk, "n")?);
+                let e = unpadded(decode(jwk, "e")?);
+                rsa::check(&n, &e)?;
+                Ok(Self::Rsa(PublicKeyComponents { n, e }))
+            }
+        }
+    }
+
+    fn ready_for(&self, algorithm: Algorithm) -> Result<VerifyingKey, KeyFault> {
+        let parameters = Parameters::of(algorithm);
+        let public_key = match (self, parameters) {
+            (Self::Point(point), Parameters::Curve(curve)) => ParsedPublicKey::new(curve, point),
+            (Self::Rsa(components), Parameters::Rsa(rsa)) => components.to_parsed_public_key(rsa),
+            _ => return Err(KeyFault::AlgorithmMismatch),
+        };
+        let public_key = public_key.map_err(|_| match self {
+            Self::Point(_) => KeyFault::PointInvalid,
+            Self::Rsa(_) => KeyFault::Malformed("n"),
+        })?;
+        Ok(VerifyingKey { algorithm, public_key })
+    }
+}
+
+/// How the cryptographic library names an algorithm.
+enum Parameters {
+    Curve(&'static dyn VerificationAlgorithm),
+    Rsa(&'static RsaParameters),
+}
+
+impl Parameters {
+    fn of(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::EdDsa => Self::Curve(&signature::ED25519),
+            Algorithm::Es256 => Self::Curve(&signature::ECDSA_P256_SHA256_FIXED),
+            Algorithm::Es384 => Self::Curve(&signature::ECDSA_P384_SHA384_FIXED),
+            Algorithm::Ps256 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA256),
+            Algorithm::Ps384 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA384),
+            Algorithm::Ps512 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA512),
+            Algorithm::Rs256 => Self::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+            Algorithm::Rs384 => Self::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+            Algorithm::Rs512 => Self::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
+        }
+    }
+}
+
+/// Refuses a key that is not there to verify signatures, or whose private part is public too.
+fn check_purpose(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
+    // RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2.
+    if ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| jwk.contains_key(*name)) {
+        return Err(KeyFault::PrivateMaterial);
+    }
+    if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
+        return Err(KeyFault::UseWithoutSignature);
+    }
+    match jwk.get("key_ops") {
+        None => Ok(()),
+        Some(Value::Array(operations)) if operations.iter().all(Value::is_string) => {
+            if operations.iter().any(|operation| operation == "verify") {
+                Ok(())
+            } else {
+                Err(KeyFault::OperationsWithoutVerify)
+            }
+        }
+        Some(_) => Err(KeyFault::Malformed("key_ops")),
+    }
+}
+
+fn usable_algorithms(
+    jwk: &Map<String, Value>,
+    kind: Kind,
+    algorithms: AlgorithmSet,
+) -> Result<AlgorithmSet, KeyFault> {
+    let fitting = kind.algorithms();
+    let own = match text(jwk, "alg")? {
+        None => fitting,
+        Some(name) => {
+            let alg = name.parse().map_err(|_| KeyFault::UnsupportedAlgorithm)?;
+            if !fitting.contains(alg) {
+                return Err(KeyFault::AlgorithmMismatch);
+            }
+            AlgorithmSet::of(&[alg])
+        }
+    };
+    let usable = own.intersection(algorithms);
+    if usable.is_empty() { Err(KeyFault::AlgorithmRefused) } else { Ok(usable) }
+}
+
+/// Reads `x` and `y` into an uncompressed point of a curve whose field takes `N` bytes.
+fn point<const N: usize>(jwk: &Map<String, Value>) -> Result<Material, KeyFault> {
+    let coordinate = |name| fixed::<N>(&decode(jwk, name)?).ok_or(KeyFault::Malformed(name));
+    let (x, y) = (coordinate("x")?, coordinate("y")?);
+    Ok(Material::Point([&[0x04][..], &x, &y].concat()))
+}
+
+/// A string member; absent is `None`, of another type is a fault.
+fn text<'j>(jwk: &'j Map<String, Value>, name: &'static str) -> Result<Option<&'j str>, KeyFault> {
+    match jwk.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(KeyFault::Malformed(name)),
+    }
+}
+
+fn decode(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, KeyFault> {
+    text(jwk, name)?
+        .filter(|encoded| !encoded.is_empty())
+        .and_then(|encoded| URL_SAFE_NO_PAD.decode(encoded).ok())
+        .ok_or(KeyFault::Malformed(name))
+}
+
+/// Drops leading zeros: some publishers keep the sign byte of their big integers.
+fn unpadded(mut number: Vec<u8>) -> Vec<u8> {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.drain(..zeros);
+    number
+}
+
+/// A big-endian number in exactly `N` bytes, whatever leading zeros it came with or lost.
+fn fixed<const N: usize>(number: &[u8]) -> Option<[u8; N]> {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let digits = number.get(zeros..)?;
+    let mut fixed = [0; N];
+    fixed.get_mut(N.checked_sub(digits.len())?..)?.copy_from_slice(digits);
+    Some(fixed)
+}

@@ -1,0 +1,198 @@
+//! What a request is charged, and what came of it.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::gcra::{Quota, Remaining};
+use super::key::Key;
+
+/// One debt that a request is about to take on: so many units of a quota, on one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Charge<'q> {
+    quota: &'q Quota,
+    key: Key,
+    units: u32,
+}
+
+impl<'q> Charge<'q> {
+    /// The quota's own cost, on this key.
+    pub const fn new(quota: &'q Quota, key: Key) -> Self {
+        Self { quota, key, units: quota.cost() }
+    }
+
+    /// The same charge at another cost, for a cost that only the request knows.
+    ///
+    /// A cost past the capacity becomes the capacity, which passes only on an idle key; a cost of
+    /// 0 looks at the bucket and leaves it alone.
+    #[must_use]
+    pub fn costing(self, units: u32) -> Self {
+        let most = u32::try_from(self.quota.capacity()).unwrap_or(u32::MAX);
+        Self { units: units.min(most), ..self }
+    }
+
+    /// The quota that is charged.
+    pub const fn quota(&self) -> &'q Quota {
+        self.quota
+    }
+
+    /// Who is charged.
+    pub const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The debt that it adds, in nanoseconds.
+    pub(super) const fn price(&self) -> u64 {
+        self.quota.price(self.units)
+    }
+}
+
+/// What is left after a request was charged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct Charged {
+    tightest: Option<Standing>,
+    uncounted: u32,
+}
+
+/// How one charge left its bucket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Standing {
+    index: usize,
+    remaining: Remaining,
+    debt: u64,
+}
+
+impl Charged {
+    /// The smallest that is left of any quota, in units; `None` when nothing was counted.
+    pub fn remaining(&self) -> Option<Remaining> {
+        self.tightest.map(|standing| standing.remaining)
+    }
+
+    /// Which of the charges has the least left, by its index.
+    pub fn index(&self) -> Option<usize> {
+        self.tightest.map(|standing| standing.index)
+    }
+
+    /// The time until that quota is whole again.
+    pub fn reset(&self) -> Duration {
+        Duration::from_nanos(self.tightest.map_or(0, |standing| standing.debt))
+    }
+
+    /// The `t` parameter of the `RateLimit` field: [`Charged::reset`] in seconds, rounded up.
+    pub fn reset_secs(&self) -> u64 {
+        ceil_secs(self.reset())
+    }
+
+    /// How many of the charges found no free slot and were admitted without being counted.
+    pub const fn uncounted(&self) -> u32 {
+        self.uncounted
+    }
+
+    /// What is left when nothing was charged.
+    pub(super) const fn nothing() -> Self {
+        Self { tightest: None, uncounted: 0 }
+    }
+
+    /// One more charge, which left this debt.
+    pub(super) fn and(self, index: usize, quota: &Quota, debt: u64) -> Self {
+        let standing = Standing { index, remaining: quota.remaining(debt), debt };
+        let tightest = match self.tightest {
+            Some(tightest) if tightest.remaining <= standing.remaining => tightest,
+            _ => standing,
+        };
+        Self { tightest: Some(tightest), ..self }
+    }
+
+    /// One more charge, which was not counted.
+    pub(super) const fn and_uncounted(self) -> Self {
+        Self { uncounted: self.uncounted.saturating_add(1), ..self }
+    }
+}
+
+/// A request that is past a limit: nothing was charged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limited {
+    index: usize,
+    remaining: Remaining,
+    wait: u64,
+}
+
+impl Limited {
+    /// The refusal of the charge at `index`, which would pass after `wait` nanoseconds.
+    pub(super) const fn new(index: usize, quota: &Quota, debt: u64, wait: u64) -> Self {
+        Self { index, remaining: quota.remaining(debt), wait }
+    }
+
+    /// Which of the charges did not pass, by its index: of several the one with the longest wait.
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The units that are left of its quota: less than the charge costs (`r` of `RateLimit`).
+    pub const fn remaining(&self) -> Remaining {
+        self.remaining
+    }
+
+    /// The time until the charge would pass, if nobody else is charged meanwhile.
+    pub const fn retry_after(&self) -> Duration {
+        Duration::from_nanos(self.wait)
+    }
+
+    /// The value of `Retry-After`: [`Limited::retry_after`] in seconds, rounded up, at least 1.
+    ///
+    /// It is also `t` of the `RateLimit` field: the draft asks that both name the same moment.
+    pub fn retry_after_secs(&self) -> u64 {
+        ceil_secs(self.retry_after()).max(1)
+    }
+}
+
+impl fmt::Display for Limited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "limit exceeded, retry after {:?}", self.retry_after())
+    }
+}
+
+impl core::error::Error for Limited {}
+
+fn ceil_secs(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gcra::Rate;
+    use super::*;
+
+    fn quota(burst: u32) -> Quota {
+        Quota::new("q", Rate::parse("10r/s").unwrap(), burst, 1).unwrap()
+    }
+
+    #[test]
+    fn the_tightest_quota_speaks_for_all() {
+        let (wide, narrow) = (quota(9), quota(1));
+        let charged = Charged::nothing()
+            .and(0, &wide, 100_000_000)
+            .and(1, &narrow, 150_000_000)
+            .and(2, &wide, 0)
+            .and_uncounted();
+        assert_eq!(charged.remaining().unwrap().units(), 0);
+        assert_eq!((charged.index(), charged.reset_secs()), (Some(1), 1));
+        assert_eq!(charged.uncounted(), 1);
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        let limited = |wait| Limited::new(0, &quota(0), 0, wait).retry_after_secs();
+        assert_eq!([1, 999_999_999, 1_000_000_000, 1_000_000_001].map(limited), [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_cost_past_the_capacity_is_the_capacity() {
+        let quota = quota(4);
+        let charge = Charge::new(&quota, Key::from_hash(1));
+        assert_eq!(charge.price(), 100_000_000);
+        assert_eq!(charge.costing(3).price(), 300_000_000);
+        assert_eq!(charge.costing(9).price(), 500_000_000);
+        assert_eq!(charge.costing(0).price(), 0);
+    }
+}

@@ -1,0 +1,342 @@
+//! The arithmetic of a quota: the generic cell rate algorithm on nanoseconds of debt.
+//!
+//! A bucket is one number, its *debt*: how long it takes until the bucket is idle again. A charge
+//! adds `cost * interval` to the debt and passes when the sum stays within the window, which is
+//! `(burst + 1) * interval`: an idle bucket admits `burst + 1` requests at once, like
+//! `limit_req` with `burst` and `nodelay`. Time pays the debt back, one nanosecond each.
+//!
+//! Nothing here overflows: a quota whose window passes [`MAX_WINDOW`] does not exist.
+
+use core::fmt;
+use core::time::Duration;
+
+/// The longest time for which a bucket can be in debt: 100 days.
+pub const MAX_WINDOW: Duration = Duration::from_nanos(MAX_WINDOW_NANOS);
+
+/// The same in nanoseconds.
+pub(super) const MAX_WINDOW_NANOS: u64 = 100 * 24 * 60 * 60 * 1_000_000_000;
+
+/// The largest number of requests that a [`Rate`] can name.
+pub const MAX_COUNT: u32 = 1_000_000;
+
+/// The grain of an interval in nanoseconds: a slot stores time in units of it.
+pub(super) const GRAIN: u64 = 4;
+
+/// The unit of time of a [`Rate`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Period {
+    /// `r/m`
+    Minute,
+    /// `r/s`
+    Second,
+}
+
+impl Period {
+    /// Its length in seconds.
+    pub const fn secs(self) -> u64 {
+        match self {
+            Self::Minute => 60,
+            Self::Second => 1,
+        }
+    }
+}
+
+/// How many requests a period may hold, from 1 to [`MAX_COUNT`].
+///
+/// ```
+/// use mesh_core::limit::Rate;
+///
+/// let rate = Rate::parse("60r/m")?;
+/// assert_eq!(rate.to_string(), "60r/m");
+/// assert_eq!(rate.interval().as_secs(), 1);
+/// # Ok::<(), mesh_core::limit::RateError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Rate {
+    count: u32,
+    period: Period,
+}
+
+impl Rate {
+    /// The rate of `count` requests in each `period`.
+    ///
+    /// # Errors
+    ///
+    /// [`RateError::OutOfRange`] when `count` is 0 or passes [`MAX_COUNT`].
+    pub const fn new(count: u32, period: Period) -> Result<Self, RateError> {
+        if count == 0 || count > MAX_COUNT {
+            return Err(RateError::OutOfRange);
+        }
+        Ok(Self { count, period })
+    }
+
+    /// Reads the notation of `limit_req_zone`: `100r/s` or `60r/m`.
+    ///
+    /// # Errors
+    ///
+    /// [`RateError`] for any other notation and for a number out of range.
+    pub fn parse(text: &str) -> Result<Self, RateError> {
+        let (digits, period) = if let Some(digits) = text.strip_suffix("r/s") {
+            (digits, Period::Second)
+        } else if let Some(digits) = text.strip_suffix("r/m") {
+            (digits, Period::Minute)
+        } else {
+            return Err(RateError::Syntax);
+        };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(RateError::Syntax);
+        }
+        // Digits alone: the only failure left is a number past u32.
+        Self::new(digits.parse().map_err(|_| RateError::OutOfRange)?, period)
+    }
+
+    /// The number of requests in a [`Rate::period`].
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+
+    /// The unit of time.
+    pub const fn period(self) -> Period {
+        self.period
+    }
+
+    /// The time that one request takes up, rounded down to a multiple of 4 ns.
+    ///
+    /// Rounded down, so that who keeps to the rate is never refused; the rate that is allowed
+    /// passes the one that is named by less than 0.4 %, and by less than 0.0004 % up to 1000r/s.
+    pub const fn interval(self) -> Duration {
+        Duration::from_nanos(self.interval_nanos())
+    }
+
+    const fn interval_nanos(self) -> u64 {
+        let period = self.period.secs().saturating_mul(1_000_000_000);
+        match period.checked_div(self.count as u64) {
+            Some(nanos) => nanos & !(GRAIN.wrapping_sub(1)),
+            None => period,
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.period {
+            Period::Minute => "r/m",
+            Period::Second => "r/s",
+        };
+        write!(f, "{}{unit}", self.count)
+    }
+}
+
+/// Why a text is no [`Rate`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RateError {
+    /// The number is 0 or passes [`MAX_COUNT`].
+    OutOfRange,
+    /// The text is not a number followed by `r/s` or `r/m`.
+    Syntax,
+}
+
+impl fmt::Display for RateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange => write!(f, "a rate must be from 1 to {MAX_COUNT}"),
+            Self::Syntax => f.write_str("a rate is a number followed by \"r/s\" or \"r/m\""),
+        }
+    }
+}
+
+impl core::error::Error for RateError {}
+
+/// A named limit: a rate, what may come at once, and what one request costs.
+///
+/// The name is part of every [`Key`](super::Key): one name is one set of buckets, and must have
+/// the same rate and burst wherever it is used (the configuration sees to that).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Quota {
+    name: Box<str>,
+    rate: Rate,
+    burst: u32,
+    cost: u32,
+}
+
+impl Quota {
+    /// A quota of `rate` that admits `burst` more than one at once; a request costs `cost`.
+    ///
+    /// # Errors
+    ///
+    /// [`QuotaError`] for a name that a `RateLimit` field cannot carry, for a cost that is 0 or
+    /// could never be paid, and for a burst that takes longer than [`MAX_WINDOW`] to pay back.
+    pub fn new(
+        name: impl Into<Box<str>>,
+        rate: Rate,
+        burst: u32,
+        cost: u32,
+    ) -> Result<Self, QuotaError> {
+        let name = name.into();
+        let printable = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        if name.is_empty() || !name.bytes().all(printable) {
+            return Err(QuotaError::Name);
+        }
+        let quota = Self { name, rate, burst, cost };
+        if cost == 0 {
+            return Err(QuotaError::CostZero);
+        }
+        if u64::from(cost) > quota.capacity() {
+            return Err(QuotaError::CostPastBurst { cost, burst });
+        }
+        // Both factors stay below 2^36, so their product saturates only far past the bound.
+        if quota.window() > MAX_WINDOW_NANOS {
+            return Err(QuotaError::WindowTooLong { rate, burst });
+        }
+        Ok(quota)
+    }
+
+    /// Its name: visible ASCII without `"` and `\`, as it stands in the `RateLimit` fields.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The sustained rate.
+    pub const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// How many units an idle bucket admits at once beyond the first.
+    pub const fn burst(&self) -> u32 {
+        self.burst
+    }
+
+    /// The units that a request costs unless its [`Charge`](super::Charge) says otherwise.
+    pub const fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    /// How many units an idle bucket admits at once: `burst + 1`.
+    pub const fn capacity(&self) -> u64 {
+        (self.burst as u64).saturating_add(1)
+    }
+
+    /// The units of the `q` parameter of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+    ///
+    /// `q` and `w` name exactly the rate, over the fewest whole periods that hold the capacity:
+    /// `100r/s` with a burst of 200 is `q=300;w=3`. So `r` of the `RateLimit` field never passes `q`.
+    pub fn policy_quota(&self) -> u64 {
+        u64::from(self.rate.count).saturating_mul(self.policy_periods())
+    }
+
+    /// The seconds of the `w` parameter of `RateLimit-Policy`; see [`Quota::policy_quota`].
+    pub fn policy_window_secs(&self) -> u64 {
+        self.rate.period.secs().saturating_mul(self.policy_periods())
+    }
+
+    fn policy_periods(&self) -> u64 {
+        self.capacity().div_ceil(u64::from(self.rate.count).max(1))
+    }
+
+    /// The most debt that an admitted charge may leave, in nanoseconds.
+    pub(super) const fn window(&self) -> u64 {
+        self.price_of(self.capacity())
+    }
+
+    /// The debt of so many units, in nanoseconds.
+    pub(super) const fn price(&self, units: u32) -> u64 {
+        self.price_of(units as u64)
+    }
+
+    const fn price_of(&self, units: u64) -> u64 {
+        self.rate.interval_nanos().saturating_mul(units)
+    }
+
+    /// The debt after a charge of `price`, or the nanoseconds until it would pass.
+    pub(super) const fn admit(&self, debt: u64, price: u64) -> Result<u64, u64> {
+        let after = debt.saturating_add(price);
+        match after.saturating_sub(self.window()) {
+            0 => Ok(after),
+            wait => Err(wait),
+        }
+    }
+
+    /// The debt after a charge that is not asked for leave: at most one interval past the window,
+    /// unless it was there before.
+    pub(super) const fn debit(&self, debt: u64, price: u64) -> u64 {
+        let after = debt.saturating_add(price);
+        let most = self.window().saturating_add(self.rate.interval_nanos());
+        if after <= most {
+            after
+        } else if debt > most {
+            debt
+        } else {
+            most
+        }
+    }
+
+    /// What a bucket with this debt still admits at once.
+    pub(super) const fn remaining(&self, debt: u64) -> Remaining {
+        match self.window().saturating_sub(debt).checked_div(self.rate.interval_nanos()) {
+            Some(units) => Remaining(units),
+            None => Remaining(0),
+        }
+    }
+}
+
+/// The units that a bucket still admits at once (`r` of the `RateLimit` field).
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Remaining(u64);
+
+impl Remaining {
+    /// The number of units.
+    pub const fn units(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Remaining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a [`Quota`] cannot be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum QuotaError {
+    /// One request costs more than an idle bucket admits: nothing would ever pass.
+    CostPastBurst {
+        /// The cost that was asked for.
+        cost: u32,
+        /// The burst that it passes.
+        burst: u32,
+    },
+    /// A cost of 0 would limit nothing.
+    CostZero,
+    /// The name is empty, or holds something else than visible ASCII, or `"` or `\`.
+    Name,
+    /// The burst takes longer than [`MAX_WINDOW`] to pay back.
+    WindowTooLong {
+        /// The rate at which it is paid back.
+        rate: Rate,
+        /// The burst that was asked for.
+        burst: u32,
+    },
+}
+
+impl fmt::Display for QuotaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CostPastBurst { cost, burst } => {
+                write!(f, "a cost of {cost} can never pass with a burst of {burst}")
+            }
+            Self::CostZero => f.write_str("a cost must not be 0"),
+            Self::Name => f.write_str("a limit's name is visible ASCII without quote or backslash"),
+            Self::WindowTooLong { rate, burst } => {
+                write!(f, "a burst of {burst} at {rate} takes more than 100 days to pay back")
+            }
+        }
+    }
+}
+
+impl core::error::Error for QuotaError {}
+
+#[cfg(test)]
+mod tests;

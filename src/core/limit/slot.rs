@@ -1,0 +1,165 @@
+//! One key's place in shared memory: who owns it and how far in debt it is.
+//!
+//! Two words cannot change in one step, so the debt carries a mark of its owner. A debt under
+//! another mark is void: whoever takes a slot over never inherits what a stranger owed, and a
+//! worker that charges a slot in the very moment it changes hands charges nobody.
+
+use core::sync::atomic::Ordering::SeqCst;
+
+use super::AtomicU64;
+use super::gcra::GRAIN;
+use super::key::Key;
+use crate::time::Tick;
+
+/// A key and its debt; zeroed memory is an empty slot.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Slot {
+    /// The owner; 0 where there never was one. Set only by [`Slot::take`].
+    key: AtomicU64,
+    /// The theoretical arrival time of the owner's next request, as a [`Word`].
+    tat: AtomicU64,
+}
+
+impl Slot {
+    /// Who owns the slot; 0 when nobody ever did.
+    pub(super) fn owner(&self) -> u64 {
+        self.key.load(SeqCst)
+    }
+
+    /// Makes `key` the owner in place of `previous`, without touching the debt.
+    pub(super) fn take(&self, previous: u64, key: Key) -> bool {
+        self.key.compare_exchange(previous, key.bits(), SeqCst, SeqCst).is_ok()
+    }
+
+    /// The debt as it stands.
+    pub(super) fn word(&self) -> Word {
+        Word(self.tat.load(SeqCst))
+    }
+
+    /// Replaces the debt unless it changed since it was read; then says what it is now.
+    pub(super) fn exchange(&self, seen: Word, word: Word) -> Result<(), Word> {
+        match self.tat.compare_exchange(seen.0, word.0, SeqCst, SeqCst) {
+            Ok(_) => Ok(()),
+            Err(now) => Err(Word(now)),
+        }
+    }
+}
+
+/// Until when an owner is in debt, and the owner's mark: 56 bits of time above 8 bits of mark.
+///
+/// Time counts in grains of 4 ns and wraps after nine years; it is only ever compared with a
+/// present that is less than [`HORIZON`] away. Anything further ahead is garbage and no debt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Word(u64);
+
+impl Word {
+    /// The word of an owner with so many nanoseconds of debt at `now`.
+    pub(super) const fn new(now: Tick, debt: u64, mark: Mark) -> Self {
+        let time = grains(now).wrapping_add(debt.wrapping_div(GRAIN));
+        Self(time << MARK_BITS | mark.0 as u64)
+    }
+
+    /// Whether the debt is that of an owner with this mark.
+    pub(super) const fn is_of(self, mark: Mark) -> bool {
+        self.0 & MARK_MASK == mark.0 as u64
+    }
+
+    /// The nanoseconds of debt at `now` of an owner with this mark.
+    pub(super) const fn debt(self, now: Tick, mark: Mark) -> u64 {
+        let ahead = self.time().wrapping_sub(grains(now)) & TIME_MASK;
+        if self.is_of(mark) && ahead <= HORIZON { ahead.wrapping_mul(GRAIN) } else { 0 }
+    }
+
+    /// The grains since the debt ended, whoever owed it.
+    pub(super) const fn idle(self, now: Tick) -> u64 {
+        grains(now).wrapping_sub(self.time()) & TIME_MASK
+    }
+
+    /// The word after `price` nanoseconds are given back.
+    pub(super) const fn refund(self, price: u64) -> Self {
+        Self(self.0.wrapping_sub(price.wrapping_div(GRAIN) << MARK_BITS))
+    }
+
+    const fn time(self) -> u64 {
+        self.0 >> MARK_BITS
+    }
+}
+
+/// Eight bits of a key, never 0: zeroed memory is nobody's debt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Mark(u8);
+
+impl Mark {
+    /// The mark of a key, from the bits that have the least say in its first bucket.
+    pub(super) const fn of(key: u64) -> Self {
+        let [low, ..] = key.to_le_bytes();
+        Self(if low == 0 { 1 } else { low })
+    }
+}
+
+const fn grains(now: Tick) -> u64 {
+    now.nanos().wrapping_div(GRAIN) & TIME_MASK
+}
+
+const MARK_BITS: u32 = 8;
+const MARK_MASK: u64 = 0xff;
+const TIME_MASK: u64 = u64::MAX >> MARK_BITS;
+
+/// The furthest debt in grains: 417 days, four times the longest window.
+const HORIZON: u64 = 1 << 53;
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Slot>() == 16);
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "the models add and multiply plainly")]
+
+    use proptest::prelude::*;
+
+    use super::super::gcra::MAX_WINDOW_NANOS;
+    use super::*;
+
+    const MARK: Mark = Mark(7);
+
+    #[test]
+    fn zeroed_memory_is_nobodys_debt() {
+        for nanos in [0, 1 << 40, u64::MAX] {
+            for low in 0..=255 {
+                assert_eq!(Word(0).debt(Tick::from_nanos(nanos), Mark::of(low)), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn garbage_far_ahead_is_no_debt() {
+        let now = Tick::from_nanos(1 << 50);
+        let far = Word((grains(now) + HORIZON + 1) << MARK_BITS | 7);
+        assert_eq!(far.debt(now, MARK), 0);
+        assert_eq!(Word(u64::MAX).debt(now, Mark(255)), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_debt_is_paid_back_by_time(
+            now: u64, debt in 0..MAX_WINDOW_NANOS, later in 0..MAX_WINDOW_NANOS,
+        ) {
+            let (now, debt, later) = (now / 4 * 4, debt / 4 * 4, later / 4 * 4);
+            let word = Word::new(Tick::from_nanos(now), debt, MARK);
+            let at = Tick::from_nanos(now.wrapping_add(later));
+            // Also where the 56 bits of time wrap.
+            prop_assert_eq!(word.debt(at, MARK), debt.saturating_sub(later));
+            prop_assert_eq!(word.debt(at, Mark(8)), 0);
+        }
+
+        #[test]
+        fn a_refund_takes_back_what_was_charged(
+            now: u64, debt in 0_u64..1 << 50, price in 0_u64..1 << 50,
+        ) {
+            let (now, debt, price) = (Tick::from_nanos(now), debt / 4 * 4, price / 4 * 4);
+            let word = Word::new(now, debt + price, MARK).refund(price);
+            prop_assert_eq!(word, Word::new(now, debt, MARK));
+        }
+    }
+}

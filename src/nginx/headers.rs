@@ -1,0 +1,288 @@
+//! Which request headers are removed or added, and which response headers are set.
+//!
+//! Every function fails as a whole: the caller answers 500 and nothing was changed. A request that
+//! could not be stripped must not go upstream.
+
+use core::fmt;
+use core::ptr;
+use core::slice;
+
+use nginx_sys::{
+    ngx_http_request_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_pnalloc, ngx_pool_t, ngx_str_t,
+    ngx_table_elt_t, ngx_uint_t,
+};
+
+use super::list::{self, Elements, OutOfMemory};
+use super::live::Live;
+
+/// Unlinks every request header whose name `matches`, and returns how many there were.
+///
+/// `hash = 0` would not do: Nginx passes such a request header on all the same
+/// (`ngx_http_proxy_create_request`). Names come as they were sent, in any case. Not for a name
+/// that has a typed slot (`ngx_http_headers_in_t`): the slot is left, and Nginx goes on reading it;
+/// for `Authorization` there is [`remove_authorization`].
+///
+/// In a subrequest it changes the subrequest's own list alone. That list is a copy of the parent's,
+/// with all headers that were pushed there.
+pub(crate) fn strip(
+    r: Live<'_>,
+    mut matches: impl FnMut(&[u8]) -> bool,
+) -> Result<usize, HeaderError> {
+    let mut alloc = |size| palloc(r, size);
+    let mut keep = |element: *mut core::ffi::c_void| {
+        // SAFETY: a request's header list holds `ngx_table_elt_t` (`ngx_http_process_request_line`,
+        // `ngx_http_v2_create_stream`), whose strings live in the request's pool.
+        !matches(unsafe { bytes(&raw const (*element.cast::<ngx_table_elt_t>()).key) })
+    };
+    // SAFETY: the request is alive; only the thread of Nginx changes the list (single thread), and
+    // neither closure does; `ngx_palloc` aligns for a pointer (the pool outlives).
+    Ok(unsafe { list::retain(headers_in(r), &mut alloc, &mut keep) }?)
+}
+
+/// Unlinks every `Authorization` and empties its typed slot, so that the credential is not proxied.
+pub(crate) fn remove_authorization(r: Live<'_>) -> Result<usize, HeaderError> {
+    let removed = strip(r, |name| name.eq_ignore_ascii_case(b"authorization"))?;
+    // SAFETY: the request is alive. Null is what the slot holds when no such header came; from
+    // 1.23.0 on it heads the chain of all of them, which therefore goes as a whole.
+    unsafe { (*r.as_ptr()).headers_in.authorization = ptr::null_mut() };
+    Ok(removed)
+}
+
+/// Adds a request header, for whoever reads the request from now on: the upstream above all.
+///
+/// Only for the main request: a subrequest's list shares parts with its parent's.
+pub(crate) fn push(r: Live<'_>, key: &[u8], value: &[u8]) -> Result<(), HeaderError> {
+    let header = Header::copied(r, key, value)?;
+    // SAFETY: as in `strip`; the element is written before anyone else sees the list.
+    unsafe {
+        let element = list::push(headers_in(r), &mut |size| palloc(r, size))?;
+        element.cast::<ngx_table_elt_t>().write(header.element());
+    }
+    Ok(())
+}
+
+/// The values of all `Authorization` headers, in the order they came.
+pub(crate) fn authorizations<'r>(r: Live<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+    request_headers(r)
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"authorization"))
+        .map(|(_, value)| value)
+}
+
+/// Names and values of all request headers, in the order they came.
+///
+/// Not to be held over a [`strip`] or a [`push`]: it may then miss a header or see one twice.
+pub(crate) fn request_headers<'r>(
+    r: Live<'r>,
+) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r> {
+    // SAFETY: the request is alive for `'r`, and its list with it.
+    unsafe { Elements::of(headers_in(r)) }.map(|element| {
+        let element = element.cast::<ngx_table_elt_t>();
+        // SAFETY: as in `strip`; nobody writes to the strings of a header that has been parsed.
+        unsafe { (bytes(&raw const (*element).key), bytes(&raw const (*element).value)) }
+    })
+}
+
+/// Sets our `WWW-Authenticate` for a 401, in place of one that we set before.
+///
+/// The typed slot is linked: where `satisfy any` lets another module admit the request, Nginx
+/// takes back what the slot leads to (`ngx_http_core_access_phase`). From 1.23.0 on that is a
+/// chain, which ours joins; before, it is a single header, and ours takes the slot.
+pub(crate) fn set_challenge(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
+    let element = set_response_header(r, b"WWW-Authenticate", value)?;
+    // SAFETY: the request is alive, the element is in its list of response headers, and so are
+    // those of the chain, whose last `next` is null.
+    unsafe {
+        let slot = &raw mut (*r.as_ptr()).headers_out.www_authenticate;
+        #[cfg(nginx1_23_0)]
+        {
+            let mut link = slot;
+            while !(*link).is_null() {
+                if *link == element {
+                    return Ok(());
+                }
+                link = &raw mut (**link).next;
+            }
+            *link = element;
+        }
+        #[cfg(not(nginx1_23_0))]
+        {
+            *slot = element;
+        }
+    }
+    Ok(())
+}
+
+/// Sets a response header that has no typed slot (`Retry-After`, `RateLimit`, ..).
+///
+/// One that we set before under the same name is replaced, so that a request that is decided again
+/// after an internal redirect does not answer twice. It survives Nginx's own error answer and a
+/// redirect to an `error_page`.
+pub(crate) fn add_response_header(
+    r: Live<'_>,
+    name: &[u8],
+    value: &[u8],
+) -> Result<(), HeaderError> {
+    set_response_header(r, name, value).map(|_| ())
+}
+
+/// Finds our own header of that name, or pushes one, and gives it the value.
+fn set_response_header(
+    r: Live<'_>,
+    name: &[u8],
+    value: &[u8],
+) -> Result<*mut ngx_table_elt_t, HeaderError> {
+    let header = Header::copied(r, name, value)?;
+    // SAFETY: the request is alive; `headers_out.headers` is a list of `ngx_table_elt_t`
+    // (`ngx_http_alloc_request`). The list is never cut, so that `ngx_list_push` has room.
+    unsafe {
+        let list: *mut ngx_list_t = &raw mut (*r.as_ptr()).headers_out.headers;
+        let ours = Elements::of(list)
+            .map(<*mut core::ffi::c_void>::cast::<ngx_table_elt_t>)
+            .find(|&element| (*element).hash == OURS && bytes(&raw const (*element).key) == name);
+        if let Some(element) = ours {
+            (*element).value = header.value;
+            return Ok(element);
+        }
+        let element = ngx_list_push(list).cast::<ngx_table_elt_t>();
+        if element.is_null() {
+            return Err(HeaderError::OutOfMemory);
+        }
+        element.write(Header { hash: OURS, ..header }.element());
+        Ok(element)
+    }
+}
+
+/// The `hash` of a response header of ours, "mesh": Nginx asks only whether it is 0, which hides
+/// the header; others write 1, or the hash of the name.
+const OURS: ngx_uint_t = 0x6d65_7368;
+
+/// A header whose strings live in the request's pool.
+struct Header {
+    hash: ngx_uint_t,
+    key: ngx_str_t,
+    value: ngx_str_t,
+    lowcase_key: *mut u8,
+}
+
+impl Header {
+    /// Copies key and value, each ended by a NUL as Nginx's own parser does.
+    fn copied(r: Live<'_>, key: &[u8], value: &[u8]) -> Result<Self, HeaderError> {
+        // One header may not become two, whatever the caller overlooked.
+        if key.is_empty() || !key.iter().all(|&byte| is_token(byte)) {
+            return Err(HeaderError::Name);
+        }
+        if value.iter().any(|byte| matches!(byte, b'\0' | b'\r' | b'\n')) {
+            return Err(HeaderError::Value);
+        }
+        let lowcase = key.to_ascii_lowercase();
+        let lowcase_key = copy(r, &lowcase)?.data;
+        Ok(Self { hash: hash(&lowcase), key: copy(r, key)?, value: copy(r, value)?, lowcase_key })
+    }
+
+    fn element(self) -> ngx_table_elt_t {
+        ngx_table_elt_t {
+            hash: self.hash,
+            key: self.key,
+            value: self.value,
+            lowcase_key: self.lowcase_key,
+            #[cfg(nginx1_23_0)]
+            next: ptr::null_mut(),
+        }
+    }
+}
+
+/// A byte of an HTTP field name (RFC 9110, section 5.6.2).
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// `ngx_hash_key`: by it and the lower-case name Nginx finds the headers it replaces upstream.
+fn hash(lowcase: &[u8]) -> ngx_uint_t {
+    lowcase.iter().fold(0, |hash: ngx_uint_t, &byte| {
+        hash.wrapping_mul(31).wrapping_add(ngx_uint_t::from(byte))
+    })
+}
+
+/// Copies bytes to the request's pool and puts a NUL behind them.
+fn copy(r: Live<'_>, bytes: &[u8]) -> Result<ngx_str_t, OutOfMemory> {
+    // SAFETY: the pool is the live request's. What it returns has room for the bytes and the NUL,
+    // is nobody else's, and lives as long as the request.
+    unsafe {
+        let data = ngx_pnalloc(r.pool(), bytes.len().saturating_add(1)).cast::<u8>();
+        if data.is_null() {
+            return Err(OutOfMemory);
+        }
+        data.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        data.add(bytes.len()).write(0);
+        Ok(ngx_str_t { len: bytes.len(), data })
+    }
+}
+
+/// Allocates list parts and elements: aligned (`ngx_palloc`), or null.
+fn palloc(r: Live<'_>, size: usize) -> *mut core::ffi::c_void {
+    let pool: *mut ngx_pool_t = r.pool();
+    // SAFETY: the pool is the live request's.
+    unsafe { ngx_palloc(pool, size) }
+}
+
+fn headers_in(r: Live<'_>) -> *mut ngx_list_t {
+    let request: *mut ngx_http_request_t = r.as_ptr();
+    // SAFETY: the request is alive; this takes an address and reads nothing.
+    unsafe { &raw mut (*request).headers_in.headers }
+}
+
+/// # Safety
+///
+/// `text` is initialised, its bytes live for `'r` and nobody writes to them meanwhile.
+pub(super) unsafe fn bytes<'r>(text: *const ngx_str_t) -> &'r [u8] {
+    // SAFETY: the caller vouches for the string; an empty one may have no bytes at all.
+    unsafe {
+        let ngx_str_t { len, data } = *text;
+        if len == 0 || data.is_null() { &[] } else { slice::from_raw_parts(data, len) }
+    }
+}
+
+/// Why a header could not be removed, added or set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderError {
+    /// A bug of ours: the name is not a token.
+    Name,
+    OutOfMemory,
+    /// A bug of ours: the value would end the header.
+    Value,
+}
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "header name is not a token",
+            Self::OutOfMemory => "no memory for a header",
+            Self::Value => "header value contains a line break or a NUL",
+        })
+    }
+}
+
+impl core::error::Error for HeaderError {}
+
+impl From<OutOfMemory> for HeaderError {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}

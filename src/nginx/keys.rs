@@ -1,0 +1,78 @@
+//! How a worker's keys stay fresh: the background thread reads a file that changed, and its keys
+//! count from the next request on.
+
+use std::sync::Arc;
+
+use mesh_control::{Control, Options, Publish, Refusal, WatchedFile, read_capped};
+use mesh_core::jwks::KeySet;
+use mesh_core::trust::{Snapshot, Trust};
+
+use super::conf::MainConf;
+use super::process;
+
+/// Takes the files as they are now, then watches them.
+///
+/// A worker that replaces a dead one has the keys of the master, which are those of the last
+/// reload: it must not answer a request by them when there are newer ones.
+pub(crate) fn watch(main: &MainConf) {
+    let Some(trust) = &main.trust else { return };
+    if main.files.is_empty() || !process::is_worker() {
+        return;
+    }
+    let mut keys = Keys::new(trust);
+    let mut files = main.files.clone();
+    for (issuer, file) in files.iter_mut().enumerate() {
+        prime(&mut keys, issuer, file);
+    }
+    keys.retire();
+    let trust = Arc::clone(trust);
+    process::start(move || {
+        // One voice is enough: every worker sees the same files.
+        let options = Options { report: process::worker_number() == 0, ..Options::default() };
+        Control::start(files.clone(), Keys::new(&trust), options)
+    });
+}
+
+/// Reads a file that has changed since the configuration was read; the thread reports what is
+/// wrong with it.
+fn prime(keys: &mut Keys, issuer: usize, file: &mut WatchedFile) {
+    let Ok((document, stamp)) = read_capped(&file.path, file.max_bytes) else { return };
+    if file.primed != Some(stamp) && keys.publish(issuer, &document).is_ok() {
+        file.primed = Some(stamp);
+    }
+}
+
+/// Puts key sets in force, and drops the old ones where nobody waits for it.
+struct Keys {
+    trust: Arc<Trust>,
+    retired: Vec<Arc<Snapshot>>,
+}
+
+impl Keys {
+    fn new(trust: &Arc<Trust>) -> Self {
+        Self { trust: Arc::clone(trust), retired: Vec::new() }
+    }
+}
+
+impl Publish for Keys {
+    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<String, Refusal> {
+        let issuer = self
+            .trust
+            .issuers()
+            .get(document)
+            .ok_or_else(|| Refusal::Bad("it belongs to no issuer".to_owned()))?;
+        let (set, skipped) = KeySet::parse(bytes, issuer.algorithms)
+            .map_err(|error| Refusal::Bad(error.to_string()))?;
+        let mut summary = format!("{} keys of mesh_issuer \"{}\"", set.count(), issuer.name);
+        for key in skipped {
+            summary.push_str(&format!(", {key}"));
+        }
+        self.retired.push(self.trust.replace(document, set));
+        Ok(summary)
+    }
+
+    fn retire(&mut self) {
+        // A request that reads a snapshot holds it; it is never the last to do so.
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+}
