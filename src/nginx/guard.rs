@@ -25,9 +25,9 @@ pub(crate) fn guard<'a, T>(
     // What `f` can reach is the request, which is given up, and thread-locals that hold whole
     // values only: nothing that a panic leaves half-written is read again.
     panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| {
-        // A payload of ours is a string. Its drop may not panic, so it is not left to chance.
-        core::mem::forget(payload);
         let place = PLACE.try_with(RefCell::take).unwrap_or_default();
+        // Dropping what was thrown may throw again: that is let go, whatever it is.
+        core::mem::forget(panic::catch_unwind(AssertUnwindSafe(|| drop(payload))));
         log().write(Level::Crit, format_args!("panic at {place} in {what}"));
         on_panic
     })

@@ -14,9 +14,10 @@
 
 use core::ffi::c_void;
 use core::fmt;
+use core::hash::BuildHasher;
 use core::ptr::{self, NonNull};
 use core::slice;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 
 use mesh_core::limit::{BUCKETS_OFFSET, Bucket, Header, Table, TableError};
 use nginx_sys::{

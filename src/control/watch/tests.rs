@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 
 use super::*;
-use crate::read_capped;
+use crate::control::Options;
+use crate::file::read_capped;
 use crate::stub::{Running, Seen, Stub, TICK, until};
 
 /// A directory with one file, and its path.
@@ -166,6 +167,30 @@ fn each_way_to_be_unreadable_is_told_once_and_recovers() {
 }
 
 #[test]
+fn file_that_comes_back_untouched_is_told_to_be_good_again() {
+    let dir = TempDir::new().unwrap();
+    let (mounted, away) = (dir.path().join("mounted"), dir.path().join("away"));
+    fs::create_dir(&mounted).unwrap();
+    let path = mounted.join("file");
+    fs::write(&path, "good 1").unwrap();
+    let mut running = Running::watching(&[&path]);
+    running.until_published("0: good 1");
+    // The stamp of the file stays as it is when its directory goes and comes.
+    fs::rename(&mounted, &away).unwrap();
+    running.until_said("cannot stat: No such file");
+    fs::rename(&away, &mounted).unwrap();
+    running.until_said("is good again: unchanged");
+    assert_eq!(running.seen.published(), ["0: good 1"]);
+}
+
+#[test]
+fn file_that_is_being_written_is_looked_at_before_the_interval_ends() {
+    let (_dir, path) = one_file("good 1");
+    let options = Options { interval: Duration::from_secs(3600), report: true };
+    Running::with(&[(&path, None)], options).until_published("0: good 1");
+}
+
+#[test]
 fn panic_is_told_once_without_its_text_and_recovers() {
     let (dir, path) = one_file("panic secret");
     let other = dir.path().join("other");
@@ -197,6 +222,17 @@ fn panic_is_tried_again_less_and_less_often() {
     // 1 + 2 + 4 + 8 + 16 intervals lie between six tries.
     let tries = running.seen.published().len();
     assert!((2..=7).contains(&tries), "{tries}");
+}
+
+#[test]
+fn contents_before_a_panic_are_published_again_after_it() {
+    let (_dir, path) = one_file("good 1");
+    let running = Running::watching(&[&path]);
+    running.until_published("0: good 1");
+    rename_over(&path, "panic");
+    running.until_published("0: panic");
+    rename_over(&path, "good 1");
+    until("again", || running.seen.published().last().is_some_and(|last| last == "0: good 1"));
 }
 
 #[test]
@@ -286,6 +322,7 @@ fn file_that_is_written_all_the_time_is_read_now_and_then() {
         !looks.seen.published().is_empty()
     });
     assert!(began.elapsed() >= LOOK_AGAIN);
+    assert_eq!(looks.watch.judged, None);
     // Its stamp is not trusted, so what was read is read again when it is left alone.
     fs::write(&path, "good end").unwrap();
     until("end", || looks.look().is_ok() && looks.seen.published().contains(&"0: good end".into()));

@@ -1,0 +1,176 @@
+package Test::Mesh::Credentials;
+
+use v5.36;
+
+use Cwd qw(abs_path);
+use Digest::SHA qw(sha256_hex);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Path qw(make_path remove_tree);
+use File::Temp qw(tempdir);
+use JSON::PP ();
+
+our @EXPORT = qw(bearer key_path keys_dir meshctl project_dir token x5t);
+
+# The signing keys, and the key set that each is published in.
+my %KEYS = (
+    es256 => { alg => 'ES256', set => 'idp' },
+    rs256 => { alg => 'RS256', set => 'idp' },
+    eddsa => { alg => 'EdDSA', set => 'idp' },
+    other => { alg => 'ES256', set => 'other' },
+);
+
+my $project = abs_path(dirname(__FILE__) . '/../../../..');
+my $keys_dir;
+my %minted;
+
+sub project_dir () { return $project }
+
+# The directory with all keys; made once a day for all tests, so never written to by a test.
+sub keys_dir () {
+    return $keys_dir //= $ENV{MESH_TEST_KEYS} // make_keys();
+}
+
+sub key_path ($file) {
+    my $path = keys_dir() . "/$file";
+    die "no such file among the test keys: $file\n" unless -e $path;
+    return $path;
+}
+
+# The x5t#S256 of a certificate of t/bin/certificates, by name.
+sub x5t ($name) { return slurp(key_path("$name.x5t")) }
+
+# Runs meshctl, and returns what it prints.
+sub meshctl (@arguments) {
+    return run($ENV{MESHCTL} // "$project/build/meshctl", @arguments);
+}
+
+# Mints a token; the options are those of `meshctl token mint`, undef takes a default away.
+sub token (%options) {
+    my $key = $options{key} // 'es256';
+    %options = (
+        issuer => $key eq 'other' ? 'https://other.example' : 'https://idp.example',
+        audience => 'mesh',
+        subject => 'orders-api',
+        %options,
+        key => $key =~ m{/} ? $key : key_path("$key.jwk"),
+    );
+    my @arguments;
+    for my $name (sort keys %options) {
+        my $value = $options{$name} // next;
+        my @values = ref $value eq 'ARRAY' ? @$value : $value;
+        my $option = '--' . $name =~ tr/_/-/r;
+        push @arguments, map { $option, ref ? JSON::PP->new->canonical->encode($_) : $_ } @values;
+    }
+    my $token = $minted{ join "\0", @arguments } //= meshctl('token', 'mint', @arguments);
+    return $token =~ s/\s+\z//r;
+}
+
+# The header line that carries such a token.
+sub bearer (%options) { return 'Authorization: Bearer ' . token(%options) }
+
+# Makes the keys beside those of other days, which it clears away.
+sub make_keys () {
+    my $meshctl = $ENV{MESHCTL} // "$project/build/meshctl";
+    my $parent = "$project/build/t";
+    make_path($parent);
+    my @parts = map { join ' ', $_, (stat)[7, 9] } __FILE__, $meshctl,
+        "$project/t/bin/certificates";
+    my $directory = "$parent/keys-" . substr sha256_hex(join "\n", @parts, int(time / 86400)), 0, 16;
+    return $directory if -d $directory;
+
+    my $new = tempdir('new-XXXXXXXX', DIR => $parent, CLEANUP => 1);
+    chmod 0755, $new;
+    run("$project/t/bin/certificates", $new);
+    for my $name (sort keys %KEYS) {
+        my ($alg, $set) = $KEYS{$name}->@{qw(alg set)};
+        meshctl('key', 'generate', '--alg', $alg, '--kid', $name,
+            '--out', "$new/$name.jwk", '--jwks', "$new/$set.jwks");
+    }
+    spew("$new/issuers.conf", issuers($directory));
+    # Whoever comes second, uses what the first one made.
+    rename $new, $directory or -d $directory or die "rename $new: $!\n";
+    remove_tree(grep { -M > 2 } glob "$parent/keys-*");
+    return $directory;
+}
+
+# Two issuers that trust nothing of each other.
+sub issuers ($directory) {
+    return <<"END";
+mesh_issuer idp {
+    issuer https://idp.example;
+    audience mesh;
+    jwks $directory/idp.jwks;
+    groups_claim /groups;
+}
+mesh_issuer other {
+    issuer https://other.example;
+    audience mesh;
+    jwks $directory/other.jwks;
+}
+END
+}
+
+sub run (@command) {
+    open my $out, '-|', @command or die "$command[0]: $!\n";
+    my $text = do { local $/; <$out> };
+    close $out or die "$command[0] failed with status " . ($? >> 8) . "\n";
+    return $text;
+}
+
+sub slurp ($path) {
+    open my $in, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return <$in>;
+}
+
+sub spew ($path, $text) {
+    open my $out, '>:raw', $path or die "$path: $!\n";
+    print {$out} $text;
+    close $out or die "$path: $!\n";
+    return;
+}
+
+1;
+
+__END__
+
+=head1 NAME
+
+Test::Mesh::Credentials - the keys, certificates and tokens of the tests
+
+=head1 SYNOPSIS
+
+    token()                                         # from https://idp.example for "mesh"
+    token(subject => 'etl', claims => { groups => ['data-eng'] })
+    token(key => 'rs256', expires => '-1h')         # expired
+    token(audience => undef)                        # none
+    token(audience => ['mesh', 'kafka'])            # a list
+    token(key => 'other')                           # from https://other.example
+    token(thumbprint_of => key_path('spiffe.pem'))  # bound to a certificate
+    bearer(...)                                     # "Authorization: Bearer TOKEN"
+    meshctl('token', 'verify', ...)
+
+=head1 DESCRIPTION
+
+C<keys_dir> holds, to be read and never written:
+
+=over
+
+=item the certificates of F<t/bin/certificates>: NAME.pem, NAME.key, NAME.x5t
+
+=item es256.jwk, rs256.jwk, eddsa.jwk, whose public halves are F<idp.jwks>; other.jwk of F<other.jwks>
+
+=item F<issuers.conf>: C<mesh_issuer idp> (https://idp.example, audience C<mesh>) and
+C<mesh_issuer other> (https://other.example)
+
+=back
+
+A test that changes a key set makes its own: C<meshctl('key', 'generate', ...)> into its own
+directory.
+
+The options of C<token> are those of C<meshctl token mint>, with C<_> for C<->; a hash is written
+as JSON, undef takes the default away. A token is minted once in a run for the same options.
+Environment: C<MESHCTL> names another meshctl, C<MESH_TEST_KEYS> another directory.
+
+=cut

@@ -1,0 +1,381 @@
+package Test::Mesh::Server;
+
+use v5.36;
+
+use Carp qw(croak);
+use Exporter qw(import);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use Test::Mesh::Client;
+use Test::Mesh::Credentials qw(keys_dir project_dir);
+use Test::Mesh::Log qw(complaints);
+
+our @EXPORT = qw(config_accepted config_refused module_path nginx_path nginx_version);
+
+# Seconds that a start, reload or stop may take on a busy machine.
+my $PATIENCE = 20;
+
+my %running;
+
+# Starts Nginx with the given content of `http`.
+sub start ($class, $http, %options) {
+    my $self = bless {
+        http => $http, options => \%options, expected => $options{expected} // [],
+        name => $options{name} // 'nginx', reading => 0,
+    }, $class;
+    for my $attempt (1 .. 5) {
+        $self->{root} = new_root();
+        $self->{port} = {};
+        $self->write_config;
+        $self->spawn;
+        return $running{ $self->{pid} } = $self if $self->is_ready;
+        # Another process may have taken a port between our look and Nginx's.
+        last unless $self->error_log =~ /Address already in use/;
+    }
+    croak "nginx did not start:\n" . $self->error_log . slurp("$self->{root}/logs/stderr");
+}
+
+sub port ($self, $name = '') {
+    return $self->{port}{$name} //= free_port(values $self->{port}->%*);
+}
+
+sub root ($self) { return $self->{root} }
+
+sub connect ($self, %options) {
+    $options{port} = $self->port($options{port} // '') unless ($options{port} // '') =~ /\A\d+\z/;
+    return Test::Mesh::Client->connect(%options);
+}
+
+# One request on a connection of its own.
+sub request ($self, $method, $target, %options) {
+    my $client = $self->connect(map { $_ => $options{$_} } grep { exists $options{$_} } qw(port tls));
+    my @headers = (($options{headers} // [])->@*, 'Connection: close');
+    my $response = $client->request($method, $target, %options, headers => \@headers);
+    $client->close;
+    return $response;
+}
+
+sub get ($self, $target, @headers) {
+    return $self->request('GET', $target, headers => \@headers);
+}
+
+# Writes raw bytes and returns all that comes back.
+sub raw ($self, $bytes, %options) {
+    my $client = $self->connect(%options);
+    my $answer = $client->send($bytes)->rest;
+    $client->close;
+    return $answer;
+}
+
+# Reloads, with another content of `http` where one is given, until all requests meet new workers.
+sub reload ($self, $http = undef) {
+    my %old = map { $_ => 1 } $self->worker_pids;
+    my $from = length $self->error_log;
+    $self->{http} = $http if defined $http;
+    $self->write_config;
+    $self->signal('HUP');
+    $self->await('new workers', sub {
+        croak "the reload is refused: $1" if substr($self->error_log, $from) =~ /(\[emerg\].*)/;
+        my @now = $self->worker_pids;
+        return @now == ($self->{options}{workers} // 1) && !grep { $old{$_} } @now;
+    });
+    return $self;
+}
+
+sub master_pid ($self) { return $self->{pid} }
+
+# The workers that accept connections; those that only finish theirs, with `shutting_down`.
+sub worker_pids ($self, $state = 'accepting') {
+    my $title = $state eq 'shutting_down' ? 'nginx: worker process is shutting down' : 'nginx: worker process';
+    return grep { title($_) eq $title } children($self->{pid});
+}
+
+sub signal ($self, $name, $pid = $self->{pid}) {
+    kill $name, $pid or croak "kill $name $pid: $!";
+    return $self;
+}
+
+sub error_log ($self) { return slurp("$self->{root}/logs/error.log") }
+
+sub access_log ($self) { return slurp("$self->{root}/logs/access.log") }
+
+# Waits until the log has a line, and returns what the pattern captured.
+sub await_log ($self, $pattern) {
+    my @found;
+    $self->await("$pattern in error.log", sub { @found = $self->error_log =~ $pattern });
+    return @found;
+}
+
+sub await ($self, $what, $is_there) {
+    my $deadline = time + $PATIENCE;
+    until ($is_there->()) {
+        croak "no $what within $PATIENCE s:\n" . $self->error_log if time > $deadline;
+        sleep 0.02;
+    }
+    return $self;
+}
+
+# Says which lines of the log are no fault: strings or patterns.
+sub expect_log ($self, @patterns) {
+    push $self->{expected}->@*, @patterns;
+    return $self;
+}
+
+# Stops by QUIT, or another signal, and proves that the log holds no fault.
+sub stop ($self, $signal = 'QUIT') {
+    delete $running{ $self->{pid} } or return;
+    my $clean = $self->quit($signal);
+    Test::More::ok($clean, "$self->{name} stops");
+    my @complaints = complaints($self->error_log, $self->{expected}->@*);
+    Test::More::is(join("\n", @complaints), '', "$self->{name} leaves a clean error.log");
+    return;
+}
+
+# Proves that `nginx -t` refuses a content of `http` by a message that matches.
+sub config_refused ($http, $pattern, $name = "refused: $pattern", %options) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my ($status, $output) = test_config($http, %options);
+    return Test::More::fail($name) || Test::More::diag("nginx -t died: $output")
+        if $status & 127 || $output =~ /panicked/;
+    return Test::More::fail($name) || Test::More::diag("nginx -t accepts it: $output")
+        if $status == 0;
+    return Test::More::like($output, $pattern, $name);
+}
+
+# Proves that `nginx -t` accepts a content of `http`, and what it says meanwhile.
+sub config_accepted ($http, $name = 'accepted', %options) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my ($status, $output) = test_config($http, %options);
+    my $matches = $output =~ ($options{says} // qr//);
+    return Test::More::ok($status == 0 && $matches, $name) || Test::More::diag($output);
+}
+
+sub nginx_path () { return $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx' }
+
+sub module_path () {
+    return $ENV{TEST_NGINX_LOAD_MODULES} // project_dir() . '/build/ngx_http_mesh_module.so';
+}
+
+# The version as Nginx counts it: 1.22.1 is 1022001.
+sub nginx_version () {
+    my ($major, $minor, $patch) = qx{@{[nginx_path()]} -v 2>&1} =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+        or die "no version of nginx\n";
+    return $major * 1_000_000 + $minor * 1_000 + $patch;
+}
+
+sub test_config ($http, %options) {
+    my $self = bless { http => $http, options => \%options, port => {}, root => new_root() };
+    $self->write_config;
+    my $pid = open(my $out, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec nginx_path(), '-t', $self->arguments or POSIX::_exit(127);
+    }
+    my $output = do { local $/; <$out> };
+    close $out;
+    return ($?, $output // '');
+}
+
+sub write_config ($self) {
+    my %options = $self->{options}->%*;
+    my $root = $self->{root};
+    my $user = $options{user} // ($> == 0 ? 'root' : undef);
+    my $text = <<"END";
+load_module @{[module_path()]};
+daemon off;
+worker_processes @{[$options{workers} // 1]};
+pid $root/nginx.pid;
+error_log $root/logs/error.log @{[$options{log_level} // 'notice']};
+@{[defined $user ? "user $user;" : '']}
+@{[$options{main} // '']}
+events {
+    worker_connections 512;
+}
+http {
+    access_log $root/logs/access.log;
+    client_body_temp_path $root/client_body;
+    proxy_temp_path $root/proxy;
+    fastcgi_temp_path $root/fastcgi;
+    uwsgi_temp_path $root/uwsgi;
+    scgi_temp_path $root/scgi;
+$self->{http}
+}
+END
+    # The keys are made only for those who ask.
+    $text =~ s/%%KEYS%%/keys_dir()/ge;
+    $text =~ s/%%ROOT%%/$root/g;
+    $text =~ s/%%PORT(?::(\w+))?%%/$self->port($1 \/\/ '')/ge;
+    spew("$root/nginx.conf", $text);
+    return;
+}
+
+sub arguments ($self) {
+    my $root = $self->{root};
+    return ('-p', "$root/", '-c', "$root/nginx.conf", '-e', "$root/logs/error.log");
+}
+
+sub spawn ($self) {
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        # Not into the output of the test.
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', "$self->{root}/logs/stderr";
+        exec nginx_path(), $self->arguments or POSIX::_exit(127);
+    }
+    $self->{pid} = $pid;
+    return;
+}
+
+# Waits until the workers are there, and tells whether Nginx lives.
+sub is_ready ($self) {
+    my $deadline = time + $PATIENCE;
+    while (time < $deadline) {
+        return 0 if waitpid($self->{pid}, WNOHANG) != 0;
+        return 1 if $self->worker_pids == ($self->{options}{workers} // 1);
+        sleep 0.02;
+    }
+    $self->quit('KILL');
+    return 0;
+}
+
+# Tells whether Nginx went by itself; kills it where it did not.
+sub quit ($self, $signal) {
+    my @workers = children($self->{pid});
+    kill $signal, $self->{pid};
+    my $deadline = time + $PATIENCE;
+    while (time < $deadline) {
+        return 1 if waitpid($self->{pid}, WNOHANG) != 0;
+        sleep 0.02;
+    }
+    kill 'KILL', $self->{pid}, @workers;
+    waitpid $self->{pid}, 0;
+    return 0;
+}
+
+# The children of a process, by /proc.
+sub children ($parent) {
+    my @children;
+    for my $path (glob '/proc/[0-9]*/stat') {
+        my ($pid, $of) = slurp($path) =~ /\A(\d+) \(.*\) \S (\d+) /s or next;
+        push @children, $pid if $of == $parent;
+    }
+    return @children;
+}
+
+sub title ($pid) { return slurp("/proc/$pid/cmdline") =~ s/[\0\s]+\z//r }
+
+# Below the range from which the kernel takes ports for outgoing connections.
+sub free_port (@taken) {
+    for my $attempt (1 .. 1000) {
+        my $port = 20_000 + int rand 12_000;
+        next if grep { defined && $_ == $port } @taken;
+        return $port if IO::Socket::INET->new(
+            LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);
+    }
+    croak 'no free port';
+}
+
+sub new_root () {
+    my $root = tempdir('mesh-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+    chmod 0755, $root;
+    mkdir "$root/logs";
+    return $root;
+}
+
+# An empty text for a file that is not there: a process that ended, a log not yet begun.
+sub slurp ($path) {
+    open my $in, '<:raw', $path or return '';
+    local $/;
+    return <$in> // '';
+}
+
+sub spew ($path, $text) {
+    open my $out, '>:raw', $path or die "$path: $!\n";
+    print {$out} $text;
+    close $out or die "$path: $!\n";
+    return;
+}
+
+# A test that ends early leaves nothing running, and does not pass.
+$SIG{$_} //= sub { exit 1 } for qw(INT TERM);
+
+END {
+    # A child that failed to become Nginx must not stop its parent's servers.
+    for my $self (grep { getppid() != $_->{pid} } values %running) {
+        local $?;
+        $self->quit('TERM');
+        Test::More::diag("$self->{name} was not stopped by its test");
+    }
+    $? ||= 1 if %running;
+}
+
+1;
+
+__END__
+
+=head1 NAME
+
+Test::Mesh::Server - an Nginx of a test's own, to reload, kill and look into
+
+=head1 SYNOPSIS
+
+    use v5.36;
+    use Test::More;
+
+    use Test::Mesh::Credentials;
+    use Test::Mesh::Server;
+
+    my $server = Test::Mesh::Server->start(<<'CONF', workers => 2);
+    include %%KEYS%%/issuers.conf;
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        listen 127.0.0.1:%%PORT:tls%% ssl;
+        ssl_certificate %%KEYS%%/server.pem;
+        ssl_certificate_key %%KEYS%%/server.key;
+        ...
+    }
+    CONF
+
+    is $server->get('/', bearer())->{status}, 200, 'a token is admitted';
+    is $server->request('POST', '/', body => '{}', port => 'tls', tls => {
+        ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'),
+    })->{status}, 200, 'and so is a certificate';
+
+    $server->reload;
+    $server->stop;
+
+    config_refused('mesh_issuer idp { }', qr/no "issuer"/, 'an issuer needs a name');
+    done_testing;
+
+=head1 DESCRIPTION
+
+C<start> writes the text into C<http>, with C<%%PORT%%> and C<%%PORT:name%%> (free ports of
+127.0.0.1), C<%%KEYS%%> (see L<Test::Mesh::Credentials>) and C<%%ROOT%%> (its directory). Options:
+C<workers> (1), C<user> (root when the tests run as root), C<log_level> (notice: below that, Nginx
+itself logs headers), C<main> (text outside of C<http>), C<name>, and C<expected>, the faults that
+are none: see C<expect_log>.
+
+    $server->get($target, @header_lines)      a response: status, headers, body, head
+    $server->request($method, $target, headers => [...], body => ..., port => 'tls', tls => {...})
+    $server->raw($bytes)                      all that comes back
+    $server->connect(port => 'tls', ...)      a Test::Mesh::Client, for keepalive and pipelines
+    $server->reload($http)                    waits until only new workers accept; dies if refused
+    $server->worker_pids, master_pid, signal('USR1'), signal('KILL', $pid)
+    $server->error_log, access_log, await_log(qr/.../), await('what', sub { ... })
+    $server->expect_log(qr/exited on signal 9/)
+    $server->stop                             two tests: it stops, and error.log is clean
+
+A server that its test does not stop is stopped at the end, and fails the file.
+
+C<config_refused> and C<config_accepted> run C<nginx -t> on the same frame. Prefer them to the
+section C<must_die> of Test::Nginx, which starts Nginx for real, says nothing of a crash and leaves
+a running one behind for its timeout when the configuration is accepted after all.
+
+C<nginx_version> is a number such as 1022001. For HTTP/2, C<listen ... http2> works with all
+versions (1.22 knows no C<http2 on>); the client is C<curl --http2-prior-knowledge> or h2load.
+
+=cut
