@@ -70,19 +70,46 @@ pub(crate) const fn commands() -> [ngx_command_t; COMMANDS] {
     let mut table = [ngx_command_t::empty(); COMMANDS];
     let mut at = 0;
     while at < MAIN.len() {
-        table[at] = command(&MAIN[at], NGX_HTTP_MAIN_CONF_OFFSET, set_main);
+        table[at] = command(&MAIN[at], &NAMES[at], NGX_HTTP_MAIN_CONF_OFFSET, set_main);
         at += 1;
     }
     while at < MAIN.len() + LOCATION.len() {
-        table[at] = command(&LOCATION[at - MAIN.len()], NGX_HTTP_LOC_CONF_OFFSET, set_location);
+        let row = &LOCATION[at - MAIN.len()];
+        table[at] = command(row, &NAMES[at], NGX_HTTP_LOC_CONF_OFFSET, set_location);
         at += 1;
     }
     table
 }
 
+/// A directive's name as Nginx compares it, up to the null.
+type Name = [u8; 32];
+
+static NAMES: [Name; COMMANDS] = {
+    let mut names = [[0; 32]; COMMANDS];
+    let mut at = 0;
+    while at < MAIN.len() + LOCATION.len() {
+        let name =
+            if at < MAIN.len() { MAIN[at].name } else { LOCATION[at - MAIN.len()].name }.as_bytes();
+        let mut byte = 0;
+        while byte < name.len() {
+            // The last byte stays null: a name that is too long does not compile.
+            assert!(byte < 31);
+            names[at][byte] = name[byte];
+            byte += 1;
+        }
+        at += 1;
+    }
+    names
+};
+
 type Setter = unsafe extern "C" fn(*mut ngx_conf_t, *mut ngx_command_t, *mut c_void) -> *mut c_char;
 
-const fn command<C>(row: &'static Directive<C>, conf: usize, set: Setter) -> ngx_command_t {
+const fn command<C>(
+    row: &'static Directive<C>,
+    name: &'static Name,
+    conf: usize,
+    set: Setter,
+) -> ngx_command_t {
     // Nginx counts arguments only up to a few; `directive::apply` counts them all.
     let mut flags = NGX_CONF_1MORE;
     if row.block {
@@ -99,10 +126,10 @@ const fn command<C>(row: &'static Directive<C>, conf: usize, set: Setter) -> ngx
         at += 1;
     }
     ngx_command_t {
-        name: ngx_str_t { len: row.name.len(), data: row.name.as_ptr().cast_mut() },
+        name: ngx_str_t { len: row.name.len(), data: name.as_ptr().cast_mut() },
         type_: flags as ngx_uint_t,
         set: Some(set),
-        conf: conf as ngx_uint_t,
+        conf,
         offset: 0,
         post: ptr::from_ref(row).cast_mut().cast(),
     }
