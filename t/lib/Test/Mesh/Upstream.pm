@@ -1,0 +1,99 @@
+package Test::Mesh::Upstream;
+
+use v5.36;
+
+use IO::Socket::INET;
+use POSIX ();
+use Time::HiRes qw(sleep);
+
+my %running;
+
+# Starts an upstream that answers each request with the head it received.
+sub start ($class, %options) {
+    my $listener = IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 128, ReuseAddr => 1,
+    ) or die "upstream: $!\n";
+    my $self = bless { port => $listener->sockport, owner => $$, pids => [] }, $class;
+    for (1 .. $options{processes} // 2) {
+        my $pid = fork // die "fork: $!\n";
+        if (!$pid) {
+            $SIG{$_} = 'DEFAULT' for qw(TERM INT);
+            local $@;
+            eval { serve($listener) };
+            POSIX::_exit(0);
+        }
+        push $self->{pids}->@*, $pid;
+    }
+    close $listener;
+    return $running{ $self->{port} } = $self;
+}
+
+sub port ($self) { return $self->{port} }
+
+sub url ($self) { return "http://127.0.0.1:$self->{port}" }
+
+sub stop ($self) {
+    return if $self->{owner} != $$;
+    kill 'TERM', $self->{pids}->@*;
+    waitpid $_, 0 for $self->{pids}->@*;
+    $self->{pids} = [];
+    delete $running{ $self->{port} };
+    return;
+}
+
+sub serve ($listener) {
+    while (1) {
+        my $socket = $listener->accept or next;
+        answer($socket);
+        close $socket;
+    }
+}
+
+# One request a connection: its head comes back as the body, and any body is read first.
+sub answer ($socket) {
+    my $bytes = '';
+    while ($bytes !~ /\r\n\r\n/) {
+        sysread $socket, $bytes, 65536, length $bytes or return;
+    }
+    my ($head, $body) = split /\r\n\r\n/, $bytes, 2;
+    my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
+    while (length $body < ($length // 0)) {
+        sysread $socket, $body, 65536, length $body or return;
+    }
+    my $text = "$head\r\n";
+    my $size = length $text;
+    print {$socket} "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Upstream: yes\r\n"
+        . "Content-Length: $size\r\nConnection: close\r\n\r\n$text";
+    return;
+}
+
+END {
+    my $status = $?;
+    $_->stop for values %running;
+    $? = $status;
+}
+
+1;
+
+__END__
+
+=head1 NAME
+
+Test::Mesh::Upstream - an upstream that answers with what it received
+
+=head1 SYNOPSIS
+
+    use Test::Mesh::Upstream;
+
+    my $upstream = Test::Mesh::Upstream->start;
+    $ENV{TEST_NGINX_UPSTREAM} = $upstream->port;   # before run_tests, for %%-less blocks:
+                                                   # proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+
+=head1 DESCRIPTION
+
+The module removes C<X-Mesh-*> from everything that comes in, also where the same Nginx plays the
+upstream: what arrives can only be seen by somebody else. This is a handful of processes that
+answer each request with its own head (request line and header lines as they came, each ended by
+CRLF), with C<X-Upstream: yes> so that an answer of Nginx's own is told apart.
+
+=cut
