@@ -75,9 +75,10 @@ pub fn limit(
     if let Some(table) = table {
         charge(&permit, limits, charged, request, table, now)?;
     }
+    let (identity, rule) = permit.into_parts();
     Ok(Admission {
-        rule: permit.rule(),
-        identity: Some(Rc::clone(permit.identity())),
+        rule,
+        identity: Some(identity),
         remaining: charged.remaining,
         would_refuse: None,
     })

@@ -126,7 +126,9 @@ mod tests {
 
     #[test]
     fn a_short_or_foreign_authorization_is_no_token() {
-        for value in [&b""[..], b"B", b"Beare", b"Basic dTpw", b"BearerX a", b"Token x", b"\0", b"\xff"] {
+        for value in
+            [&b""[..], b"B", b"Beare", b"Basic dTpw", b"BearerX a", b"Token x", b"\0", b"\xff"]
+        {
             assert_eq!(bearer(value), Ok(None), "{value:?}");
         }
     }
@@ -140,7 +142,14 @@ mod tests {
 
     #[test]
     fn a_bearer_without_one_token_is_malformed() {
-        for value in [&b"Bearer"[..], b"Bearer ", b"Bearer a b", b"Bearer a,b", b"Bearer a\x00", b"Bearer \xff"] {
+        for value in [
+            &b"Bearer"[..],
+            b"Bearer ",
+            b"Bearer a b",
+            b"Bearer a,b",
+            b"Bearer a\x00",
+            b"Bearer \xff",
+        ] {
             assert_eq!(bearer(value), Err(Reason::TokenMalformed), "{value:?}");
         }
     }

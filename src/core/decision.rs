@@ -47,8 +47,8 @@ impl Permit {
         &self.identity
     }
 
-    /// The rule that permitted it.
-    pub const fn rule(&self) -> &'static str {
-        self.rule
+    /// Whom it permits, and the rule that did.
+    pub(crate) fn into_parts(self) -> (Rc<Identity>, &'static str) {
+        (self.identity, self.rule)
     }
 }

@@ -192,12 +192,7 @@ pub struct Row {
 /// Every directive, for the manual's test.
 pub fn rows() -> Vec<Row> {
     fn of<C>(row: &Directive<C>) -> Row {
-        Row {
-            name: row.name,
-            syntax: row.syntax,
-            default: row.default,
-            contexts: row.contexts,
-        }
+        Row { name: row.name, syntax: row.syntax, default: row.default, contexts: row.contexts }
     }
     let main = MAIN.iter().map(of::<RawMain>);
     let issuer = ISSUER.iter().map(of::<RawIssuer>);

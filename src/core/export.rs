@@ -8,9 +8,17 @@ use crate::identity::{Attribute, Identity};
 /// The exported header fields, in the order in which they are sent.
 pub const FIELDS: &[Field] = &[
     Field { name: "X-Mesh-Service", lowercase: "x-mesh-service", attribute: Attribute::Service },
-    Field { name: "X-Mesh-Principal", lowercase: "x-mesh-principal", attribute: Attribute::Principal },
+    Field {
+        name: "X-Mesh-Principal",
+        lowercase: "x-mesh-principal",
+        attribute: Attribute::Principal,
+    },
     Field { name: "X-Mesh-Issuer", lowercase: "x-mesh-issuer", attribute: Attribute::Issuer },
-    Field { name: "X-Mesh-Spiffe-Id", lowercase: "x-mesh-spiffe-id", attribute: Attribute::SpiffeId },
+    Field {
+        name: "X-Mesh-Spiffe-Id",
+        lowercase: "x-mesh-spiffe-id",
+        attribute: Attribute::SpiffeId,
+    },
     Field { name: "X-Mesh-Method", lowercase: "x-mesh-method", attribute: Attribute::Method },
     Field { name: "X-Mesh-Groups", lowercase: "x-mesh-groups", attribute: Attribute::Groups },
 ];

@@ -136,7 +136,7 @@ fn verify_token(
         // The handshake proved possession of the key; whether the chain is trusted does not
         // matter to the binding (RFC 8705 section 3).
         let peer = credentials.peer().and_then(|peer| peer.certificate.ok());
-        if !peer.is_some_and(|certificate| *certificate.thumbprint() == bound) {
+        if peer.is_none_or(|certificate| *certificate.thumbprint() != bound) {
             return Err(Reason::BindingMismatch);
         }
     }

@@ -37,9 +37,7 @@ impl Trust {
         let mut keys = keys.into_iter();
         let keys = issuers
             .iter()
-            .map(|_| {
-                keys.next().flatten().map(|set| Arc::new(IssuerKeys { generation: 0, set }))
-            })
+            .map(|_| keys.next().flatten().map(|set| Arc::new(IssuerKeys { generation: 0, set })))
             .collect();
         Self {
             issuers: issuers.into(),

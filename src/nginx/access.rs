@@ -25,13 +25,18 @@ const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: Nginx calls a phase handler with a whole, live request.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
-    guard("strip handler", FAILED, || r.log(), || {
-        // A subrequest shares its parent's headers, in which nothing is left that is not ours.
-        if r.is_main() && headers::strip(r, is_reserved).is_err() {
-            return FAILED;
-        }
-        DECLINED
-    })
+    guard(
+        "strip handler",
+        FAILED,
+        || r.log(),
+        || {
+            // A subrequest shares its parent's headers, in which nothing is left that is not ours.
+            if r.is_main() && headers::strip(r, is_reserved).is_err() {
+                return FAILED;
+            }
+            DECLINED
+        },
+    )
 }
 
 /// ACCESS: the line, and what becomes of its outcome. Not called for subrequests.
@@ -43,11 +48,13 @@ pub(crate) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t 
 
 /// `None` is a request that cannot be judged, for want of memory.
 fn judge(r: Live<'_>) -> Option<ngx_int_t> {
-    let context = Context::of(r)?;
     let Some(location) = conf::location(r) else {
-        context.forget();
+        if let Some(context) = Context::known(r) {
+            context.forget();
+        }
         return Some(DECLINED);
     };
+    let context = Context::of(r)?;
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
     context.evaluate(r, location)?;

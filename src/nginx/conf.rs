@@ -10,27 +10,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_control::{WatchedFile, read_capped};
-use mesh_core::clean::Clean;
-use mesh_core::config::{
-    ConfigError, Location, Place, RawIssuer, RawLocation, RawMain, Resolver,
-};
-use mesh_core::directive::{self, Context, Directive, ISSUER, LOCATION, MAIN};
+use mesh_core::config::{ConfigError, Location, RawLocation, RawMain, Resolver};
 use mesh_core::jwks::KeySet;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
-use nginx_sys::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
-    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF,
-    ngx_command_t, ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_pool_cleanup_add, ngx_pool_t,
-    ngx_str_t, ngx_uint_t,
-};
+use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t};
 
 use super::guard::guard;
 use super::headers::bytes;
 use super::live::Live;
 use super::log::{Level, Log};
+use super::pool::in_pool;
 use super::variable;
 use super::zone::Zone;
+
+mod checks;
+mod directives;
+
+pub(crate) use directives::{COMMANDS, commands};
 
 /// The settings of one cycle.
 pub(crate) struct MainConf {
@@ -60,82 +57,6 @@ const CACHED_TOKENS: usize = 16 * 1024;
 
 /// The most bytes of a JWK set's file.
 pub(crate) const MOST_JWKS: u64 = 1 << 20;
-
-// === tables ===
-
-pub(crate) const COMMANDS: usize = MAIN.len() + LOCATION.len() + 1;
-
-/// The command table that Nginx reads.
-pub(crate) const fn commands() -> [ngx_command_t; COMMANDS] {
-    let mut table = [ngx_command_t::empty(); COMMANDS];
-    let mut at = 0;
-    while at < MAIN.len() {
-        table[at] = command(&MAIN[at], &NAMES[at], NGX_HTTP_MAIN_CONF_OFFSET, set_main);
-        at += 1;
-    }
-    while at < MAIN.len() + LOCATION.len() {
-        let row = &LOCATION[at - MAIN.len()];
-        table[at] = command(row, &NAMES[at], NGX_HTTP_LOC_CONF_OFFSET, set_location);
-        at += 1;
-    }
-    table
-}
-
-/// A directive's name as Nginx compares it, up to the null.
-type Name = [u8; 32];
-
-static NAMES: [Name; COMMANDS] = {
-    let mut names = [[0; 32]; COMMANDS];
-    let mut at = 0;
-    while at < MAIN.len() + LOCATION.len() {
-        let name =
-            if at < MAIN.len() { MAIN[at].name } else { LOCATION[at - MAIN.len()].name }.as_bytes();
-        let mut byte = 0;
-        while byte < name.len() {
-            // The last byte stays null: a name that is too long does not compile.
-            assert!(byte < 31);
-            names[at][byte] = name[byte];
-            byte += 1;
-        }
-        at += 1;
-    }
-    names
-};
-
-type Setter = unsafe extern "C" fn(*mut ngx_conf_t, *mut ngx_command_t, *mut c_void) -> *mut c_char;
-
-const fn command<C>(
-    row: &'static Directive<C>,
-    name: &'static Name,
-    conf: usize,
-    set: Setter,
-) -> ngx_command_t {
-    // Nginx counts arguments only up to a few; `directive::apply` counts them all.
-    let mut flags = NGX_CONF_1MORE;
-    if row.block {
-        flags |= NGX_CONF_BLOCK;
-    }
-    let mut at = 0;
-    while at < row.contexts.len() {
-        flags |= match row.contexts[at] {
-            Context::Http => NGX_HTTP_MAIN_CONF,
-            Context::Server => NGX_HTTP_SRV_CONF,
-            Context::Location => NGX_HTTP_LOC_CONF,
-            Context::Issuer => 0,
-        };
-        at += 1;
-    }
-    ngx_command_t {
-        name: ngx_str_t { len: row.name.len(), data: name.as_ptr().cast_mut() },
-        type_: flags as ngx_uint_t,
-        set: Some(set),
-        conf,
-        offset: 0,
-        post: ptr::from_ref(row).cast_mut().cast(),
-    }
-}
-
-// === creating and merging ===
 
 /// `create_main_conf`
 pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void {
@@ -187,204 +108,8 @@ pub(crate) unsafe extern "C" fn merge_location(
             Ok(location) => inner.location = location,
             Err(error) => return refuse(cf, None, &error),
         }
-        check_server(cf, inner)
+        checks::check_server(cf, inner)
     })
-}
-
-/// Refuses and warns where the settings of other modules make ours void.
-fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {
-    let Some(location) = &inner.location else { return ptr::null_mut() };
-    let methods = location.authentication.methods;
-    if methods.certificate && !methods.any && !server_verifies_certificates(cf) {
-        let error = ConfigError::new(
-            "mesh_authenticate certificate needs ssl_verify_client on, optional or \
-             optional_no_ca in the same server",
-        );
-        return refuse(cf, None, &error);
-    }
-    if answers_before_access(cf) {
-        log(cf).write(Level::Warn, format_args!(
-            "mesh_authenticate does not protect a location that answers by \"return\": it answers \
-             before the access phase{}", location_name(cf)
-        ));
-    }
-    ptr::null_mut()
-}
-
-/// Whether the server that is being merged asks for client certificates.
-#[cfg(ngx_feature = "http_ssl")]
-fn server_verifies_certificates(cf: *mut ngx_conf_t) -> bool {
-    // SAFETY: while Nginx merges a server and its locations, `cf->ctx` is a context whose srv_conf
-    // is the server's; the SSL module, a static one, has merged its own settings before ours.
-    unsafe {
-        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        let index = nginx_sys::ngx_http_ssl_module.ctx_index;
-        let ssl = (*(*ctx).srv_conf.add(index)).cast::<nginx_sys::ngx_http_ssl_srv_conf_t>();
-        !ssl.is_null() && (*ssl).verify != 0
-    }
-}
-
-#[cfg(not(ngx_feature = "http_ssl"))]
-fn server_verifies_certificates(_: *mut ngx_conf_t) -> bool {
-    false
-}
-
-/// Whether the location that is being merged holds a `return` of the rewrite module.
-///
-/// The settings of that module are private to it; their first member is the array of its compiled
-/// codes, in which each code begins with the address of the function that runs it.
-fn answers_before_access(cf: *mut ngx_conf_t) -> bool {
-    // SAFETY: `dlsym` looks a name up in what is loaded; a null result means that Nginx was built
-    // without the rewrite module. `cf->ctx` is the server's context (see above), whose loc_conf is
-    // that of the location being merged. `codes` is an array of bytes that Nginx aligns and sizes
-    // by machine words.
-    unsafe {
-        let module = libc::dlsym(libc::RTLD_DEFAULT, c"ngx_http_rewrite_module".as_ptr());
-        let module = module.cast::<nginx_sys::ngx_module_t>();
-        if module.is_null() || location_name(cf).is_empty() {
-            return false;
-        }
-        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        let rewrite = *(*ctx).loc_conf.add((*module).ctx_index);
-        let codes = *rewrite.cast::<*mut nginx_sys::ngx_array_t>();
-        if codes.is_null() || (*codes).elts.is_null() {
-            return false;
-        }
-        let words = (*codes).nelts / size_of::<usize>();
-        let words = core::slice::from_raw_parts((*codes).elts.cast::<usize>(), words);
-        let returns = nginx_sys::ngx_http_script_return_code as *const () as usize;
-        words.contains(&returns)
-    }
-}
-
-/// ` in location "NAME"`, or nothing at the level of a server.
-fn location_name(cf: *mut ngx_conf_t) -> String {
-    // SAFETY: as in `server_verifies_certificates`; the core module's settings are always there.
-    let name = unsafe {
-        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        let index = nginx_sys::ngx_http_core_module.ctx_index;
-        let core = (*(*ctx).loc_conf.add(index)).cast::<nginx_sys::ngx_http_core_loc_conf_t>();
-        bytes(&raw const (*core).name)
-    };
-    if name.is_empty() {
-        return String::new();
-    }
-    format!(", in location \"{}\"", Clean(name))
-}
-
-// === directives ===
-
-unsafe extern "C" fn set_main(
-    cf: *mut ngx_conf_t,
-    command: *mut ngx_command_t,
-    conf: *mut c_void,
-) -> *mut c_char {
-    guarded(cf, ERROR, || {
-        // SAFETY: `post` is the row that `command` put there, and `conf` is the value that
-        // `create_main` made, which nothing else refers to while a directive is read.
-        let (row, main) = unsafe {
-            (&*(*command).post.cast::<Directive<RawMain>>(), &mut *conf.cast::<MainConf>())
-        };
-        if let Err(error) = set(cf, row, &mut main.raw) {
-            return refuse(cf, Some(row.name), &error);
-        }
-        if row.block {
-            return issuer_block(cf, main);
-        }
-        if let ("mesh_claim", Some((name, _))) = (row.name, main.raw.claims.last()) {
-            let index = main.raw.claims.len().saturating_sub(1);
-            if let Err(error) = variable::declare_claim(cf, name, index) {
-                return refuse(cf, Some(row.name), &error);
-            }
-        }
-        ptr::null_mut()
-    })
-}
-
-unsafe extern "C" fn set_location(
-    cf: *mut ngx_conf_t,
-    command: *mut ngx_command_t,
-    conf: *mut c_void,
-) -> *mut c_char {
-    guarded(cf, ERROR, || {
-        // SAFETY: as in `set_main`, with what `create_location` made.
-        let (row, location) = unsafe {
-            (&*(*command).post.cast::<Directive<RawLocation>>(), &mut *conf.cast::<LocationConf>())
-        };
-        match set(cf, row, &mut location.raw) {
-            Ok(()) => ptr::null_mut(),
-            Err(error) => refuse(cf, Some(row.name), &error),
-        }
-    })
-}
-
-/// Reads a `mesh_issuer` block with our own table, as Nginx's `types` and `map` do.
-fn issuer_block(cf: *mut ngx_conf_t, main: &mut MainConf) -> *mut c_char {
-    let main: *mut MainConf = main;
-    // SAFETY: `ngx_conf_parse` calls the handler for each line of the block and returns; the
-    // caller's configuration is put back whatever it returned.
-    let parsed = unsafe {
-        let saved = *cf;
-        (*cf).handler = Some(issuer_line);
-        (*cf).handler_conf = main.cast();
-        let parsed = nginx_sys::ngx_conf_parse(cf, ptr::null_mut());
-        *cf = saved;
-        parsed
-    };
-    if !parsed.is_null() {
-        return parsed;
-    }
-    // SAFETY: the handler no longer holds the pointer.
-    match unsafe { &mut *main }.raw.close_issuer() {
-        Ok(()) => ptr::null_mut(),
-        Err(error) => refuse(cf, None, &error),
-    }
-}
-
-unsafe extern "C" fn issuer_line(
-    cf: *mut ngx_conf_t,
-    command: *mut ngx_command_t,
-    conf: *mut c_void,
-) -> *mut c_char {
-    guarded(cf, ERROR, || {
-        let (words, place) = match line(cf) {
-            Ok(line) => line,
-            Err(error) => return refuse(cf, None, &error),
-        };
-        let Some((name, words)) = words.split_first() else { return ERROR };
-        if *name == "include" {
-            // SAFETY: `ngx_conf_include` takes the line that is being read, as this handler did.
-            return unsafe { nginx_sys::ngx_conf_include(cf, command, conf) };
-        }
-        // SAFETY: `handler_conf` is what `issuer_block` put there.
-        let main = unsafe { &mut *conf.cast::<MainConf>() };
-        let issuer = main.raw.open.get_or_insert_with(RawIssuer::default);
-        match directive::read(ISSUER, issuer, name, words, &place) {
-            Ok(()) => ptr::null_mut(),
-            Err(error) => refuse(cf, Some(name), &error),
-        }
-    })
-}
-
-fn set<C>(cf: *mut ngx_conf_t, row: &Directive<C>, raw: &mut C) -> Result<(), ConfigError> {
-    let (words, place) = line(cf)?;
-    directive::apply(row, raw, words.get(1..).unwrap_or_default(), &place)
-}
-
-/// The words of the line that is being read, and where it stands.
-fn line<'c>(cf: *mut ngx_conf_t) -> Result<(Vec<&'c str>, Place), ConfigError> {
-    // SAFETY: while a directive is read, `args` holds its words, which live as long as the cycle,
-    // and `conf_file` is the file (for `-g` it has no name).
-    let (words, file, line) = unsafe {
-        let words = (*(*cf).args).as_slice::<ngx_str_t>();
-        ((words.iter().map(|word| bytes(word)).collect::<Vec<_>>()),
-            bytes(&raw const (*(*cf).conf_file).file.name), (*(*cf).conf_file).line)
-    };
-    let words = words
-        .into_iter()
-        .map(|word| core::str::from_utf8(word).map_err(|_| ConfigError::new("is not UTF-8")))
-        .collect::<Result<_, _>>()?;
-    Ok((words, Place { file: String::from_utf8_lossy(file).into(), line }))
 }
 
 /// Logs why a directive is refused; Nginx adds the file and the line that it is reading, which
@@ -397,8 +122,6 @@ fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut 
     ERROR
 }
 
-// === freezing ===
-
 /// The last of `postconfiguration`: keys are read, the zone is asked for, the settings are frozen.
 pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: nothing else refers to our settings between merging and the first request.
@@ -407,7 +130,9 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     let mut keys = Vec::new();
     for issuer in &issuers {
         let path = full_name(cf, &issuer.jwks)?;
-        let place = format_args!("jwks file \"{}\" of mesh_issuer \"{}\"", path.display(), issuer.name).to_string();
+        let place =
+            format_args!("jwks file \"{}\" of mesh_issuer \"{}\"", path.display(), issuer.name)
+                .to_string();
         let (document, stamp) = read_capped(&path, MOST_JWKS).map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
         })?;
@@ -417,7 +142,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         for key in skipped {
             log_elsewhere(cf).write(Level::Warn, format_args!("{place}: {key}"));
         }
-        warn_unreadable(cf, &path, &place);
+        checks::warn_unreadable(cf, &path, &place);
         keys.push(Some(set));
         main.files.push(WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp) });
     }
@@ -438,38 +163,6 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
 /// `mesh_zone` where none is given.
 const DEFAULT_ZONE: usize = 8 << 20;
 
-/// Warns of a file that the master can read and a worker cannot: it would never be replaced.
-fn warn_unreadable(cf: *mut ngx_conf_t, path: &std::path::Path, place: &str) {
-    use std::os::unix::fs::MetadataExt;
-
-    // SAFETY: the core module's settings are always there, and its `user` comes before `http`, or
-    // not at all: then it is resolved later, and (uid_t) -1 stands for it.
-    let (user, group) = unsafe {
-        let core = (*(*cf).cycle).conf_ctx.add(nginx_sys::ngx_core_module.index);
-        let core = (*core).cast::<nginx_sys::ngx_core_conf_t>();
-        (u64::from((*core).user as u32), u64::from((*core).group))
-    };
-    let Ok(file) = std::fs::metadata(path) else { return };
-    let unset = u64::from(u32::MAX);
-    let (read, owner_read, group_read) = (0o004, 0o400, 0o040);
-    let needed = if user == 0 {
-        return;
-    } else if user != unset && u64::from(file.uid()) == user {
-        owner_read
-    } else if user != unset && u64::from(file.gid()) == group {
-        group_read
-    } else if user == unset && file.uid() != 0 {
-        return;
-    } else {
-        read
-    };
-    if file.mode() & needed == 0 {
-        log_elsewhere(cf).write(Level::Warn, format_args!(
-            "{place} may not be readable by the worker's user: a new version would not be seen"
-        ));
-    }
-}
-
 fn full_name(cf: *mut ngx_conf_t, path: &std::path::Path) -> Result<PathBuf, ()> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -486,8 +179,6 @@ fn full_name(cf: *mut ngx_conf_t, path: &std::path::Path) -> Result<PathBuf, ()>
     };
     Ok(PathBuf::from(std::ffi::OsString::from_vec(full)))
 }
-
-// === access ===
 
 /// The frozen settings of the cycle that a request belongs to.
 pub(crate) fn main<'r>(r: Live<'r>) -> &'r MainConf {
@@ -528,52 +219,6 @@ unsafe fn main_mut<'c>(cf: *mut ngx_conf_t) -> &'c mut MainConf {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
         &mut *(*(*ctx).main_conf.add(super::module().ctx_index)).cast::<MainConf>()
     }
-}
-
-/// Moves a value to the heap and binds it to a pool, whose end drops it.
-///
-/// # Safety
-///
-/// `pool` is a live pool.
-pub(crate) unsafe fn in_pool<T>(pool: *mut ngx_pool_t, value: T) -> *mut T {
-    // SAFETY: the caller's.
-    unsafe { in_pool_under(pool, value, drop_value::<T>) }
-}
-
-/// As [`in_pool`], under a handler by which the value can be found again.
-///
-/// # Safety
-///
-/// `pool` is a live pool, and `handler` is [`drop_value`] of the same type.
-pub(crate) unsafe fn in_pool_under<T>(
-    pool: *mut ngx_pool_t,
-    value: T,
-    handler: Cleanup,
-) -> *mut T {
-    // SAFETY: `ngx_pool_cleanup_add` returns null or a new cleanup of that pool.
-    unsafe {
-        let cleanup = ngx_pool_cleanup_add(pool, 0);
-        if cleanup.is_null() {
-            return ptr::null_mut();
-        }
-        let value = Box::into_raw(Box::new(value));
-        (*cleanup).data = value.cast();
-        (*cleanup).handler = Some(handler);
-        value
-    }
-}
-
-/// A cleanup's handler.
-pub(crate) type Cleanup = unsafe extern "C" fn(*mut c_void);
-
-/// Drops what [`in_pool`] moved to the heap.
-///
-/// # Safety
-///
-/// `value` is what `in_pool` gave for this type, and is not used again.
-pub(crate) unsafe extern "C" fn drop_value<T>(value: *mut c_void) {
-    // SAFETY: this is what `Box::into_raw` gave in `in_pool`, and Nginx runs a cleanup once.
-    guard("cleanup", (), || Log::NOWHERE, || drop(unsafe { Box::from_raw(value.cast::<T>()) }));
 }
 
 /// `NGX_CONF_ERROR`

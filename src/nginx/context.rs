@@ -2,8 +2,9 @@
 //! redirect, which wipes the modules' contexts.
 
 use core::cell::{OnceCell, RefCell};
+use core::time::Duration;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mesh_core::admission::Admission;
 use mesh_core::config::Location;
@@ -13,6 +14,7 @@ use mesh_core::refusal::Refusal;
 
 use super::conf;
 use super::live::Live;
+use super::pool::{Cleanup, drop_value, in_pool_under};
 use super::request::{self, Captured, RequestView};
 
 /// The memory of a main request and its subrequests.
@@ -35,10 +37,16 @@ impl Context {
                 *slot = Self::find(main);
             }
             if (*slot).is_null() {
-                *slot = conf::in_pool_under(main.pool(), Self::default(), DROP);
+                *slot = in_pool_under(main.pool(), Self::default(), DROP);
             }
             (*slot).as_ref()
         }
+    }
+
+    /// The context of a request, if anything asked for one before.
+    pub(crate) fn known<'r>(r: Live<'r>) -> Option<&'r Self> {
+        // SAFETY: what `find` returns is null or a context of the live main request.
+        unsafe { Self::find(r.main()).as_ref() }
     }
 
     /// Looks for a context among the cleanups of a request's pool.
@@ -142,13 +150,10 @@ impl Context {
 
 /// The handler by which a context is found. It is read from here alone: Rust does not promise one
 /// address a function.
-static DROP: conf::Cleanup = conf::drop_value::<Context>;
+static DROP: Cleanup = drop_value::<Context>;
 
 /// Calls `work` with what this worker has at hand.
-fn with_worker<T>(
-    r: Live<'_>,
-    work: impl FnOnce(&mut Worker<'_>) -> Option<T>,
-) -> Option<T> {
+fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) -> Option<T> {
     let main = conf::main(r);
     let trust = main.trust.as_ref()?;
     let mut cache = main.cache.try_borrow_mut().ok()?;

@@ -61,6 +61,15 @@ pub(crate) fn push(r: Live<'_>, key: &[u8], value: &[u8]) -> Result<(), HeaderEr
     Ok(())
 }
 
+/// Panics for a request that asks for it: what `t/panic_guard.t` proves the guard with.
+#[cfg(feature = "panic-test")]
+#[expect(clippy::panic, reason = "the purpose of the feature")]
+pub(crate) fn panic_where_asked(r: Live<'_>) {
+    if request_headers(r).any(|(name, _)| name.eq_ignore_ascii_case(b"x-panic-test")) {
+        panic!("asked for by a request");
+    }
+}
+
 /// The values of all `Authorization` headers, in the order they came.
 pub(crate) fn authorizations<'r>(r: Live<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
     request_headers(r)

@@ -50,7 +50,7 @@ fn add(cf: *mut ngx_conf_t, phase: ngx_http_phases, handler: Handler) -> Result<
     // are arrays of handlers, one each, that may still grow.
     unsafe {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        let core = *(*ctx).main_conf.add((*(&raw const ngx_http_core_module)).ctx_index);
+        let core = *(*ctx).main_conf.add(ngx_http_core_module.ctx_index);
         let core = core.cast::<ngx_http_core_main_conf_t>();
         let handlers = &raw mut (*core).phases.get_mut(phase as usize).ok_or(())?.handlers;
         let slot = ngx_array_push(handlers).cast::<ngx_http_handler_pt>();

@@ -15,6 +15,7 @@
 //! | `list.rs` | how elements leave and enter an Nginx list without moving |
 //! | `headers.rs` | which request headers are removed or added, which response headers are set |
 //! | `connection.rs` | who is at the other end of the TLS connection |
+//! | `pool.rs` | how Rust values go with a pool of Nginx's |
 //! | `zone.rs` | where the limits live between the workers |
 //! | `process.rs` | when the background thread starts and stops |
 //!
@@ -42,6 +43,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod variable;
@@ -49,9 +51,11 @@ pub(crate) mod zone;
 
 use nginx_sys::ngx_module_t;
 
+const MODULE: *const ngx_module_t = &raw const crate::ngx_http_mesh_module;
+
 /// The module's descriptor, in which Nginx has put the place of our settings and contexts.
 pub(crate) const fn module() -> &'static ngx_module_t {
     // SAFETY: Nginx writes to it while it loads the module and numbers the modules of a cycle,
     // before it calls anything of ours (frozen configuration).
-    unsafe { &*(&raw const crate::ngx_http_mesh_module) }
+    unsafe { &*MODULE }
 }

@@ -61,9 +61,9 @@ impl Request for RequestView<'_> {
         });
         match *captured {
             Captured::Absent => Authorization::Absent,
-            // SAFETY: Nginx keeps the header buffers of a request until it is freed, and no
-            // module may change a value in place.
             Captured::One(value, len) => {
+                // SAFETY: Nginx keeps the header buffers of a request until it is freed, and no
+                // module may change a value in place.
                 Authorization::One(unsafe { core::slice::from_raw_parts(value, len) })
             }
             Captured::Several => Authorization::Several,

@@ -3,7 +3,7 @@
 use super::{Directive, EVERYWHERE, Line, on_off, once, pointer, unknown};
 use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::config::{
-    ConfigError, DryRun, LogLevel, RawAccept, RawLimit, RawLimitKey, RawLocation,
+    ConfigError, DryRun, LogLevel, RawAccept, RawLimit, RawLimitKey, RawLocation, RawRequirement,
 };
 use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
@@ -151,7 +151,8 @@ fn list<'r, T>(
     let off = line.words == ["off"];
     match slot {
         Some(items) if off || items.is_empty() => {
-            let message = if off { "\"off\" stands beside others" } else { "stands beside \"off\"" };
+            let message =
+                if off { "\"off\" stands beside others" } else { "stands beside \"off\"" };
             Err(ConfigError::new(message))
         }
         slot => {
@@ -180,11 +181,12 @@ fn accept(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
 
 fn require_claim(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let Some(items) = list(&mut raw.requirements, line)? else { return Ok(()) };
-    let pointer = pointer(line.first())?;
+    let claim = pointer(line.first())?;
     if line.rest().is_empty() {
         return Err(ConfigError::new("names no value for the claim"));
     }
-    items.push((pointer, line.rest().iter().map(|word| (*word).into()).collect()));
+    let values = line.rest().iter().map(|word| (*word).into()).collect();
+    items.push(RawRequirement { claim, values });
     Ok(())
 }
 
@@ -193,7 +195,8 @@ fn limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let name = line.first();
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_word) {
-        let message = format!("limit name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
+        let message =
+            format!("limit name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
         return Err(ConfigError::new(message));
     }
     if items.iter().any(|known| *known.quota.name() == *name) {

@@ -50,7 +50,8 @@ fn issuer(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
     let name = line.first();
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_word) {
-        let message = format!("issuer name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
+        let message =
+            format!("issuer name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
         return Err(ConfigError::new(message));
     }
     if main.issuers.iter().any(|known| *known.name == *name) {

@@ -81,7 +81,9 @@ fn methods_are_read_in_either_order_and_nothing_else_is() {
         location("mesh_authenticate", &["certificate", "token"]).unwrap().authenticate
     );
     assert_eq!(location("mesh_authenticate", &["off"]).unwrap().authenticate, Some(None));
-    for words in [&["on"][..], &["token", "token"], &["any", "token"], &["off", "token"], &[""], &[]] {
+    for words in
+        [&["on"][..], &["token", "token"], &["any", "token"], &["off", "token"], &[""], &[]]
+    {
         refused("mesh_authenticate", words);
     }
 }
@@ -179,11 +181,9 @@ fn an_issuer_needs_its_url_its_audience_and_its_keys() {
     let main = issuer(&[url, audience, jwks]).unwrap();
     assert_eq!(main.issuers[0].leeway, 30);
     assert_eq!(main.issuers[0].service_claim.to_string(), "/sub");
-    for (lines, missing) in [
-        ([audience, jwks], "issuer"),
-        ([url, jwks], "audience"),
-        ([url, audience], "jwks"),
-    ] {
+    for (lines, missing) in
+        [([audience, jwks], "issuer"), ([url, jwks], "audience"), ([url, audience], "jwks")]
+    {
         assert_eq!(
             issuer(&lines).unwrap_err(),
             format!("mesh_issuer \"idp\" has no \"{missing}\" in x.conf:3")

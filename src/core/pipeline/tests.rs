@@ -1,5 +1,3 @@
-#![expect(clippy::arithmetic_side_effects, reason = "times of tests")]
-
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -55,7 +53,7 @@ impl Key {
     }
 
     /// A token with good claims, changed as told; `null` removes a claim.
-    fn token(&self, changes: Value) -> String {
+    fn token(&self, changes: &Value) -> String {
         let mut claims = json!({ "iss": "https://idp.example", "aud": "api", "sub": "orders-api",
             "iat": NOW - 60, "exp": NOW + 600, "groups": ["eng", "ops"], "scope": "read" });
         for (name, value) in changes.as_object().unwrap() {
@@ -130,7 +128,8 @@ impl Server {
         let mut main = RawMain::default();
         read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).unwrap();
         let open = main.open.as_mut().unwrap();
-        for (name, word) in [("issuer", "https://idp.example"), ("audience", "api"), ("jwks", "x")] {
+        for (name, word) in [("issuer", "https://idp.example"), ("audience", "api"), ("jwks", "x")]
+        {
             read(ISSUER, open, name, &[word], &place).unwrap();
         }
         for (name, words) in issuer {
@@ -147,7 +146,11 @@ impl Server {
         });
         let locations = locations.collect();
         Self {
-            trust: Arc::new(Trust::new(main.issuers, resolver.into_pointers(), vec![Some(key.set())])),
+            trust: Arc::new(Trust::new(
+                main.issuers,
+                resolver.into_pointers(),
+                vec![Some(key.set())],
+            )),
             locations,
             cache: TokenCache::with_capacity(8),
             header: ZoneHeader::default(),
@@ -160,7 +163,12 @@ impl Server {
         Self::new(key, &[], &[&[("mesh_authenticate", &["token"])]])
     }
 
-    fn ask_in(&mut self, location: usize, sent: &Sent, memo: &mut Memo) -> Result<Admission, Refusal> {
+    fn ask_in(
+        &mut self,
+        location: usize,
+        sent: &Sent,
+        memo: &mut Memo,
+    ) -> Result<Admission, Refusal> {
         let table = Table::open(&self.header, &self.buckets, [1, 2]).unwrap();
         let mut worker = Worker {
             trust: &self.trust,
@@ -212,7 +220,7 @@ fn a_good_token_is_admitted_and_its_identity_exported() {
         &[("groups_claim", &["/groups"])],
         &[&[("mesh_authenticate", &["token"])]],
     );
-    let admission = server.ask(&Sent::token(&key.token(json!({})))).unwrap();
+    let admission = server.ask(&Sent::token(&key.token(&json!({})))).unwrap();
     assert_eq!(
         exported(&admission),
         [
@@ -265,10 +273,12 @@ fn each_wrong_claim_has_a_reason_of_its_own() {
         (json!({ "cnf": { "x5t#S256": "A".repeat(43) } }), Reason::BindingMismatch),
     ];
     for (changes, reason) in cases {
-        assert_eq!(server.reason(&Sent::token(&key.token(changes.clone()))), reason, "{changes}");
+        assert_eq!(server.reason(&Sent::token(&key.token(&changes))), reason, "{changes}");
     }
-    for admitted in [json!({ "exp": NOW - 9 }), json!({ "nbf": NOW + 10 }), json!({ "aud": ["x", "api"] })] {
-        assert!(server.ask(&Sent::token(&key.token(admitted.clone()))).is_ok(), "{admitted}");
+    for admitted in
+        [json!({ "exp": NOW - 9 }), json!({ "nbf": NOW + 10 }), json!({ "aud": ["x", "api"] })]
+    {
+        assert!(server.ask(&Sent::token(&key.token(&admitted))).is_ok(), "{admitted}");
     }
 }
 
@@ -276,7 +286,7 @@ fn each_wrong_claim_has_a_reason_of_its_own() {
 fn the_signature_is_cached_and_the_claims_are_not() {
     let key = Key::new("k1");
     let mut server = Server::tokens(&key);
-    let sent = Sent::token(&key.token(json!({})));
+    let sent = Sent::token(&key.token(&json!({})));
     server.ask(&sent).unwrap();
     assert_eq!(server.cache.len(), 1);
     server.now.unix = UnixTime::from_secs(NOW + 629);
@@ -290,11 +300,11 @@ fn the_signature_is_cached_and_the_claims_are_not() {
 fn a_replaced_key_set_counts_at_once_for_cached_tokens_too() {
     let (old, new) = (Key::new("old"), Key::new("new"));
     let mut server = Server::tokens(&old);
-    let sent = Sent::token(&old.token(json!({})));
+    let sent = Sent::token(&old.token(&json!({})));
     server.ask(&sent).unwrap();
     server.trust.replace(0, new.set());
     assert_eq!(server.reason(&sent), Reason::UnknownKey);
-    server.ask(&Sent::token(&new.token(json!({})))).unwrap();
+    server.ask(&Sent::token(&new.token(&json!({})))).unwrap();
     server.trust.replace(0, old.set());
     server.ask(&sent).unwrap();
 }
@@ -304,7 +314,7 @@ fn the_cache_forgets_the_token_that_was_used_longest_ago() {
     let key = Key::new("k1");
     let mut server = Server::tokens(&key);
     for number in 0..20 {
-        server.ask(&Sent::token(&key.token(json!({ "sub": format!("s{number}") })))).unwrap();
+        server.ask(&Sent::token(&key.token(&json!({ "sub": format!("s{number}") })))).unwrap();
         assert!(server.cache.len() <= 8);
     }
 }
@@ -313,11 +323,11 @@ fn the_cache_forgets_the_token_that_was_used_longest_ago() {
 fn another_key_of_the_same_name_or_a_changed_byte_is_refused() {
     let (key, forger) = (Key::new("k1"), Key::new("k1"));
     let mut server = Server::tokens(&key);
-    assert_eq!(server.reason(&Sent::token(&forger.token(json!({})))), Reason::SignatureInvalid);
-    let token = key.token(json!({}));
+    assert_eq!(server.reason(&Sent::token(&forger.token(&json!({})))), Reason::SignatureInvalid);
+    let token = key.token(&json!({}));
     let (head, rest) = token.split_once('.').unwrap();
     let (_, signature) = rest.split_once('.').unwrap();
-    let other = key.token(json!({ "sub": "admin" }));
+    let other = key.token(&json!({ "sub": "admin" }));
     let payload = other.split('.').nth(1).unwrap();
     assert_eq!(
         server.reason(&Sent::token(&format!("{head}.{payload}.{signature}"))),
@@ -331,7 +341,7 @@ fn an_absent_or_doubled_credential_is_told_apart() {
     let key = Key::new("k1");
     let mut server = Server::tokens(&key);
     assert_eq!(server.reason(&Sent::default()), Reason::CredentialMissing);
-    let mut doubled = Sent::token(&key.token(json!({})));
+    let mut doubled = Sent::token(&key.token(&json!({})));
     doubled.authorization.push("Basic dTpw".to_owned());
     assert_eq!(server.reason(&doubled), Reason::CredentialConflict);
     let mut basic = Sent::default();
@@ -377,7 +387,7 @@ fn a_certificate_is_an_identity_when_nginx_verified_it_for_this_server() {
     }
     assert_eq!(server.reason(&Sent::default()), Reason::CertificateMissing);
     assert_eq!(
-        server.reason(&Sent::token(&key.token(json!({})))),
+        server.reason(&Sent::token(&key.token(&json!({})))),
         Reason::CertificateMissing,
         "a token is not read where it is not named"
     );
@@ -406,8 +416,8 @@ fn with_any_one_is_enough_and_whatever_is_presented_must_verify() {
     let key = Key::new("k1");
     let mut server = Server::new(&key, &[], &[&[("mesh_authenticate", &["any"])]]);
     let dns = certificate(&["orders.example"]);
-    let good = key.token(json!({ "sub": "tokens-own" }));
-    let bad = key.token(json!({ "exp": 1 }));
+    let good = key.token(&json!({ "sub": "tokens-own" }));
+    let bad = key.token(&json!({ "exp": 1 }));
     server.ask(&Sent::token(&good)).unwrap();
     server.ask(&Sent::default().with(&dns, ChainVerdict::Verified)).unwrap();
     let both = server.ask(&Sent::token(&good).with(&dns, ChainVerdict::Verified)).unwrap();
@@ -428,10 +438,9 @@ fn with_any_one_is_enough_and_whatever_is_presented_must_verify() {
 #[test]
 fn both_are_needed_where_both_are_named() {
     let key = Key::new("k1");
-    let mut server =
-        Server::new(&key, &[], &[&[("mesh_authenticate", &["token", "certificate"])]]);
+    let mut server = Server::new(&key, &[], &[&[("mesh_authenticate", &["token", "certificate"])]]);
     let dns = certificate(&["orders.example"]);
-    let token = key.token(json!({}));
+    let token = key.token(&json!({}));
     assert_eq!(server.reason(&Sent::token(&token)), Reason::CertificateMissing);
     assert_eq!(
         server.reason(&Sent::default().with(&dns, ChainVerdict::Verified)),
@@ -446,7 +455,7 @@ fn a_bound_token_needs_its_certificate_on_the_connection() {
     let mut server = Server::tokens(&key);
     let (own, other) = (certificate(&["a.example"]), certificate(&["b.example"]));
     let thumbprint = URL_SAFE_NO_PAD.encode(own.thumbprint());
-    let token = key.token(json!({ "cnf": { "x5t#S256": thumbprint } }));
+    let token = key.token(&json!({ "cnf": { "x5t#S256": thumbprint } }));
     assert_eq!(server.reason(&Sent::token(&token)), Reason::BindingMismatch);
     server.ask(&Sent::token(&token).with(&own, ChainVerdict::Verified)).unwrap();
     // RFC 8705 section 3: the chain need not be trusted, the key's possession is what counts.
@@ -467,7 +476,7 @@ fn required_claims_must_all_hold() {
         ("mesh_require_claim", &["/level", "3"]),
     ];
     let mut server = Server::new(&key, &[], &[location]);
-    server.ask(&Sent::token(&key.token(json!({ "level": 3 })))).unwrap();
+    server.ask(&Sent::token(&key.token(&json!({ "level": 3 })))).unwrap();
     for changes in [
         json!({}),
         json!({ "level": 33 }),
@@ -477,7 +486,7 @@ fn required_claims_must_all_hold() {
         json!({ "level": 3, "groups": ["operators"] }),
         json!({ "level": 3, "groups": null }),
     ] {
-        let sent = Sent::token(&key.token(changes.clone()));
+        let sent = Sent::token(&key.token(&changes));
         assert_eq!(server.reason(&sent), Reason::ClaimRefused, "{changes}");
     }
     let dns = certificate(&["orders.example"]);
@@ -491,19 +500,16 @@ fn the_audiences_of_a_location_replace_those_of_the_issuer() {
     let location: &[(&str, &[&str])] =
         &[("mesh_authenticate", &["token"]), ("mesh_accept", &["idp", "audience=kafka"])];
     let mut server = Server::new(&key, &[], &[location]);
-    assert_eq!(server.reason(&Sent::token(&key.token(json!({})))), Reason::AudienceRefused);
-    server.ask(&Sent::token(&key.token(json!({ "aud": "kafka" })))).unwrap();
+    assert_eq!(server.reason(&Sent::token(&key.token(&json!({})))), Reason::AudienceRefused);
+    server.ask(&Sent::token(&key.token(&json!({ "aud": "kafka" })))).unwrap();
 }
 
 #[test]
 fn a_token_type_is_compared_as_a_media_type() {
     let key = Key::new("k1");
-    let mut server = Server::new(
-        &key,
-        &[("token_type", &["at+jwt"])],
-        &[&[("mesh_authenticate", &["token"])]],
-    );
-    assert_eq!(server.reason(&Sent::token(&key.token(json!({})))), Reason::TypeRefused);
+    let mut server =
+        Server::new(&key, &[("token_type", &["at+jwt"])], &[&[("mesh_authenticate", &["token"])]]);
+    assert_eq!(server.reason(&Sent::token(&key.token(&json!({})))), Reason::TypeRefused);
     let mut header = Header::new(Algorithm::ES256);
     header.kid = Some("k1".to_owned());
     header.typ = Some("application/AT+jwt".to_owned());
@@ -517,7 +523,7 @@ fn a_limit_refuses_its_owner_and_nobody_else() {
     let location: &[(&str, &[&str])] =
         &[("mesh_authenticate", &["token"]), ("mesh_limit", &["calls", "rate=1r/m", "burst=2"])];
     let mut server = Server::new(&key, &[], &[location]);
-    let (a, b) = (key.token(json!({})), key.token(json!({ "sub": "other" })));
+    let (a, b) = (key.token(&json!({})), key.token(&json!({ "sub": "other" })));
     for left in [2, 1, 0] {
         assert_eq!(server.ask(&Sent::token(&a)).unwrap().remaining(), Some(left));
     }
@@ -538,13 +544,14 @@ fn a_redirect_verifies_and_charges_once_and_decides_anew() {
     let mut server = Server::new(
         &key,
         &[],
-        &[&[token, limit], &[token, limit, ("mesh_require_claim", &["/scope", "admin"])], &[
-            ("mesh_authenticate", &["certificate"]),
-            limit,
-        ]],
+        &[
+            &[token, limit],
+            &[token, limit, ("mesh_require_claim", &["/scope", "admin"])],
+            &[("mesh_authenticate", &["certificate"]), limit],
+        ],
     );
     let mut memo = Memo::default();
-    let sent = Sent::token(&key.token(json!({})));
+    let sent = Sent::token(&key.token(&json!({})));
     server.ask_in(0, &sent, &mut memo).unwrap();
     // The credential is gone, and the token forgotten: only the memo can know.
     server.cache = TokenCache::with_capacity(8);
@@ -570,18 +577,18 @@ fn failures_are_charged_to_the_address_and_gate_what_is_unknown() {
     let location: &[(&str, &[&str])] =
         &[("mesh_authenticate", &["token"]), ("mesh_failure_limit", &["rate=1r/m", "burst=1"])];
     let mut server = Server::new(&key, &[], &[location]);
-    let known = Sent::token(&key.token(json!({ "sub": "neighbour" })));
+    let known = Sent::token(&key.token(&json!({ "sub": "neighbour" })));
     server.ask(&known).unwrap();
     for _ in 0..10 {
         assert_eq!(server.reason(&Sent::default()), Reason::CredentialMissing, "not a failure");
     }
-    let bad = Sent::token(&key.token(json!({ "exp": 1 })));
+    let bad = Sent::token(&key.token(&json!({ "exp": 1 })));
     assert_eq!(server.reason(&bad), Reason::TokenExpired);
     assert_eq!(server.reason(&Sent::token("x")), Reason::TokenMalformed);
-    let fresh = Sent::token(&key.token(json!({ "sub": "fresh" })));
+    let fresh = Sent::token(&key.token(&json!({ "sub": "fresh" })));
     assert_eq!(server.reason(&fresh), Reason::FailureLimited);
     server.ask(&known).unwrap();
-    let mut elsewhere = Sent::token(&key.token(json!({ "sub": "fresh" })));
+    let mut elsewhere = Sent::token(&key.token(&json!({ "sub": "fresh" })));
     elsewhere.address = vec![127, 0, 0, 2];
     server.ask(&elsewhere).unwrap();
 }
@@ -595,14 +602,13 @@ fn a_dry_run_notes_what_it_would_refuse_and_exports_nothing_unverified() {
     let mut server = Server::new(
         &key,
         &[],
-        &[&[token, limit, failures, ("mesh_dry_run", &["limit"])], &[
-            token,
-            limit,
-            ("mesh_dry_run", &["all"]),
-        ]],
+        &[
+            &[token, limit, failures, ("mesh_dry_run", &["limit"])],
+            &[token, limit, ("mesh_dry_run", &["all"])],
+        ],
     );
-    let good = Sent::token(&key.token(json!({})));
-    let bad = Sent::token(&key.token(json!({ "exp": 1 })));
+    let good = Sent::token(&key.token(&json!({})));
+    let bad = Sent::token(&key.token(&json!({ "exp": 1 })));
     assert!(server.ask(&good).unwrap().would_refuse().is_none());
     let noted = server.ask(&good).unwrap();
     assert_eq!(noted.would_refuse().unwrap().reason(), Reason::Limited);
@@ -610,7 +616,7 @@ fn a_dry_run_notes_what_it_would_refuse_and_exports_nothing_unverified() {
     for _ in 0..4 {
         assert_eq!(server.reason(&bad), Reason::TokenExpired, "limits alone are dry");
     }
-    let fresh = Sent::token(&key.token(json!({ "sub": "fresh" })));
+    let fresh = Sent::token(&key.token(&json!({ "sub": "fresh" })));
     let noted = server.ask(&fresh).unwrap();
     assert_eq!(noted.would_refuse().unwrap().reason(), Reason::FailureLimited);
     assert_eq!(noted.identity().unwrap().service(), "fresh");
@@ -628,7 +634,7 @@ fn an_issuer_without_keys_is_unavailable_and_not_a_failure() {
     let mut server = Server::tokens(&key);
     let issuers = server.trust.issuers().to_vec();
     server.trust = Arc::new(Trust::new(issuers, Vec::new(), vec![None]));
-    let refusal = server.ask(&Sent::token(&key.token(json!({})))).unwrap_err();
+    let refusal = server.ask(&Sent::token(&key.token(&json!({})))).unwrap_err();
     assert_eq!(refusal.reason(), Reason::KeysUnavailable);
     assert_eq!(refusal.status(429), 503);
     assert!(!refusal.is_failure());

@@ -156,8 +156,12 @@ sub config_accepted ($http, $name = 'accepted', %options) {
 
 sub nginx_path () { return $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx' }
 
-sub module_path () {
-    return $ENV{TEST_NGINX_LOAD_MODULES} // project_dir() . '/build/ngx_http_mesh_module.so';
+# The module; with cargo features, where scripts/build --features leaves it.
+sub module_path ($features = undef) {
+    my $path = $ENV{TEST_NGINX_LOAD_MODULES} // project_dir() . '/build/ngx_http_mesh_module.so';
+    $path =~ s{([^/]+)\z}{$features/$1} if defined $features;
+    -e $path or croak "$path is not built: see scripts/build";
+    return $path;
 }
 
 # The version as Nginx counts it: 1.22.1 is 1022001.
@@ -185,7 +189,7 @@ sub write_config ($self) {
     my $root = $self->{root};
     my $user = $options{user} // ($> == 0 ? 'root' : undef);
     my $text = <<"END";
-load_module @{[module_path()]};
+load_module @{[module_path($options{features})]};
 daemon off;
 worker_processes @{[$options{workers} // 1]};
 pid $root/nginx.pid;
@@ -301,7 +305,7 @@ sub spew ($path, $text) {
 }
 
 # A test that ends early leaves nothing running, and does not pass.
-$SIG{$_} //= sub { exit 1 } for qw(INT TERM);
+$SIG{$_} //= sub { $SIG{PIPE} = "IGNORE"; exit 1 } for qw(INT TERM);
 
 END {
     # A child that failed to become Nginx must not stop its parent's servers.
@@ -356,8 +360,8 @@ Test::Mesh::Server - an Nginx of a test's own, to reload, kill and look into
 C<start> writes the text into C<http>, with C<%%PORT%%> and C<%%PORT:name%%> (free ports of
 127.0.0.1), C<%%KEYS%%> (see L<Test::Mesh::Credentials>) and C<%%ROOT%%> (its directory). Options:
 C<workers> (1), C<user> (root when the tests run as root), C<log_level> (notice: below that, Nginx
-itself logs headers), C<main> (text outside of C<http>), C<name>, and C<expected>, the faults that
-are none: see C<expect_log>.
+itself logs headers), C<main> (text outside of C<http>), C<features> (C<panic-test>: the module
+that was built with them), C<name>, and C<expected>, the faults that are none: see C<expect_log>.
 
     $server->get($target, @header_lines)      a response: status, headers, body, head
     $server->request($method, $target, headers => [...], body => ..., port => 'tls', tls => {...})

@@ -1,0 +1,128 @@
+//! What is refused or warned of because of the settings of other modules, or of files.
+
+use core::ffi::c_char;
+use core::ptr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use mesh_core::clean::Clean;
+use mesh_core::config::ConfigError;
+use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
+
+use super::super::headers::bytes;
+use super::super::log::Level;
+use super::{LocationConf, log, log_elsewhere, refuse};
+
+/// Refuses and warns where the settings of other modules make ours void.
+pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {
+    let Some(location) = &inner.location else { return ptr::null_mut() };
+    let methods = location.authentication.methods;
+    if methods.certificate && !methods.any && !server_verifies_certificates(cf) {
+        let error = ConfigError::new(
+            "mesh_authenticate certificate needs ssl_verify_client on, optional or \
+             optional_no_ca in the same server",
+        );
+        return refuse(cf, None, &error);
+    }
+    if answers_before_access(cf) {
+        log(cf).write(Level::Warn, format_args!(
+            "mesh_authenticate does not protect a location that answers by \"return\": it answers \
+             before the access phase{}", location_name(cf)
+        ));
+    }
+    ptr::null_mut()
+}
+
+/// Whether the server that is being merged asks for client certificates.
+#[cfg(ngx_feature = "http_ssl")]
+fn server_verifies_certificates(cf: *mut ngx_conf_t) -> bool {
+    // SAFETY: while Nginx merges a server and its locations, `cf->ctx` is a context whose srv_conf
+    // is the server's; the SSL module, a static one, has merged its own settings before ours.
+    unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let index = nginx_sys::ngx_http_ssl_module.ctx_index;
+        let ssl = (*(*ctx).srv_conf.add(index)).cast::<nginx_sys::ngx_http_ssl_srv_conf_t>();
+        !ssl.is_null() && (*ssl).verify != 0
+    }
+}
+
+#[cfg(not(ngx_feature = "http_ssl"))]
+fn server_verifies_certificates(_: *mut ngx_conf_t) -> bool {
+    false
+}
+
+/// Whether the location that is being merged holds a `return` of the rewrite module.
+///
+/// The settings of that module are private to it; their first member is the array of its compiled
+/// codes, in which each code begins with the address of the function that runs it.
+fn answers_before_access(cf: *mut ngx_conf_t) -> bool {
+    // SAFETY: `dlsym` looks a name up in what is loaded; a null result means that Nginx was built
+    // without the rewrite module. `cf->ctx` is the server's context (see above), whose loc_conf is
+    // that of the location being merged. `codes` is an array of bytes that Nginx aligns and sizes
+    // by machine words.
+    unsafe {
+        let module = libc::dlsym(libc::RTLD_DEFAULT, c"ngx_http_rewrite_module".as_ptr());
+        let module = module.cast::<nginx_sys::ngx_module_t>();
+        if module.is_null() || location_name(cf).is_empty() {
+            return false;
+        }
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let rewrite = *(*ctx).loc_conf.add((*module).ctx_index);
+        let codes = *rewrite.cast::<*mut nginx_sys::ngx_array_t>();
+        if codes.is_null() || (*codes).elts.is_null() {
+            return false;
+        }
+        let words = (*codes).nelts.div_euclid(size_of::<usize>());
+        let words = core::slice::from_raw_parts((*codes).elts.cast::<usize>(), words);
+        let returns = nginx_sys::ngx_http_script_return_code as *const () as usize;
+        words.contains(&returns)
+    }
+}
+
+/// ` in location "NAME"`, or nothing at the level of a server.
+fn location_name(cf: *mut ngx_conf_t) -> String {
+    // SAFETY: as in `server_verifies_certificates`; the core module's settings are always there.
+    let name = unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let index = nginx_sys::ngx_http_core_module.ctx_index;
+        let core = (*(*ctx).loc_conf.add(index)).cast::<nginx_sys::ngx_http_core_loc_conf_t>();
+        bytes(&raw const (*core).name)
+    };
+    if name.is_empty() {
+        return String::new();
+    }
+    format!(", in location \"{}\"", Clean(name))
+}
+
+/// Warns of a file that the master can read and a worker cannot: it would never be replaced.
+pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
+    // SAFETY: the core module's settings are always there, and its `user` comes before `http`, or
+    // not at all: then it is resolved later, and (uid_t) -1 stands for it.
+    let (user, group) = unsafe {
+        let core = (*(*cf).cycle).conf_ctx.add(nginx_sys::ngx_core_module.index);
+        let core = (*core).cast::<nginx_sys::ngx_core_conf_t>();
+        (u64::from((*core).user), u64::from((*core).group))
+    };
+    let Ok(file) = std::fs::metadata(path) else { return };
+    let unset = u64::from(u32::MAX);
+    let (read, owner_read, group_read) = (0o004, 0o400, 0o040);
+    let needed = if user == 0 {
+        return;
+    } else if user != unset && u64::from(file.uid()) == user {
+        owner_read
+    } else if user != unset && u64::from(file.gid()) == group {
+        group_read
+    } else if user == unset && file.uid() != 0 {
+        return;
+    } else {
+        read
+    };
+    if file.mode() & needed == 0 {
+        log_elsewhere(cf).write(
+            Level::Warn,
+            format_args!(
+                "{place} may not be readable by the worker's user: a new version would not be seen"
+            ),
+        );
+    }
+}
