@@ -41,7 +41,7 @@ pub struct Bucket([Slot; SLOTS]);
 /// 50,000, at 70 % one in 1,000. It is admitted and counted in [`Table::uncounted`]: nobody is ever
 /// refused for a stranger's debt.
 ///
-/// See the [`Probe`] for what holds between workers, and for the worst that their races can do.
+/// See `probe.rs` for what holds between workers, and for the worst that their races can do.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'z> {
     header: &'z Header,
