@@ -158,6 +158,10 @@ pub struct Quota {
     rate: Rate,
     burst: u32,
     cost: u32,
+    /// [`Rate::interval`] in nanoseconds, a multiple of [`GRAIN`], at least 1000.
+    interval: u64,
+    /// The most debt that an admitted charge may leave, in nanoseconds.
+    window: u64,
 }
 
 impl Quota {
@@ -178,18 +182,20 @@ impl Quota {
         if name.is_empty() || !name.bytes().all(printable) {
             return Err(QuotaError::Name);
         }
-        let quota = Self { name, rate, burst, cost };
         if cost == 0 {
             return Err(QuotaError::CostZero);
         }
-        if u64::from(cost) > quota.capacity() {
+        let capacity = u64::from(burst).saturating_add(1);
+        if u64::from(cost) > capacity {
             return Err(QuotaError::CostPastBurst { cost, burst });
         }
-        // Both factors stay below 2^36, so their product saturates only far past the bound.
-        if quota.window() > MAX_WINDOW_NANOS {
-            return Err(QuotaError::WindowTooLong { rate, burst });
+        let interval = rate.interval_nanos();
+        match interval.checked_mul(capacity) {
+            Some(window) if window <= MAX_WINDOW_NANOS => {
+                Ok(Self { name, rate, burst, cost, interval, window })
+            }
+            _ => Err(QuotaError::WindowTooLong { rate, burst }),
         }
-        Ok(quota)
     }
 
     /// Its name: visible ASCII without `"` and `\`, as it stands in the `RateLimit` fields.
@@ -236,22 +242,18 @@ impl Quota {
 
     /// The most debt that an admitted charge may leave, in nanoseconds.
     pub(super) const fn window(&self) -> u64 {
-        self.price_of(self.capacity())
+        self.window
     }
 
     /// The debt of so many units, in nanoseconds.
     pub(super) const fn price(&self, units: u32) -> u64 {
-        self.price_of(units as u64)
-    }
-
-    const fn price_of(&self, units: u64) -> u64 {
-        self.rate.interval_nanos().saturating_mul(units)
+        self.interval.saturating_mul(units as u64)
     }
 
     /// The debt after a charge of `price`, or the nanoseconds until it would pass.
     pub(super) const fn admit(&self, debt: u64, price: u64) -> Result<u64, u64> {
         let after = debt.saturating_add(price);
-        match after.saturating_sub(self.window()) {
+        match after.saturating_sub(self.window) {
             0 => Ok(after),
             wait => Err(wait),
         }
@@ -261,7 +263,7 @@ impl Quota {
     /// unless it was there before.
     pub(super) const fn debit(&self, debt: u64, price: u64) -> u64 {
         let after = debt.saturating_add(price);
-        let most = self.window().saturating_add(self.rate.interval_nanos());
+        let most = self.window.saturating_add(self.interval);
         if after <= most {
             after
         } else if debt > most {
@@ -273,7 +275,7 @@ impl Quota {
 
     /// What a bucket with this debt still admits at once.
     pub(super) const fn remaining(&self, debt: u64) -> Remaining {
-        match self.window().saturating_sub(debt).checked_div(self.rate.interval_nanos()) {
+        match self.window.saturating_sub(debt).checked_div(self.interval) {
             Some(units) => Remaining(units),
             None => Remaining(0),
         }

@@ -41,7 +41,11 @@ pub struct Bucket([Slot; SLOTS]);
 /// 50,000, at 70 % one in 1,000. It is admitted and counted in [`Table::uncounted`]: nobody is ever
 /// refused for a stranger's debt.
 ///
-/// See `probe.rs` for what holds between workers, and for the worst that their races can do.
+/// Any number of workers that charge one key at once admit exactly its capacity. What may happen, at
+/// worst: a charge that is about to be taken back is visible for a moment, so a simultaneous one on
+/// the same key may be refused too early by that much; a worker killed in that moment leaves that
+/// debt, which time pays back; and workers whose clocks differ judge a key by their own, so it gains
+/// or loses its rate times that difference. `probe.rs` tells how and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'z> {
     header: &'z Header,
