@@ -1,0 +1,122 @@
+# mesh_require_claim lets through whose claims hold, and refuses the others with 403.
+
+use v5.36;
+
+use lib 't/lib';
+
+use Test::More;
+
+use Test::Mesh::Credentials;
+use Test::Mesh::Forge;
+use Test::Mesh::Server;
+
+my $server = Test::Mesh::Server->start(<<'CONF');
+include %%KEYS%%/issuers.conf;
+server {
+    listen 127.0.0.1:%%PORT%%;
+    listen 127.0.0.1:%%PORT:tls%% ssl;
+    ssl_certificate %%KEYS%%/server.pem;
+    ssl_certificate_key %%KEYS%%/server.key;
+    ssl_client_certificate %%KEYS%%/ca.pem;
+    ssl_verify_client optional;
+    add_header Reason $mesh_reason always;
+    add_header Service $mesh_service always;
+    mesh_authenticate any;
+    mesh_require_claim /team payments;
+
+    location /inherited { empty_gif; }
+    location /off { mesh_require_claim off; empty_gif; }
+    location /values { mesh_require_claim /team payments orders "two words" ""; empty_gif; }
+    location /deep { mesh_require_claim /realm_access/roles admin; empty_gif; }
+    location /index { mesh_require_claim /roles/1 admin; empty_gif; }
+    location /escaped { mesh_require_claim /https:~1~1a.example~1r~0s x; empty_gif; }
+    location /all {
+        mesh_require_claim /team payments;
+        mesh_require_claim /scope write;
+        empty_gif;
+    }
+    location /same {
+        mesh_require_claim /roles reader;
+        mesh_require_claim /roles writer;
+        empty_gif;
+    }
+    location /number { mesh_require_claim /level 3; empty_gif; }
+    location /boolean { mesh_require_claim /verified true; empty_gif; }
+    location /utf8 { mesh_require_claim /team Zürich; empty_gif; }
+    location /registered { mesh_require_claim /sub orders-api; empty_gif; }
+}
+CONF
+
+my $refused = '403 claim_refused';
+my @table = (
+    ['/inherited', { team => 'payments' }, 200],
+    ['/inherited', { team => 'orders' }, $refused],
+    ['/inherited', {}, $refused],
+    ['/inherited', { Team => 'payments' }, $refused],
+    (map { ['/inherited', { team => $_ }, $refused] } 'Payments', 'payments ', 'paymentsx', 'payment', '',
+        { payments => 1 }, { team => 'payments' }, JSON::PP::null(), JSON::PP::true(), 0, [],
+        [['payments']], [{ a => 'payments' }], 'orders payments', "payments\0"),
+    ['/inherited', { team => ['orders', 'payments'] }, 200],
+    ['/inherited', { team => ['orders', 7, JSON::PP::null(), 'payments'] }, 200],
+    ['/inherited', { team => ['orders'] }, $refused],
+    ['/off', {}, 200],
+    ['/values', { team => 'orders' }, 200],
+    ['/values', { team => 'two words' }, 200],
+    ['/values', { team => 'two' }, $refused],
+    ['/values', { team => '' }, 200],
+    ['/values', {}, $refused],
+    ['/deep', { realm_access => { roles => ['user', 'admin'] } }, 200],
+    ['/deep', { realm_access => { roles => ['user'] } }, $refused],
+    ['/deep', { 'realm_access/roles' => 'admin' }, $refused],
+    ['/deep', { roles => ['admin'] }, $refused],
+    ['/index', { roles => ['user', 'admin'] }, 200],
+    ['/index', { roles => ['admin', 'user'] }, $refused],
+    ['/index', { roles => { 1 => 'admin' } }, 200],
+    ['/escaped', { 'https://a.example/r~s' => 'x' }, 200],
+    ['/escaped', { https => 'x' }, $refused],
+    ['/all', { team => 'payments', scope => 'write' }, 200],
+    ['/all', { team => 'payments' }, $refused],
+    ['/all', { scope => 'write' }, $refused],
+    ['/same', { roles => ['reader', 'writer'] }, 200],
+    ['/same', { roles => ['reader'] }, $refused],
+    ['/number', { level => 3 }, 200],
+    ['/number', { level => '3' }, 200],
+    ['/number', { level => 4 }, $refused],
+    ['/number', { level => [3] }, 200],
+    ['/boolean', { verified => JSON::PP::true() }, 200],
+    ['/boolean', { verified => JSON::PP::false() }, $refused],
+    ['/boolean', { verified => 1 }, $refused],
+    ['/utf8', { team => "Z\x{fc}rich" }, 200],
+    ['/utf8', { team => "Zu\x{308}rich" }, $refused],
+    ['/registered', {}, 200],
+);
+for my $row (@table) {
+    my ($target, $claims, $expected) = @$row;
+    my $shown = json($claims) =~ s/([^ -~])/sprintf '\\x%02x', ord $1/gre;
+    is verdict($server->get($target, 'Authorization: Bearer ' . forged(claims => $claims))), $expected,
+        "$target for $shown";
+}
+
+my $response = $server->get('/inherited', bearer());
+is $response->{headers}{'www-authenticate'},
+    'Bearer realm="mesh", error="insufficient_scope",'
+    . ' error_description="a claim that this location requires does not hold"', 'the challenge asks for more';
+is $response->{headers}{service}, 'orders-api', 'who is refused is known';
+like $server->error_log, qr/mesh refuses, reason: claim_refused, service: "orders-api"/, '... to the log too';
+
+subtest 'a certificate has no claims' => sub {
+    my %tls = (ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'));
+    my $request = sub (@headers) {
+        return verdict($server->request('GET', '/inherited', port => 'tls', tls => \%tls, headers => \@headers));
+    };
+    is $request->(), $refused, 'alone it is refused';
+    is $request->(bearer(claims => { team => 'payments' })), '200', 'beside a token with the claim it is not';
+};
+
+is verdict($server->get('/inherited')), '401 credential_missing', 'without a credential it is not 403';
+is verdict($server->get('/inherited', bearer(expires => '-1h', claims => { team => 'payments' }))), '401 token_expired',
+    '... nor with a bad one';
+
+$server->stop;
+
+done_testing;
