@@ -1,0 +1,111 @@
+# Over HTTP/2 a request is judged as over HTTP/1: tokens, certificates and limits, on one
+# connection with many streams.
+
+use v5.36;
+
+use lib 't/lib';
+
+use Test::More;
+
+use Test::Mesh::Credentials;
+use Test::Mesh::Server;
+use Test::Mesh::Upstream;
+
+my $upstream = Test::Mesh::Upstream->start;
+my $server = Test::Mesh::Server->start(<<'CONF' =~ s/UPSTREAM/$upstream->port/ger, workers => 2);
+include %%KEYS%%/issuers.conf;
+add_header X-Reason $mesh_reason always;
+server {
+    listen 127.0.0.1:%%PORT%% http2;
+    mesh_authenticate token;
+    location / { proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /limited { mesh_limit plain rate=1r/m burst=9; empty_gif; }
+    location /fast { empty_gif; }
+}
+server {
+    listen 127.0.0.1:%%PORT:tls%% ssl http2;
+    server_name localhost;
+    ssl_certificate %%KEYS%%/server.pem;
+    ssl_certificate_key %%KEYS%%/server.key;
+    ssl_client_certificate %%KEYS%%/ca.pem;
+    ssl_verify_client optional_no_ca;
+    location /certificate { mesh_authenticate certificate; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /both { mesh_authenticate token certificate; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /any { mesh_authenticate any; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /limited { mesh_authenticate certificate; mesh_limit streams rate=1r/m burst=9; empty_gif; }
+}
+CONF
+
+# Requests on one connection: `VERSION STATUS [REASON] CONNECTIONS` of each, and their bodies.
+sub curl ($port, $targets, @arguments) {
+    my $is_tls = $port eq 'tls';
+    my $body = $server->root . '/body';
+    unlink glob "$body.*";
+    my @urls = map { (($is_tls ? 'https://localhost:' : 'http://127.0.0.1:') . $server->port($port) . $_) } @$targets;
+    open my $out, '-|', qw(curl -sS --max-time 20 --cacert), key_path('ca.pem'),
+        ($is_tls ? '--http2' : '--http2-prior-knowledge'), @arguments,
+        '-w', '%{http_version} %{http_code} %header{x-reason} %{num_connects}\n',
+        map { ('-o', "$body.$_", $urls[$_]) } keys @urls or die "curl: $!\n";
+    my @lines = map { s/\s+\z//r =~ s/  / /r } <$out>;
+    close $out;
+    return { lines => \@lines, bodies => [map { Test::Mesh::Server::slurp("$body.$_") } keys @urls] };
+}
+
+sub certificate ($name) { return ('--cert', key_path("$name.pem"), '--key', key_path("$name.key")) }
+
+my @expired = ('-H', bearer(expires => '-1h'));
+my @token = ('-H', bearer());
+for my $row (
+    ['', '/', [@token], 200, ''],
+    ['', '/', [], 401, 'credential_missing'],
+    ['', '/', [@expired], 401, 'token_expired'],
+    ['', '/', ['-H', 'Authorization: Bearer x'], 401, 'token_malformed'],
+    ['', '/', [@token, @token], 400, ''],
+    ['tls', '/certificate', [certificate('spiffe')], 200, ''],
+    ['tls', '/certificate', [certificate('dns')], 200, ''],
+    ['tls', '/certificate', [certificate('foreign')], 401, 'certificate_unverified'],
+    ['tls', '/certificate', [certificate('ca-leaf')], 401, 'certificate_malformed'],
+    ['tls', '/certificate', [], 401, 'certificate_missing'],
+    ['tls', '/both', [certificate('spiffe'), @token], 200, ''],
+    ['tls', '/both', [certificate('spiffe')], 401, 'credential_missing'],
+    ['tls', '/both', [@token], 401, 'certificate_missing'],
+    ['tls', '/any', [certificate('spiffe')], 200, ''],
+    ['tls', '/any', [@token], 200, ''],
+    ['tls', '/any', [certificate('foreign'), @token], 401, 'certificate_unverified'],
+    ['tls', '/any', [certificate('spiffe'), @expired], 401, 'token_expired'],
+) {
+    my ($port, $target, $arguments, $status, $reason) = @$row;
+    my $answer = curl($port, [$target], @$arguments, '-H', 'x-mesh-service: forged');
+    is_deeply $answer->{lines}, [join ' ', 2, $status, $reason || (), 1],
+        join ' ', "$target: $status", $reason;
+    my @services = $answer->{bodies}[0] =~ /^X-Mesh-Service: (.*)\r$/mg;
+    is @services, $status == 200 ? 1 : 0, '... as the upstream sees';
+    isnt $services[0], 'forged', '... from us' if @services;
+}
+
+# Streams of one connection are requests of their own.
+my $streams = curl('tls', [('/certificate') x 5], certificate('spiffe'));
+is_deeply $streams->{lines}, ['2 200 1', ('2 200 0') x 4], 'a certificate holds for each stream of its connection';
+is_deeply [map { /^X-Mesh-Service: (.*)\r$/mg } $streams->{bodies}->@*],
+    [('spiffe://prod.example/ns/shop/sa/orders-api') x 5], '... by name';
+
+my $limited = curl('tls', [('/limited') x 12], certificate('spiffe'));
+is_deeply $limited->{lines}, ['2 200 1', ('2 200 0') x 9, ('2 429 limited 0') x 2], 'a limit counts streams';
+
+sub h2load ($url, @arguments) {
+    my $log = qx{h2load -n 400 -c 2 -m 32 @{[map { "'$_'" } @arguments, $url]} 2>&1};
+    my ($counted) = $log =~ /^status codes: (.*)$/m;
+    return $counted;
+}
+
+SKIP: {
+    skip 'without h2load', 3 if qx{h2load --version 2>&1} !~ /nghttp2/;
+    my $url = 'http://127.0.0.1:' . $server->port;
+    is h2load("$url/fast", '-H', bearer()), '400 2xx, 0 3xx, 0 4xx, 0 5xx', 'many streams at once are admitted';
+    is h2load("$url/fast"), '0 2xx, 0 3xx, 400 4xx, 0 5xx', '... or refused';
+    is h2load("$url/limited", '-H', bearer()), '10 2xx, 0 3xx, 390 4xx, 0 5xx',
+        '... or counted, exactly, by two workers';
+}
+
+$server->stop;
+done_testing;
