@@ -49,7 +49,7 @@ for my $workers (2, 4) {
 
         my $sent = @all * 30;
         my $fire = sub ($target, $service, $principal) {
-            my $bearer = bearer(subject => $principal, claims => { azp => "$service-$port" });
+            my $bearer = bearer(subject => "$principal-$port", claims => { azp => "$service-$port" });
             return tally(\@all, (request_bytes($target, $bearer)) x 30);
         };
         my $counts = sub ($admitted) { return { 200 => $admitted, 429 => $sent - $admitted } };
