@@ -1,0 +1,158 @@
+# A key set that cannot be used never counts: the last good keys stay, and the log says so once.
+
+use v5.36;
+
+use lib 't/lib';
+
+use File::Temp qw(tempdir);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Test::Mesh::Credentials;
+use Test::Mesh::Load qw(each_worker);
+use Test::Mesh::Server;
+
+my $dir = tempdir(CLEANUP => 1);
+chmod 0755, $dir;
+my @names = qw(first second);
+meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
+    for @names;
+my %set = map { $_ => slurp("$dir/$_.set") } @names;
+my ($key) = $set{second} =~ /(\{[^{}]*\})/ or die "no key in $set{second}\n";
+# Base64url, as the value of any key: it must not be found in the log.
+my $content = 'Y29udGVudHMtb2YtYS1maWxl';
+
+# What becomes of each file, and what the log says then.
+my @bad = (
+    'no JSON' => [sub ($path) { replace($path, qq({"keys":[{"kty":"oct","k":"$content"})) }, qr/JSON|EOF/],
+    'another type' => [sub ($path) { replace($path, qq({"keys":"$content"})) }, qr/"keys" is missing/],
+    'a member twice' => [sub ($path) { replace($path, qq({"keys":[],"keys":[],"$content":"$content"})) }, qr/./],
+    'nothing' => [sub ($path) { replace($path, '') }, qr/empty/],
+    'white space' => [sub ($path) { replace($path, " \n" x 50) }, qr/empty/],
+    'over 1 MiB' => [sub ($path) { replace($path, $set{second} . ' ' x (1 << 20)) }, qr/larger than 1048576/],
+    'no usable key' => [
+        sub ($path) { replace($path, qq({"keys":[{"kty":"oct","kid":"s","k":"$content"}]})) },
+        qr/no usable key: key "s": /,
+    ],
+    'a kid twice' => [sub ($path) { replace($path, qq({"keys":[$key,$key]})) }, qr/two keys have the kid "second"/],
+    'gone' => [sub ($path) { unlink $path }, qr/No such file/],
+    'a dangling link' => [
+        sub ($path) {
+            symlink 'nowhere', "$path.new" or die "symlink: $!\n";
+            rename "$path.new", $path or die "rename: $!\n";
+        },
+        qr/No such file/,
+    ],
+    'a directory' => [
+        sub ($path) {
+            unlink $path;
+            mkdir $path or die "mkdir: $!\n";
+        },
+        qr/not a regular file/,
+    ],
+    'a FIFO' => [
+        sub ($path) {
+            unlink $path;
+            system('mkfifo', $path) == 0 or die "no FIFO\n";
+        },
+        qr/not a regular file/,
+    ],
+    'not readable' => [
+        sub ($path) {
+            replace($path, $set{second});
+            chmod 0, $path;
+        },
+        qr/Permission denied/,
+    ],
+);
+my @kinds = @bad[grep { $_ % 2 == 0 } 0 .. $#bad];
+my %bad = @bad;
+
+my $conf = '';
+for my $number (0 .. $#kinds) {
+    spew("$dir/$number.json", $set{first});
+    $conf .= <<"END";
+mesh_issuer issuer$number {
+    issuer https://issuer$number.example;
+    audience mesh;
+    jwks $dir/$number.json;
+}
+END
+}
+sleep 0.3;
+my $server = Test::Mesh::Server->start($conf . <<'CONF', workers => 2, user => $> == 0 ? 'nobody nogroup' : undef);
+mesh_log_level info;
+server {
+    listen 127.0.0.1:%%PORT%%;
+    location = /t {
+        mesh_authenticate token;
+        add_header X-Worker $pid always;
+        empty_gif;
+    }
+}
+CONF
+my $clients = each_worker($server, '/t');
+
+is status_of($_, 'first'), '200 200', "issuer $_: the key is in force" for 0 .. $#kinds;
+$bad{ $kinds[$_] }[0]->("$dir/$_.json") for 0 .. $#kinds;
+# Told when a second look finds the same, and then no more.
+$server->await_log(qr/\Q$dir\E\/$_\.json".*/) for 0 .. $#kinds;
+sleep 2.2;
+for my $number (0 .. $#kinds) {
+    my ($kind, $pattern) = ($kinds[$number], $bad{ $kinds[$number] }[1]);
+    is status_of($number, 'first'), '200 200', "$kind: the last good key stays";
+    is status_of($number, 'second'), '401 401', "$kind: no other one counts";
+    my @told = told($number);
+    is @told, 1, "$kind: it is told once" or diag @told;
+    like $told[0] // '', qr{\[error\].*$pattern.* while reloading ".*/$number\.json"}, "$kind: as an error, and why";
+}
+
+for my $number (0 .. $#kinds) {
+    my $path = "$dir/$number.json";
+    rmdir $path if -d $path;
+    replace($path, $set{second});
+}
+my $deadline = time + 3;
+my %recovered;
+while (time < $deadline && grep({ $_ } values %recovered) < @kinds) {
+    for my $number (grep { !$recovered{$_} } 0 .. $#kinds) {
+        $recovered{$number} = status_of($number, 'second') eq '200 200' && status_of($number, 'first') eq '401 401';
+    }
+    sleep 0.1;
+}
+sleep 0.6;
+for my $number (0 .. $#kinds) {
+    ok $recovered{$number}, "$kinds[$number]: a good file replaces the keys within 3 s";
+    my @told = told($number);
+    is @told, 2, "$kinds[$number]: and is told once" or diag @told;
+    like $told[-1], qr/\[notice\]/, "$kinds[$number]: as a notice";
+}
+
+my ($x) = $set{second} =~ /"x"\s*:\s*"([\w-]+)"/;
+is index($server->error_log, $_), -1, 'the log holds nothing of a file' for $content, $x;
+$server->stop;
+done_testing;
+
+sub told ($number) { return $server->error_log =~ /.*\[(?:notice|warn|error|crit)\].*\/$number\.json".*/g }
+
+sub status_of ($number, $key) {
+    my $bearer = bearer(key => "$dir/$key.jwk", issuer => "https://issuer$number.example");
+    return join ' ', map { $_->[0]->request('GET', '/t', headers => [$bearer])->{status} } values %$clients;
+}
+
+sub replace ($path, $text) {
+    spew("$path.new", $text);
+    rename "$path.new", $path or die "rename: $!\n";
+}
+
+sub slurp ($path) {
+    open my $in, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return <$in>;
+}
+
+sub spew ($path, $text) {
+    open my $out, '>:raw', $path or die "$path: $!\n";
+    print {$out} $text;
+    close $out or die "$path: $!\n";
+}

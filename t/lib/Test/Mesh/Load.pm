@@ -1,0 +1,148 @@
+package Test::Mesh::Load;
+
+use v5.36;
+
+use Carp qw(croak);
+use Exporter qw(import);
+use IO::Select;
+use POSIX ();
+use Time::HiRes qw(sleep);
+
+use Test::Mesh::Client;
+
+our @EXPORT_OK = qw(each_worker request_bytes tally);
+
+# The text of a request on a connection that stays open.
+sub request_bytes ($target, @headers) {
+    return join "\r\n", "GET $target HTTP/1.1", 'Host: localhost', @headers, '', '';
+}
+
+# Sends requests through connections, all of them before it reads, and counts the answers.
+sub tally ($clients, @requests) {
+    my %count;
+    $_->send(join '', @requests) for @$clients;
+    for my $client (@$clients) {
+        for (@requests) {
+            my $response = $client->response // croak 'the connection is closed';
+            $count{ $response->{status} }++;
+        }
+    }
+    return \%count;
+}
+
+# Open connections by worker, `each` (1) or more to all that accept; `target` tells its worker by
+# the header X-Worker.
+sub each_worker ($server, $target, %options) {
+    my $each = $options{each} // 1;
+    my %clients;
+    for my $round (1 .. 40) {
+        # Together, so that more than one worker wakes.
+        my @new = map { $server->connect(port => $options{port}) } 1 .. 8;
+        $_->send(request_bytes($target)) for @new;
+        for my $client (@new) {
+            my $worker = $client->response->{headers}{'x-worker'} // croak 'no X-Worker';
+            push $clients{$worker}->@*, $client;
+        }
+        return \%clients unless grep { ($clients{$_} // [])->@* < $each } $server->worker_pids;
+    }
+    croak 'a worker accepts nothing';
+}
+
+# Begins to send: each of `clients` (2) processes sends the `requests` in turn, with a `pause` in
+# between, until `stop`. With `keepalive`, on one connection as long as it lives.
+sub start ($class, $port, %options) {
+    my $self = bless { port => $port, %options, owner => $$ }, $class;
+    # Its end of file tells all to stop, also when this process dies.
+    pipe(my $gate, my $hold) or croak "pipe: $!";
+    pipe(my $in, my $out) or croak "pipe: $!";
+    for my $number (1 .. $options{clients} // 2) {
+        my $pid = fork // croak "fork: $!";
+        if (!$pid) {
+            close $hold;
+            close $in;
+            $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+            my $count = $self->send_until(IO::Select->new($gate), $number);
+            # Short enough to be written at once.
+            syswrite $out, join '', map { "$_ $count->{$_}\n" } keys %$count;
+            POSIX::_exit(0);
+        }
+        push $self->{pids}->@*, $pid;
+    }
+    $self->@{qw(hold in)} = ($hold, $in);
+    return $self;
+}
+
+# Ends it, and returns how many answers had which status, and how many there were of: `failed`, a
+# request without an answer, and `again`, one that met a kept connection which Nginx had closed.
+sub stop ($self) {
+    close $self->{hold};
+    my %count = (failed => 0, again => 0);
+    my $in = $self->{in};
+    waitpid $_, 0 for $self->{pids}->@*;
+    # Ours was the last copy of the other end: see `start`, whose `$out` is out of scope.
+    while (my $line = <$in>) {
+        my ($name, $number) = $line =~ /\A(\S+) (\d+)$/ or croak "not a count: $line";
+        $count{$name} += $number;
+    }
+    return \%count;
+}
+
+sub send_until ($self, $gate, $number) {
+    my @requests = $self->{requests}->@*;
+    my %count;
+    my $client;
+    until ($gate->can_read(0)) {
+        my $request = $requests[ $number++ % @requests ];
+        my $is_fresh = !$client;
+        my $response = eval {
+            $client //= Test::Mesh::Client->connect(port => $self->{port});
+            $client->send($request)->response;
+        };
+        if ($response) {
+            $count{ $response->{status} }++;
+            my $is_last = ($response->{headers}{connection} // '') eq 'close';
+            undef $client if $is_last || !$self->{keepalive};
+        }
+        else {
+            # What every client does again: its request crossed the end of an idle connection.
+            my $is_idle = !$is_fresh && !$@ && !length $client->{buffer};
+            $count{ $is_idle ? 'again' : 'failed' }++;
+            warn "a request fails: $@\n" if !$is_idle && $self->{is_loud};
+            undef $client;
+        }
+        sleep $self->{pause} if $self->{pause};
+    }
+    return \%count;
+}
+
+1;
+
+__END__
+
+=head1 NAME
+
+Test::Mesh::Load - many requests: to every worker, at once, or all the time
+
+=head1 SYNOPSIS
+
+    use Test::Mesh::Load qw(each_worker request_bytes tally);
+
+    my $clients = each_worker($server, '/worker');       # { PID => [Test::Mesh::Client, ...] }
+    my $request = request_bytes('/t', bearer());
+    my $count = tally([map { @$_ } values %$clients], ($request) x 20);   # { 200 => 18, 429 => 62 }
+
+    my $load = Test::Mesh::Load->start($server->port, requests => [$request], clients => 4,
+        keepalive => 1, pause => 0.001);
+    $server->reload;
+    my $count = $load->stop;                             # { 200 => 3412, failed => 0, again => 2 }
+
+=head1 DESCRIPTION
+
+C<each_worker> needs a location that names its worker: C<add_header X-Worker $pid always;>.
+C<tally> sends everything before it reads an answer: keep it under what sockets buffer, some 30 KB
+a connection.
+
+A load is a few processes; it ends with the test that began it, whatever happens. With C<is_loud>
+it warns of each failed request.
+
+=cut
