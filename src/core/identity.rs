@@ -11,7 +11,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::time::Now;
 use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken};
 use crate::trust::{Snapshot, Trust};
-use crate::x509::{CertificateName, ChainVerdict, NameKinds, PeerCertificate};
+use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, PeerCertificate};
 
 /// A verified identity. [`authenticate`] makes the only ones there are.
 #[derive(Debug)]
@@ -153,10 +153,21 @@ fn verify_certificate(
         ChainVerdict::Foreign => return Err(Reason::CertificateMisdirected),
         ChainVerdict::Verified => {}
     }
-    let certificate = peer.certificate.as_ref().map_err(|_| Reason::CertificateMalformed)?;
-    certificate.valid_at(worker.now.unix).map_err(|_| Reason::CertificateExpired)?;
-    certificate.name(settings.names).map_err(|_| Reason::CertificateNameless)?;
+    let certificate = peer.certificate.as_ref().map_err(|error| Reason::from(*error))?;
+    certificate.valid_at(worker.now.unix)?;
+    certificate.name(settings.names)?;
     Ok(Rc::clone(certificate))
+}
+
+impl From<CertificateError> for Reason {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::Expired | CertificateError::NotYetValid => Self::CertificateExpired,
+            CertificateError::Malformed | CertificateError::TooLarge => Self::CertificateMalformed,
+            // It can be read, and what it says is no identity.
+            _ => Self::CertificateNameless,
+        }
+    }
 }
 
 /// What can be said of an identity: a variable each, and an exported header for some.
