@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::admission::{Limit, LimitKey};
 use crate::credential::Methods;
 use crate::decision::Requirement;
+use crate::identity::Authentication;
 use crate::issuer::Accept;
 use crate::json::Pointer;
 use crate::limit::Quota;
-use crate::x509::NameKinds;
 
 mod raw;
 
@@ -83,23 +83,6 @@ pub enum LogLevel {
     Notice,
     /// `warn`.
     Warn,
-}
-
-/// The settings that a request is authenticated by.
-#[derive(Clone, Debug)]
-pub struct Authentication {
-    /// Equal for equal settings: what an identity is remembered under.
-    pub id: usize,
-    /// Which credentials are read.
-    pub methods: Methods,
-    /// Which names of a certificate are an identity.
-    pub names: NameKinds,
-    /// Which issuers are believed.
-    pub accept: Box<[Accept]>,
-    /// `mesh_failure_limit`.
-    pub failure_limit: Option<Arc<Quota>>,
-    /// Whether it refuses, or only notes (a dry run of the limits).
-    pub failure_limit_enforced: bool,
 }
 
 /// The frozen settings of a location that authenticates.

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::config::Authentication;
-use crate::credential::{Credentials, Peer};
-use crate::export;
-use crate::limit::{Charge, Table};
+use crate::credential::{Credentials, Methods, Peer};
+use crate::encode::{encode, json_array};
+use crate::issuer::Accept;
+use crate::limit::{Charge, Quota, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::time::Now;
 use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken};
@@ -18,14 +19,14 @@ use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, Pe
 pub struct Identity {
     token: Option<Rc<VerifiedToken>>,
     certificate: Option<(Rc<PeerCertificate>, NameKinds)>,
-    trust: std::sync::Arc<Trust>,
+    trust: Arc<Trust>,
 }
 
 /// What a worker has at hand while it authenticates.
 #[derive(Debug)]
 pub struct Worker<'w> {
     /// The issuers.
-    pub trust: &'w std::sync::Arc<Trust>,
+    pub trust: &'w Arc<Trust>,
     /// Their keys as they are for this request.
     pub snapshot: &'w Snapshot,
     /// The signatures that are verified already.
@@ -36,6 +37,23 @@ pub struct Worker<'w> {
     pub now: Now,
     /// What a dry run of the limits let pass.
     pub noted: Option<Refusal>,
+}
+
+/// The settings that a request is authenticated by.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    /// Equal for equal settings: what an identity is remembered under.
+    pub id: usize,
+    /// Which credentials are read.
+    pub methods: Methods,
+    /// Which names of a certificate are an identity.
+    pub names: NameKinds,
+    /// Which issuers are believed.
+    pub accept: Box<[Accept]>,
+    /// `mesh_failure_limit`.
+    pub failure_limit: Option<Arc<Quota>>,
+    /// Whether it refuses, or only notes (a dry run of the limits).
+    pub failure_limit_enforced: bool,
 }
 
 /// Verifies what arrived, as the location asks: all that is presented must verify, and all that
@@ -113,7 +131,7 @@ fn verify(
     if token.is_none() && certificate.is_none() {
         return Err(Reason::CredentialMissing.into());
     }
-    Ok(Identity { token, certificate, trust: std::sync::Arc::clone(worker.trust) })
+    Ok(Identity { token, certificate, trust: Arc::clone(worker.trust) })
 }
 
 fn verify_token(
@@ -194,12 +212,12 @@ impl Identity {
     pub fn attribute(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
         match attribute {
             Attribute::Groups => {
-                self.token.as_ref()?.groups().map(|groups| export::json_array(groups).into())
+                self.token.as_ref()?.groups().map(|groups| json_array(groups).into())
             }
-            Attribute::Issuer => self.issuer().map(export::encode),
+            Attribute::Issuer => self.issuer().map(encode),
             Attribute::Method => Some(self.method().into()),
-            Attribute::Principal => Some(export::encode(self.principal())),
-            Attribute::Service => Some(export::encode(self.service())),
+            Attribute::Principal => Some(encode(self.principal())),
+            Attribute::Service => Some(encode(self.service())),
             Attribute::SpiffeId => self.spiffe_id().map(Into::into),
             Attribute::TrustDomain => self.trust_domain().map(Into::into),
         }

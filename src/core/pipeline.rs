@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use crate::admission::{self, Admission, Charged};
-use crate::config::{Authentication, DryRun, Location};
+use crate::config::{DryRun, Location};
 use crate::credential::{Credentials, Request};
 use crate::decision;
-use crate::identity::{self, Identity, Worker};
+use crate::identity::{self, Authentication, Identity, Worker};
 use crate::refusal::{Reason, Refusal};
 
 /// Takes one request from bytes to an admission, or to the reason of its refusal.

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::guard::guard;
 use super::live::Live;
 use super::log::Level;
-use super::{conf, headers};
+use super::{headers, settings};
 
 const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
@@ -48,7 +48,7 @@ pub(crate) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t 
 
 /// `None` is a request that cannot be judged, for want of memory.
 fn judge(r: Live<'_>) -> Option<ngx_int_t> {
-    let Some(location) = conf::location(r) else {
+    let Some(location) = settings::location(r) else {
         if let Some(context) = Context::known(r) {
             context.forget();
         }

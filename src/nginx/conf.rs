@@ -1,4 +1,4 @@
-//! The configuration cycle: directives, merging, and the frozen settings of one cycle.
+//! The configuration cycle: how directives become the frozen settings of one cycle.
 //!
 //! Nginx calls these functions while it reads the configuration, in one thread, before any
 //! request. What they build is written here alone; from `postconfiguration` on it is only read.
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_control::{WatchedFile, read_capped};
-use mesh_core::config::{ConfigError, Location, RawLocation, RawMain, Resolver};
+use mesh_core::config::{ConfigError, RawMain, Resolver};
 use mesh_core::jwks::KeySet;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
@@ -18,9 +18,9 @@ use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t};
 
 use super::guard::guard;
 use super::headers::bytes;
-use super::live::Live;
 use super::log::{Level, Log};
 use super::pool::in_pool;
+use super::settings::{LocationConf, MainConf};
 use super::variable;
 use super::zone::Zone;
 
@@ -28,29 +28,6 @@ mod checks;
 mod directives;
 
 pub(crate) use directives::{COMMANDS, commands};
-
-/// The settings of one cycle.
-pub(crate) struct MainConf {
-    raw: RawMain,
-    resolver: Resolver,
-    /// The issuers and their keys; there from `postconfiguration` on.
-    pub(crate) trust: Option<Arc<Trust>>,
-    /// The files that the background thread watches, in the order of the issuers.
-    pub(crate) files: Vec<WatchedFile>,
-    /// The zone of the limits; there if any location has one.
-    pub(crate) zone: Option<Zone>,
-    /// The tokens that this worker has verified: the one thing here that requests write, in their
-    /// own process, and never while they read it.
-    pub(crate) cache: RefCell<TokenCache>,
-}
-
-/// The settings of one `http`, `server` or `location`.
-#[derive(Default)]
-pub(crate) struct LocationConf {
-    raw: RawLocation,
-    /// What requests use; none where `mesh_authenticate` is off.
-    pub(crate) location: Option<Location>,
-}
 
 /// How many verified tokens a worker keeps: at an ordinary 800 bytes, about 20 MB when full.
 const CACHED_TOKENS: usize = 16 * 1024;
@@ -178,35 +155,6 @@ fn full_name(cf: *mut ngx_conf_t, path: &std::path::Path) -> Result<PathBuf, ()>
         bytes(&raw const name).to_vec()
     };
     Ok(PathBuf::from(std::ffi::OsString::from_vec(full)))
-}
-
-/// The frozen settings of the cycle that a request belongs to.
-pub(crate) fn main<'r>(r: Live<'r>) -> &'r MainConf {
-    // SAFETY: the request is whole; Nginx creates our main settings for every configuration that
-    // has `http`, and they live as long as the cycle, which outlives its requests.
-    unsafe { &*(*(*r.as_ptr()).main_conf.add(super::module().ctx_index)).cast::<MainConf>() }
-}
-
-/// The frozen settings of the location that a request is in; none where it does not authenticate.
-pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
-    // SAFETY: as in `main`; `loc_conf` is changed by Nginx alone, between phases.
-    let conf = unsafe {
-        &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
-    };
-    conf.location.as_ref()
-}
-
-/// The settings of a cycle, for the process hooks.
-pub(crate) fn of_cycle<'c>(cycle: *mut nginx_sys::ngx_cycle_t) -> Option<&'c MainConf> {
-    // SAFETY: Nginx passes a cycle whose configuration is complete. `http` may be missing.
-    unsafe {
-        let http = *(*cycle).conf_ctx.add(nginx_sys::ngx_http_module.index);
-        let http = http.cast::<ngx_http_conf_ctx_t>();
-        if http.is_null() {
-            return None;
-        }
-        (*(*http).main_conf.add(super::module().ctx_index)).cast::<MainConf>().as_ref()
-    }
 }
 
 /// # Safety

@@ -12,10 +12,10 @@ use mesh_core::identity::{Identity, Worker};
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::refusal::Refusal;
 
-use super::conf;
 use super::live::Live;
 use super::pool::{Cleanup, drop_value, in_pool_under};
 use super::request::{self, Captured, RequestView};
+use super::settings;
 
 /// The memory of a main request and its subrequests.
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Context {
     /// The verified identity, at the first question and in any phase; none where the request is
     /// refused or its location does not authenticate.
     pub(crate) fn identify(&self, r: Live<'_>) -> Option<Rc<Identity>> {
-        let location = conf::location(r)?;
+        let location = settings::location(r)?;
         let view = RequestView::new(r, &self.captured);
         with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
@@ -154,7 +154,7 @@ static DROP: Cleanup = drop_value::<Context>;
 
 /// Calls `work` with what this worker has at hand.
 fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) -> Option<T> {
-    let main = conf::main(r);
+    let main = settings::main(r);
     let trust = main.trust.as_ref()?;
     let mut cache = main.cache.try_borrow_mut().ok()?;
     let table = match &main.zone {

@@ -10,7 +10,7 @@ use nginx_sys::{
 
 use super::guard::guard;
 use super::log::Log;
-use super::{access, conf, keys, process, variable};
+use super::{access, conf, keys, process, settings, variable};
 
 /// Declares the variables, before a directive may name one.
 pub(crate) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
@@ -31,7 +31,7 @@ pub(crate) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_in
 pub(crate) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     // A worker without the thread keeps the keys that it has: it never ends for that.
     guard("init_process", (), Log::cycle, || {
-        if let Some(main) = conf::of_cycle(cycle) {
+        if let Some(main) = settings::of_cycle(cycle) {
             keys::watch(main);
         }
     });

@@ -7,8 +7,8 @@ use mesh_control::{Control, Options, Publish, Refusal, WatchedFile, read_capped}
 use mesh_core::jwks::KeySet;
 use mesh_core::trust::{Snapshot, Trust};
 
-use super::conf::MainConf;
 use super::process;
+use super::settings::MainConf;
 
 /// Takes the files as they are now, then watches them.
 ///

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `hooks.rs` | what Nginx calls outside of requests and directives |
 //! | `conf.rs` | how directives become frozen settings |
+//! | `settings.rs` | what a request finds of them |
 //! | `access.rs` | what happens to a request in the phases |
 //! | `context.rs` | what is remembered of a request |
 //! | `request.rs` | what a request says, as the core asks for it |
@@ -46,6 +47,7 @@ pub(crate) mod log;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod request;
+pub(crate) mod settings;
 pub(crate) mod variable;
 pub(crate) mod zone;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mesh_core::config::ConfigError;
-use mesh_core::export::encode;
+use mesh_core::encode::encode;
 use mesh_core::identity::Attribute;
 use nginx_sys::{
     NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_get_variable_index,

@@ -11,7 +11,8 @@ use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 
 use super::super::headers::bytes;
 use super::super::log::Level;
-use super::{LocationConf, log, log_elsewhere, refuse};
+use super::super::settings::LocationConf;
+use super::{log, log_elsewhere, refuse};
 
 /// Refuses and warns where the settings of other modules make ours void.
 pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {

@@ -12,8 +12,9 @@ use nginx_sys::{
 };
 
 use super::super::headers::bytes;
+use super::super::settings::{LocationConf, MainConf};
 use super::super::variable;
-use super::{ERROR, LocationConf, MainConf, guarded, refuse};
+use super::{ERROR, guarded, refuse};
 
 pub(crate) const COMMANDS: usize = MAIN.len() + LOCATION.len() + 1;
 

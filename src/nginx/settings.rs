@@ -1,0 +1,67 @@
+//! The frozen settings of one cycle, and how a request finds them.
+//!
+//! `conf.rs` builds them; from `postconfiguration` on they are only read.
+
+use core::cell::RefCell;
+use std::sync::Arc;
+
+use mesh_control::WatchedFile;
+use mesh_core::config::{Location, RawLocation, RawMain, Resolver};
+use mesh_core::token::TokenCache;
+use mesh_core::trust::Trust;
+use nginx_sys::ngx_http_conf_ctx_t;
+
+use super::live::Live;
+use super::zone::Zone;
+
+/// The settings of one cycle.
+pub(crate) struct MainConf {
+    pub(super) raw: RawMain,
+    pub(super) resolver: Resolver,
+    /// The issuers and their keys; there from `postconfiguration` on.
+    pub(crate) trust: Option<Arc<Trust>>,
+    /// The files that the background thread watches, in the order of the issuers.
+    pub(crate) files: Vec<WatchedFile>,
+    /// The zone of the limits; there if any location has one.
+    pub(crate) zone: Option<Zone>,
+    /// The tokens that this worker has verified: the one thing here that requests write, in their
+    /// own process, and never while they read it.
+    pub(crate) cache: RefCell<TokenCache>,
+}
+
+/// The settings of one `http`, `server` or `location`.
+#[derive(Default)]
+pub(crate) struct LocationConf {
+    pub(super) raw: RawLocation,
+    /// What requests use; none where `mesh_authenticate` is off.
+    pub(crate) location: Option<Location>,
+}
+
+/// The frozen settings of the cycle that a request belongs to.
+pub(crate) fn main<'r>(r: Live<'r>) -> &'r MainConf {
+    // SAFETY: the request is whole; Nginx creates our main settings for every configuration that
+    // has `http`, and they live as long as the cycle, which outlives its requests.
+    unsafe { &*(*(*r.as_ptr()).main_conf.add(super::module().ctx_index)).cast::<MainConf>() }
+}
+
+/// The frozen settings of the location that a request is in; none where it does not authenticate.
+pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
+    // SAFETY: as in `main`; `loc_conf` is changed by Nginx alone, between phases.
+    let conf = unsafe {
+        &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
+    };
+    conf.location.as_ref()
+}
+
+/// The settings of a cycle, for the process hooks.
+pub(crate) fn of_cycle<'c>(cycle: *mut nginx_sys::ngx_cycle_t) -> Option<&'c MainConf> {
+    // SAFETY: Nginx passes a cycle whose configuration is complete. `http` may be missing.
+    unsafe {
+        let http = *(*cycle).conf_ctx.add(nginx_sys::ngx_http_module.index);
+        let http = http.cast::<ngx_http_conf_ctx_t>();
+        if http.is_null() {
+            return None;
+        }
+        (*(*http).main_conf.add(super::module().ctx_index)).cast::<MainConf>().as_ref()
+    }
+}
