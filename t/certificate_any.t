@@ -67,7 +67,7 @@ for my $row (
     ['/any', 'foreign', 'none', '401 certificate_unverified'],
     ['/any', 'two-dns', 'good', '401 certificate_nameless'],
     ['/any', 'two-dns', 'none', '401 certificate_nameless'],
-    ['/any', 'ca-leaf', 'good', '401 certificate_malformed'],
+    ['/any', 'ca-leaf', 'good', '401 certificate_nameless'],
     ['/any', 'cn-only', 'good', '401 certificate_nameless'],
     ['/any', 'foreign', 'expired', '401 token_expired'],
     ['/any-claim', 'spiffe', 'none', '403 claim_refused'],
