@@ -64,7 +64,7 @@ for my $row (
     ['tls', '/certificate', [certificate('spiffe')], 200, ''],
     ['tls', '/certificate', [certificate('dns')], 200, ''],
     ['tls', '/certificate', [certificate('foreign')], 401, 'certificate_unverified'],
-    ['tls', '/certificate', [certificate('ca-leaf')], 401, 'certificate_malformed'],
+    ['tls', '/certificate', [certificate('ca-leaf')], 401, 'certificate_nameless'],
     ['tls', '/certificate', [], 401, 'certificate_missing'],
     ['tls', '/both', [certificate('spiffe'), @token], 200, ''],
     ['tls', '/both', [certificate('spiffe')], 401, 'credential_missing'],

@@ -84,6 +84,14 @@ server {
     location / { return 204; }
     location @page { proxy_pass http://127.0.0.1:UPSTREAM; }
 }
+# The same with an error page by path, for which the server's own rewrites run.
+server {
+    listen 127.0.0.1:%%PORT:rewriting%%;
+    large_client_header_buffers 2 1k;
+    set $said $http_x_mesh_service;
+    error_page 400 414 494 =200 /page;
+    location /page { proxy_set_header Said $said; proxy_pass http://127.0.0.1:UPSTREAM; }
+}
 CONF
 my $server = Test::Mesh::Server->start($conf);
 Test::Mesh::Server::spew($server->root . '/page.html', '<!--# include virtual="/included" -->');
@@ -207,9 +215,12 @@ for my $row (
 }
 
 my $oversized = 'GET / HTTP/1.1' . "\r\nHost: a\r\n" . join("\r\n", forged()) . "\r\nLong: " . 'a' x 4000 . "\r\n\r\n";
-my $page = $server->raw($oversized, port => 'strict');
-like $page, qr{^Host: \Q$host\E\r$}m, 'a request that Nginx refuses while it reads it gets to its error page';
-unlike $page, qr/forged/, '... without what it had said until then';
+for my $row (['strict', 'a named one'], ['rewriting', 'one that reads headers on its way']) {
+    my ($port, $what) = @$row;
+    my $page = $server->raw($oversized, port => $port);
+    like $page, qr{^Host: \Q$host\E\r$}m, "what Nginx refuses while it reads it gets to its error page, $what";
+    unlike $page, qr/forged/, '... without what it had said until then';
+}
 
 # HTTP/2 has names in lower case.
 my @h2 = map { ('-H', lc) } @few;

@@ -1,0 +1,67 @@
+# `return` answers before anybody is asked who they are: nginx -t warns of it in a protected location.
+
+use v5.36;
+
+use lib 't/lib';
+
+use Test::More;
+
+use Test::Mesh::Server;
+
+my $WARNING = qr/\[warn\].*mesh_authenticate does not protect a location that answers by "return"/;
+
+# The names of the locations that `nginx -t` warns of.
+sub warned_of ($text, $what, @locations) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my ($status, $output) = Test::Mesh::Server::test_config("include %%KEYS%%/issuers.conf;\n$text");
+    is $status, 0, $what;
+    my @warnings = grep { /$WARNING/ } split /\n/, $output;
+    is_deeply [map { /in location "(.*?)"/ ? $1 : $_ } @warnings], \@locations,
+        @locations ? "... warns of @locations" : '... without a warning' or diag $output;
+    return;
+}
+
+sub server ($inside) { return "server { listen 127.0.0.1:%%PORT%%; $inside }\n" }
+
+my $protected = 'mesh_authenticate token;';
+warned_of(server("location /a { $protected return 200; }"), 'return in a protected location', '/a');
+warned_of(server("location /a { return 200; $protected }"), 'before the directive', '/a');
+warned_of(server("$protected location /a { return 302 /b; }"), 'where a server protects', '/a');
+warned_of($protected . server('location /a { return 204; }'), 'where http does', '/a');
+warned_of(server("location /a { $protected location /a/b { return 200 text; } }"), 'in an inner location', '/a/b');
+warned_of(server("location = /a { $protected return 200; }"), 'in an exact one', '/a');
+warned_of(server("location ~ ^/a { $protected return 200; }"), 'in one by pattern', '^/a');
+warned_of(server("location \@a { $protected return 200; }"), 'in a named one', '@a');
+warned_of(server("location /a { mesh_authenticate any; return 200; }"), 'for any credential', '/a');
+warned_of(server("location /a { $protected rewrite ^/x /y break; set \$a 1; return 200; }"), 'after other rewrites', '/a');
+warned_of(
+    server("$protected location /a { return 200; } location /b { proxy_pass http://127.0.0.1:1; } location /c { return 200; }"),
+    'in each of several', '/a', '/c');
+warned_of(server("location /a { $protected if (\$request_method = OPTIONS) { return 204; } proxy_pass http://127.0.0.1:1; }"),
+    'for some requests', '/a');
+
+warned_of(server('location /a { return 200; }'), 'return in an open location');
+warned_of(server("$protected location /a { mesh_authenticate off; return 200; }"), 'in one that is opened');
+warned_of(server("location /a { $protected proxy_pass http://127.0.0.1:1; } location /b { return 200; }"),
+    'beside a protected one');
+warned_of(server("$protected return 301 https://a.example/;"), 'a server that redirects as a whole');
+warned_of(server("$protected return 301 https://a.example/; location /a { empty_gif; }"), 'with a location');
+warned_of(server("location /a { $protected rewrite ^/a(.*) /b last; set \$a 1; }"), 'a rewrite is no return');
+warned_of(server("location /a { $protected proxy_pass http://127.0.0.1:1; }"), 'nor is a proxy');
+
+# What it warns of.
+my $server = Test::Mesh::Server->start(<<'CONF');
+include %%KEYS%%/issuers.conf;
+server {
+    listen 127.0.0.1:%%PORT%%;
+    mesh_authenticate token;
+    location /returned { return 200 "open\n"; }
+    location /served { empty_gif; }
+}
+CONF
+is $server->get('/returned')->{status}, 200, 'such a location is open indeed';
+is $server->get('/served')->{status}, 401, 'and others are not';
+like $server->error_log, $WARNING, 'the warning is in the log as well';
+$server->stop;
+
+done_testing;
