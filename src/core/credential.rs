@@ -95,6 +95,11 @@ impl<'r> Credentials<'r> {
         self.request.peer()
     }
 
+    /// Whether anything of what `methods` names was presented.
+    pub(crate) fn is_any(&self, methods: Methods) -> bool {
+        self.bearer.is_some() || (methods.certificate && self.peer().is_some())
+    }
+
     /// Where it came from, for the limit on failures.
     pub(crate) fn address(&self) -> &'r [u8] {
         self.request.address()

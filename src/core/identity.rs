@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::credential::{Credentials, Methods, Peer};
 use crate::encode::{encode, json_array};
 use crate::issuer::Accept;
-use crate::limit::{Charge, Quota, Table};
+use crate::limit::{Charge, Key, Quota, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::time::Now;
 use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken};
@@ -61,33 +61,36 @@ pub struct Authentication {
 ///
 /// # Errors
 ///
-/// A [`Refusal`]; one that is a failure has been charged to the address.
+/// A [`Refusal`]; whether it is a failure to be charged to the address is the caller's to see.
 pub fn authenticate(
     credentials: &Credentials<'_>,
     settings: &Authentication,
     worker: &mut Worker<'_>,
 ) -> Result<Identity, Refusal> {
     let known = credentials.bearer().and_then(|token| worker.cache.find(token, worker.snapshot));
-    if known.is_none() {
+    let is_known = known.is_some() && !settings.methods.certificate;
+    if !is_known && credentials.is_any(settings.methods) {
         // A token that was verified before cannot be part of a guessing attack: the clients
         // behind one address do not pay for a neighbour's failures.
         gate(credentials, settings, worker)?;
     }
-    let identity = verify(credentials, known, settings, worker);
-    if let Err(refusal) = &identity
-        && refusal.is_failure()
-    {
-        charge_failure(credentials.address(), settings, worker);
-    }
-    identity
+    verify(credentials, known, settings, worker)
 }
 
 /// Charges the address for a refused credential, where the location limits failures.
 pub(crate) fn charge_failure(address: &[u8], settings: &Authentication, worker: &Worker<'_>) {
     if let (Some(quota), Some(table)) = (&settings.failure_limit, worker.table) {
-        let key = table.key(quota, &[address]);
-        let _ = table.debit(&Charge::new(quota, key), worker.now.tick);
+        let charge = Charge::new(quota, failure_key(quota, address, table));
+        // It is counted also when it is past the limit already.
+        let _ = table.debit(&charge, worker.now.tick);
     }
+}
+
+/// An address has a bucket for each set of parameters: a strict limit in one location does not
+/// shut an address out of another that is generous.
+fn failure_key(quota: &Quota, address: &[u8], table: Table<'_>) -> Key {
+    let interval = quota.rate().interval().as_nanos().to_le_bytes();
+    table.key(quota, &[&interval, &quota.burst().to_le_bytes(), address])
 }
 
 fn gate(
@@ -98,8 +101,7 @@ fn gate(
     let (Some(quota), Some(table)) = (&settings.failure_limit, worker.table) else {
         return Ok(());
     };
-    let key = table.key(quota, &[credentials.address()]);
-    let charge = Charge::new(quota, key);
+    let charge = Charge::new(quota, failure_key(quota, credentials.address(), table));
     let Err(limited) = table.peek(&charge, worker.now.tick) else { return Ok(()) };
     let refusal = Refusal::by_limit(Reason::FailureLimited, quota, limited);
     if settings.failure_limit_enforced {

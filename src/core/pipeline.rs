@@ -59,13 +59,14 @@ pub fn identify(
         return known.clone();
     }
     let found = Credentials::extract(request, settings.methods)
-        .inspect_err(|refusal| {
-            if refusal.is_failure() {
-                identity::charge_failure(request.address(), settings, worker);
-            }
-        })
         .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
         .map(Rc::new);
+    if let Err(refusal) = &found
+        && refusal.is_failure()
+        && !core::mem::replace(&mut memo.has_failed, true)
+    {
+        identity::charge_failure(request.address(), settings, worker);
+    }
     if memo.noted.is_none() {
         memo.noted = worker.noted.take();
     }
@@ -81,6 +82,8 @@ pub fn identify(
 pub struct Memo {
     identities: Vec<(usize, Result<Rc<Identity>, Refusal>)>,
     charged: Charged,
+    /// Whether the address has been charged for a refused credential of this request.
+    has_failed: bool,
     noted: Option<Refusal>,
 }
 

@@ -19,8 +19,9 @@ use super::{headers, settings};
 const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 
-/// POST_READ and REWRITE: nobody but us says who a request comes from. The first catches what
-/// arrives, the second an `error_page` to a named location, which skips the first; both come
+/// POST_READ, SERVER_REWRITE and REWRITE: nobody but us says who a request comes from. The first
+/// catches what arrives; a request that Nginx refuses while it reads it begins with the second
+/// where its `error_page` is a URI, and with the third where it is a named location. All come
 /// before anything may read or proxy a header.
 pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: Nginx calls a phase handler with a whole, live request.
@@ -46,6 +47,30 @@ pub(crate) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t 
     guard("access handler", FAILED, || r.log(), || judge(r).unwrap_or(FAILED))
 }
 
+/// PRECONTENT: what is reached here in spite of our 401, another module has admitted (`satisfy
+/// any`). Nginx takes back the challenges that hang on its typed slot, from which auth_basic takes
+/// ours.
+pub(crate) unsafe extern "C" fn settle(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: as in `strip`.
+    let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
+    guard(
+        "settle handler",
+        FAILED,
+        || r.log(),
+        || {
+            let is_overruled = r.is_main()
+                && settings::location(r).is_some()
+                && Context::of(r)
+                    .and_then(|context| context.with_outcome(Result::is_err))
+                    .unwrap_or(false);
+            if is_overruled {
+                headers::withdraw_challenge(r);
+            }
+            DECLINED
+        },
+    )
+}
+
 /// `None` is a request that cannot be judged, for want of memory.
 fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     let Some(location) = settings::location(r) else {
@@ -59,7 +84,7 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     headers::panic_where_asked(r);
     context.evaluate(r, location)?;
     let answer = context.with_outcome(|outcome| match outcome {
-        Ok(admission) => admit(r, location, admission),
+        Ok(admission) => admit(r, location, admission, context),
         Err(refusal) => refuse(r, location, refusal),
     })??;
     Some(match answer {
@@ -82,7 +107,12 @@ enum Answer {
     Finalize(ngx_int_t),
 }
 
-fn admit(r: Live<'_>, location: &Location, admission: &Admission) -> Option<Answer> {
+fn admit(
+    r: Live<'_>,
+    location: &Location,
+    admission: &Admission,
+    context: &Context,
+) -> Option<Answer> {
     if let Some(refusal) = admission.would_refuse() {
         log_refusal(r, location, refusal, " (dry run)");
     }
@@ -95,8 +125,13 @@ fn admit(r: Live<'_>, location: &Location, admission: &Admission) -> Option<Answ
             headers::push(r, field.name.as_bytes(), value.as_bytes()).ok()?;
         }
     }
-    if identity.has_token() && !location.forward_credential {
-        headers::remove_authorization(r).ok()?;
+    match (identity.has_token(), location.forward_credential) {
+        (false, _) => {}
+        (true, false) => {
+            headers::remove_authorization(r).ok()?;
+        }
+        // A location that this request was in before may have removed it.
+        (true, true) => headers::restore_authorization(r, context.authorization()?).ok()?,
     }
     Some(Answer::Continue(NGX_OK as ngx_int_t))
 }

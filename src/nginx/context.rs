@@ -97,6 +97,11 @@ impl Context {
         })
     }
 
+    /// The value of the request's only `Authorization` field, as it came.
+    pub(crate) fn authorization(&self) -> Option<&[u8]> {
+        self.captured.get().and_then(|captured| captured.value())
+    }
+
     /// The outcome of the access phase.
     pub(crate) fn with_outcome<T>(
         &self,

@@ -48,17 +48,37 @@ pub(crate) fn remove_authorization(r: Live<'_>) -> Result<usize, HeaderError> {
     Ok(removed)
 }
 
+/// Puts `Authorization` back, where it was removed.
+pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
+    if authorizations(r).next().is_some() {
+        return Ok(());
+    }
+    let element = push_element(r, b"Authorization", value)?;
+    // SAFETY: the request is alive, and the element is in its list, whose pool it shares.
+    unsafe { (*r.as_ptr()).headers_in.authorization = element };
+    Ok(())
+}
+
 /// Adds a request header, for whoever reads the request from now on: the upstream above all.
 ///
 /// Only for the main request: a subrequest's list shares parts with its parent's.
 pub(crate) fn push(r: Live<'_>, key: &[u8], value: &[u8]) -> Result<(), HeaderError> {
+    push_element(r, key, value).map(drop)
+}
+
+fn push_element(
+    r: Live<'_>,
+    key: &[u8],
+    value: &[u8],
+) -> Result<*mut ngx_table_elt_t, HeaderError> {
     let header = Header::copied(r, key, value)?;
     // SAFETY: as in `strip`; the element is written before anyone else sees the list.
     unsafe {
         let element = list::push(headers_in(r), &mut |size| palloc(r, size))?;
-        element.cast::<ngx_table_elt_t>().write(header.element());
+        let element = element.cast::<ngx_table_elt_t>();
+        element.write(header.element());
+        Ok(element)
     }
-    Ok(())
 }
 
 /// Panics for a request that asks for it: what `t/panic_guard.t` proves the guard with.
@@ -97,7 +117,7 @@ pub(crate) fn request_headers<'r>(
 /// takes back what the slot leads to (`ngx_http_core_access_phase`). From 1.23.0 on that is a
 /// chain, which ours joins; before, it is a single header, and ours takes the slot.
 pub(crate) fn set_challenge(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
-    let element = set_response_header(r, b"WWW-Authenticate", value)?;
+    let element = set_response_header(r, CHALLENGE, value)?;
     // SAFETY: the request is alive, the element is in its list of response headers, and so are
     // those of the chain, whose last `next` is null.
     unsafe {
@@ -119,6 +139,20 @@ pub(crate) fn set_challenge(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError
         }
     }
     Ok(())
+}
+
+/// Hides the challenge that [`set_challenge`] set, whether or not the typed slot still leads to it.
+pub(crate) fn withdraw_challenge(r: Live<'_>) {
+    // SAFETY: as in `set_response_header`; a hash of 0 hides a response header.
+    unsafe {
+        let list: *const ngx_list_t = &raw const (*r.as_ptr()).headers_out.headers;
+        for element in Elements::of(list) {
+            let element = element.cast::<ngx_table_elt_t>();
+            if (*element).hash == OURS && bytes(&raw const (*element).key) == CHALLENGE {
+                (*element).hash = 0;
+            }
+        }
+    }
 }
 
 /// Sets a response header that has no typed slot (`Retry-After`, `RateLimit`, ..).
@@ -164,6 +198,8 @@ fn set_response_header(
 /// The `hash` of a response header of ours, "mesh": Nginx asks only whether it is 0, which hides
 /// the header; others write 1, or the hash of the name.
 const OURS: ngx_uint_t = 0x6d65_7368;
+
+const CHALLENGE: &[u8] = b"WWW-Authenticate";
 
 /// A header whose strings live in the request's pool.
 struct Header {

@@ -5,7 +5,8 @@ use nginx_sys::{
     ngx_array_push, ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_core_main_conf_t,
     ngx_http_core_module, ngx_http_handler_pt, ngx_http_phases,
     ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
-    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_int_t,
+    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
+    ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE, ngx_int_t,
 };
 
 use super::guard::guard;
@@ -22,8 +23,10 @@ pub(crate) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_in
     conf::status(guard("postconfiguration", Err(()), Log::cycle, || {
         conf::freeze(cf)?;
         add(cf, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, access::strip)?;
+        add(cf, ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE, access::strip)?;
         add(cf, ngx_http_phases_NGX_HTTP_REWRITE_PHASE, access::strip)?;
-        add(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, access::access)
+        add(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, access::access)?;
+        add(cf, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, access::settle)
     }))
 }
 

@@ -26,6 +26,18 @@ pub(crate) enum Captured {
     Several,
 }
 
+impl Captured {
+    /// The value of the only field.
+    pub(crate) fn value(&self) -> Option<&[u8]> {
+        match *self {
+            Self::Absent | Self::Several => None,
+            // SAFETY: Nginx keeps the header buffers of a request until it is freed, which is when
+            // the context goes that holds this; no module may change a value in place.
+            Self::One(value, len) => Some(unsafe { core::slice::from_raw_parts(value, len) }),
+        }
+    }
+}
+
 impl<'r> RequestView<'r> {
     pub(crate) const fn new(r: Live<'r>, captured: &'r OnceCell<Captured>) -> Self {
         Self { r, captured, variables: Vec::new() }
@@ -59,14 +71,10 @@ impl Request for RequestView<'_> {
                 (Some(_), Some(_)) => Captured::Several,
             }
         });
-        match *captured {
-            Captured::Absent => Authorization::Absent,
-            Captured::One(value, len) => {
-                // SAFETY: Nginx keeps the header buffers of a request until it is freed, and no
-                // module may change a value in place.
-                Authorization::One(unsafe { core::slice::from_raw_parts(value, len) })
-            }
-            Captured::Several => Authorization::Several,
+        match (captured, captured.value()) {
+            (_, Some(value)) => Authorization::One(value),
+            (Captured::Several, None) => Authorization::Several,
+            (Captured::Absent | Captured::One(..), None) => Authorization::Absent,
         }
     }
 

@@ -613,6 +613,62 @@ fn failures_are_charged_to_the_address_and_gate_what_is_unknown() {
 }
 
 #[test]
+fn a_request_without_a_credential_is_never_past_the_limit_on_failures() {
+    let key = Key::new("k1");
+    let location: &[(&str, &[&str])] =
+        &[("mesh_authenticate", &["any"]), ("mesh_failure_limit", &["rate=1r/m"])];
+    let mut server = Server::new(&key, &[], &[location]);
+    let bad = Sent::token(&key.token(&json!({ "exp": 1 })));
+    assert_eq!(server.reason(&bad), Reason::TokenExpired);
+    assert_eq!(server.reason(&Sent::token("x")), Reason::FailureLimited);
+    let nothing = Sent { address: vec![127, 0, 0, 1], ..Sent::default() };
+    assert_eq!(server.reason(&nothing), Reason::CredentialMissing);
+    let dns = certificate(&["orders.example"]);
+    let certified = Sent { address: vec![127, 0, 0, 1], ..Sent::default() };
+    assert_eq!(server.reason(&certified.with(&dns, ChainVerdict::Failed)), Reason::FailureLimited);
+}
+
+#[test]
+fn a_strict_limit_on_failures_is_not_that_of_another_location() {
+    let key = Key::new("k1");
+    let token: (&str, &[&str]) = ("mesh_authenticate", &["token"]);
+    let mut server = Server::new(
+        &key,
+        &[],
+        &[
+            &[token, ("mesh_failure_limit", &["rate=1r/m"])],
+            &[token, ("mesh_failure_limit", &["rate=100r/s", "burst=50"])],
+        ],
+    );
+    for reason in [Reason::TokenMalformed, Reason::FailureLimited] {
+        assert_eq!(server.reason(&Sent::token("x")), reason);
+    }
+    let refusal = server.ask_in(1, &Sent::token("x"), &mut Memo::default()).unwrap_err();
+    assert_eq!(refusal.reason(), Reason::TokenMalformed);
+}
+
+#[test]
+fn a_request_is_charged_for_one_failure_however_often_it_is_redirected() {
+    let key = Key::new("k1");
+    let failures: (&str, &[&str]) = ("mesh_failure_limit", &["rate=1r/m", "burst=1"]);
+    let mut server = Server::new(
+        &key,
+        &[],
+        &[
+            &[("mesh_authenticate", &["token"]), failures],
+            &[("mesh_authenticate", &["any"]), failures],
+        ],
+    );
+    let mut memo = Memo::default();
+    for location in [0, 1] {
+        let refusal = server.ask_in(location, &Sent::token("x"), &mut memo).unwrap_err();
+        assert_eq!(refusal.reason(), Reason::TokenMalformed);
+    }
+    assert_eq!(server.reason(&Sent::token("x")), Reason::TokenMalformed, "one is left");
+    assert_eq!(server.reason(&Sent::token("x")), Reason::FailureLimited);
+}
+
+#[test]
 fn a_dry_run_notes_what_it_would_refuse_and_exports_nothing_unverified() {
     let key = Key::new("k1");
     let limit: (&str, &[&str]) = ("mesh_limit", &["calls", "rate=1r/m"]);
