@@ -23,7 +23,6 @@ sub refused_at ($text, $message, $name = "refused: $message") {
 sub part ($text) {
     $directory //= tempdir('config-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
     $text =~ s/%%KEYS%%/keys_dir()/ge;
-    $text =~ s/%%DIR%%/$directory/g;
     my ($before) = $text =~ /\A(.*?)# here$/ms or die "no line is marked:\n$text";
     my $file = "$directory/part.conf";
     open my $out, '>', $file or die "$file: $!\n";
@@ -51,6 +50,7 @@ Test::Mesh::Config - refusals of the configuration that name the file and the li
 
 C<refused_at> writes a text into a file that C<http> includes, runs C<nginx -t>, and proves that it
 is refused by a message that ends in this file and the line with C<# here>. C<%%KEYS%%> is the
-directory of the keys, C<%%DIR%%> that of the file.
+directory of the keys. C<Test::Mesh::Config::part> only writes the file, and returns its name and the
+number of the line.
 
 =cut
