@@ -13,8 +13,8 @@ use Test::Mesh::Server;
 my $rate = '"%s" is not a rate such as 100r/s or 60r/m';
 my @wrong = (
     # directive, values, message
-    ['mesh_zone', '1', 'zone size "1" is too small'],
-    ['mesh_zone', '63k', 'zone size "63k" is too small, at least 64k'],
+    ['mesh_zone', '1', 'size "1" is too small'],
+    ['mesh_zone', '63k', 'size "63k" is too small, at least 64k'],
     (map { ['mesh_zone', $_, qq("$_" is not a size such as 512k or 8m)] } qw(big -8m 8g 8.5m 8mm m 0x10000 99999999999999999999m)),
     ['mesh_zone', 'name 8m', 'invalid number of arguments in "mesh_zone"'],
     ['mesh_claim', '$team', 'invalid number of arguments in "mesh_claim"'],
@@ -72,7 +72,7 @@ for my $row (@wrong) {
 
 subtest 'the message begins with the directive' => sub {
     refused_at("mesh_limit a; # here\n", 'mesh_limit: has no rate=');
-    refused_at("mesh_zone 1; # here\n", 'mesh_zone: zone size "1"');
+    refused_at("mesh_zone 1; # here\n", 'mesh_zone: size "1"');
 };
 
 my %once = (

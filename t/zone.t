@@ -13,7 +13,7 @@ use Test::Mesh::Server;
 
 config_accepted("mesh_zone $_;", "$_ is a size") for qw(64k 65536 64K 1m 8M 100m);
 config_accepted('', 'there is a default');
-refused_at("mesh_zone $_; # here\n", qq(zone size "$_" is too small, at least 64k)) for qw(0 1 8k 63k 65535);
+refused_at("mesh_zone $_; # here\n", qq(size "$_" is too small, at least 64k)) for qw(0 1 8k 63k 65535);
 refused_at("mesh_zone 8m;\nmesh_zone 8m; # here\n", 'mesh_zone: is duplicate');
 config_refused('mesh_zone 1m; limit_req_zone $host zone=mesh:1m rate=1r/s;', qr/"mesh"/, 'nobody else has a zone "mesh"');
 config_refused('limit_req_zone $host zone=mesh:1m rate=1r/s; mesh_zone 1m;', qr/"mesh"/, '... whoever comes first');
@@ -51,7 +51,7 @@ subtest 'reload' => sub {
     $server->reload(conf('mesh_zone 8m;'));
     is_deeply verdicts($server, 1), ['429 limited'], '... as one sees';
     ok !eval { $server->reload(conf('mesh_zone 1k;')); 1 }, 'a reload that is refused';
-    $server->expect_log('zone size "1k" is too small');
+    $server->expect_log('size "1k" is too small');
     is_deeply verdicts($server, 1), ['429 limited'], '... changes nothing';
     $server->stop;
 };

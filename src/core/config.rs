@@ -14,7 +14,10 @@ use crate::limit::Quota;
 
 mod raw;
 
-pub use raw::{RawAccept, RawIssuer, RawLimit, RawLimitKey, RawLocation, RawMain, RawRequirement};
+pub use raw::{
+    RawAccept, RawAuthenticate, RawIssuer, RawLimit, RawLimitKey, RawLocation, RawMain,
+    RawRequirement,
+};
 
 /// Where a directive stands.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -148,7 +151,9 @@ impl Resolver {
         raw: &RawLocation,
         variable: &mut dyn FnMut(&str) -> Option<usize>,
     ) -> Result<Option<Location>, ConfigError> {
-        let Some(methods) = raw.authenticate.flatten() else { return Ok(None) };
+        let Some(RawAuthenticate { methods: Some(methods), place }) = &raw.authenticate else {
+            return Ok(None);
+        };
         let dry_run = raw.dry_run.unwrap_or_default();
         let requirements = raw
             .requirements
@@ -162,7 +167,7 @@ impl Resolver {
             .flatten()
             .map(|limit| self.limit(limit, variable))
             .collect::<Result<_, _>>()?;
-        let authentication = self.authentication(raw, methods, dry_run)?;
+        let authentication = self.authentication(raw, *methods, place, dry_run)?;
         Ok(Some(Location {
             authentication,
             requirements,
@@ -179,21 +184,15 @@ impl Resolver {
         &mut self,
         raw: &RawLocation,
         methods: Methods,
+        place: &Place,
         dry_run: DryRun,
     ) -> Result<Authentication, ConfigError> {
-        let failure_limit = match raw.failure_limit.flatten() {
-            None => None,
-            // One bucket an address for the whole server: the name is not the user's to choose.
-            Some((rate, burst)) => Quota::new("failures", rate, burst, 1)
-                .map(|quota| Some(Arc::new(quota)))
-                .map_err(|error| ConfigError::new(format!("mesh_failure_limit: {error}")))?,
-        };
         let mut wanted = Authentication {
             id: self.settings.len(),
             methods,
             names: raw.names.unwrap_or_default(),
-            accept: if methods.token { self.accept(raw)? } else { Box::default() },
-            failure_limit,
+            accept: if methods.token { self.accept(raw, place)? } else { Box::default() },
+            failure_limit: raw.failure_limit.clone().flatten().map(Arc::new),
             failure_limit_enforced: dry_run == DryRun::Off,
         };
         let same = |known: &Authentication| {
@@ -211,9 +210,10 @@ impl Resolver {
         Ok(wanted)
     }
 
-    fn accept(&self, raw: &RawLocation) -> Result<Box<[Accept]>, ConfigError> {
+    fn accept(&self, raw: &RawLocation, place: &Place) -> Result<Box<[Accept]>, ConfigError> {
         if self.issuers.is_empty() {
-            return Err(ConfigError::new("mesh_authenticate needs a mesh_issuer to read tokens"));
+            let message = "mesh_authenticate needs a mesh_issuer to read tokens";
+            return Err(ConfigError::at(place, message));
         }
         let named = raw.accept.as_deref().unwrap_or_default();
         if named.is_empty() {

@@ -8,7 +8,7 @@ use crate::algorithm::AlgorithmSet;
 use crate::credential::Methods;
 use crate::issuer::Issuer;
 use crate::json::Pointer;
-use crate::limit::{Quota, Rate};
+use crate::limit::Quota;
 use crate::x509::NameKinds;
 
 /// What `http` holds, as typed.
@@ -90,8 +90,8 @@ impl RawMain {
 /// What a location holds, as typed; each field is inherited when it is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct RawLocation {
-    /// `mesh_authenticate`; the inner `None` is `off`.
-    pub authenticate: Option<Option<Methods>>,
+    /// `mesh_authenticate`.
+    pub authenticate: Option<RawAuthenticate>,
     /// `mesh_certificate_name`.
     pub names: Option<NameKinds>,
     /// `mesh_accept`; empty is `off`: every issuer with its own audiences.
@@ -101,7 +101,7 @@ pub struct RawLocation {
     /// `mesh_limit`; empty is `off`.
     pub limits: Option<Vec<RawLimit>>,
     /// `mesh_failure_limit`; the inner `None` is `off`.
-    pub failure_limit: Option<Option<(Rate, u32)>>,
+    pub failure_limit: Option<Option<Quota>>,
     /// `mesh_forward_credential`.
     pub forward_credential: Option<bool>,
     /// `mesh_export`.
@@ -112,6 +112,15 @@ pub struct RawLocation {
     pub log_level: Option<LogLevel>,
     /// `mesh_limit_status`.
     pub limit_status: Option<u16>,
+}
+
+/// A `mesh_authenticate` line.
+#[derive(Clone, Debug)]
+pub struct RawAuthenticate {
+    /// The methods; none for `off`.
+    pub methods: Option<Methods>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// One `mesh_require_claim` line.

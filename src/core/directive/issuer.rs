@@ -35,14 +35,14 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
     row("leeway", "time", "leeway 30s", (1, 1), |raw, line| {
         let leeway = seconds(line.first())?;
         if leeway > MOST_LEEWAY {
-            return Err(ConfigError::new(format!("leeway \"{}\" is over 5m", line.first())));
+            return Err(ConfigError::new(format!("\"{}\" is over 5m", line.first())));
         }
         once(&mut raw.leeway, leeway)
     }),
     row("max_lifetime", "time", "—", (1, 1), |raw, line| {
         let lifetime = seconds(line.first())?;
         if lifetime == 0 {
-            return Err(ConfigError::new("max_lifetime must be over 0"));
+            return Err(ConfigError::new("must be over 0"));
         }
         once(&mut raw.max_lifetime, lifetime)
     }),

@@ -3,7 +3,8 @@
 use super::{Directive, EVERYWHERE, Line, on_off, once, pointer, unknown};
 use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::config::{
-    ConfigError, DryRun, LogLevel, RawAccept, RawLimit, RawLimitKey, RawLocation, RawRequirement,
+    ConfigError, DryRun, LogLevel, RawAccept, RawAuthenticate, RawLimit, RawLimitKey, RawLocation,
+    RawRequirement,
 };
 use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
@@ -123,7 +124,7 @@ fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
             ));
         }
     };
-    once(&mut raw.authenticate, methods)
+    once(&mut raw.authenticate, RawAuthenticate { methods, place: line.place.clone() })
 }
 
 fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
@@ -236,7 +237,9 @@ fn failure_limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErr
         }
     }
     let rate = rate.ok_or_else(|| ConfigError::new("has no rate="))?;
-    once(&mut raw.failure_limit, Some((rate, burst.unwrap_or(0))))
+    let quota = Quota::new("failures", rate, burst.unwrap_or(0), 1)
+        .map_err(|error| ConfigError::new(error.to_string()))?;
+    once(&mut raw.failure_limit, Some(quota))
 }
 
 fn limit_key(word: &str) -> Result<RawLimitKey, ConfigError> {

@@ -37,7 +37,7 @@ pub const MAIN: &[Directive<RawMain>] = &[
 fn zone(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
     let size = bytes(line.first())?;
     if size < LEAST_ZONE {
-        let message = format!("zone size \"{}\" is too small, at least 64k", line.first());
+        let message = format!("size \"{}\" is too small, at least 64k", line.first());
         return Err(ConfigError::new(message));
     }
     once(&mut main.zone, size)

@@ -75,12 +75,12 @@ fn a_default_is_what_the_directive_itself_would_set() {
 
 #[test]
 fn methods_are_read_in_either_order_and_nothing_else_is() {
-    let both = location("mesh_authenticate", &["token", "certificate"]).unwrap().authenticate;
-    assert_eq!(
-        both,
-        location("mesh_authenticate", &["certificate", "token"]).unwrap().authenticate
-    );
-    assert_eq!(location("mesh_authenticate", &["off"]).unwrap().authenticate, Some(None));
+    let methods =
+        |words| location("mesh_authenticate", words).unwrap().authenticate.unwrap().methods;
+    let both = methods(&["token", "certificate"]);
+    assert!(both.is_some());
+    assert_eq!(both, methods(&["certificate", "token"]));
+    assert_eq!(methods(&["off"]), None);
     for words in
         [&["on"][..], &["token", "token"], &["any", "token"], &["off", "token"], &[""], &[]]
     {

@@ -19,10 +19,12 @@ pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_
     let Some(location) = &inner.location else { return ptr::null_mut() };
     let methods = location.authentication.methods;
     if methods.certificate && !methods.any && !server_verifies_certificates(cf) {
-        let error = ConfigError::new(
-            "mesh_authenticate certificate needs ssl_verify_client on, optional or \
-             optional_no_ca in the same server",
-        );
+        let message = "mesh_authenticate certificate needs ssl_verify_client on, optional or \
+                       optional_no_ca in the same server";
+        let error = match &inner.raw.authenticate {
+            Some(line) => ConfigError::at(&line.place, message),
+            None => ConfigError::new(message),
+        };
         return refuse(cf, None, &error);
     }
     if answers_before_access(cf) {

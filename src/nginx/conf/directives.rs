@@ -178,6 +178,11 @@ unsafe extern "C" fn issuer_line(
         };
         let Some((name, words)) = words.split_first() else { return ERROR };
         if *name == "include" {
+            // Nginx counts the arguments of its own directives before it calls them.
+            if words.len() != 1 {
+                let error = ConfigError::new("invalid number of arguments in \"include\"");
+                return refuse(cf, Some(name), &error);
+            }
             // SAFETY: `ngx_conf_include` takes the line that is being read, as this handler did.
             return unsafe { nginx_sys::ngx_conf_include(cf, command, conf) };
         }
