@@ -7,6 +7,7 @@ use lib 't/lib';
 
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
+use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -111,7 +112,7 @@ sleep 0.3;
 my $single = $conf =~ s/proxy_cache_path.*/mesh_zone 1m;/r;
 $server = Test::Mesh::Server->start($single,
     name => 'a single process', main => 'master_process off;', workers => 0);
-$server->await('a listener', sub { eval { $server->connect->close; 1 } });
+$server->await('a listener', sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $server->port) });
 is $server->get('/t', $a)->{status}, 200, 'a single process serves';
 is $server->get('/t', $b)->{status}, 401, '... and refuses';
 is keys %{ { threads($server->master_pid) } }, 1, '... without a thread';
