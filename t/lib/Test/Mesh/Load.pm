@@ -12,6 +12,9 @@ use Test::Mesh::Client;
 
 our @EXPORT_OK = qw(each_worker request_bytes tally);
 
+# What holds the loads of this process up: no child may keep a copy.
+my %holds;
+
 # The text of a request on a connection that stays open.
 sub request_bytes ($target, @headers) {
     return join "\r\n", "GET $target HTTP/1.1", 'Host: localhost', @headers, '', '';
@@ -54,12 +57,12 @@ sub start ($class, $port, %options) {
     my $self = bless { port => $port, %options, owner => $$ }, $class;
     # Its end of file tells all to stop, also when this process dies.
     pipe(my $gate, my $hold) or croak "pipe: $!";
+    $holds{$hold} = $hold;
     pipe(my $in, my $out) or croak "pipe: $!";
     for my $number (1 .. $options{clients} // 2) {
         my $pid = fork // croak "fork: $!";
         if (!$pid) {
-            close $hold;
-            close $in;
+            close $_ for values %holds, $in;
             $SIG{$_} = 'DEFAULT' for qw(INT TERM);
             my $count = $self->send_until(IO::Select->new($gate), $number);
             # Short enough to be written at once.
@@ -75,6 +78,7 @@ sub start ($class, $port, %options) {
 # Ends it, and returns how many answers had which status, and how many there were of: `failed`, a
 # request without an answer, and `again`, one that met a kept connection which Nginx had closed.
 sub stop ($self) {
+    delete $holds{ $self->{hold} };
     close $self->{hold};
     my %count = (failed => 0, again => 0);
     my $in = $self->{in};

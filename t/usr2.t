@@ -1,0 +1,106 @@
+# A binary upgrade (USR2, then QUIT) serves all the time and judges every request; only the
+# counters start anew.
+
+use v5.36;
+
+use lib 't/lib';
+
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use Test::Mesh::Credentials;
+use Test::Mesh::Load qw(request_bytes);
+use Test::Mesh::Log qw(complaints);
+use Test::Mesh::Server;
+
+my $server = Test::Mesh::Server->start(<<'CONF', workers => 2, main => 'worker_shutdown_timeout 5s;');
+include %%KEYS%%/issuers.conf;
+mesh_log_level info;
+server {
+    listen 127.0.0.1:%%PORT%%;
+    location = /t {
+        mesh_authenticate token;
+        empty_gif;
+    }
+    location = /limited {
+        mesh_authenticate token;
+        mesh_limit calls rate=1r/m burst=1;
+        empty_gif;
+    }
+}
+CONF
+# Nginx upgrades only as a daemon: its first parent must be gone.
+$server->stop;
+my $root = $server->root;
+my $conf = slurp('nginx.conf') =~ s/^daemon off/daemon on/mr;
+open my $out, '>', "$root/nginx.conf" or die "nginx.conf: $!\n";
+print {$out} $conf;
+close $out or die "nginx.conf: $!\n";
+my @masters;
+system(nginx_path(), '-p', "$root/", '-c', "$root/nginx.conf", '-e', "$root/logs/error.log") == 0
+    or die "nginx does not start\n";
+$server->await('a daemon', sub { $masters[0] = master() and children($masters[0]) == 2 });
+my @statuses = map { $server->get('/limited', bearer())->{status} } 1 .. 3;
+is "@statuses", '200 200 429', 'a limit is reached';
+
+my @loads = map { load($_->%*) }
+    { keepalive => 0, requests => [request_bytes('/t', bearer())] },
+    { keepalive => 1, requests => [request_bytes('/t', bearer())] },
+    { keepalive => 0, requests => [request_bytes('/t', bearer(key => 'other', issuer => 'https://idp.example'))] };
+my @old = children($masters[0]);
+$server->signal('USR2', $masters[0]);
+$server->await('a new master', sub {
+    my $pid = master();
+    $pid && $pid != $masters[0] and $masters[1] = $pid;
+});
+# The new master is a child of the old one.
+$server->await('its workers', sub { children($masters[1]) == 2 });
+is children($masters[0]), 3, 'the old workers are there still';
+sleep 0.3;
+$server->signal('QUIT', $masters[0]);
+$server->await('the end of the old ones', sub { !grep { -d "/proc/$_" } @old, $masters[0] });
+is children($masters[1]), 2, 'the new ones are alone';
+sleep 0.3;
+my ($fresh, $kept, $bad) = map { $_->stop } @loads;
+for my $count ($fresh, $kept) {
+    cmp_ok $count->{200}, '>', 100, 'requests were served meanwhile';
+    is_deeply [grep { !/\A(?:200|again)\z/ && $count->{$_} } keys %$count], [], 'and none was lost'
+        or diag explain $count;
+}
+is_deeply [grep { !/\A(?:401|again)\z/ && $bad->{$_} } keys %$bad], [], 'nor was a bad one admitted'
+    or diag explain $bad;
+
+@statuses = map { $server->get('/limited', bearer())->{status} } 1 .. 3;
+is "@statuses", '200 200 429', 'the counters start anew';
+$server->signal('QUIT', $masters[1]);
+$server->await('its end', sub { !-d "/proc/$masters[1]" });
+is join("\n", complaints($server->error_log)), '', 'error.log is clean';
+@masters = ();
+done_testing;
+
+sub load (%options) {
+    return Test::Mesh::Load->start($server->port, clients => 1, pause => 0.001, is_loud => 1, %options);
+}
+
+sub master () { return (slurp('nginx.pid') =~ /\A(\d+)/)[0] }
+
+sub children ($of) {
+    my @children;
+    for my $path (glob '/proc/[0-9]*/stat') {
+        open my $in, '<', $path or next;
+        my ($pid, $parent) = (<$in> // '') =~ /\A(\d+) \(.*\) \S (\d+) / or next;
+        push @children, $pid if $parent == $of;
+    }
+    return @children;
+}
+
+sub slurp ($file) {
+    open my $in, '<', $server->root . "/$file" or return '';
+    local $/;
+    return <$in> // '';
+}
+
+# They are nobody's children.
+END {
+    kill 'TERM', grep { defined && -d "/proc/$_" } @masters;
+}
