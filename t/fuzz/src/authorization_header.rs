@@ -1,0 +1,74 @@
+//! The `Authorization` field.
+
+use mesh_core::credential::{Authorization, Credentials, Methods, Peer, Request};
+use mesh_core::refusal::Reason;
+
+/// A field holds one token, no token or a malformed one, as RFC 6750, section 2.1, read a second
+/// time says; several fields are a conflict whatever they hold, and none is read where the
+/// location does not ask for tokens.
+///
+/// Returns whether there is a token. Each line of the input is one field.
+pub fn authorization_header(data: &[u8]) -> bool {
+    let fields: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+    let request = Sent(&fields);
+    let methods = |token| Methods { token, certificate: !token, any: false };
+    let unread = Credentials::extract(&request, methods(false)).expect("no token is read");
+    assert_eq!(unread.bearer(), None);
+
+    let extracted = Credentials::extract(&request, methods(true));
+    let found = match &extracted {
+        Ok(credentials) => Ok(credentials.bearer()),
+        Err(refusal) => Err(refusal.reason()),
+    };
+    let expected = match fields.as_slice() {
+        [field] => read(field),
+        _ => Err(Reason::CredentialConflict),
+    };
+    assert_eq!(found, expected, "{fields:?}");
+    let Ok(Some(token)) = found else { return false };
+    assert!(fields[0].ends_with(token) || fields[0].trim_ascii_end().ends_with(token));
+    true
+}
+
+/// What RFC 6750, section 2.1, and RFC 9110, section 11.2, say of one field.
+pub(crate) fn read(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0c | b'\r');
+    let Some(first) = field.iter().position(|byte| !is_space(byte)) else { return Ok(None) };
+    let last = field.iter().rposition(|byte| !is_space(byte)).expect("there is a first");
+    let mut words = field[first..=last].splitn(2, |byte| *byte == b' ');
+    let scheme = words.next().unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Ok(None);
+    }
+    let rest = words.next().unwrap_or_default();
+    let token = &rest[rest.iter().take_while(|byte| is_space(byte)).count()..];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+    if token.is_empty() || token.iter().any(|byte| !alphabet.contains(byte)) {
+        return Err(Reason::TokenMalformed);
+    }
+    Ok(Some(token))
+}
+
+struct Sent<'f>(&'f [&'f [u8]]);
+
+impl Request for Sent<'_> {
+    fn authorization(&self) -> Authorization<'_> {
+        match self.0 {
+            [] => Authorization::Absent,
+            [one] => Authorization::One(one),
+            _ => Authorization::Several,
+        }
+    }
+
+    fn peer(&self) -> Option<Peer> {
+        None
+    }
+
+    fn address(&self) -> &[u8] {
+        &[]
+    }
+
+    fn variable(&self, _: usize) -> Option<&[u8]> {
+        None
+    }
+}

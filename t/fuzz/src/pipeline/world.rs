@@ -1,0 +1,338 @@
+//! The fixed server: issuers, key sets, locations and certificates, each as the module is told
+//! and as the oracle knows it.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
+
+use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
+use mesh_core::credential::Peer;
+use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
+use mesh_core::identity::Worker;
+use mesh_core::issuer::Issuer;
+use mesh_core::json::Pointer;
+use mesh_core::jwks::KeySet;
+use mesh_core::limit::{Bucket, Header, Table};
+use mesh_core::time::{Now, Tick, UnixTime};
+use mesh_core::token::TokenCache;
+use mesh_core::trust::Trust;
+use mesh_core::x509::{CertificateError, ChainVerdict, PeerCertificate};
+use rcgen::{BasicConstraints, DnType, IsCa};
+
+use super::case::Sent;
+use crate::certificate::{make, pem};
+use crate::keys::{self, BARE, BARE_TWIN, EC, ED, NEW, P384, RENAMED, RSA};
+
+/// The time that cases are told relative to.
+pub const NOW: i64 = 1_800_000_000;
+
+/// An issuer as the oracle knows it.
+pub struct Model {
+    pub url: &'static str,
+    pub name: &'static str,
+    pub audiences: &'static [&'static str],
+    pub algorithms: &'static [&'static str],
+    pub leeway: i128,
+    pub max_lifetime: Option<i128>,
+    /// Every spelling of the type that cases use and that is right.
+    pub types: Option<&'static [&'static str]>,
+    pub service_claim: &'static str,
+    pub groups_claim: Option<&'static str>,
+    /// The key sets that it may publish, the first one at the start.
+    pub sets: &'static [&'static [usize]],
+}
+
+pub const ISSUERS: &[Model] = &[
+    Model {
+        url: "https://idp.example",
+        name: "idp",
+        audiences: &["api"],
+        algorithms: &["RS256", "ES256", "ES384", "EdDSA"],
+        leeway: 30,
+        max_lifetime: None,
+        types: None,
+        service_claim: "sub",
+        groups_claim: Some("groups"),
+        sets: &[&[EC, ED], &[NEW, ED], &[RENAMED]],
+    },
+    Model {
+        url: "https://other.example/",
+        name: "other",
+        audiences: &["api", "urn:x"],
+        algorithms: &["RS256", "PS256"],
+        leeway: 10,
+        max_lifetime: Some(3600),
+        types: Some(&["at+jwt", "AT+JWT", "application/at+jwt"]),
+        service_claim: "azp",
+        groups_claim: None,
+        sets: &[&[RSA]],
+    },
+    Model {
+        url: "https://bare.example",
+        name: "bare",
+        audiences: &["api"],
+        algorithms: &["RS256", "ES256", "ES384", "EdDSA"],
+        leeway: 30,
+        max_lifetime: None,
+        types: None,
+        service_claim: "sub",
+        groups_claim: None,
+        sets: &[&[BARE, P384], &[BARE, BARE_TWIN]],
+    },
+    Model {
+        url: "https://down.example",
+        name: "down",
+        audiences: &["api"],
+        algorithms: &["RS256", "ES256", "ES384", "EdDSA"],
+        leeway: 30,
+        max_lifetime: None,
+        types: None,
+        service_claim: "sub",
+        groups_claim: None,
+        sets: &[],
+    },
+];
+
+/// A location as the oracle knows it; the lines that it is typed as are in [`lines`].
+pub struct Place {
+    pub token: bool,
+    pub certificate: bool,
+    pub any: bool,
+    pub spiffe: bool,
+    pub dns: bool,
+    pub common_name: bool,
+    /// The issuers that are believed, and for which audiences instead of their own.
+    pub accept: Option<(usize, &'static [&'static str])>,
+    pub requirements: &'static [(&'static str, &'static [&'static str])],
+    pub limited: bool,
+    pub dry_run: &'static str,
+}
+
+/// The dry run that covers everything.
+pub const DRY: &str = "all";
+
+const TOKEN: Place = Place {
+    token: true,
+    certificate: false,
+    any: false,
+    spiffe: true,
+    dns: true,
+    common_name: false,
+    accept: None,
+    requirements: &[],
+    limited: false,
+    dry_run: "off",
+};
+const CERTIFICATE: Place = Place { token: false, certificate: true, ..TOKEN };
+const ANY: Place = Place { token: true, certificate: true, any: true, ..TOKEN };
+const CLAIMS: &[(&str, &[&str])] = &[("scope", &["read", "write"]), ("groups", &["ops"])];
+
+pub const LOCATIONS: &[Place] = &[
+    TOKEN,
+    ANY,
+    CERTIFICATE,
+    Place { certificate: true, ..TOKEN },
+    Place { accept: Some((0, &["kafka"])), ..TOKEN },
+    Place { requirements: CLAIMS, ..TOKEN },
+    Place { dns: false, ..CERTIFICATE },
+    Place { spiffe: false, dns: false, common_name: true, ..CERTIFICATE },
+    Place { limited: true, ..TOKEN },
+    Place { limited: true, dry_run: "limit", ..TOKEN },
+    Place { requirements: CLAIMS, limited: true, dry_run: DRY, ..ANY },
+];
+
+/// The lines of a location in a configuration.
+fn lines(place: &Place) -> Vec<(&'static str, Vec<&'static str>)> {
+    let methods: &[_] = match place {
+        Place { any: true, .. } => &["any"],
+        Place { token: true, certificate: true, .. } => &["token", "certificate"],
+        Place { token: true, .. } => &["token"],
+        _ => &["certificate"],
+    };
+    let mut lines = vec![("mesh_authenticate", methods.to_vec())];
+    let kinds = [(place.spiffe, "spiffe"), (place.dns, "dns"), (place.common_name, "cn")];
+    let kinds = kinds.iter().filter(|(on, _)| *on).map(|(_, kind)| *kind);
+    lines.push(("mesh_certificate_name", kinds.collect()));
+    if let Some((issuer, audiences)) = place.accept {
+        assert_eq!(audiences, ["kafka"]);
+        lines.push(("mesh_accept", vec![ISSUERS[issuer].name, "audience=kafka"]));
+    }
+    for (claim, values) in place.requirements {
+        let pointer = if *claim == "scope" { "/scope" } else { "/groups" };
+        lines.push(("mesh_require_claim", [&[pointer], *values].concat()));
+    }
+    if place.limited {
+        lines.push(("mesh_limit", vec!["calls", "rate=1r/m", "burst=1", "key=principal"]));
+        lines.push(("mesh_failure_limit", vec!["rate=1r/m", "burst=1"]));
+    }
+    lines.push(("mesh_dry_run", vec![place.dry_run]));
+    lines
+}
+
+/// A certificate as the oracle knows it.
+pub struct Leaf {
+    pub pem: Vec<u8>,
+    pub thumbprint: Option<[u8; 32]>,
+    /// Its kind and its name; none for one that has no usable name.
+    pub name: Option<(&'static str, &'static str)>,
+    pub valid: (i64, i64),
+}
+
+/// The certificates that peers have.
+pub static LEAVES: LazyLock<Vec<Leaf>> = LazyLock::new(|| {
+    let svid = "spiffe://prod.example/ns/shop/sa/orders";
+    let odd = "ordérs, \"x\" 100%";
+    let named = |name: &'static str| {
+        make(&[], |params| params.distinguished_name.push(DnType::CommonName, name))
+    };
+    let authority =
+        make(&[svid], |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    let short = make(&["orders.example"], |params| {
+        params.not_before = rcgen::date_time_ymd(2027, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2027, 1, 16);
+    });
+    vec![
+        Leaf::new(&make(&[svid], |_| {}), Some(("spiffe", svid))),
+        Leaf::new(&make(&["Orders.Example"], |_| {}), Some(("dns", "orders.example"))),
+        Leaf::new(&named("orders"), Some(("cn", "orders"))),
+        Leaf::new(&named(odd), Some(("cn", odd))),
+        Leaf::new(
+            &make(&["spiffe://dev.example/w", "orders.example"], |_| {}),
+            Some(("spiffe", "spiffe://dev.example/w")),
+        ),
+        Leaf::new(&make(&["*.example"], |_| {}), None),
+        Leaf {
+            valid: (1_798_761_600, 1_800_057_600),
+            ..Leaf::new(&short, Some(("dns", "orders.example")))
+        },
+        Leaf { thumbprint: None, ..Leaf::new(&authority, None) },
+        Leaf { thumbprint: None, ..Leaf::new(b"not a certificate", None) },
+    ]
+});
+
+impl Leaf {
+    fn new(der: &[u8], name: Option<(&'static str, &'static str)>) -> Self {
+        use aws_lc_rs::digest::{SHA256, digest};
+        let thumbprint = digest(&SHA256, der).as_ref().try_into().ok();
+        // 2020-01-01 and 2040-01-01, as they are made.
+        Self { pem: pem(der), thumbprint, name, valid: (1_577_836_800, 2_208_988_800) }
+    }
+}
+
+thread_local! {
+    static PARSED: Vec<Result<Rc<PeerCertificate>, CertificateError>> =
+        LEAVES.iter().map(|leaf| PeerCertificate::parse(&leaf.pem).map(Rc::new)).collect();
+}
+
+/// What the shell would say of the peer with that certificate.
+pub fn peer(leaf: usize, verdict: ChainVerdict) -> Peer {
+    Peer { verdict, certificate: PARSED.with(|parsed| parsed[leaf].clone()) }
+}
+
+static CONFIGURATION: LazyLock<(Vec<Issuer>, Vec<Pointer>, Vec<Location>)> = LazyLock::new(|| {
+    let place = config::Place::default();
+    let mut main = RawMain::default();
+    for model in ISSUERS {
+        read(MAIN, &mut main, "mesh_issuer", &[model.name], &place).expect("an issuer");
+        let open = main.open.as_mut().expect("a block");
+        let mut line = |name, words: &[&str]| {
+            read(ISSUER, open, name, words, &place).expect("a line of an issuer");
+        };
+        line("issuer", &[model.url]);
+        line("audience", model.audiences);
+        line("jwks", &["keys.json"]);
+        line("algorithms", model.algorithms);
+        line("leeway", &[&model.leeway.to_string()]);
+        line("service_claim", &[&format!("/{}", model.service_claim)]);
+        if let Some(lifetime) = model.max_lifetime {
+            line("max_lifetime", &[&lifetime.to_string()]);
+        }
+        if let Some([name, ..]) = model.types {
+            line("token_type", &[name]);
+        }
+        if let Some(claim) = model.groups_claim {
+            line("groups_claim", &[&format!("/{claim}")]);
+        }
+        main.close_issuer().expect("a whole issuer");
+    }
+    let mut resolver = Resolver::new(&main);
+    let resolved = LOCATIONS.iter().map(|model| {
+        let mut raw = RawLocation::default();
+        for (name, words) in lines(model) {
+            read(LOCATION, &mut raw, name, &words, &place).expect("a line of a location");
+        }
+        let resolved = resolver.resolve(&raw, &mut |_| None).expect("a location");
+        resolved.expect("a location that authenticates")
+    });
+    let resolved = resolved.collect();
+    (main.issuers, resolver.into_pointers(), resolved)
+});
+
+/// A server that starts afresh with every case: keys, cache and limits.
+pub struct Server {
+    trust: Arc<Trust>,
+    cache: TokenCache,
+    header: Header,
+    buckets: Vec<Bucket>,
+    published: Vec<&'static [usize]>,
+    now: Now,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("published", &self.published).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    pub fn new() -> Self {
+        let (issuers, pointers, _) = &*CONFIGURATION;
+        let first = |at: usize| ISSUERS[at].sets.first().map(|set| key_set(at, set));
+        let keys = (0..ISSUERS.len()).map(first).collect();
+        Self {
+            trust: Arc::new(Trust::new(issuers.clone(), pointers.clone(), keys)),
+            cache: TokenCache::with_capacity(2),
+            header: Header::default(),
+            buckets: (0..8).map(|_| Bucket::default()).collect(),
+            published: ISSUERS.iter().map(|it| *it.sets.first().unwrap_or(&&[][..])).collect(),
+            now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
+        }
+    }
+
+    /// Sets the clocks, and the keys that an issuer publishes from now on.
+    pub fn turn(&mut self, sent: &Sent) {
+        self.now.unix = UnixTime::from_secs(sent.now);
+        self.now.tick = self.now.tick.saturating_add(sent.wait);
+        if let Some((issuer, set)) = sent.publishes {
+            let keys = ISSUERS[issuer].sets[set];
+            self.trust.replace(issuer, key_set(issuer, keys));
+            self.published[issuer] = keys;
+        }
+    }
+
+    /// The keys that each issuer publishes now.
+    pub fn published(&self) -> &[&'static [usize]] {
+        &self.published
+    }
+
+    pub fn location(&self, at: usize) -> &'static Location {
+        &CONFIGURATION.2[at]
+    }
+
+    pub fn with_worker<T>(&mut self, sent: &Sent, ask: impl FnOnce(&mut Worker<'_>) -> T) -> T {
+        let table = Table::open(&self.header, &self.buckets, [1, 2]).expect("a table");
+        ask(&mut Worker {
+            trust: &self.trust,
+            snapshot: &self.trust.load(),
+            cache: &mut self.cache,
+            table: sent.has_zone.then_some(table),
+            now: self.now,
+            noted: None,
+        })
+    }
+}
+
+fn key_set(issuer: usize, keys: &[usize]) -> KeySet {
+    let algorithms = ISSUERS[issuer].algorithms.iter().map(|name| name.parse().expect("a name"));
+    KeySet::parse(&keys::set(keys), algorithms.collect()).expect("a key set").0
+}
