@@ -75,8 +75,10 @@
 //!
 //! *Context.* A worker that replaces a dead one inherits the keys of the last reload. *Decision.*
 //! It reads the files again before its first request, and its thread watches them from then on.
-//! *Consequence.* A bad file that was written after a good one leaves such a worker with the keys
-//! of the last reload, until the file is good again.
+//! *Consequence.* When the file is bad at that moment, such a worker cannot know which keys were the
+//! last good ones; those of the last reload may have been given up since. It fails closed, with 503
+//! `keys_unavailable`, until the file is good again; the other workers go on with their last good
+//! keys. Documents in shared memory will end the difference.
 //!
 //! # 12. No OpenSSL
 //!

@@ -117,7 +117,7 @@ reasons! {
     /// A `mesh_failure_limit` is reached.
     FailureLimited => "failure_limited", 429, NONE,
         "too many refused credentials came from this address";
-    /// The issuer's keys were never had.
+    /// The issuer's keys were never had, or it is not known which are its last good ones.
     KeysUnavailable => "keys_unavailable", 503, NONE, "the issuer's keys are not available";
 }
 

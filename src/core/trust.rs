@@ -69,11 +69,20 @@ impl Trust {
     /// Publishes a new key set of one issuer and returns the snapshot that it replaces, which the
     /// caller drops where that may take time. Called by one thread at a time.
     pub fn replace(&self, issuer: usize, set: KeySet) -> Arc<Snapshot> {
+        self.put(issuer, Some(set))
+    }
+
+    /// Takes the keys of an issuer away: nobody knows whether they still are its keys.
+    pub fn withdraw(&self, issuer: usize) -> Arc<Snapshot> {
+        self.put(issuer, None)
+    }
+
+    fn put(&self, issuer: usize, set: Option<KeySet>) -> Arc<Snapshot> {
         let current = self.snapshot.load_full();
         let generation = current.generation.saturating_add(1);
         let mut keys = current.keys.clone();
         if let Some(slot) = keys.get_mut(issuer) {
-            *slot = Some(Arc::new(IssuerKeys { generation, set }));
+            *slot = set.map(|set| Arc::new(IssuerKeys { generation, set }));
         }
         self.snapshot.swap(Arc::new(Snapshot { generation, keys }))
     }

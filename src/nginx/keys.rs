@@ -7,6 +7,7 @@ use mesh_control::{Control, Options, Publish, Refusal, WatchedFile, read_capped}
 use mesh_core::jwks::KeySet;
 use mesh_core::trust::{Snapshot, Trust};
 
+use super::log::{Level, Log};
 use super::process;
 use super::settings::MainConf;
 
@@ -33,12 +34,32 @@ pub(crate) fn watch(main: &MainConf) {
     });
 }
 
-/// Reads a file that has changed since the configuration was read; the thread reports what is
-/// wrong with it.
+/// Reads a file that has changed since the configuration was read.
+///
+/// If it is bad, the workers that were there before hold keys that this one never saw: those of
+/// the configuration may have been given up since. It answers 503 until the file is good again.
 fn prime(keys: &mut Keys, issuer: usize, file: &mut WatchedFile) {
-    let Ok((document, stamp)) = read_capped(&file.path, file.max_bytes) else { return };
-    if file.primed != Some(stamp) && keys.publish(issuer, &document).is_ok() {
-        file.primed = Some(stamp);
+    let read = read_capped(&file.path, file.max_bytes);
+    let fault = match &read {
+        Ok((_, stamp)) if file.primed == Some(*stamp) => return,
+        Ok((document, _)) => keys.publish(issuer, document).err().map(|fault| fault.to_string()),
+        Err(fault) => Some(fault.to_string()),
+    };
+    match (fault, read) {
+        (None, Ok((_, stamp))) => file.primed = Some(stamp),
+        (fault, _) => {
+            file.primed = None;
+            keys.withdraw(issuer);
+            Log::cycle().write(
+                Level::Error,
+                format_args!(
+                    "\"{}\" is not usable at the start of a worker, which has no last good keys \
+                     of it: {}",
+                    file.path.display(),
+                    fault.unwrap_or_default()
+                ),
+            );
+        }
     }
 }
 
@@ -51,6 +72,10 @@ struct Keys {
 impl Keys {
     fn new(trust: &Arc<Trust>) -> Self {
         Self { trust: Arc::clone(trust), retired: Vec::new() }
+    }
+
+    fn withdraw(&mut self, issuer: usize) {
+        self.retired.push(self.trust.withdraw(issuer));
     }
 }
 

@@ -106,26 +106,36 @@ pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
         let core = (*core).cast::<nginx_sys::ngx_core_conf_t>();
         (u64::from((*core).user), u64::from((*core).group))
     };
-    let Ok(file) = std::fs::metadata(path) else { return };
     let unset = u64::from(u32::MAX);
-    let (read, owner_read, group_read) = (0o004, 0o400, 0o040);
-    let needed = if user == 0 {
+    let owner = std::fs::metadata(path).map_or(0, |file| file.uid());
+    if user == 0 || (user == unset && owner != 0) {
         return;
-    } else if user != unset && u64::from(file.uid()) == user {
-        owner_read
-    } else if user != unset && u64::from(file.gid()) == group {
-        group_read
-    } else if user == unset && file.uid() != 0 {
-        return;
-    } else {
-        read
-    };
-    if file.mode() & needed == 0 {
-        log_elsewhere(cf).write(
-            Level::Warn,
-            format_args!(
-                "{place} may not be readable by the worker's user: a new version would not be seen"
-            ),
-        );
     }
+    // The bits of the worker's class: owner, group, or others.
+    let allows = |path: &Path, bit: u32| {
+        std::fs::metadata(path).is_ok_and(|file| {
+            let class = if user != unset && u64::from(file.uid()) == user {
+                6
+            } else if user != unset && u64::from(file.gid()) == group {
+                3
+            } else {
+                0
+            };
+            (file.mode() >> class) & bit != 0
+        })
+    };
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut way = path.ancestors().skip(1).chain(real.ancestors().skip(1));
+    if allows(path, READ) && way.all(|directory| allows(directory, SEARCH)) {
+        return;
+    }
+    log_elsewhere(cf).write(
+        Level::Warn,
+        format_args!(
+            "{place} may not be readable by the worker's user: a new version would not be seen"
+        ),
+    );
 }
+
+const READ: u32 = 0o4;
+const SEARCH: u32 = 0o1;

@@ -25,7 +25,7 @@ sub connect ($class, %options) {
             ($tls->{options} // {})->%*,
         )
         : IO::Socket::INET->new(@peer);
-    $socket or croak "cannot connect to port $options{port}: $!, $IO::Socket::SSL::SSL_ERROR";
+    $socket or croak "cannot connect to port $options{port}: $!, " . ($IO::Socket::SSL::SSL_ERROR // '');
     return bless { socket => $socket, buffer => '' }, $class;
 }
 
