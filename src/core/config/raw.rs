@@ -115,7 +115,7 @@ pub struct RawLocation {
 }
 
 /// A `mesh_authenticate` line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RawAuthenticate {
     /// The methods; none for `off`.
     pub methods: Option<Methods>,

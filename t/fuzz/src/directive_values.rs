@@ -35,7 +35,7 @@ pub fn directive_values(data: &[u8]) -> bool {
         level.inherit(outer);
         let kept = before.limit_status.or(outer.limit_status);
         assert_eq!(level.limit_status, kept, "what is nearer counts");
-        assert_eq!(level.authenticate, before.authenticate.or(outer.authenticate));
+        assert_eq!(level.authenticate, before.authenticate.clone().or(outer.authenticate.clone()));
     }
     resolve(&main, &levels)
 }
@@ -128,7 +128,7 @@ fn assert_location_line(level: &RawLocation, name: &str, words: &[&str]) {
             assert_eq!(number("cost", 1), Some(u128::from(limit.quota.cost())));
         }
         "mesh_authenticate" => {
-            let methods = level.authenticate.expect("it was set");
+            let methods = level.authenticate.as_ref().expect("it was set").methods;
             assert_eq!(methods.is_none(), words == ["off"]);
             if let Some(methods) = methods {
                 let named = |word: &str| words.contains(&word) || words == ["any"];
@@ -167,10 +167,13 @@ fn resolve(main: &RawMain, levels: &[RawLocation]) -> bool {
     for raw in levels {
         match resolver.resolve(raw, &mut variable) {
             Ok(Some(location)) => {
-                assert!(raw.authenticate.flatten().is_some());
+                assert!(raw.authenticate.as_ref().is_some_and(|line| line.methods.is_some()));
                 resolved.push(location);
             }
-            Ok(None) => assert!(raw.authenticate.flatten().is_none(), "it would be open"),
+            Ok(None) => assert!(
+                raw.authenticate.as_ref().is_none_or(|line| line.methods.is_none()),
+                "it would be open"
+            ),
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
