@@ -24,8 +24,8 @@ impl Certificate {
     ///
     /// As lenient as the parser that the core stands on, which ignores the length of the wrapper
     /// around the extensions, what follows an extension's value, the class of what is universal,
-    /// and whether an element is marked as constructed: OpenSSL has refused such a certificate
-    /// before Nginx has it.
+    /// and whether an element is marked as constructed. OpenSSL, which reads a certificate before
+    /// Nginx hands it over, refuses these; the last it reads as the core does.
     pub fn walk(der: &[u8]) -> Option<Self> {
         let outer = sequence(der)?;
         let (_, mut tbs) = *elements(outer)?.first()?;
