@@ -68,6 +68,7 @@ sub refusals ($name) {
     );
 }
 
+my %reason = (401 => qr/^token_expired$/, 403 => qr/^claim_refused$/, 429 => qr/^limited$/);
 for my $row (['open', undef], ['named', undef], ['ok', 200]) {
     my ($name, $replaced) = @$row;
     my %response = refusals($name);
@@ -77,7 +78,7 @@ for my $row (['open', undef], ['named', undef], ['ok', 200]) {
         is $response->{headers}{'x-upstream'}, 'yes', '... at its upstream';
         unlike $response->{body}, qr/^x.mesh/mi, '... which sees no identity';
         is $response->{headers}{'www-authenticate'}, $challenge{$status}, '... and the challenge is kept';
-        is $response->{headers}{'x-reason'}, undef, '... but not the reason, for nothing is refused there';
+        like $response->{headers}{'x-reason'} // '', $reason{$status}, '... and so is the reason';
     }
     like $response{429}{headers}{'retry-after'}, qr/\A\d+\z/, '... and so is Retry-After';
     like $response{429}{headers}{ratelimit}, qr/\A"\Q$name\E";r=0;t=\d+\z/, '... and RateLimit';

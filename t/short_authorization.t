@@ -44,11 +44,11 @@ sub shown ($bytes) {
 }
 
 my @absent = (
-    '', ' ', '  ', 'B', ' B', 'b', 'Be', 'Bea', 'Bear', 'Beare', 'earer', 'Bearer:', 'BearerX', "Bearer$token",
+    '', ' ', '  ', 'B', ' B', 'b', 'Be', 'Bea', 'Bear', 'Beare', 'earer', 'BearerX', "Bearer$token",
     "BearerX $token", "Bear $token", "Basic $token", "Token $token", "DPoP $token", "JWT $token", "$token",
     'Basic', 'Basic ', 'Basic dTpw', 'Negotiate YII=', 'Digest username="Bearer"', "Basic Bearer $token",
-    "\"Bearer $token\"", "Bearer\t$token", "Bearer\x0b$token", "Bearer\xa0$token", "\xef\xbb\xbfBearer $token",
-    "\xff", "\xc3\x28", "B\xe9arer $token", "\x01", "Bearer\x7f $token", "%42earer $token", "=$token", ',', ',,',
+    "\"Bearer $token\"", "\xef\xbb\xbfBearer $token",
+    "\xff", "\xc3\x28", "B\xe9arer $token", "\x01", "%42earer $token", "=$token", ',', ',,',
     'x' x 8000,
 );
 is verdict_of(" $_"), '401 credential_missing', 'no token: ' . shown($_) for @absent;
@@ -59,6 +59,7 @@ my @malformed = (
     "Bearer \"$token\"", "Bearer <$token>", "Bearer token=$token;", "Bearer \xff", "Bearer $token\xff",
     "Bearer $token\x01", "Bearer \t", "Bearer %65%79", 'Bearer null', 'Bearer undefined', 'Bearer .', 'Bearer =',
     'Bearer ' . 'x' x 8000, 'Bearer ' . '.' x 8000, 'Bearer Bearer ' . $token, "Bearer $token\t$token",
+    'Bearer:', "Bearer\t$token", "Bearer\x0b$token", "Bearer\xa0$token", "Bearer\x7f $token",
 );
 is verdict_of(" $_"), '401 token_malformed', 'no good token: ' . shown($_) for @malformed;
 

@@ -128,13 +128,16 @@ fn bucket(
     request: &dyn Request,
     table: Table<'_>,
 ) -> Option<Key> {
-    let authority = identity.authority().as_bytes();
+    let (kind, authority) = identity.authority();
+    let authority = authority.as_bytes();
     let quota = &limit.quota;
     Some(match limit.key {
         LimitKey::Address => table.key(quota, &[request.address()]),
-        LimitKey::Issuer => table.key(quota, &[authority]),
-        LimitKey::Principal => table.key(quota, &[authority, identity.principal().as_bytes()]),
-        LimitKey::Service => table.key(quota, &[authority, identity.service().as_bytes()]),
+        LimitKey::Issuer => table.key(quota, &[kind, authority]),
+        LimitKey::Principal => {
+            table.key(quota, &[kind, authority, identity.principal().as_bytes()])
+        }
+        LimitKey::Service => table.key(quota, &[kind, authority, identity.service().as_bytes()]),
         LimitKey::Variable(index) => {
             table.key(quota, &[request.variable(index).filter(|value| !value.is_empty())?])
         }

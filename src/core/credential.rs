@@ -109,10 +109,16 @@ impl<'r> Credentials<'r> {
 /// The token of an `Authorization` value; another scheme is no token.
 fn bearer(value: &[u8]) -> Result<Option<&[u8]>, Reason> {
     let value = value.trim_ascii();
-    let scheme_end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    // The scheme is a token of RFC 9110 section 5.6.2.
+    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let scheme_end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
     let Some((scheme, rest)) = value.split_at_checked(scheme_end) else { return Ok(None) };
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
         return Ok(None);
+    }
+    // After a tab or a comma, a lenient reader upstream would see a token that we did not.
+    if rest.first().is_some_and(|byte| *byte != b' ') {
+        return Err(Reason::TokenMalformed);
     }
     let token = rest.trim_ascii_start();
     // token68 of RFC 9110 section 11.2; a comma or a space would mean a second credential.
@@ -153,6 +159,9 @@ mod tests {
             b"Bearer a b",
             b"Bearer a,b",
             b"Bearer a\x00",
+            b"Bearer\ta.b.c",
+            b"Bearer,a.b.c",
+            b"Bearer=a.b.c",
             b"Bearer \xff",
         ] {
             assert_eq!(bearer(value), Err(Reason::TokenMalformed), "{value:?}");

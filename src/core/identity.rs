@@ -245,9 +245,14 @@ impl Identity {
         self.token.as_ref().and_then(|token| token.principal()).unwrap_or_else(|| self.name())
     }
 
-    /// The authority that a name is unique under, for the keys of limits.
-    pub fn authority(&self) -> &str {
-        self.issuer().or_else(|| self.trust_domain()).unwrap_or_default()
+    /// What kind of authority a name is unique under, and which, for the keys of limits: an issuer
+    /// may be called like a trust domain.
+    pub fn authority(&self) -> (&'static [u8], &str) {
+        match (self.issuer(), self.trust_domain()) {
+            (Some(issuer), _) => (b"issuer", issuer),
+            (None, Some(domain)) => (b"trust domain", domain),
+            (None, None) => (b"", ""),
+        }
     }
 
     const fn method(&self) -> &'static str {

@@ -41,7 +41,9 @@ fn line(
     let (limits, charged) = (&location.limits, &mut memo.charged);
     let admission =
         admission::limit(permit, limits, charged, request, worker.table, worker.now.tick)?;
-    Ok(admission.noting(memo.noted.as_ref()))
+    // What was noted before a redirect counts only where it is a dry run again.
+    let noted = memo.noted.as_ref().filter(|_| location.dry_run != DryRun::Off);
+    Ok(admission.noting(noted))
 }
 
 /// The first half of the line, for the variables that are asked for before the access phase.

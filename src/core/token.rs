@@ -219,6 +219,32 @@ impl VerifiedToken {
     }
 }
 
+impl VerifiedToken {
+    /// About the bytes of its claims: a list of one letter each takes ten times its JSON.
+    fn weight(&self) -> usize {
+        let texts = [&self.subject, &self.service, &self.token_type].into_iter().flatten();
+        let texts: usize = texts.map(|text| text.len()).sum();
+        let lists = [Some(&*self.audiences), self.groups.as_deref()];
+        let lists: usize = lists.into_iter().flatten().map(weight).sum();
+        let claims: usize = self.claims.iter().flatten().map(Claim::weight).sum();
+        texts.saturating_add(lists).saturating_add(claims)
+    }
+}
+
+impl Claim {
+    fn weight(&self) -> usize {
+        match self {
+            Self::List(items, text) => weight(items).saturating_add(text.len()),
+            Self::Scalar(text) | Self::Text(text) => text.len(),
+        }
+    }
+}
+
+/// What texts take: each its bytes, its pointer and length, and about two words of the allocator.
+fn weight(texts: &[Box<str>]) -> usize {
+    texts.iter().map(|text| text.len().saturating_add(48)).sum()
+}
+
 /// Shows what is not secret: a token's claims are its owner's.
 impl fmt::Debug for VerifiedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -259,20 +285,19 @@ impl TokenCache {
 
     /// Keeps a verified token; those that were used longest ago go when the cache is full.
     pub fn keep(&mut self, token: &[u8], verified: Rc<VerifiedToken>) {
-        self.bytes = self.bytes.saturating_add(Self::weight(token));
-        if let Some((before, _)) = self.tokens.push(token.into(), verified) {
-            self.bytes = self.bytes.saturating_sub(Self::weight(&before));
+        self.bytes = self.bytes.saturating_add(Self::weight(token, &verified));
+        if let Some((token, before)) = self.tokens.push(token.into(), verified) {
+            self.bytes = self.bytes.saturating_sub(Self::weight(&token, &before));
         }
         while self.tokens.len() > self.capacity || self.bytes > self.most_bytes {
-            let Some((oldest, _)) = self.tokens.pop_lru() else { break };
-            self.bytes = self.bytes.saturating_sub(Self::weight(&oldest));
+            let Some((token, oldest)) = self.tokens.pop_lru() else { break };
+            self.bytes = self.bytes.saturating_sub(Self::weight(&token, &oldest));
         }
     }
 
-    /// About what a token takes: itself, its claims, which are three quarters of it at most, and
-    /// the structures around them.
-    const fn weight(token: &[u8]) -> usize {
-        token.len().saturating_mul(7).div_euclid(4).saturating_add(512)
+    /// About what a token takes: itself, its claims, and the structures around them.
+    fn weight(token: &[u8], verified: &VerifiedToken) -> usize {
+        token.len().saturating_add(verified.weight()).saturating_add(512)
     }
 
     /// How many tokens it holds.

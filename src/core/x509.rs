@@ -1,7 +1,8 @@
 //! The peer's certificate: from the PEM that Nginx hands over to the one name it proves.
 //!
 //! Nginx has verified the chain, or not ([`ChainVerdict`]); here the leaf is read. Reading is
-//! stricter than the parser below it: whatever could be read in two ways is refused.
+//! strict about names and extensions: what could be read in two ways there is refused. The rest of
+//! the encoding is OpenSSL's to judge, which has read the certificate before.
 
 use core::{error::Error, fmt, ops::BitOr};
 

@@ -75,7 +75,7 @@ pub(crate) unsafe extern "C" fn settle(r: *mut ngx_http_request_t) -> ngx_int_t 
 fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     let Some(location) = settings::location(r) else {
         if let Some(context) = Context::known(r) {
-            context.forget();
+            context.forget_admission();
         }
         return Some(DECLINED);
     };

@@ -145,9 +145,12 @@ impl Context {
         self.outcome.try_borrow().ok()?.as_ref().map(|(_, spent)| spent.as_micros())
     }
 
-    /// Forgets the outcome: the request has moved to a location that does not authenticate.
-    pub(crate) fn forget(&self) {
-        if let Ok(mut outcome) = self.outcome.try_borrow_mut() {
+    /// Forgets an admission: the request has moved to a location that does not authenticate. A
+    /// refusal stays for the log; that location is its error page.
+    pub(crate) fn forget_admission(&self) {
+        if let Ok(mut outcome) = self.outcome.try_borrow_mut()
+            && matches!(&*outcome, Some((Ok(_), _)))
+        {
             *outcome = None;
         }
     }

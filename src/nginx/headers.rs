@@ -4,6 +4,7 @@
 //! could not be stripped must not go upstream.
 
 use core::fmt;
+use core::mem::size_of;
 use core::ptr;
 use core::slice;
 
@@ -72,9 +73,16 @@ fn push_element(
     value: &[u8],
 ) -> Result<*mut ngx_table_elt_t, HeaderError> {
     let header = Header::copied(r, key, value)?;
+    let list = headers_in(r);
     // SAFETY: as in `strip`; the element is written before anyone else sees the list.
     unsafe {
-        let element = list::push(headers_in(r), &mut |size| palloc(r, size))?;
+        // Nginx makes the list after the request line, if at all: HTTP/0.9 has no headers, and a
+        // line that is refused may reach every phase by `error_page` (ngx_http_process_request_line).
+        if (*list).size == 0 {
+            list::begin(list, size_of::<ngx_table_elt_t>(), &mut |size| palloc(r, size))?;
+            (*list).pool = r.pool();
+        }
+        let element = list::push(list, &mut |size| palloc(r, size))?;
         let element = element.cast::<ngx_table_elt_t>();
         element.write(header.element());
         Ok(element)

@@ -153,6 +153,30 @@ pub(crate) unsafe fn push(
     }
 }
 
+/// Makes a list out of zeroed memory, all but its pool.
+///
+/// # Safety
+///
+/// `list` is zeroed and no one changes it meanwhile; `alloc` is as for [`retain`].
+pub(crate) unsafe fn begin(
+    list: *mut ngx_list_t,
+    size: usize,
+    alloc: &mut dyn FnMut(usize) -> *mut c_void,
+) -> Result<(), OutOfMemory> {
+    let elts = alloc(ROOM.wrapping_mul(size));
+    if elts.is_null() {
+        return Err(OutOfMemory);
+    }
+    // SAFETY: the caller vouches for the list.
+    unsafe {
+        (*list).part = ngx_list_part_t { elts, ..EMPTY };
+        (*list).last = &raw mut (*list).part;
+        (*list).size = size;
+        (*list).nalloc = ROOM;
+    }
+    Ok(())
+}
+
 /// Walks over the elements of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Elements {

@@ -55,7 +55,7 @@ pub(crate) fn declare_claim(
     claim: usize,
 ) -> Result<(), ConfigError> {
     declare(cf, name, claim_of, claim)
-        .map_err(|()| ConfigError::new(format!("the variable \"${name}\" cannot be declared")))
+        .map_err(|()| ConfigError::new(format!("the variable \"${name}\" is declared elsewhere")))
 }
 
 /// The index of the variable with that name, for a limit's key.
@@ -79,7 +79,8 @@ fn declare(cf: *mut ngx_conf_t, name: &str, getter: Getter, index: usize) -> Res
     unsafe {
         let flags = NGX_HTTP_VAR_NOCACHEABLE as usize;
         let variable = ngx_http_add_variable(cf, &raw mut name, flags);
-        if variable.is_null() {
+        // One that has a getter belongs to somebody else.
+        if variable.is_null() || (*variable).get_handler.is_some() {
             return Err(());
         }
         (*variable).get_handler = Some(getter);

@@ -89,10 +89,12 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         },
     ),
     row("mesh_limit_status", "code", "mesh_limit_status 429", (1, 1), |raw, line| {
-        let status = line.first().parse().ok().filter(|status| (400..=599).contains(status));
+        let word = line.first();
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        let status = word.parse().ok().filter(|it| is_number && (400..=599).contains(it));
         once(
             &mut raw.limit_status,
-            status.ok_or_else(|| unknown(line.first(), "a status from 400 to 599"))?,
+            status.ok_or_else(|| unknown(word, "a status from 400 to 599"))?,
         )
     }),
 ];

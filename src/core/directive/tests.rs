@@ -160,6 +160,7 @@ fn wrong_words_are_refused() {
         ("mesh_limit_status", "200"),
         ("mesh_limit_status", "600"),
         ("mesh_limit_status", "4x9"),
+        ("mesh_limit_status", "+429"),
         ("mesh_log_level", "debug"),
         ("mesh_certificate_name", "uri"),
         ("mesh_require_claim", "scope"),

@@ -138,7 +138,11 @@ fn common_name(subject: &[u8]) -> Result<Box<str>, CertificateError> {
         }
     }
     let value = found.ok_or(CertificateError::NoName)?;
-    text(&value).map(Into::into).ok_or(CertificateError::Malformed)
+    // Free text may not read as what only a URI proves.
+    text(&value)
+        .filter(|text| !text.contains("://"))
+        .map(Into::into)
+        .ok_or(CertificateError::Malformed)
 }
 
 /// The text of a directory string, when it reads the same to a person and to a comparison.

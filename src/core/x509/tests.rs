@@ -167,6 +167,7 @@ fn a_common_name_is_one_short_visible_text() {
         "",
         " ",
         " a",
+        "spiffe://a/b",
         "a ",
         "a\n",
         "a\0b",

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 #[path = "../list.rs"]
 mod list;
 
-use list::{Elements, OutOfMemory, push, retain};
+use list::{Elements, OutOfMemory, begin, push, retain};
 
 /// As wide as two words, so that an element's address says more than its index.
 type Element = [u64; 2];
@@ -266,4 +266,36 @@ fn a_push_to_a_copy_whose_last_part_is_the_parents_shows_in_the_copy() {
     };
     assert_eq!(walked, [0, 1, 2, 99]);
     parent.check();
+}
+
+#[test]
+fn a_list_that_nginx_has_not_made_is_made_before_the_first_push() {
+    let mut pool = Pool::default();
+    let mut list = Box::new(ngx_list_t {
+        last: ptr::null_mut(),
+        part: ngx_list_part_t { elts: ptr::null_mut(), nelts: 0, next: ptr::null_mut() },
+        size: 0,
+        nalloc: 0,
+        pool: ptr::null_mut(),
+    });
+    let list: *mut ngx_list_t = &raw mut *list;
+    // SAFETY: the list is zeroed and ours alone; the pool gives aligned memory that it keeps.
+    unsafe {
+        begin(list, size_of::<Element>(), &mut |size| pool.alloc(size)).unwrap();
+        for number in 0..40_u64 {
+            let element = push(list, &mut |size| pool.alloc(size)).unwrap();
+            assert!(pool.room_at(element) >= size_of::<Element>());
+            element.cast::<Element>().write([number, number]);
+        }
+        let numbers: Vec<u64> =
+            Elements::of(list).map(|element| (*element.cast::<Element>())[0]).collect();
+        assert_eq!(numbers, (0..40).collect::<Vec<_>>());
+    }
+    pool.left = Some(0);
+    // SAFETY: as above.
+    let refused = unsafe {
+        (*list).size = 0;
+        begin(list, size_of::<Element>(), &mut |size| pool.alloc(size))
+    };
+    assert_eq!(refused, Err(OutOfMemory));
 }

@@ -35,12 +35,17 @@ pub(crate) fn read(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0c | b'\r');
     let Some(first) = field.iter().position(|byte| !is_space(byte)) else { return Ok(None) };
     let last = field.iter().rposition(|byte| !is_space(byte)).expect("there is a first");
-    let mut words = field[first..=last].splitn(2, |byte| *byte == b' ');
-    let scheme = words.next().unwrap_or_default();
+    let field = &field[first..=last];
+    // What ends a scheme is anything that no name may hold.
+    let separators = b"\"(),/:;<=>?@[\\]{}";
+    let ends = |byte: &u8| !(0x21..0x7f).contains(byte) || separators.contains(byte);
+    let (scheme, rest) = field.split_at(field.iter().position(ends).unwrap_or(field.len()));
     if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Ok(None);
     }
-    let rest = words.next().unwrap_or_default();
+    if !rest.is_empty() && rest[0] != b' ' {
+        return Err(Reason::TokenMalformed);
+    }
     let token = &rest[rest.iter().take_while(|byte| is_space(byte)).count()..];
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
     if token.is_empty() || token.iter().any(|byte| !alphabet.contains(byte)) {
