@@ -62,7 +62,8 @@ USER 65532:65532
 
 # The two bases can be of different age: is this the Nginx that the module was built for? Its output
 # goes through a pipe of this user, because not every builder lets the user open its own.
-RUN --mount=type=bind,from=build,source=/check,target=/etc/mesh \
+RUN --mount=type=bind,from=build,source=/check/jwks,target=/etc/mesh/jwks \
+    --mount=type=bind,from=build,source=/check/tls,target=/etc/mesh/tls \
     output=$(/usr/sbin/nginx -t -g 'pid /var/lib/nginx/nginx.pid;' 2>&1) || \
         { echo "$output"; exit 1; }; \
     rm -f /var/lib/nginx/nginx.pid
