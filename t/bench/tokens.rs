@@ -4,9 +4,9 @@
 //! one a line, and the files `rs256`, `es256` and `eddsa` with so many others each. Prints what the
 //! signature of each costs by itself on this machine, in microseconds.
 
-use std::error::Error;
+use core::error::Error;
+use core::ops::Range;
 use std::fs;
-use std::ops::Range;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use std::{env, thread};
