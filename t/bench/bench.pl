@@ -48,6 +48,10 @@ sub main () {
     my %signature_us = split ' ', output($options{tokens}, $work, $KNOWN, $UNKNOWN);
     system("$here/../bin/certificates", "$work/tls") == 0 or die "no certificates were made\n";
     my %server = start('');
+    # Server and client share one processor. On two, a server that is slow lets the client's fall
+    # asleep, and then pays for waking it: more than what is measured here.
+    my $everywhere = affinity();
+    affinity(processor());
     say STDERR "bench: memory";
     my $memory = memory(\%server);
     for my $case (@cases) {
@@ -55,6 +59,7 @@ sub main () {
         $case->{runs} = processor_time($case, \%server);
     }
     stop_all();
+    affinity($everywhere);
 
     unless (Mesh::Bench::Instructions::perf($$, '/dev/null')) {
         say STDERR "bench: instructions, under callgrind";
@@ -76,16 +81,15 @@ sub main () {
 
 # Starts an upstream, a bare Nginx and one with the module; under callgrind with a prefix.
 sub start ($prefix) {
-    # What is measured has a processor of its own.
-    my ($tested, $other) = processors() > 1 ? map { "worker_cpu_affinity $_;" } '01', '10' : ('', '');
+    my $affinity = 'worker_cpu_affinity 1' . '0' x processor() . ';';
     my %port = map { $_ => free_port() } qw(upstream bare bare_tls module module_tls);
     my %server;
-    $server{upstream} = launch("${prefix}upstream", $port{upstream}, upstream($port{upstream}, $other));
+    $server{upstream} = launch("${prefix}upstream", $port{upstream}, upstream($port{upstream}, $affinity));
     for my $name (qw(bare module)) {
         my $text = config(
             module => $name eq 'module' ? $options{module} : undef, work => $work,
             port => $port{$name}, tls_port => $port{"${name}_tls"},
-            upstream => $port{upstream}, affinity => $tested,
+            upstream => $port{upstream}, affinity => $affinity,
         );
         my %more;
         if ($prefix) {
@@ -161,7 +165,6 @@ sub run_wrk ($case, $side, $nginx, $next) {
         $side->{path}, $case->{tokens} ? "$work/$case->{tokens}" : '-', $case->{count} // 0,
         $$next, $case->{keys} // 0,
     );
-    unshift @command, qw(taskset -c 1) if processors() > 1;
     my $text = output(@command);
     my ($requests, $micros, $refused, $broken, $p99) =
         $text =~ /^result (\d+) (\d+) (\d+) (\d+) (\d+)$/m or die "wrk printed: $text\n";
@@ -283,6 +286,18 @@ sub method () {
 sub processors () {
     state $count = qx(nproc) + 0;
     return $count;
+}
+
+# The last of those that we may use: interrupts like the first.
+sub processor () {
+    state $last = affinity() =~ /(\d+)$/ ? $1 : 0;
+    return $last;
+}
+
+# The processors that this process and its children may use; sets them first when asked to.
+sub affinity ($list = undef) {
+    output(qw(taskset -cp), $list, $$) if defined $list;
+    return output(qw(taskset -cp), $$) =~ /: (\S+)$/ ? $1 : die "taskset tells no processors\n";
 }
 
 # Runs a command and returns what it prints.

@@ -15,7 +15,7 @@ sub table ($report) {
     my $text = "$machine->{processor}, $machine->{processors} processors, Linux $machine->{kernel}, "
         . "Nginx $versions->{nginx}, wrk $versions->{wrk}\n"
         . "Processor time: medians of $method->{rounds} runs of $method->{seconds} s each, in turn; "
-        . "one worker, $method->{connections} kept connections (certificate: one).\n"
+        . "one worker, $method->{connections} kept connections (certificate: one), clients on the same processor.\n"
         . 'Instructions: of the user, by '
         . ($method->{instructions} eq 'perf' ? 'the processor' : "callgrind $versions->{valgrind}") . ".\n\n";
     my @rows = (
