@@ -246,10 +246,11 @@ impl Header {
     }
 }
 
-/// Refuses a value with a control byte, which could end its header, whatever the caller overlooked.
+/// Refuses a value that would end its header, whatever the caller overlooked.
 fn check_value(value: &[u8]) -> Result<(), HeaderError> {
-    // The least of all, and not the first that is too small: without branches it costs a tenth.
-    if value.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' ' {
+    // In bytes, and without a way out at the first: so the compiler takes 16 at a time.
+    let ends = |byte: u8| matches!(byte, b'\0') | matches!(byte, b'\r') | matches!(byte, b'\n');
+    if value.iter().fold(0, |any, byte| any | u8::from(ends(*byte))) != 0 {
         return Err(HeaderError::Value);
     }
     Ok(())
@@ -336,7 +337,7 @@ impl fmt::Display for HeaderError {
         f.write_str(match self {
             Self::Name => "header name is not a token",
             Self::OutOfMemory => "no memory for a header",
-            Self::Value => "header value contains a control byte",
+            Self::Value => "header value contains a line break or a NUL",
         })
     }
 }
