@@ -93,16 +93,30 @@ fn charge(
     now: Tick,
 ) -> Result<(), Refusal> {
     let due = limits.iter().filter(|limit| !charged.quotas.contains(&limit.index));
-    let (due, charges): (Vec<_>, Vec<_>) = due
-        .filter_map(|limit| {
-            let key = bucket(limit, permit.identity(), request, table)?;
-            Some((limit, Charge::new(&limit.quota, key)))
-        })
-        .unzip();
-    if charges.is_empty() {
-        return Ok(());
+    let mut due = due.filter_map(|limit| {
+        let key = bucket(limit, permit.identity(), request, table)?;
+        Some((limit, Charge::new(&limit.quota, key)))
+    });
+    match (due.next(), due.next()) {
+        (None, _) => Ok(()),
+        // Most locations have one, which needs no list.
+        (Some((limit, charge)), None) => settle(&[limit], &[charge], charged, table, now),
+        (Some(first), Some(second)) => {
+            let (due, charges): (Vec<_>, Vec<_>) = [first, second].into_iter().chain(due).unzip();
+            settle(&due, &charges, charged, table, now)
+        }
     }
-    let done = table.charge(&charges, now).map_err(|limited| match due.get(limited.index()) {
+}
+
+/// Makes the charges that are due, one for each limit.
+fn settle(
+    due: &[&Limit],
+    charges: &[Charge<'_>],
+    charged: &mut Charged,
+    table: Table<'_>,
+    now: Tick,
+) -> Result<(), Refusal> {
+    let done = table.charge(charges, now).map_err(|limited| match due.get(limited.index()) {
         Some(limit) => Refusal::by_limit(Reason::Limited, &limit.quota, limited),
         None => Reason::Limited.into(),
     })?;

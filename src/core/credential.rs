@@ -121,12 +121,23 @@ fn bearer(value: &[u8]) -> Result<Option<&[u8]>, Reason> {
         return Err(Reason::TokenMalformed);
     }
     let token = rest.trim_ascii_start();
-    // token68 of RFC 9110 section 11.2; a comma or a space would mean a second credential.
-    let is_token68 = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-    if token.is_empty() || !token.iter().all(is_token68) {
+    // In bytes, and without a way out at the first: so the compiler takes 16 at a time.
+    let others = token.iter().fold(0, |any, byte| any | u8::from(!is_token68(*byte)));
+    if token.is_empty() || others != 0 {
         return Err(Reason::TokenMalformed);
     }
     Ok(Some(token))
+}
+
+/// A byte of the token68 of RFC 9110 section 11.2; a comma or a space would mean a second
+/// credential.
+const fn is_token68(byte: u8) -> bool {
+    // `+`, `-`, `.`, `/` and the digits are neighbours, but for the comma among them.
+    byte.is_ascii_alphabetic()
+        | (matches!(byte, b'+'..=b'9') & (byte != b','))
+        | matches!(byte, b'=')
+        | matches!(byte, b'_')
+        | matches!(byte, b'~')
 }
 
 #[cfg(test)]
@@ -165,6 +176,14 @@ mod tests {
             b"Bearer \xff",
         ] {
             assert_eq!(bearer(value), Err(Reason::TokenMalformed), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_of_letters_digits_and_seven_marks() {
+        for byte in 0..=u8::MAX {
+            let is = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+            assert_eq!(is_token68(byte), is, "{byte:#x}");
         }
     }
 

@@ -6,20 +6,12 @@ use crate::identity::{Attribute, Identity};
 
 /// The exported header fields, in the order in which they are sent.
 pub const FIELDS: &[Field] = &[
-    Field { name: "X-Mesh-Service", lowercase: "x-mesh-service", attribute: Attribute::Service },
-    Field {
-        name: "X-Mesh-Principal",
-        lowercase: "x-mesh-principal",
-        attribute: Attribute::Principal,
-    },
-    Field { name: "X-Mesh-Issuer", lowercase: "x-mesh-issuer", attribute: Attribute::Issuer },
-    Field {
-        name: "X-Mesh-Spiffe-Id",
-        lowercase: "x-mesh-spiffe-id",
-        attribute: Attribute::SpiffeId,
-    },
-    Field { name: "X-Mesh-Method", lowercase: "x-mesh-method", attribute: Attribute::Method },
-    Field { name: "X-Mesh-Groups", lowercase: "x-mesh-groups", attribute: Attribute::Groups },
+    Field::new("X-Mesh-Service", "x-mesh-service", Attribute::Service),
+    Field::new("X-Mesh-Principal", "x-mesh-principal", Attribute::Principal),
+    Field::new("X-Mesh-Issuer", "x-mesh-issuer", Attribute::Issuer),
+    Field::new("X-Mesh-Spiffe-Id", "x-mesh-spiffe-id", Attribute::SpiffeId),
+    Field::new("X-Mesh-Method", "x-mesh-method", Attribute::Method),
+    Field::new("X-Mesh-Groups", "x-mesh-groups", Attribute::Groups),
 ];
 
 /// One exported header field.
@@ -29,7 +21,25 @@ pub struct Field {
     pub name: &'static str,
     /// Its name in lower case, as Nginx hashes it.
     pub lowercase: &'static str,
+    /// That hash (`ngx_hash_key`).
+    pub hash: usize,
     attribute: Attribute,
+}
+
+impl Field {
+    const fn new(name: &'static str, lowercase: &'static str, attribute: Attribute) -> Self {
+        Self { name, lowercase, hash: hash(lowercase.as_bytes()), attribute }
+    }
+}
+
+/// `ngx_hash_key`: by it and the lower-case name Nginx finds the headers it replaces upstream.
+pub const fn hash(lowercase: &[u8]) -> usize {
+    let (mut hash, mut rest): (usize, _) = (0, lowercase);
+    while let [byte, after @ ..] = rest {
+        hash = hash.wrapping_mul(31).wrapping_add(*byte as usize);
+        rest = after;
+    }
+    hash
 }
 
 /// The fields of one admission with their values; one whose value is empty is left out.
@@ -67,6 +77,15 @@ mod tests {
         for field in FIELDS {
             assert_eq!(field.name.to_ascii_lowercase(), field.lowercase);
             assert!(is_reserved(field.name.as_bytes()), "{}", field.name);
+            assert!(field.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
         }
+    }
+
+    #[test]
+    fn names_are_hashed_as_nginx_does() {
+        // ngx_hash(ngx_hash(ngx_hash(0, 'a'), 'b'), 'c')
+        assert_eq!(hash(b"abc"), (97 * 31 + 98) * 31 + 99);
+        assert_eq!(hash(b""), 0);
+        assert_eq!(FIELDS[0].hash, hash(b"x-mesh-service"));
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::credential::{Credentials, Methods, Peer};
-use crate::encode::{encode, json_array};
+use crate::encode::encode;
 use crate::issuer::Accept;
 use crate::limit::{Charge, Key, Quota, Table};
 use crate::refusal::{Reason, Refusal};
@@ -123,7 +123,8 @@ fn verify(
         None => None,
         Some(bearer) => Some(verify_token(bearer, known, credentials, settings, worker)?),
     };
-    let certificate = match credentials.peer().filter(|_| methods.certificate) {
+    let peer = if methods.certificate { credentials.peer() } else { None };
+    let certificate = match peer {
         None if methods.certificate && !methods.any => {
             return Err(Reason::CertificateMissing.into());
         }
@@ -213,9 +214,7 @@ impl Identity {
     /// The value of an attribute, safe in a header field or a log line.
     pub fn attribute(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
         match attribute {
-            Attribute::Groups => {
-                self.token.as_ref()?.groups().map(|groups| json_array(groups).into())
-            }
+            Attribute::Groups => self.token.as_ref()?.groups().map(Into::into),
             Attribute::Issuer => self.issuer().map(encode),
             Attribute::Method => Some(self.method().into()),
             Attribute::Principal => Some(encode(self.principal())),

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lru::LruCache;
 use serde_json::Value;
 
+use crate::encode::json_array;
 use crate::issuer::{Accept, Issuer};
 use crate::json::{self, JsonError, Pointer};
 use crate::jws::{CompactJws, JwsError};
@@ -22,15 +23,16 @@ use crate::trust::{Snapshot, Trust};
 pub struct VerifiedToken {
     issuer: usize,
     keys_generation: u64,
-    token_type: Option<Box<str>>,
+    has_type: bool,
     expires: i64,
     not_before: Option<i64>,
     issued_at: Option<i64>,
     audiences: Box<[Box<str>]>,
+    for_issuer: bool,
     confirmation: Confirmation,
     subject: Option<Box<str>>,
     service: Option<Box<str>>,
-    groups: Option<Box<[Box<str>]>>,
+    groups: Option<Box<str>>,
     claims: Box<[Option<Claim>]>,
 }
 
@@ -126,18 +128,28 @@ impl VerifiedToken {
         if !claims.is_object() {
             return Err(Reason::TokenMalformed);
         }
+        let expires = numeric_date(claims, "exp")?.ok_or(Reason::ExpiryMissing)?;
+        let not_before = numeric_date(claims, "nbf")?;
+        let issued_at = numeric_date(claims, "iat")?;
+        let audiences = audiences(claims.get("aud"))?;
+        let groups = issuer.groups_claim.as_ref().and_then(|claim| groups(claim.resolve(claims)?));
         Ok(Self {
             issuer: index,
             keys_generation,
-            token_type: token_type.map(Into::into),
-            expires: numeric_date(claims, "exp")?.ok_or(Reason::ExpiryMissing)?,
-            not_before: numeric_date(claims, "nbf")?,
-            issued_at: numeric_date(claims, "iat")?,
-            audiences: audiences(claims.get("aud"))?,
+            // The issuer's settings are as frozen as the token: compared once.
+            has_type: issuer
+                .token_type
+                .as_deref()
+                .is_none_or(|wanted| token_type.is_some_and(|is| same_type(is, wanted))),
+            for_issuer: audiences.iter().any(|it| issuer.audiences.contains(it)),
+            expires,
+            not_before,
+            issued_at,
+            audiences,
             confirmation: confirmation(claims.get("cnf")),
             subject: text(claims.get("sub"))?,
             service: issuer.service_claim.resolve(claims).and_then(non_empty),
-            groups: issuer.groups_claim.as_ref().and_then(|claim| groups(claim.resolve(claims)?)),
+            groups: groups.map(|groups| json_array(&groups).into()),
             claims: pointers
                 .iter()
                 .map(|pointer| pointer.resolve(claims).and_then(Claim::read))
@@ -171,13 +183,14 @@ impl VerifiedToken {
                 return Err(Reason::LifetimeExceeded);
             }
         }
-        let audiences = accept.audiences.as_deref().unwrap_or(&issuer.audiences);
-        if !self.audiences.iter().any(|audience| audiences.contains(audience)) {
+        let is_for_us = match &accept.audiences {
+            None => self.for_issuer,
+            Some(ours) => self.audiences.iter().any(|audience| ours.contains(audience)),
+        };
+        if !is_for_us {
             return Err(Reason::AudienceRefused);
         }
-        if let Some(wanted) = &issuer.token_type
-            && !self.token_type.as_deref().is_some_and(|is| same_type(is, wanted))
-        {
+        if !self.has_type {
             return Err(Reason::TypeRefused);
         }
         match (&self.service, self.confirmation) {
@@ -207,9 +220,9 @@ impl VerifiedToken {
         self.subject.as_deref().or(self.service.as_deref())
     }
 
-    /// The groups; none when the issuer's `groups_claim` is absent, so that *unknown* is not
-    /// *empty*.
-    pub fn groups(&self) -> Option<&[Box<str>]> {
+    /// The groups as a JSON array in ASCII; none when the issuer's `groups_claim` is absent, so
+    /// that *unknown* is not *empty*.
+    pub fn groups(&self) -> Option<&str> {
         self.groups.as_deref()
     }
 
@@ -222,12 +235,10 @@ impl VerifiedToken {
 impl VerifiedToken {
     /// About the bytes of its claims: a list of one letter each takes ten times its JSON.
     fn weight(&self) -> usize {
-        let texts = [&self.subject, &self.service, &self.token_type].into_iter().flatten();
+        let texts = [&self.subject, &self.service, &self.groups].into_iter().flatten();
         let texts: usize = texts.map(|text| text.len()).sum();
-        let lists = [Some(&*self.audiences), self.groups.as_deref()];
-        let lists: usize = lists.into_iter().flatten().map(weight).sum();
         let claims: usize = self.claims.iter().flatten().map(Claim::weight).sum();
-        texts.saturating_add(lists).saturating_add(claims)
+        texts.saturating_add(weight(&self.audiences)).saturating_add(claims)
     }
 }
 

@@ -122,7 +122,7 @@ fn admit(
     };
     if location.export {
         for (field, value) in admission.exports() {
-            headers::push(r, field.name.as_bytes(), value.as_bytes()).ok()?;
+            headers::push(r, field, value.as_bytes()).ok()?;
         }
     }
     match (identity.has_token(), location.forward_credential) {

@@ -8,6 +8,7 @@ use core::mem::size_of;
 use core::ptr;
 use core::slice;
 
+use mesh_core::export::{Field, hash};
 use nginx_sys::{
     ngx_http_request_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_pnalloc, ngx_pool_t, ngx_str_t,
     ngx_table_elt_t, ngx_uint_t,
@@ -54,7 +55,7 @@ pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), Hea
     if authorizations(r).next().is_some() {
         return Ok(());
     }
-    let element = push_element(r, b"Authorization", value)?;
+    let element = push_element(r, Header::copied(r, b"Authorization", value)?)?;
     // SAFETY: the request is alive, and the element is in its list, whose pool it shares.
     unsafe { (*r.as_ptr()).headers_in.authorization = element };
     Ok(())
@@ -62,17 +63,20 @@ pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), Hea
 
 /// Adds a request header, for whoever reads the request from now on: the upstream above all.
 ///
-/// Only for the main request: a subrequest's list shares parts with its parent's.
-pub(crate) fn push(r: Live<'_>, key: &[u8], value: &[u8]) -> Result<(), HeaderError> {
-    push_element(r, key, value).map(drop)
+/// Only for the main request: a subrequest's list shares parts with its parent's. The name is not
+/// copied: Nginx takes the names of headers by their length, and writes to none.
+pub(crate) fn push(r: Live<'_>, field: &'static Field, value: &[u8]) -> Result<(), HeaderError> {
+    check_value(value)?;
+    let header = Header {
+        hash: field.hash,
+        key: still(field.name),
+        value: copy(r, value)?,
+        lowcase_key: field.lowercase.as_ptr().cast_mut(),
+    };
+    push_element(r, header).map(drop)
 }
 
-fn push_element(
-    r: Live<'_>,
-    key: &[u8],
-    value: &[u8],
-) -> Result<*mut ngx_table_elt_t, HeaderError> {
-    let header = Header::copied(r, key, value)?;
+fn push_element(r: Live<'_>, header: Header) -> Result<*mut ngx_table_elt_t, HeaderError> {
     let list = headers_in(r);
     // SAFETY: as in `strip`; the element is written before anyone else sees the list.
     unsafe {
@@ -224,9 +228,7 @@ impl Header {
         if key.is_empty() || !key.iter().all(|&byte| is_token(byte)) {
             return Err(HeaderError::Name);
         }
-        if value.iter().any(|byte| matches!(byte, b'\0' | b'\r' | b'\n')) {
-            return Err(HeaderError::Value);
-        }
+        check_value(value)?;
         let lowcase = key.to_ascii_lowercase();
         let lowcase_key = copy(r, &lowcase)?.data;
         Ok(Self { hash: hash(&lowcase), key: copy(r, key)?, value: copy(r, value)?, lowcase_key })
@@ -242,6 +244,21 @@ impl Header {
             next: ptr::null_mut(),
         }
     }
+}
+
+/// Refuses a value that would end its header, whatever the caller overlooked.
+fn check_value(value: &[u8]) -> Result<(), HeaderError> {
+    // In bytes, and without a way out at the first: so the compiler takes 16 at a time.
+    let ends = |byte: u8| matches!(byte, b'\0') | matches!(byte, b'\r') | matches!(byte, b'\n');
+    if value.iter().fold(0, |any, byte| any | u8::from(ends(*byte))) != 0 {
+        return Err(HeaderError::Value);
+    }
+    Ok(())
+}
+
+/// A text that lives as long as the module, as Nginx writes it.
+const fn still(text: &'static str) -> ngx_str_t {
+    ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() }
 }
 
 /// A byte of an HTTP field name (RFC 9110, section 5.6.2).
@@ -264,13 +281,6 @@ const fn is_token(byte: u8) -> bool {
                 | b'|'
                 | b'~'
         )
-}
-
-/// `ngx_hash_key`: by it and the lower-case name Nginx finds the headers it replaces upstream.
-fn hash(lowcase: &[u8]) -> ngx_uint_t {
-    lowcase.iter().fold(0, |hash: ngx_uint_t, &byte| {
-        hash.wrapping_mul(31).wrapping_add(ngx_uint_t::from(byte))
-    })
 }
 
 /// Copies bytes to the request's pool and puts a NUL behind them.

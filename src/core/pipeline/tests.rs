@@ -341,16 +341,13 @@ fn large_tokens_make_the_cache_keep_fewer() {
 #[test]
 fn many_small_claims_weigh_what_they_take() {
     let key = Key::new("k1");
-    let mut server = Server::new(
-        &key,
-        &[("groups_claim", &["/groups"])],
-        &[&[("mesh_authenticate", &["token"])]],
-    );
+    let mut server = Server::tokens(&key);
     for number in 0..4 {
-        let groups = vec!["x"; 500];
-        let claims = json!({ "sub": format!("s{number}"), "groups": groups });
+        let mut audiences = vec!["x"; 500];
+        audiences.push("api");
+        let claims = json!({ "sub": format!("s{number}"), "aud": audiences });
         server.ask(&Sent::token(&key.token(&claims))).unwrap();
-        assert_eq!(server.cache.len(), 0, "a token of 3 KB whose groups take 24 KB");
+        assert_eq!(server.cache.len(), 0, "a token of 3 KB whose audiences take 24 KB");
     }
 }
 
