@@ -68,7 +68,8 @@ pub fn authenticate(
     worker: &mut Worker<'_>,
 ) -> Result<Identity, Refusal> {
     let known = credentials.bearer().and_then(|token| worker.cache.find(token, worker.snapshot));
-    let is_known = known.is_some() && !settings.methods.certificate;
+    let has_certificate = settings.methods.certificate && credentials.peer().is_some();
+    let is_known = known.is_some() && !has_certificate;
     if !is_known && credentials.is_any(settings.methods) {
         // A token that was verified before cannot be part of a guessing attack: the clients
         // behind one address do not pay for a neighbour's failures.

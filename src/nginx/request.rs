@@ -5,7 +5,7 @@ use core::cell::OnceCell;
 use mesh_core::credential::{Authorization, Peer, Request};
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::x509::{CertificateError, ChainVerdict};
-use nginx_sys::{ngx_http_get_indexed_variable, sockaddr, sockaddr_in, sockaddr_in6};
+use nginx_sys::{ngx_http_get_flushed_variable, sockaddr, sockaddr_in, sockaddr_in6};
 
 use super::live::Live;
 use super::{connection, headers};
@@ -43,12 +43,13 @@ impl<'r> RequestView<'r> {
         Self { r, captured, variables: Vec::new() }
     }
 
-    /// Reads a variable now, so that what it evaluates may ask us in turn.
+    /// Reads a variable now, so that what it evaluates may ask us in turn. One that may not be cached
+    /// is read anew: an answer from before the location was found says nothing of this one.
     pub(crate) fn read_variable(&mut self, index: usize) {
         // SAFETY: the request is live, and Nginx gave the index out; the value lives in the
         // request's pool, or as long as the cycle.
         let value = unsafe {
-            let value = ngx_http_get_indexed_variable(self.r.as_ptr(), index);
+            let value = ngx_http_get_flushed_variable(self.r.as_ptr(), index);
             if value.is_null() || (*value).not_found() != 0 || (*value).valid() == 0 {
                 return;
             }

@@ -642,6 +642,21 @@ fn a_request_without_a_credential_is_never_past_the_limit_on_failures() {
 }
 
 #[test]
+fn a_known_token_alone_passes_the_limit_on_failures_where_a_certificate_would_do() {
+    let key = Key::new("k1");
+    let location: &[(&str, &[&str])] =
+        &[("mesh_authenticate", &["any"]), ("mesh_failure_limit", &["rate=1r/m"])];
+    let mut server = Server::new(&key, &[], &[location]);
+    let known = Sent::token(&key.token(&json!({ "sub": "neighbour" })));
+    server.ask(&known).unwrap();
+    assert_eq!(server.reason(&Sent::token("x")), Reason::TokenMalformed);
+    assert_eq!(server.reason(&Sent::token("x")), Reason::FailureLimited);
+    server.ask(&known).unwrap();
+    let dns = certificate(&["orders.example"]);
+    assert_eq!(server.reason(&known.with(&dns, ChainVerdict::Failed)), Reason::FailureLimited);
+}
+
+#[test]
 fn a_strict_limit_on_failures_is_not_that_of_another_location() {
     let key = Key::new("k1");
     let token: (&str, &[&str]) = ("mesh_authenticate", &["token"]);

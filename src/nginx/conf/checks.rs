@@ -132,7 +132,7 @@ pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
     log_elsewhere(cf).write(
         Level::Warn,
         format_args!(
-            "{place} may not be readable by the worker's user: a new version would not be seen"
+            "{place} may not be readable by the worker's user: its tokens would be answered with 503"
         ),
     );
 }
