@@ -47,6 +47,30 @@ warns("$dir/link.json", $names, 1, 'behind a link into such a directory');
 warns("$dir/closed/keys.json", 'root', 0, 'in such a directory, for root');
 chmod 0755, "$dir/closed";
 warns("$dir/closed/keys.json", $names, 0, 'in a directory that is open');
+
+# A worker that cannot read what the master has read goes on with it, also after a reload.
+for my $path ("$dir/keys.json", "$dir/closed/keys.json") {
+    chmod 0600, $path;
+    chmod 0700, "$dir/closed";
+    # Of a file that has just changed nobody can say whether it will change again.
+    select undef, undef, undef, 0.3;
+    my $server = Test::Mesh::Server->start(<<"CONF", user => $names, expected => [qr/may not be readable/]);
+mesh_issuer idp {
+    issuer https://idp.example;
+    audience mesh;
+    jwks $path;
+}
+server {
+    listen 127.0.0.1:%%PORT%%;
+    location / { mesh_authenticate token; empty_gif; }
+}
+CONF
+    my $token = bearer(key => "$dir/a.jwk");
+    is $server->get('/', $token)->{status}, 200, 'the keys of the start are in force';
+    $server->reload;
+    is $server->get('/', $token)->{status}, 200, 'and those of a reload';
+    $server->stop;
+}
 done_testing;
 
 sub warns ($path, $user, $warns, $name) {

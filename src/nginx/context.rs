@@ -76,7 +76,7 @@ impl Context {
         if variables.peek().is_some() {
             // A variable may be made of ours: they are answered before the memo is in use.
             let _ = self.identify(r);
-            variables.for_each(|index| view.read_variable(index));
+            variables.try_for_each(|index| view.read_variable(index))?;
         }
         let outcome = with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;

@@ -1,9 +1,12 @@
 //! How a worker's keys stay fresh: the background thread reads a file that changed, and its keys
 //! count from the next request on.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
-use mesh_control::{Control, Options, Publish, Refusal, WatchedFile, read_capped};
+use mesh_control::{
+    Control, FileStamp, Options, Publish, ReadError, Refusal, WatchedFile, read_capped,
+};
 use mesh_core::jwks::KeySet;
 use mesh_core::trust::{Snapshot, Trust};
 
@@ -42,6 +45,7 @@ fn prime(keys: &mut Keys, issuer: usize, file: &mut WatchedFile) {
     let read = read_capped(&file.path, file.max_bytes);
     let fault = match &read {
         Ok((_, stamp)) if file.primed == Some(*stamp) => return,
+        Err(_) if is_as_it_was(file) => return,
         Ok((document, _)) => keys.publish(issuer, document).err().map(|fault| fault.to_string()),
         Err(fault) => Some(fault.to_string()),
     };
@@ -60,6 +64,16 @@ fn prime(keys: &mut Keys, issuer: usize, file: &mut WatchedFile) {
                 ),
             );
         }
+    }
+}
+
+/// Whether a file that only the master may read is still what the master has read. Where workers
+/// cannot even look, none of them has ever seen another.
+fn is_as_it_was(file: &WatchedFile) -> bool {
+    match FileStamp::of(&file.path) {
+        Ok(stamp) => file.primed == Some(stamp),
+        Err(ReadError::Stat(error)) => error.kind() == ErrorKind::PermissionDenied,
+        Err(_) => false,
     }
 }
 

@@ -45,20 +45,20 @@ impl<'r> RequestView<'r> {
 
     /// Reads a variable now, so that what it evaluates may ask us in turn. One that may not be cached
     /// is read anew: an answer from before the location was found says nothing of this one.
-    pub(crate) fn read_variable(&mut self, index: usize) {
+    ///
+    /// `None` where it cannot be told: the caller refuses.
+    pub(crate) fn read_variable(&mut self, index: usize) -> Option<()> {
         // SAFETY: the request is live, and Nginx gave the index out; the value lives in the
         // request's pool, or as long as the cycle.
         let value = unsafe {
-            let value = ngx_http_get_flushed_variable(self.r.as_ptr(), index);
-            if value.is_null() || (*value).not_found() != 0 || (*value).valid() == 0 {
-                return;
+            let value = ngx_http_get_flushed_variable(self.r.as_ptr(), index).as_ref()?;
+            if value.not_found() != 0 || value.valid() == 0 || value.len() == 0 {
+                return Some(());
             }
-            if (*value).len() == 0 {
-                return;
-            }
-            core::slice::from_raw_parts((*value).data, (*value).len() as usize)
+            core::slice::from_raw_parts(value.data, value.len() as usize)
         };
         self.variables.push((index, value));
+        Some(())
     }
 }
 
@@ -90,7 +90,7 @@ impl Request for RequestView<'_> {
     fn address(&self) -> &[u8] {
         // SAFETY: a connection has an address, whose family says how long it is and how it is
         // laid out; it lives as long as the request (realip replaces it before the access phase).
-        unsafe { address(&*(*self.r.connection()).sockaddr) }
+        unsafe { address((*self.r.connection()).sockaddr) }
     }
 
     fn variable(&self, index: usize) -> Option<&[u8]> {
@@ -100,29 +100,27 @@ impl Request for RequestView<'_> {
 
 /// # Safety
 ///
-/// The address is as long as its family says.
-unsafe fn address(address: &sockaddr) -> &[u8] {
+/// The address is as long as its family says, and lives for `'a`.
+unsafe fn address<'a>(address: *const sockaddr) -> &'a [u8] {
     const V4: i32 = libc::AF_INET;
     const V6: i32 = libc::AF_INET6;
-    match i32::from(address.sa_family) {
-        V4 => {
-            // SAFETY: the family says so.
-            let v4 = unsafe { &*core::ptr::from_ref(address).cast::<sockaddr_in>() };
-            // SAFETY: four bytes of it.
-            unsafe { core::slice::from_raw_parts((&raw const v4.sin_addr).cast(), 4) }
-        }
-        V6 => {
-            // SAFETY: the family says so.
-            let v6 = unsafe { &*core::ptr::from_ref(address).cast::<sockaddr_in6>() };
-            // SAFETY: sixteen bytes of it.
-            let bytes: &[u8; 16] = unsafe { &*(&raw const v6.sin6_addr).cast() };
-            match bytes {
-                // An IPv4 client of a socket that takes both.
-                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] => v4,
-                [network @ .., _, _, _, _, _, _, _, _] => network,
+    // SAFETY: every address begins with its family, which says what the rest is.
+    unsafe {
+        match i32::from((*address).sa_family) {
+            V4 => {
+                let v4 = &raw const (*address.cast::<sockaddr_in>()).sin_addr;
+                core::slice::from_raw_parts(v4.cast(), 4)
             }
+            V6 => {
+                let v6 = &raw const (*address.cast::<sockaddr_in6>()).sin6_addr;
+                match &*v6.cast::<[u8; 16]>() {
+                    // An IPv4 client of a socket that takes both.
+                    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] => v4,
+                    [network @ .., _, _, _, _, _, _, _, _] => network,
+                }
+            }
+            _ => &[],
         }
-        _ => &[],
     }
 }
 

@@ -107,16 +107,24 @@ pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
         (u64::from((*core).user), u64::from((*core).group))
     };
     let unset = u64::from(u32::MAX);
-    let owner = std::fs::metadata(path).map_or(0, |file| file.uid());
-    if user == 0 || (user == unset && owner != 0) {
+    // SAFETY: it asks for a number, and cannot fail.
+    let master = u64::from(unsafe { libc::geteuid() });
+    let (user, group) = match (user == unset, master) {
+        // Without `user`, the workers of a master without rights are as it is,
+        (true, 1..) => return,
+        // and those of root are those that Nginx was built for.
+        (true, 0) => built_in_user(),
+        (false, _) => (user, group),
+    };
+    if user == 0 {
         return;
     }
     // The bits of the worker's class: owner, group, or others.
     let allows = |path: &Path, bit: u32| {
         std::fs::metadata(path).is_ok_and(|file| {
-            let class = if user != unset && u64::from(file.uid()) == user {
+            let class = if u64::from(file.uid()) == user {
                 6
-            } else if user != unset && u64::from(file.gid()) == group {
+            } else if u64::from(file.gid()) == group {
                 3
             } else {
                 0
@@ -132,9 +140,24 @@ pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
     log_elsewhere(cf).write(
         Level::Warn,
         format_args!(
-            "{place} may not be readable by the worker's user: its tokens would be answered with 503"
+            "{place} may not be readable by the worker's user: a new version would not be seen"
         ),
     );
+}
+
+/// The numbers of the user and the group that Nginx was built with; nobody's where there are none.
+fn built_in_user() -> (u64, u64) {
+    let nobody = u64::from(u32::MAX);
+    // SAFETY: both names end in null; the answers are null or live until the next such call, and
+    // the configuration is read by one thread.
+    unsafe {
+        let user = libc::getpwnam(nginx_sys::NGX_USER.as_ptr()).as_ref();
+        let group = libc::getgrnam(nginx_sys::NGX_GROUP.as_ptr()).as_ref();
+        (
+            user.map_or(nobody, |user| u64::from(user.pw_uid)),
+            group.map_or(nobody, |group| u64::from(group.gr_gid)),
+        )
+    }
 }
 
 const READ: u32 = 0o4;
