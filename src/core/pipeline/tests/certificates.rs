@@ -1,0 +1,107 @@
+//! Peer certificates, alone and beside tokens.
+
+use super::*;
+
+#[test]
+fn a_certificate_is_an_identity_when_nginx_verified_it_for_this_server() {
+    let key = Key::new("k1");
+    let mut server = Server::new(&key, &[], &[&[("mesh_authenticate", &["certificate"])]]);
+    let svid = certificate(&["spiffe://prod.example/ns/shop/sa/orders"]);
+    let admission = server.ask(&Sent::default().with(&svid, ChainVerdict::Verified)).unwrap();
+    assert_eq!(
+        exported(&admission),
+        [
+            ("X-Mesh-Service", "spiffe://prod.example/ns/shop/sa/orders".to_owned()),
+            ("X-Mesh-Principal", "spiffe://prod.example/ns/shop/sa/orders".to_owned()),
+            ("X-Mesh-Spiffe-Id", "spiffe://prod.example/ns/shop/sa/orders".to_owned()),
+            ("X-Mesh-Method", "certificate".to_owned()),
+        ]
+    );
+    let identity = admission.identity().unwrap();
+    assert_eq!(identity.attribute(Attribute::TrustDomain).unwrap(), "prod.example");
+    for (verdict, reason) in [
+        (ChainVerdict::Failed, Reason::CertificateUnverified),
+        (ChainVerdict::Foreign, Reason::CertificateMisdirected),
+    ] {
+        assert_eq!(server.reason(&Sent::default().with(&svid, verdict)), reason);
+    }
+    assert_eq!(server.reason(&Sent::default()), Reason::CertificateMissing);
+    assert_eq!(
+        server.reason(&Sent::token(&key.token(&json!({})))),
+        Reason::CertificateMissing,
+        "a token is not read where it is not named"
+    );
+    server.now.unix = UnixTime::from_secs(4_000_000_000);
+    assert_eq!(
+        server.reason(&Sent::default().with(&svid, ChainVerdict::Verified)),
+        Reason::CertificateExpired
+    );
+}
+
+#[test]
+fn a_kind_of_name_that_is_not_configured_is_no_identity() {
+    let key = Key::new("k1");
+    let spiffe_only: &[(&str, &[&str])] =
+        &[("mesh_authenticate", &["certificate"]), ("mesh_certificate_name", &["spiffe"])];
+    let mut server = Server::new(&key, &[], &[spiffe_only]);
+    let dns = certificate(&["orders.example"]);
+    assert_eq!(
+        server.reason(&Sent::default().with(&dns, ChainVerdict::Verified)),
+        Reason::CertificateNameless
+    );
+}
+
+#[test]
+fn with_any_one_is_enough_and_whatever_is_presented_must_verify() {
+    let key = Key::new("k1");
+    let mut server = Server::new(&key, &[], &[&[("mesh_authenticate", &["any"])]]);
+    let dns = certificate(&["orders.example"]);
+    let good = key.token(&json!({ "sub": "tokens-own" }));
+    let bad = key.token(&json!({ "exp": 1 }));
+    server.ask(&Sent::token(&good)).unwrap();
+    server.ask(&Sent::default().with(&dns, ChainVerdict::Verified)).unwrap();
+    let both = server.ask(&Sent::token(&good).with(&dns, ChainVerdict::Verified)).unwrap();
+    let identity = both.identity().unwrap();
+    assert_eq!(identity.service(), "tokens-own", "the principal is the token's");
+    assert_eq!(identity.attribute(Attribute::Method).unwrap(), "token certificate");
+    assert_eq!(server.reason(&Sent::default()), Reason::CredentialMissing);
+    assert_eq!(
+        server.reason(&Sent::token(&bad).with(&dns, ChainVerdict::Verified)),
+        Reason::TokenExpired
+    );
+    assert_eq!(
+        server.reason(&Sent::token(&good).with(&dns, ChainVerdict::Failed)),
+        Reason::CertificateUnverified
+    );
+}
+
+#[test]
+fn both_are_needed_where_both_are_named() {
+    let key = Key::new("k1");
+    let mut server = Server::new(&key, &[], &[&[("mesh_authenticate", &["token", "certificate"])]]);
+    let dns = certificate(&["orders.example"]);
+    let token = key.token(&json!({}));
+    assert_eq!(server.reason(&Sent::token(&token)), Reason::CertificateMissing);
+    assert_eq!(
+        server.reason(&Sent::default().with(&dns, ChainVerdict::Verified)),
+        Reason::CredentialMissing
+    );
+    server.ask(&Sent::token(&token).with(&dns, ChainVerdict::Verified)).unwrap();
+}
+
+#[test]
+fn a_bound_token_needs_its_certificate_on_the_connection() {
+    let key = Key::new("k1");
+    let mut server = Server::tokens(&key);
+    let (own, other) = (certificate(&["a.example"]), certificate(&["b.example"]));
+    let thumbprint = URL_SAFE_NO_PAD.encode(own.thumbprint());
+    let token = key.token(&json!({ "cnf": { "x5t#S256": thumbprint } }));
+    assert_eq!(server.reason(&Sent::token(&token)), Reason::BindingMismatch);
+    server.ask(&Sent::token(&token).with(&own, ChainVerdict::Verified)).unwrap();
+    // RFC 8705 section 3: the chain need not be trusted, the key's possession is what counts.
+    server.ask(&Sent::token(&token).with(&own, ChainVerdict::Failed)).unwrap();
+    assert_eq!(
+        server.reason(&Sent::token(&token).with(&other, ChainVerdict::Verified)),
+        Reason::BindingMismatch
+    );
+}
