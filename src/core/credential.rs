@@ -1,5 +1,6 @@
 //! What arrived with a request: borrowed, unverified, believed by nobody.
 
+use core::cell::OnceCell;
 use core::fmt;
 use std::rc::Rc;
 
@@ -57,6 +58,7 @@ pub struct Methods {
 pub struct Credentials<'r> {
     bearer: Option<&'r [u8]>,
     request: &'r dyn Request,
+    peer: OnceCell<Option<Peer>>,
 }
 
 impl fmt::Debug for Credentials<'_> {
@@ -82,7 +84,7 @@ impl<'r> Credentials<'r> {
         } else {
             None
         };
-        Ok(Self { bearer, request })
+        Ok(Self { bearer, request, peer: OnceCell::new() })
     }
 
     /// The token of `Authorization: Bearer`.
@@ -90,9 +92,9 @@ impl<'r> Credentials<'r> {
         self.bearer
     }
 
-    /// The connection's certificate, asked for only where it matters.
-    pub fn peer(&self) -> Option<Peer> {
-        self.request.peer()
+    /// The connection's certificate, asked for where it matters, and once: Nginx asks OpenSSL.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.get_or_init(|| self.request.peer()).as_ref()
     }
 
     /// Whether anything of what `methods` names was presented.

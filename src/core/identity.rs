@@ -130,7 +130,7 @@ fn verify(
             return Err(Reason::CertificateMissing.into());
         }
         None => None,
-        Some(peer) => Some((verify_certificate(&peer, settings, worker)?, settings.names)),
+        Some(peer) => Some((verify_certificate(peer, settings, worker)?, settings.names)),
     };
     if token.is_none() && certificate.is_none() {
         return Err(Reason::CredentialMissing.into());
@@ -157,7 +157,7 @@ fn verify_token(
     if let Confirmation::Certificate(bound) = token.confirmation() {
         // The handshake proved possession of the key; whether the chain is trusted does not
         // matter to the binding (RFC 8705 section 3).
-        let peer = credentials.peer().and_then(|peer| peer.certificate.ok());
+        let peer = credentials.peer().and_then(|peer| peer.certificate.as_ref().ok());
         if peer.is_none_or(|certificate| *certificate.thumbprint() != bound) {
             return Err(Reason::BindingMismatch);
         }
