@@ -93,8 +93,9 @@ subtest 'values that are refused, with their file and line' => sub {
         ['jwks', '', 'jwks: invalid number of arguments'],
         ['jwks', 'a b', 'jwks: invalid number of arguments'],
         ['jwks', '""', q(jwks: the file's name is empty)],
-        ['jwks', 'https://idp.example/jwks', 'jwks: "https://idp.example/jwks" is not a file'],
-        ['jwks', 'http://idp.example/jwks', 'jwks: "http://idp.example/jwks" is not a file'],
+        ['jwks', 'http://idp.example/jwks', 'jwks: "http://idp.example/jwks" is plain http to another host'],
+        ['jwks', 'https://me:secret@idp.example/', 'holds credentials'],
+        ['jwks', 'https://idp.example:0/', 'is not an absolute URL'],
         (map { ['algorithms', $_, qq(algorithms: "$_" is not one of RS256 RS384)] }
             qw(none HS256 HS512 rs256 RSA ES512 ES256K Ed25519)),
         ['algorithms', 'RS256 none', 'algorithms: "none" is not one of'],
@@ -111,7 +112,9 @@ subtest 'values that are refused, with their file and line' => sub {
         ['service_claim', '""', 'service_claim: "" is not a JSON pointer'],
         ['groups_claim', 'groups', 'groups_claim: "groups" is not a JSON pointer'],
         ['groups_claim', '/a /b', 'groups_claim: invalid number of arguments'],
-        ['discovery', 'on', 'discovery: unknown directive "discovery"'],
+        ['discovery', 'on', 'discovery: "on" is not an absolute URL'],
+        ['refresh', '0', 'refresh: "0" is not a time from 1 to 604800 seconds'],
+        ['trusted_certificate', '""', q(trusted_certificate: the file's name is empty)],
         ['mesh_zone', '8m', 'mesh_zone: unknown directive "mesh_zone"'],
     );
     refused_at(block($_->[0] => "$_->[0] $_->[1]; # here"), $_->[2], "$_->[0] $_->[1]") for @wrong;
@@ -126,7 +129,7 @@ subtest 'a directive stands once' => sub {
 };
 
 subtest 'what must be there' => sub {
-    for my $missing (qw(issuer audience jwks)) {
+    for my $missing (qw(issuer audience)) {
         my $text = block($missing => undef) =~ s/\{$/{ # here/mr;
         refused_at($text, qq(mesh_issuer "idp" has no "$missing"));
     }

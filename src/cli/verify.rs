@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use mesh_core::{
     algorithm::{Algorithm, AlgorithmSet},
-    issuer::{Accept, Issuer},
+    issuer::{Accept, Issuer, KeySource},
     json::{self, Pointer},
     jwks::KeySet,
     jws::CompactJws,
@@ -148,7 +148,7 @@ impl Verify {
             token_type: None,
             service_claim: self.service_claim.clone(),
             groups_claim: None,
-            jwks: self.jwks.clone(),
+            keys: KeySource::File(self.jwks.clone()),
         };
         let trust = Trust::new(vec![issuer], Vec::new(), vec![Some(keys)]);
         let verified = match token::verify(token, &trust, &trust.load()) {

@@ -15,7 +15,7 @@ use crate::limit::Quota;
 mod raw;
 
 pub use raw::{
-    RawAccept, RawAuthenticate, RawIssuer, RawLimit, RawLimitKey, RawLocation, RawMain,
+    RawAccept, RawAuthenticate, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation, RawMain,
     RawRequirement,
 };
 

@@ -10,7 +10,13 @@ use crate::x509::{CertificateError, ChainVerdict, PeerCertificate};
 /// What the shell answers about one request. Each answer is computed when it is asked for.
 pub trait Request {
     /// The `Authorization` fields.
-    fn authorization(&self) -> Authorization<'_>;
+    fn authorization(&self) -> Field<'_>;
+
+    /// The fields of another name, which is given in lower case.
+    fn field(&self, name: &str) -> Field<'_>;
+
+    /// The method, as it was sent.
+    fn method(&self) -> &[u8];
 
     /// The certificate that the peer presented on this connection, parsed once a connection.
     fn peer(&self) -> Option<Peer>;
@@ -23,9 +29,9 @@ pub trait Request {
     fn variable(&self, index: usize) -> Option<&[u8]>;
 }
 
-/// The `Authorization` fields of a request.
+/// The header fields of one name in a request.
 #[derive(Clone, Copy, Debug)]
-pub enum Authorization<'r> {
+pub enum Field<'r> {
     /// There is none.
     Absent,
     /// The value of the only one.
@@ -77,9 +83,9 @@ impl<'r> Credentials<'r> {
     pub fn extract(request: &'r dyn Request, methods: Methods) -> Result<Self, Refusal> {
         let bearer = if methods.token {
             match request.authorization() {
-                Authorization::Absent => None,
-                Authorization::One(value) => bearer(value)?,
-                Authorization::Several => return Err(Reason::CredentialConflict.into()),
+                Field::Absent => None,
+                Field::One(value) => bearer(value)?,
+                Field::Several => return Err(Reason::CredentialConflict.into()),
             }
         } else {
             None

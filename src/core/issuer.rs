@@ -1,8 +1,10 @@
 //! A token issuer's settings, frozen with the configuration.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use crate::algorithm::AlgorithmSet;
+use crate::endpoint::Endpoint;
 use crate::json::Pointer;
 
 /// A token issuer as `mesh_issuer` describes it.
@@ -26,8 +28,43 @@ pub struct Issuer {
     pub service_claim: Pointer,
     /// The claim that lists the groups.
     pub groups_claim: Option<Pointer>,
-    /// The file of the JWK set.
-    pub jwks: PathBuf,
+    /// Where the JWK set comes from.
+    pub keys: KeySource,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum KeySource {
+    /// A file, watched by every worker.
+    File(PathBuf),
+    /// A server, asked by one worker for all.
+    Remote(Remote),
+}
+
+/// How keys are fetched from a server, and for how long they count.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Remote {
+    /// What is asked first.
+    pub entry: Entry,
+    /// Time between two fetches.
+    pub refresh: Duration,
+    /// The least time between two fetches, whatever asks for them.
+    pub min_refresh: Duration,
+    /// How long the last good keys count when no fetch succeeds.
+    pub max_stale: Duration,
+    /// The file of the authorities that the server's certificate must come from; none means those
+    /// of the system.
+    pub trusted_certificate: Option<PathBuf>,
+}
+
+/// What is asked first for an issuer's keys.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Entry {
+    /// The discovery document (OpenID Connect Discovery 1.0 section 4), which must name the issuer
+    /// exactly and says where the JWK set is.
+    Discovery(Endpoint),
+    /// The JWK set itself.
+    Jwks(Endpoint),
 }
 
 /// An issuer that a location believes, and for which audiences.

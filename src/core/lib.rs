@@ -62,6 +62,7 @@ pub mod decision;
 pub mod design;
 pub mod directive;
 pub mod encode;
+pub mod endpoint;
 pub mod export;
 pub mod identity;
 pub mod issuer;

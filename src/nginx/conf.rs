@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use mesh_control::{WatchedFile, read_capped};
 use mesh_core::config::{ConfigError, RawMain, Resolver};
+use mesh_core::issuer::KeySource;
 use mesh_core::jwks::KeySet;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
@@ -18,6 +19,7 @@ use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t};
 
 use super::guard::guard;
 use super::headers::bytes;
+use super::keys::Document;
 use super::log::{Level, Log};
 use super::pool::in_pool;
 use super::settings::{LocationConf, MainConf};
@@ -41,7 +43,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         raw: RawMain::default(),
         resolver: Resolver::default(),
         trust: None,
-        files: Vec::new(),
+        documents: Vec::new(),
         zone: None,
         cache: RefCell::new(TokenCache::with_capacity(CACHED_TOKENS)),
     };
@@ -105,8 +107,12 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     let main = unsafe { main_mut(cf) };
     let issuers = core::mem::take(&mut main.raw.issuers);
     let mut keys = Vec::new();
-    for issuer in &issuers {
-        let path = full_name(cf, &issuer.jwks)?;
+    for (index, issuer) in issuers.iter().enumerate() {
+        let KeySource::File(file) = &issuer.keys else {
+            keys.push(None);
+            continue;
+        };
+        let path = full_name(cf, file)?;
         let place =
             format_args!("jwks file \"{}\" of mesh_issuer \"{}\"", path.display(), issuer.name)
                 .to_string();
@@ -121,7 +127,8 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         }
         checks::warn_unreadable(cf, &path, &place);
         keys.push(Some(set));
-        main.files.push(WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp) });
+        let file = WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp) };
+        main.documents.push((Document::Keys(index), file));
     }
     let resolver = core::mem::take(&mut main.resolver);
     if resolver.has_limits() || main.raw.zone.is_some() {

@@ -52,7 +52,7 @@ pub(crate) fn remove_authorization(r: Live<'_>) -> Result<usize, HeaderError> {
 
 /// Puts `Authorization` back, where it was removed.
 pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
-    if authorizations(r).next().is_some() {
+    if fields(r, b"authorization").next().is_some() {
         return Ok(());
     }
     let element = push_element(r, Header::copied(r, b"Authorization", value)?)?;
@@ -102,11 +102,12 @@ pub(crate) fn panic_where_asked(r: Live<'_>) {
     }
 }
 
-/// The values of all `Authorization` headers, in the order they came.
-pub(crate) fn authorizations<'r>(r: Live<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
-    request_headers(r)
-        .filter(|(name, _)| name.eq_ignore_ascii_case(b"authorization"))
-        .map(|(_, value)| value)
+/// The values of all headers of that name, in the order they came.
+pub(crate) fn fields<'r, 'n>(
+    r: Live<'r>,
+    name: &'n [u8],
+) -> impl Iterator<Item = &'r [u8]> + use<'r, 'n> {
+    request_headers(r).filter(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// Names and values of all request headers, in the order they came.

@@ -14,26 +14,33 @@ use super::log::{Level, Log};
 use super::process;
 use super::settings::MainConf;
 
+/// What a watched file is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Document {
+    /// The key set of the issuer with that index in [`Trust`].
+    Keys(usize),
+}
+
 /// Takes the files as they are now, then watches them.
 ///
 /// A worker that replaces a dead one has the keys of the master, which are those of the last
 /// reload: it must not answer a request by them when there are newer ones.
 pub(crate) fn watch(main: &MainConf) {
     let Some(trust) = &main.trust else { return };
-    if main.files.is_empty() || !process::is_worker() {
+    if main.documents.is_empty() || !process::is_worker() {
         return;
     }
-    let mut keys = Keys::new(trust);
-    let mut files = main.files.clone();
-    for (issuer, file) in files.iter_mut().enumerate() {
-        prime(&mut keys, issuer, file);
+    let (documents, mut files): (Vec<_>, Vec<_>) = main.documents.iter().cloned().unzip();
+    let mut keys = Keys::new(trust, &documents);
+    for (document, file) in files.iter_mut().enumerate() {
+        prime(&mut keys, document, file);
     }
     keys.retire();
     let trust = Arc::clone(trust);
     process::start(move || {
         // One voice is enough: every worker sees the same files.
         let options = Options { report: process::worker_number() == 0, ..Options::default() };
-        Control::start(files.clone(), Keys::new(&trust), options)
+        Control::start(files.clone(), Keys::new(&trust, &documents), options)
     });
 }
 
@@ -41,19 +48,19 @@ pub(crate) fn watch(main: &MainConf) {
 ///
 /// If it is bad, the workers that were there before hold keys that this one never saw: those of
 /// the configuration may have been given up since. It answers 503 until the file is good again.
-fn prime(keys: &mut Keys, issuer: usize, file: &mut WatchedFile) {
+fn prime(keys: &mut Keys, document: usize, file: &mut WatchedFile) {
     let read = read_capped(&file.path, file.max_bytes);
     let fault = match &read {
         Ok((_, stamp)) if file.primed == Some(*stamp) => return,
         Err(_) if is_as_it_was(file) => return,
-        Ok((document, _)) => keys.publish(issuer, document).err().map(|fault| fault.to_string()),
+        Ok((bytes, _)) => keys.publish(document, bytes).err().map(|fault| fault.to_string()),
         Err(fault) => Some(fault.to_string()),
     };
     match (fault, read) {
         (None, Ok((_, stamp))) => file.primed = Some(stamp),
         (fault, _) => {
             file.primed = None;
-            keys.withdraw(issuer);
+            keys.withdraw(document);
             Log::cycle().write(
                 Level::Error,
                 format_args!(
@@ -80,25 +87,27 @@ fn is_as_it_was(file: &WatchedFile) -> bool {
 /// Puts key sets in force, and drops the old ones where nobody waits for it.
 struct Keys {
     trust: Arc<Trust>,
+    documents: Vec<Document>,
     retired: Vec<Arc<Snapshot>>,
 }
 
 impl Keys {
-    fn new(trust: &Arc<Trust>) -> Self {
-        Self { trust: Arc::clone(trust), retired: Vec::new() }
+    fn new(trust: &Arc<Trust>, documents: &[Document]) -> Self {
+        Self { trust: Arc::clone(trust), documents: documents.to_vec(), retired: Vec::new() }
     }
 
-    fn withdraw(&mut self, issuer: usize) {
-        self.retired.push(self.trust.withdraw(issuer));
+    fn withdraw(&mut self, document: usize) {
+        match self.documents.get(document) {
+            Some(Document::Keys(issuer)) => self.retired.push(self.trust.withdraw(*issuer)),
+            None => {}
+        }
     }
-}
 
-impl Publish for Keys {
-    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<String, Refusal> {
+    fn put(&mut self, index: usize, bytes: &[u8]) -> Result<String, Refusal> {
         let issuer = self
             .trust
             .issuers()
-            .get(document)
+            .get(index)
             .ok_or_else(|| Refusal::Bad("it belongs to no issuer".to_owned()))?;
         let (set, skipped) = KeySet::parse(bytes, issuer.algorithms)
             .map_err(|error| Refusal::Bad(error.to_string()))?;
@@ -106,8 +115,17 @@ impl Publish for Keys {
         for key in skipped {
             summary.push_str(&format!(", {key}"));
         }
-        self.retired.push(self.trust.replace(document, set));
+        self.retired.push(self.trust.replace(index, set));
         Ok(summary)
+    }
+}
+
+impl Publish for Keys {
+    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<String, Refusal> {
+        match self.documents.get(document) {
+            Some(Document::Keys(issuer)) => self.put(*issuer, bytes),
+            None => Err(Refusal::Bad("nobody asked for it".to_owned())),
+        }
     }
 
     fn retire(&mut self) {

@@ -2,11 +2,12 @@
 
 use core::cell::OnceCell;
 
-use mesh_core::credential::{Authorization, Peer, Request};
+use mesh_core::credential::{Field, Peer, Request};
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::x509::{CertificateError, ChainVerdict};
 use nginx_sys::{ngx_http_get_flushed_variable, sockaddr, sockaddr_in, sockaddr_in6};
 
+use super::headers::bytes;
 use super::live::Live;
 use super::{connection, headers};
 
@@ -63,9 +64,9 @@ impl<'r> RequestView<'r> {
 }
 
 impl Request for RequestView<'_> {
-    fn authorization(&self) -> Authorization<'_> {
+    fn authorization(&self) -> Field<'_> {
         let captured = self.captured.get_or_init(|| {
-            let mut fields = headers::authorizations(self.r);
+            let mut fields = headers::fields(self.r, b"authorization");
             match (fields.next(), fields.next()) {
                 (None, _) => Captured::Absent,
                 (Some(value), None) => Captured::One(value.as_ptr(), value.len()),
@@ -73,10 +74,24 @@ impl Request for RequestView<'_> {
             }
         });
         match (captured, captured.value()) {
-            (_, Some(value)) => Authorization::One(value),
-            (Captured::Several, None) => Authorization::Several,
-            (Captured::Absent | Captured::One(..), None) => Authorization::Absent,
+            (_, Some(value)) => Field::One(value),
+            (Captured::Several, None) => Field::Several,
+            (Captured::Absent | Captured::One(..), None) => Field::Absent,
         }
+    }
+
+    fn field(&self, name: &str) -> Field<'_> {
+        let mut fields = headers::fields(self.r, name.as_bytes());
+        match (fields.next(), fields.next()) {
+            (None, _) => Field::Absent,
+            (Some(value), None) => Field::One(value),
+            (Some(_), Some(_)) => Field::Several,
+        }
+    }
+
+    fn method(&self) -> &[u8] {
+        // SAFETY: the request is live; its method lies in its header buffers.
+        unsafe { bytes(&raw const (*self.r.as_ptr()).method_name) }
     }
 
     fn peer(&self) -> Option<Peer> {

@@ -11,6 +11,7 @@ use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
 use nginx_sys::ngx_http_conf_ctx_t;
 
+use super::keys::Document;
 use super::live::Live;
 use super::zone::Zone;
 
@@ -20,8 +21,8 @@ pub(crate) struct MainConf {
     pub(super) resolver: Resolver,
     /// The issuers and their keys; there from `postconfiguration` on.
     pub(crate) trust: Option<Arc<Trust>>,
-    /// The files that the background thread watches, in the order of the issuers.
-    pub(crate) files: Vec<WatchedFile>,
+    /// The files that the background thread watches, and what each is.
+    pub(crate) documents: Vec<(Document, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
     pub(crate) zone: Option<Zone>,
     /// The tokens that this worker has verified: the one thing here that requests write, in their

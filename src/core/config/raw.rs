@@ -1,12 +1,14 @@
 //! Settings as typed, and how Nginx's inheritance merges them.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use super::{ConfigError, DryRun, LogLevel, Place};
 use crate::admission::LimitKey;
 use crate::algorithm::AlgorithmSet;
 use crate::credential::Methods;
-use crate::issuer::Issuer;
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::issuer::{Entry, Issuer, KeySource, Remote};
 use crate::json::Pointer;
 use crate::limit::Quota;
 use crate::x509::NameKinds;
@@ -35,8 +37,18 @@ pub struct RawIssuer {
     pub url: Option<Box<str>>,
     /// `audience`.
     pub audiences: Option<Box<[Box<str>]>>,
-    /// `jwks`: the file, relative to the configuration's directory.
-    pub jwks: Option<PathBuf>,
+    /// `jwks`: a file, relative to the configuration's directory, or a server.
+    pub jwks: Option<RawJwks>,
+    /// `discovery`
+    pub discovery: Option<Endpoint>,
+    /// `refresh`
+    pub refresh: Option<Duration>,
+    /// `min_refresh`
+    pub min_refresh: Option<Duration>,
+    /// `max_stale`
+    pub max_stale: Option<Duration>,
+    /// `trusted_certificate`: a file, relative to the configuration's directory.
+    pub trusted_certificate: Option<PathBuf>,
     /// `algorithms`.
     pub algorithms: Option<AlgorithmSet>,
     /// `leeway`: seconds.
@@ -49,6 +61,79 @@ pub struct RawIssuer {
     pub service_claim: Option<Pointer>,
     /// `groups_claim`.
     pub groups_claim: Option<Pointer>,
+}
+
+/// What `jwks` names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RawJwks {
+    /// A file.
+    File(PathBuf),
+    /// A server.
+    Server(Endpoint),
+}
+
+impl RawIssuer {
+    /// Where the keys come from: without `jwks`, from where the discovery document says.
+    fn key_source(&self) -> Result<KeySource, ConfigError> {
+        let refused = |what: &str| {
+            let name = &self.name;
+            ConfigError::at(&self.place, format!("mesh_issuer \"{name}\" {what}"))
+        };
+        if let Some(RawJwks::File(file)) = &self.jwks {
+            let fetched = [
+                ("discovery", self.discovery.is_some()),
+                ("refresh", self.refresh.is_some()),
+                ("min_refresh", self.min_refresh.is_some()),
+                ("max_stale", self.max_stale.is_some()),
+                ("trusted_certificate", self.trusted_certificate.is_some()),
+            ];
+            if let Some((word, _)) = fetched.iter().find(|(_, is_set)| *is_set) {
+                let message =
+                    format!("has a file for its \"jwks\", which \"{word}\" has no use for");
+                return Err(refused(&message));
+            }
+            return Ok(KeySource::File(file.clone()));
+        }
+        let entry = match (&self.jwks, &self.discovery) {
+            (Some(_), Some(_)) => return Err(refused("has both \"jwks\" and \"discovery\"")),
+            (Some(RawJwks::Server(endpoint)), None) => Entry::Jwks(endpoint.clone()),
+            (None, Some(endpoint)) => Entry::Discovery(endpoint.clone()),
+            (Some(RawJwks::File(_)) | None, None) => {
+                Entry::Discovery(self.well_known().map_err(|error| {
+                    refused(&format!("has no \"jwks\", and its issuer {error}: it cannot be asked"))
+                })?)
+            }
+        };
+        let refresh = self.refresh.unwrap_or(Duration::from_secs(300));
+        let min_refresh = self.min_refresh.unwrap_or(Duration::from_secs(10));
+        let max_stale = self.max_stale.unwrap_or(Duration::from_secs(86_400));
+        if min_refresh > refresh {
+            return Err(refused("has a \"min_refresh\" over its \"refresh\""));
+        }
+        if refresh > max_stale {
+            return Err(refused("has a \"refresh\" over its \"max_stale\""));
+        }
+        let trusted_certificate = self.trusted_certificate.clone();
+        Ok(KeySource::Remote(Remote {
+            entry,
+            refresh,
+            min_refresh,
+            max_stale,
+            trusted_certificate,
+        }))
+    }
+
+    /// OpenID Connect Discovery 1.0 section 4: the path is appended to the issuer's, whose slash at
+    /// the end is left out.
+    fn well_known(&self) -> Result<Endpoint, EndpointError> {
+        let issuer = self.url.as_deref().unwrap_or_default();
+        issuer.parse::<Endpoint>()?;
+        if issuer.contains('?') {
+            return Err(EndpointError::Malformed);
+        }
+        let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
+        format!("{issuer}/.well-known/openid-configuration").parse()
+    }
 }
 
 impl RawMain {
@@ -65,7 +150,7 @@ impl RawMain {
         let issuer = Issuer {
             url: raw.url.clone().ok_or_else(|| missing("issuer"))?,
             audiences: raw.audiences.clone().ok_or_else(|| missing("audience"))?,
-            jwks: raw.jwks.clone().ok_or_else(|| missing("jwks"))?,
+            keys: raw.key_source()?,
             name: raw.name,
             algorithms: raw.algorithms.unwrap_or(AlgorithmSet::DEFAULT),
             leeway: raw.leeway.unwrap_or(30),

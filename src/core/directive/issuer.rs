@@ -1,8 +1,12 @@
 //! The directives of a `mesh_issuer` block.
 
+use core::time::Duration;
+use std::path::PathBuf;
+
 use super::{Context, Directive, Line, once, pointer, seconds, unknown};
 use crate::algorithm::{Algorithm, AlgorithmSet};
-use crate::config::{ConfigError, RawIssuer};
+use crate::config::{ConfigError, RawIssuer, RawJwks};
+use crate::endpoint::Endpoint;
 
 const HERE: &[Context] = &[Context::Issuer];
 
@@ -21,15 +25,29 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
         }
         once(&mut raw.audiences, line.words.iter().map(|word| (*word).into()).collect())
     }),
-    row("jwks", "file", "—", (1, 1), |raw, line| {
-        let file = line.first();
-        if file.starts_with("http://") || file.starts_with("https://") {
-            return Err(ConfigError::new(format!("\"{file}\" is not a file")));
-        }
-        if file.is_empty() {
-            return Err(ConfigError::new("the file's name is empty"));
-        }
-        once(&mut raw.jwks, file.into())
+    row("jwks", "file | url", "—", (1, 1), |raw, line| {
+        let word = line.first();
+        let jwks = if Endpoint::is_meant(word) {
+            RawJwks::Server(endpoint(word)?)
+        } else {
+            RawJwks::File(file(word)?)
+        };
+        once(&mut raw.jwks, jwks)
+    }),
+    row("discovery", "url", "—", (1, 1), |raw, line| {
+        once(&mut raw.discovery, endpoint(line.first())?)
+    }),
+    row("refresh", "time", "refresh 5m", (1, 1), |raw, line| {
+        once(&mut raw.refresh, duration(line.first(), 1, WEEK)?)
+    }),
+    row("min_refresh", "time", "min_refresh 10s", (1, 1), |raw, line| {
+        once(&mut raw.min_refresh, duration(line.first(), 1, WEEK)?)
+    }),
+    row("max_stale", "time", "max_stale 1d", (1, 1), |raw, line| {
+        once(&mut raw.max_stale, duration(line.first(), 1, 4 * WEEK)?)
+    }),
+    row("trusted_certificate", "file", "—", (1, 1), |raw, line| {
+        once(&mut raw.trusted_certificate, file(line.first())?)
     }),
     row("algorithms", "name ...", "algorithms RS256 ES256 ES384 EdDSA", (1, 9), algorithms),
     row("leeway", "time", "leeway 30s", (1, 1), |raw, line| {
@@ -59,6 +77,27 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
         once(&mut raw.groups_claim, pointer(line.first())?)
     }),
 ];
+
+fn endpoint(word: &str) -> Result<Endpoint, ConfigError> {
+    word.parse().map_err(|error| ConfigError::new(format!("\"{word}\" {error}")))
+}
+
+fn file(word: &str) -> Result<PathBuf, ConfigError> {
+    if word.is_empty() {
+        return Err(ConfigError::new("the file's name is empty"));
+    }
+    Ok(word.into())
+}
+
+/// A time within bounds, both in seconds.
+fn duration(word: &str, least: u64, most: u64) -> Result<Duration, ConfigError> {
+    let secs = u64::try_from(seconds(word)?).ok().filter(|it| (least..=most).contains(it));
+    secs.map(Duration::from_secs)
+        .ok_or_else(|| unknown(word, &format!("a time from {least} to {most} seconds")))
+}
+
+/// Seconds of a week.
+const WEEK: u64 = 7 * 86_400;
 
 /// More than this is not a clock that differs but one that is broken.
 const MOST_LEEWAY: i64 = 300;

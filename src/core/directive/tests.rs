@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{DryRun, LogLevel, RawLimitKey};
+use crate::issuer::{Entry, KeySource};
 
 const MANUAL: &str = include_str!("../../../README.md");
 
@@ -173,7 +174,7 @@ fn wrong_words_are_refused() {
 }
 
 #[test]
-fn an_issuer_needs_its_url_its_audience_and_its_keys() {
+fn an_issuer_needs_its_url_and_its_audience() {
     let (url, audience, jwks) = (
         ("issuer", &["https://a.example"][..]),
         ("audience", &["api"][..]),
@@ -182,13 +183,63 @@ fn an_issuer_needs_its_url_its_audience_and_its_keys() {
     let main = issuer(&[url, audience, jwks]).unwrap();
     assert_eq!(main.issuers[0].leeway, 30);
     assert_eq!(main.issuers[0].service_claim.to_string(), "/sub");
-    for (lines, missing) in
-        [([audience, jwks], "issuer"), ([url, jwks], "audience"), ([url, audience], "jwks")]
-    {
+    for (lines, missing) in [([audience, jwks], "issuer"), ([url, jwks], "audience")] {
         assert_eq!(
             issuer(&lines).unwrap_err(),
             format!("mesh_issuer \"idp\" has no \"{missing}\" in x.conf:3")
         );
+    }
+}
+
+#[test]
+fn an_issuer_without_jwks_is_asked_by_discovery() {
+    let keys = |lines: &[(&str, &[&str])]| {
+        let audience = ("audience", &["api"][..]);
+        issuer(&[&[audience], lines].concat()).map(|main| main.issuers[0].keys.clone())
+    };
+    let entry = |lines: &[(&str, &[&str])]| match keys(lines) {
+        Ok(KeySource::Remote(remote)) => match remote.entry {
+            Entry::Discovery(endpoint) => format!("discovery {endpoint}"),
+            Entry::Jwks(endpoint) => format!("jwks {endpoint}"),
+        },
+        other => format!("{other:?}"),
+    };
+    for url in ["https://a.example/t", "https://a.example/t/"] {
+        assert_eq!(
+            entry(&[("issuer", &[url])]),
+            "discovery https://a.example/t/.well-known/openid-configuration"
+        );
+    }
+    let url = ("issuer", &["https://a.example"][..]);
+    assert_eq!(
+        entry(&[("issuer", &["a.example"]), ("discovery", &["https://b.example/d"])]),
+        "discovery https://b.example/d"
+    );
+    assert_eq!(entry(&[url, ("jwks", &["https://b.example/k"])]), "jwks https://b.example/k");
+    assert_eq!(keys(&[url, ("jwks", &["k.json"])]).unwrap(), KeySource::File("k.json".into()));
+    for (lines, error) in [
+        (
+            &[("issuer", &["a.example"][..])][..],
+            "has no \"jwks\", and its issuer is not an absolute URL: it cannot be asked",
+        ),
+        (
+            &[url, ("jwks", &["https://a/k"]), ("discovery", &["https://a/d"])],
+            "has both \"jwks\" and \"discovery\"",
+        ),
+        (
+            &[url, ("jwks", &["k.json"]), ("refresh", &["1m"])],
+            "has a file for its \"jwks\", which \"refresh\" has no use for",
+        ),
+        (
+            &[url, ("refresh", &["1m"]), ("min_refresh", &["2m"])],
+            "has a \"min_refresh\" over its \"refresh\"",
+        ),
+        (
+            &[url, ("refresh", &["2m"]), ("max_stale", &["1m"])],
+            "has a \"refresh\" over its \"max_stale\"",
+        ),
+    ] {
+        assert_eq!(keys(lines).unwrap_err(), format!("mesh_issuer \"idp\" {error} in x.conf:3"));
     }
 }
 
@@ -218,7 +269,16 @@ fn wrong_values_of_an_issuer_are_refused() {
         ("algorithms", &["rs256"]),
         ("audience", &[""]),
         ("issuer", &[""]),
-        ("jwks", &["https://a.example/keys"]),
+        ("jwks", &["http://a.example/keys"]),
+        ("jwks", &["https://me:secret@a.example/keys"]),
+        ("jwks", &[""]),
+        ("discovery", &["a.example"]),
+        ("discovery", &["file:///etc/passwd"]),
+        ("refresh", &["0"]),
+        ("refresh", &["8d"]),
+        ("min_refresh", &["0s"]),
+        ("max_stale", &["29d"]),
+        ("trusted_certificate", &[""]),
         ("leeway", &["6m"]),
         ("leeway", &["-1s"]),
         ("leeway", &["1y"]),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{Place, RawLocation, RawMain, Resolver};
-use crate::credential::{Authorization, Peer};
+use crate::credential::{Field, Peer};
 use crate::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::identity::Attribute;
 use crate::jwks::KeySet;
@@ -93,12 +93,20 @@ impl Sent {
 }
 
 impl Request for Sent {
-    fn authorization(&self) -> Authorization<'_> {
+    fn authorization(&self) -> Field<'_> {
         match self.authorization.as_slice() {
-            [] => Authorization::Absent,
-            [one] => Authorization::One(one.as_bytes()),
-            _ => Authorization::Several,
+            [] => Field::Absent,
+            [one] => Field::One(one.as_bytes()),
+            _ => Field::Several,
         }
+    }
+
+    fn field(&self, _: &str) -> Field<'_> {
+        Field::Absent
+    }
+
+    fn method(&self) -> &[u8] {
+        b"GET"
     }
 
     fn peer(&self) -> Option<Peer> {

@@ -1,6 +1,6 @@
 //! The `Authorization` field.
 
-use mesh_core::credential::{Authorization, Credentials, Methods, Peer, Request};
+use mesh_core::credential::{Credentials, Field, Methods, Peer, Request};
 use mesh_core::refusal::Reason;
 
 /// A field holds one token, no token or a malformed one, as RFC 6750, section 2.1, read a second
@@ -57,12 +57,20 @@ pub(crate) fn read(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
 struct Sent<'f>(&'f [&'f [u8]]);
 
 impl Request for Sent<'_> {
-    fn authorization(&self) -> Authorization<'_> {
+    fn authorization(&self) -> Field<'_> {
         match self.0 {
-            [] => Authorization::Absent,
-            [one] => Authorization::One(one),
-            _ => Authorization::Several,
+            [] => Field::Absent,
+            [one] => Field::One(one),
+            _ => Field::Several,
         }
+    }
+
+    fn field(&self, _: &str) -> Field<'_> {
+        Field::Absent
+    }
+
+    fn method(&self) -> &[u8] {
+        b"GET"
     }
 
     fn peer(&self) -> Option<Peer> {

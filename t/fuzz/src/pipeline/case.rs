@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use mesh_core::credential::{Authorization, Peer, Request};
+use mesh_core::credential::{Field, Peer, Request};
 use mesh_core::x509::ChainVerdict;
 
 use super::forge::{self, Signed};
@@ -41,12 +41,20 @@ pub struct Sent {
 }
 
 impl Request for Sent {
-    fn authorization(&self) -> Authorization<'_> {
+    fn authorization(&self) -> Field<'_> {
         match self.fields.as_slice() {
-            [] => Authorization::Absent,
-            [one] => Authorization::One(one),
-            _ => Authorization::Several,
+            [] => Field::Absent,
+            [one] => Field::One(one),
+            _ => Field::Several,
         }
+    }
+
+    fn field(&self, _: &str) -> Field<'_> {
+        Field::Absent
+    }
+
+    fn method(&self) -> &[u8] {
+        b"GET"
     }
 
     fn peer(&self) -> Option<Peer> {
