@@ -29,6 +29,7 @@
 
 mod control;
 mod file;
+pub mod http;
 mod message;
 mod publish;
 mod standing;

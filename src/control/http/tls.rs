@@ -1,0 +1,132 @@
+//! Whom a server's certificate must come from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::sync::Mutex;
+use tokio::task::yield_now;
+
+use super::FetchError;
+use crate::file::{FileStamp, Reading};
+
+/// The authorities of the system, or those of a file; read at the first use, and again when the
+/// file has changed.
+#[derive(Debug)]
+pub(super) struct Authorities {
+    file: Option<PathBuf>,
+    /// Held while the file is read, so that it is read once.
+    loaded: Mutex<Option<Loaded>>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    /// None where the authorities come from no single file: they stay.
+    stamp: Option<(PathBuf, FileStamp)>,
+    config: Arc<ClientConfig>,
+}
+
+impl Loaded {
+    fn is_current(&self) -> bool {
+        self.stamp
+            .as_ref()
+            .is_none_or(|(path, stamp)| FileStamp::of(path).is_ok_and(|now| now == *stamp))
+    }
+}
+
+impl Authorities {
+    pub(super) fn of(file: Option<PathBuf>) -> Self {
+        Self { file, loaded: Mutex::new(None) }
+    }
+
+    /// How to speak TLS with a server that they vouch for.
+    pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, FetchError> {
+        let mut loaded = self.loaded.lock().await;
+        if let Some(loaded) = &*loaded
+            && loaded.is_current()
+        {
+            return Ok(Arc::clone(&loaded.config));
+        }
+        // What was read before is of no use: an authority may have been taken out of the file.
+        *loaded = None;
+        let (roots, stamp) = match &self.file {
+            Some(path) => of_file(path).await?,
+            None => of_system().await?,
+        };
+        let config = client_config(roots)?;
+        *loaded = Some(Loaded { stamp, config: Arc::clone(&config) });
+        Ok(config)
+    }
+}
+
+type Roots = (RootCertStore, Option<(PathBuf, FileStamp)>);
+
+async fn of_file(path: &Path) -> Result<Roots, FetchError> {
+    let mut reading = Reading::open(path, MAX_BYTES)?;
+    while reading.read_chunk()? {
+        yield_now().await;
+    }
+    let (pem, stamp) = reading.finish()?;
+    let mut roots = RootCertStore::empty();
+    // Parsing one takes some microseconds.
+    for (number, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
+        let bad =
+            |what| FetchError::Authorities(format!("cannot use the trusted certificates: {what}"));
+        let certificate = certificate.map_err(|_| bad("malformed PEM"))?;
+        // A bundle may hold certificates that nothing can be verified by.
+        let _ = roots.add(certificate);
+        if number % 16 == 15 {
+            yield_now().await;
+        }
+    }
+    if roots.is_empty() {
+        let what = "cannot use the trusted certificates: there is none in the file";
+        return Err(FetchError::Authorities(what.to_owned()));
+    }
+    Ok((roots, Some((path.to_owned(), stamp))))
+}
+
+async fn of_system() -> Result<Roots, FetchError> {
+    for path in BUNDLES.map(Path::new) {
+        if FileStamp::of(path).is_ok()
+            && let Ok(roots) = of_file(path).await
+        {
+            return Ok(roots);
+        }
+    }
+    // In one stretch, of some tens of milliseconds where there are many files.
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        let what = "the system has no trusted certificates, name some with trusted_certificate";
+        return Err(FetchError::Authorities(what.to_owned()));
+    }
+    Ok((roots, None))
+}
+
+fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, FetchError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| FetchError::Authorities("no TLS version is supported".to_owned()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // The certificate is looked at each time: a session would outlive its end.
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// Bytes of a file of authorities: that of a Linux distribution has about 250 KiB.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Where distributions keep their bundle: Debian, Fedora, openSUSE, Alpine.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/var/lib/ca-certificates/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
