@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use crate::message::{Level, Message, Outbox};
 use crate::publish::Publish;
+use crate::shared::{RemoteIssuer, Shared};
 use crate::supervise::{Backoff, supervise};
 use crate::watch::{Watch, WatchedFile};
 
@@ -30,7 +31,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Starts the thread `mesh-control`, which watches the files until it is stopped.
+    /// Starts the thread `mesh-control`, which does its tasks until it is stopped.
     ///
     /// Call it in a worker (a thread does not survive a fork), with all signals blocked: the
     /// thread inherits the mask. A file without a stamp in [`WatchedFile::primed`] is read at once.
@@ -39,11 +40,11 @@ impl Control {
     ///
     /// [`StartError`], when the runtime or the thread cannot be made. It can be tried again.
     pub fn start(
-        files: Vec<WatchedFile>,
+        tasks: Tasks,
         publish: impl Publish,
         options: Options,
     ) -> Result<Self, StartError> {
-        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime = Builder::new_current_thread().enable_time().enable_io().build();
         let runtime = runtime.map_err(StartError::Runtime)?;
         let outbox = Arc::new(Outbox::new(options.report));
         let stop = Arc::new(Notify::new());
@@ -52,7 +53,7 @@ impl Control {
             let interval = options.interval.max(MIN_INTERVAL);
             move || {
                 announce_death(&outbox, || {
-                    watch_all(&runtime, files, publish, interval, &outbox, &stop);
+                    work(&runtime, tasks, publish, interval, &outbox, &stop);
                 });
                 runtime.shutdown_background();
             }
@@ -94,6 +95,33 @@ impl Drop for Control {
     fn drop(&mut self) {
         // A thread that outlives the worker's pool crashes it.
         self.join();
+    }
+}
+
+/// What the thread has to do.
+///
+/// ```
+/// use mesh_control::Tasks;
+///
+/// let nothing = Tasks { files: Vec::new(), ..Tasks::default() };
+/// assert!(nothing.issuers.is_empty() && nothing.shared.is_none());
+/// ```
+#[derive(Default)]
+pub struct Tasks {
+    /// The files to watch; the place of one is its number for [`Publish::publish`].
+    pub files: Vec<WatchedFile>,
+    /// The issuers whose keys are fetched into `shared`, while this worker leads.
+    pub issuers: Vec<RemoteIssuer>,
+    /// What all workers share. Without it nothing is fetched.
+    pub shared: Option<Box<dyn Shared>>,
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks")
+            .field("files", &self.files)
+            .field("issuers", &self.issuers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,10 +168,10 @@ impl core::error::Error for StartError {
     }
 }
 
-/// One supervised task per document and one that retires snapshots, until `stop`.
-fn watch_all(
+/// One supervised task per document and issuer, and those that serve all, until `stop`.
+fn work(
     runtime: &Runtime,
-    files: Vec<WatchedFile>,
+    work: Tasks,
     publish: impl Publish,
     interval: Duration,
     outbox: &Arc<Outbox>,
@@ -152,7 +180,7 @@ fn watch_all(
     let tasks = LocalSet::new();
     let publish = Rc::new(RefCell::new(publish));
     let backoff = Backoff::new(interval);
-    for (document, file) in files.into_iter().enumerate() {
+    for (document, file) in work.files.into_iter().enumerate() {
         let name = format!("that watches \"{}\"", file.path.display());
         let watch = Watch::new(document, file, interval, Arc::clone(outbox));
         let publish = Rc::clone(&publish);
@@ -162,6 +190,15 @@ fn watch_all(
     let start = move || retire(Rc::clone(&publish), interval);
     let name = "that retires snapshots".to_owned();
     tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+    if let Some(shared) = work.shared {
+        let shared = Rc::new(RefCell::new(shared));
+        let start = {
+            let shared = Rc::clone(&shared);
+            move || adopt(Rc::clone(&shared))
+        };
+        let name = "that adopts key sets".to_owned();
+        tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+    }
     // Returning drops every task where it waits.
     runtime.block_on(tasks.run_until(stop.notified()));
 }
@@ -173,13 +210,23 @@ async fn retire(publish: Rc<RefCell<impl Publish>>, interval: Duration) -> Infal
     }
 }
 
-/// Runs the body of the thread; a panic that nothing else caught is told before the thread ends.
-fn announce_death(outbox: &Outbox, body: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(body)).is_err() {
-        outbox.push(Level::Crit, "panic in the background thread, files are not watched any more");
+async fn adopt(shared: Rc<RefCell<Box<dyn Shared>>>) -> Infallible {
+    loop {
+        shared.borrow_mut().adopt();
+        sleep(ADOPT).await;
     }
 }
 
+/// Runs the body of the thread; a panic that nothing else caught is told before the thread ends.
+fn announce_death(outbox: &Outbox, body: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(body)).is_err() {
+        outbox
+            .push(Level::Crit, "panic in the background thread, keys are not kept fresh any more");
+    }
+}
+
+/// Between two looks at what other workers have published.
+const ADOPT: Duration = Duration::from_millis(100);
 /// So that an interval of nothing does not spin.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 

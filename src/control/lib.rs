@@ -2,11 +2,12 @@
 //!
 //! One thread per worker runs a tokio current-thread runtime, with one task per document. A task
 //! polls `stat` (through symbolic links), reads a file that changed and hands its bytes to the
-//! caller's [`Publish`]. The thread never calls Nginx: what it has to say waits in a bounded queue
+//! caller's [`Publish`]. In the one worker that leads, a task per issuer fetches the keys that
+//! come from a server into what all workers share ([`Shared`]). The thread never calls Nginx: what it has to say waits in a bounded queue
 //! that the event loop drains through [`Control::messages`].
 //!
 //! ```no_run
-//! use mesh_control::{Control, Options, Publish, Refusal, WatchedFile};
+//! use mesh_control::{Control, Options, Publish, Refusal, Tasks, WatchedFile};
 //!
 //! struct Keys;
 //!
@@ -18,7 +19,8 @@
 //! }
 //!
 //! let keys = WatchedFile { path: "/etc/nginx/jwks.json".into(), max_bytes: 1 << 20, primed: None };
-//! let control = Control::start(vec![keys], Keys, Options::default())?;
+//! let tasks = Tasks { files: vec![keys], ..Tasks::default() };
+//! let control = Control::start(tasks, Keys, Options::default())?;
 //! for message in control.messages() {
 //!     println!("{:?}: {}", message.level, message.text);
 //! }
@@ -32,14 +34,16 @@ mod file;
 pub mod http;
 mod message;
 mod publish;
+mod shared;
 mod standing;
 #[cfg(test)]
 mod stub;
 mod supervise;
 mod watch;
 
-pub use control::{Control, Options, StartError};
+pub use control::{Control, Options, StartError, Tasks};
 pub use file::{FileStamp, ReadError, read_capped};
 pub use message::{Level, Message};
 pub use publish::{Publish, Refusal};
+pub use shared::{RemoteIssuer, Shared};
 pub use watch::WatchedFile;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use crate::{Control, FileStamp, Message, Options, Publish, Refusal, WatchedFile};
+use crate::{Control, FileStamp, Message, Options, Publish, Refusal, Tasks, WatchedFile};
 
 /// What the stub saw, shared with the test.
 #[derive(Debug, Default)]
@@ -79,7 +79,8 @@ impl Running {
             max_bytes: 1000,
             primed: *primed,
         });
-        let control = Control::start(files.collect(), Stub(Arc::clone(&seen)), options).unwrap();
+        let tasks = Tasks { files: files.collect(), ..Tasks::default() };
+        let control = Control::start(tasks, Stub(Arc::clone(&seen)), options).unwrap();
         Self { control, seen, messages: Vec::new() }
     }
 

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use mesh_control::{
-    Control, FileStamp, Options, Publish, ReadError, Refusal, WatchedFile, read_capped,
+    Control, FileStamp, Options, Publish, ReadError, Refusal, Tasks, WatchedFile, read_capped,
 };
 use mesh_core::jwks::KeySet;
 use mesh_core::trust::{Snapshot, Trust};
@@ -40,7 +40,8 @@ pub(crate) fn watch(main: &MainConf) {
     process::start(move || {
         // One voice is enough: every worker sees the same files.
         let options = Options { report: process::worker_number() == 0, ..Options::default() };
-        Control::start(files.clone(), Keys::new(&trust, &documents), options)
+        let tasks = Tasks { files: files.clone(), ..Tasks::default() };
+        Control::start(tasks, Keys::new(&trust, &documents), options)
     });
 }
 

@@ -101,7 +101,10 @@ fn death_of_the_thread_is_told() {
     let messages: Vec<_> = outbox.drain().collect();
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].level, Level::Crit);
-    assert_eq!(messages[0].text, "panic in the background thread, files are not watched any more");
+    assert_eq!(
+        messages[0].text,
+        "panic in the background thread, keys are not kept fresh any more"
+    );
 }
 
 /// A publisher whose `retire` panics at first.
@@ -122,7 +125,7 @@ impl Publish for Moody {
 fn panic_in_retire_is_told_and_retiring_goes_on() {
     let seen = Arc::new(crate::stub::Seen::default());
     let options = Options { interval: TICK, report: true };
-    let control = Control::start(Vec::new(), Moody(Arc::clone(&seen)), options).unwrap();
+    let control = Control::start(Tasks::default(), Moody(Arc::clone(&seen)), options).unwrap();
     seen.ticks(5);
     let messages = control.stop();
     assert_eq!(messages.len(), 2);

@@ -1,0 +1,82 @@
+//! What all workers share: the key sets that one of them fetches for all.
+
+use std::sync::Arc;
+
+use mesh_core::algorithm::AlgorithmSet;
+use mesh_core::issuer::{Issuer, KeySource, Remote};
+use mesh_core::time::UnixTime;
+
+/// An issuer whose keys come from a server.
+#[derive(Clone, Debug)]
+pub struct RemoteIssuer {
+    /// Its place in [`mesh_core::trust::Trust`], and what [`Shared`] knows it by.
+    pub index: usize,
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// What its discovery document must name, byte by byte.
+    pub url: Arc<str>,
+    /// What its keys may verify.
+    pub algorithms: AlgorithmSet,
+    /// Where the keys are, and how often they are asked for.
+    pub remote: Arc<Remote>,
+}
+
+impl RemoteIssuer {
+    /// The issuer at that place; none if its keys are in a file.
+    #[must_use]
+    pub fn of(index: usize, issuer: &Issuer) -> Option<Self> {
+        match &issuer.keys {
+            KeySource::File(_) => None,
+            KeySource::Remote(remote) => Some(Self {
+                index,
+                name: (&*issuer.name).into(),
+                url: (&*issuer.url).into(),
+                algorithms: issuer.algorithms,
+                remote: Arc::new(remote.clone()),
+            }),
+        }
+    }
+}
+
+/// The documents that all workers share; called on the background thread only.
+///
+/// One worker leads: it fetches, and publishes for all. Every method returns at once; none may wait
+/// for a worker that is gone. A panic in one is caught and reported, and its task starts anew.
+pub trait Shared: Send + 'static {
+    /// Whether this worker is the one that fetches; asked about every 100 ms and before each fetch,
+    /// so it must be cheap.
+    fn is_leader(&mut self) -> bool;
+
+    /// When what is published for the issuer was last confirmed by its server; none if nothing is.
+    fn confirmed(&mut self, issuer: usize) -> Option<UnixTime>;
+
+    /// What is published for the issuer, whoever published it; asked when this worker has become
+    /// the leader. With none, the first fetch publishes even what is there already.
+    fn document(&mut self, issuer: usize) -> Option<Vec<u8>> {
+        let _ = issuer;
+        None
+    }
+
+    /// Puts a JWK set that parses where every worker finds it. False when this worker no longer
+    /// leads: nothing was changed.
+    fn publish(&mut self, issuer: usize, document: &[u8], at: UnixTime) -> bool;
+
+    /// The server says that what is published still holds. False when this worker no longer leads.
+    fn confirm(&mut self, issuer: usize, at: UnixTime) -> bool;
+
+    /// A fetch failed: a stable word and a sentence without contents of the answer. What is
+    /// published stays.
+    fn fail(&mut self, issuer: usize, at: UnixTime, word: &'static str, why: &str);
+
+    /// Takes the oldest wish for a key of the issuer that is not there: the `kid` of the token.
+    ///
+    /// Asked about every 100 ms, by the leader alone, until it gives none. Workers wish whenever
+    /// they lack the key of a token, so also while nothing at all is published for the issuer. They
+    /// need not judge the wish, but for its length: how often it may lead to a fetch is decided
+    /// here. A bounded place for wishes that is full drops the newest, and need hold none twice.
+    fn wish(&mut self, issuer: usize) -> Option<Box<str>>;
+
+    /// Takes what other workers have published into force; called in every worker about every
+    /// 100 ms, and at once after [`Shared::publish`].
+    fn adopt(&mut self);
+}
