@@ -13,13 +13,13 @@ use Test::Mesh::Credentials;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 
-my @ALGORITHMS = qw(RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA);
+my @ALGORITHMS = qw(RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES256K ES384 ES512 EdDSA);
 
 my $directory = tempdir('algorithms-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $directory;
 
 # One key of each type, without alg; and sets with the alg that each may have.
-my %type = (RS => 'RS256', ES256 => 'ES256', ES384 => 'ES384', Ed => 'EdDSA');
+my %type = (RS => 'RS256', ES256 => 'ES256', ES384 => 'ES384', ES512 => 'ES512', ES256K => 'ES256K', Ed => 'EdDSA');
 meshctl('key', 'generate', '--alg', $type{$_}, '--kid', $_, '--out', "$directory/$_.jwk",
     '--jwks', "$directory/all.jwks") for sort keys %type;
 my %public = map { $_->{kid} => $_ } read_json("$directory/all.jwks")->{keys}->@*;
@@ -97,7 +97,7 @@ subtest 'a key that names one algorithm is for no other' => sub {
 subtest 'a signature of one algorithm is not one of another' => sub {
     # The header says what the key is for, the signature is made by the sister algorithm.
     for (['RS256', 'PS256'], ['PS256', 'RS256'], ['RS256', 'RS384'], ['PS384', 'PS512'], ['ES256', 'ES384'],
-        ['EdDSA', 'ES256']) {
+        ['ES256', 'ES256K'], ['ES256K', 'ES256'], ['ES512', 'ES384'], ['EdDSA', 'ES256']) {
         my ($says, $is) = @$_;
         my ($header, $payload) = split /\./, token(key => "$directory/" . type_of($says) . '.jwk', alg => $says,
             issuer => 'declared', kid => $says);
@@ -131,7 +131,7 @@ subtest 'none, and HMAC with what everybody knows' => sub {
         $try->($name, 'HS512', 'RS256', sub ($input) { hmac_sha512($input, $secret{$name}) });
     }
     $try->('the registered name is exact in case', $_, 'RS256', sub ($) { 'x' x 256 })
-        for qw(rs256 Rs256 RS256x RS1 ES512 ES256K EDDSA Ed25519 A128KW dir), 'RS256 ', ' RS256', "RS256\0", '';
+        for qw(rs256 Rs256 RS256x RS1 ES521 ES256k EDDSA Ed25519 A128KW dir), 'RS256 ', ' RS256', "RS256\0", '';
 };
 
 subtest 'ECDSA signatures in other shapes' => sub {

@@ -6,7 +6,7 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use jsonwebtoken::Algorithm;
+use mesh_core::algorithm::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::{

@@ -62,7 +62,7 @@ enum Command {
     Key(KeyCommand),
     /// Mint and verify tokens
     #[command(subcommand)]
-    Token(TokenCommand),
+    Token(Box<TokenCommand>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,8 +86,10 @@ impl Command {
         match self {
             Self::Jwks(JwksCommand::Check(check)) => check.run(),
             Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),
-            Self::Token(TokenCommand::Mint(mint)) => mint.run().map(|()| Verdict::Accepted),
-            Self::Token(TokenCommand::Verify(verify)) => verify.run(),
+            Self::Token(token) => match *token {
+                TokenCommand::Mint(mint) => mint.run().map(|()| Verdict::Accepted),
+                TokenCommand::Verify(verify) => verify.run(),
+            },
         }
     }
 }

@@ -8,8 +8,7 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use jsonwebtoken::{Algorithm, Header};
-use mesh_core::time::UnixTime;
+use mesh_core::{algorithm::Algorithm, time::UnixTime};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Map, Value, json};
 
@@ -47,7 +46,7 @@ pub(crate) struct Mint {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 
-    /// What to sign with [default: the JWK's alg, else RS256, ES256, ES384 or EdDSA]
+    /// What to sign with [default: the JWK's alg, else RS256 or that of the curve]
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
     alg: Option<Algorithm>,
@@ -59,6 +58,11 @@ pub(crate) struct Mint {
     /// The header's typ, such as at+jwt; empty for none
     #[arg(long, default_value = "JWT")]
     typ: String,
+
+    /// More members of the header: a JSON object, or @FILE that holds one; they go before --kid
+    /// and --typ
+    #[arg(long, value_name = "JSON|@FILE")]
+    header: Option<String>,
 
     /// The claims: a JSON object, or @FILE that holds one
     #[arg(long, value_name = "JSON|@FILE")]
@@ -104,20 +108,29 @@ impl Mint {
     /// When the key or the claims cannot be read, or the options contradict them.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let key = read_key(&self.key)?;
-        let header = self.header(&key);
+        let header = self.header(&key)?;
         let claims = self.claims(self.at.unwrap_or_else(moment::now))?;
         let token = key
-            .sign(&header, &claims)
+            .sign(self.alg.unwrap_or_else(|| key.algorithm()), header, claims)
             .map_err(|error| Failure::invalid(self.key.display(), error))?;
         output::line(&token)
     }
 
-    fn header(&self, key: &PrivateKey) -> Header {
-        let named = |name: &String| (!name.is_empty()).then(|| name.clone());
-        let mut header = Header::new(self.alg.unwrap_or_else(|| key.algorithm()));
-        header.typ = named(&self.typ);
-        header.kid = self.kid.as_ref().or(key.kid.as_ref()).and_then(named);
-        header
+    fn header(&self, key: &PrivateKey) -> Result<Map<String, Value>, Failure> {
+        let mut header = match &self.header {
+            Some(given) => given_object("--header", given)?,
+            None => Map::new(),
+        };
+        if header.contains_key("alg") {
+            return Err(Failure::Usage("--header holds \"alg\": say it by --alg".to_owned()));
+        }
+        let kid = self.kid.as_ref().or(key.kid.as_ref());
+        for (name, value) in [("typ", Some(&self.typ)), ("kid", kid)] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                header.entry(name).or_insert_with(|| value.as_str().into());
+            }
+        }
+        Ok(header)
     }
 
     fn claims(&self, at: UnixTime) -> Result<Map<String, Value>, Failure> {
@@ -150,11 +163,15 @@ impl Mint {
     }
 
     fn given_claims(&self) -> Result<Map<String, Value>, Failure> {
-        let Some(given) = &self.claims else { return Ok(Map::new()) };
-        match given.strip_prefix('@') {
-            Some(path) => input::object(path, &input::file(Path::new(path))?),
-            None => input::object("--claims", given.as_bytes()),
-        }
+        self.claims.as_ref().map_or_else(|| Ok(Map::new()), |given| given_object("--claims", given))
+    }
+}
+
+/// The object that an option holds, or the file that it names.
+fn given_object(option: &str, given: &str) -> Result<Map<String, Value>, Failure> {
+    match given.strip_prefix('@') {
+        Some(path) => input::object(path, &input::file(Path::new(path))?),
+        None => input::object(option, given.as_bytes()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A private key: generated, or read from a file, and the tokens that it signs.
 //!
-//! Signing is `jsonwebtoken`'s, so that what this tool mints does not share an error with what
-//! the module verifies.
+//! Signing is `jsonwebtoken`'s where it has the algorithm, so that what this tool mints does not
+//! share an error with what the module verifies.
 
 mod jwk;
 mod pem;
@@ -11,20 +11,25 @@ use core::fmt;
 
 use aws_lc_rs::{
     digest::{SHA256, digest},
+    rand::SystemRandom,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P256K1_SHA256_FIXED_SIGNING,
+        ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
         EcdsaSigningAlgorithm, Ed25519KeyPair,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{Algorithm as Signing, EncodingKey};
+use mesh_core::algorithm::Algorithm;
 use serde_json::{Map, Value};
 
 pub(crate) use self::rsa::Bits;
 
 /// The algorithms that sign; none of them is symmetric.
-pub(crate) const ALGORITHMS: [&str; 9] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+pub(crate) const ALGORITHMS: [&str; 11] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512",
+    "EdDSA",
+];
 
 /// A private key with what its file says about it.
 #[derive(Debug)]
@@ -42,25 +47,20 @@ impl PrivateKey {
     /// `bits` counts for RSA alone.
     ///
     /// # Errors
-    /// When there is no randomness to be had, or for an algorithm that is symmetric.
+    /// When there is no randomness to be had.
     pub(crate) fn generate(
         algorithm: Algorithm,
         bits: Bits,
         kid: Option<String>,
     ) -> Result<Self, KeyError> {
         let pair = match algorithm {
-            Algorithm::ES256 => Pair::Ec(Curve::P256, Curve::P256.generate()?),
-            Algorithm::ES384 => Pair::Ec(Curve::P384, Curve::P384.generate()?),
-            Algorithm::EdDSA => {
+            Algorithm::EdDsa => {
                 Pair::Ed25519(Ed25519KeyPair::generate().map_err(|_| KeyError::Generation)?)
             }
-            Algorithm::RS256
-            | Algorithm::RS384
-            | Algorithm::RS512
-            | Algorithm::PS256
-            | Algorithm::PS384
-            | Algorithm::PS512 => Pair::Rsa(rsa::Components::generate(bits)?),
-            _ => return Err(KeyError::Unsuitable { algorithm, kind: "an asymmetric key" }),
+            algorithm => match Curve::ALL.into_iter().find(|it| it.algorithm() == algorithm) {
+                Some(curve) => Pair::Ec(curve, curve.generate()?),
+                None => Pair::Rsa(rsa::Components::generate(bits)?),
+            },
         };
         let mut key = Self { pair, kid, algorithm: Some(algorithm) };
         if key.kid.is_none() {
@@ -118,7 +118,7 @@ impl PrivateKey {
             members.insert("kid".to_owned(), kid.as_str().into());
         }
         if let Some(algorithm) = self.algorithm {
-            members.insert("alg".to_owned(), format!("{algorithm:?}").into());
+            members.insert("alg".to_owned(), algorithm.as_str().into());
         }
         Ok(members)
     }
@@ -126,24 +126,39 @@ impl PrivateKey {
     /// The algorithm that the JWK names, else the first that the key's type has.
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.algorithm.unwrap_or(match &self.pair {
-            Pair::Ec(Curve::P256, _) => Algorithm::ES256,
-            Pair::Ec(Curve::P384, _) => Algorithm::ES384,
-            Pair::Ed25519(_) => Algorithm::EdDSA,
-            Pair::Rsa(_) => Algorithm::RS256,
+            Pair::Ec(curve, _) => curve.algorithm(),
+            Pair::Ed25519(_) => Algorithm::EdDsa,
+            Pair::Rsa(_) => Algorithm::Rs256,
         })
     }
 
-    /// Signs `claims` under `header`, whose `alg` may be any that the key's type has.
+    /// Makes a token of `claims` under `header`, which gets `alg`: any that the key's type has.
     ///
     /// # Errors
     /// When the algorithm is not one of the key's type.
     pub(crate) fn sign(
         &self,
-        header: &Header,
-        claims: &Map<String, Value>,
+        algorithm: Algorithm,
+        mut header: Map<String, Value>,
+        claims: Map<String, Value>,
     ) -> Result<String, KeyError> {
-        self.require(header.alg)?;
+        header.insert("alg".to_owned(), algorithm.as_str().into());
+        let [header, claims] =
+            [header, claims].map(|it| URL_SAFE_NO_PAD.encode(Value::Object(it).to_string()));
+        let input = format!("{header}.{claims}");
+        let signature = self.signature(algorithm, input.as_bytes())?;
+        Ok(format!("{input}.{signature}"))
+    }
+
+    /// The signature in base64url.
+    fn signature(&self, algorithm: Algorithm, input: &[u8]) -> Result<String, KeyError> {
+        self.require(algorithm)?;
         let unspecified = |_| KeyError::Encoding;
+        let Some(signing) = signing(algorithm) else {
+            let Pair::Ec(_, pair) = &self.pair else { return Err(KeyError::Encoding) };
+            let signature = pair.sign(&SystemRandom::new(), input).map_err(unspecified)?;
+            return Ok(URL_SAFE_NO_PAD.encode(signature));
+        };
         let key = match &self.pair {
             Pair::Ec(_, pair) => {
                 EncodingKey::from_ec_der(pair.to_pkcs8v1().map_err(unspecified)?.as_ref())
@@ -153,7 +168,7 @@ impl PrivateKey {
             }
             Pair::Rsa(components) => EncodingKey::from_rsa_der(components.pkcs1()),
         };
-        jsonwebtoken::encode(header, claims, &key).map_err(KeyError::Signing)
+        jsonwebtoken::crypto::sign(input, &key, signing).map_err(KeyError::Signing)
     }
 
     /// The JWK thumbprint (RFC 7638) of the public key: SHA-256 in base64url.
@@ -166,10 +181,10 @@ impl PrivateKey {
     /// Passes when `algorithm` is one of the key's type and curve.
     fn require(&self, algorithm: Algorithm) -> Result<(), KeyError> {
         let fits = match &self.pair {
-            Pair::Ec(Curve::P256, _) => algorithm == Algorithm::ES256,
-            Pair::Ec(Curve::P384, _) => algorithm == Algorithm::ES384,
-            Pair::Ed25519(_) => algorithm == Algorithm::EdDSA,
-            Pair::Rsa(_) => jsonwebtoken::AlgorithmFamily::Rsa.algorithms().contains(&algorithm),
+            Pair::Ec(curve, _) => algorithm == curve.algorithm(),
+            Pair::Ed25519(_) => algorithm == Algorithm::EdDsa,
+            Pair::Rsa(_) => signing(algorithm)
+                .is_some_and(|it| jsonwebtoken::AlgorithmFamily::Rsa.algorithms().contains(&it)),
         };
         if fits { Ok(()) } else { Err(KeyError::Unsuitable { algorithm, kind: self.pair.kind() }) }
     }
@@ -183,7 +198,12 @@ pub(crate) fn parse_algorithm(name: &str) -> Result<Algorithm, String> {
     if !ALGORITHMS.contains(&name) {
         return Err(format!("expected one of {}", ALGORITHMS.join(", ")));
     }
-    name.parse().map_err(|_| "not an algorithm of the signing library".to_owned())
+    name.parse().map_err(|_| "not an algorithm of the module".to_owned())
+}
+
+/// The signing library's name of an algorithm; none for the two that it lacks.
+fn signing(algorithm: Algorithm) -> Option<Signing> {
+    algorithm.as_str().parse().ok()
 }
 
 /// Why a private key cannot be had or used.
@@ -224,11 +244,11 @@ impl fmt::Display for KeyError {
             }
             Self::Signing(error) => write!(f, "the token could not be signed: {error}"),
             Self::Unsuitable { algorithm, kind } => {
-                write!(f, "algorithm {algorithm:?} does not fit {kind}")
+                write!(f, "algorithm {algorithm} does not fit {kind}")
             }
-            Self::Unsupported => {
-                f.write_str("the key is not RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519")
-            }
+            Self::Unsupported => f.write_str(
+                "the key is not RSA of 2048 to 8192 bits, P-256, P-384, P-521, secp256k1 or Ed25519",
+            ),
         }
     }
 }
@@ -248,35 +268,52 @@ impl Pair {
         match self {
             Self::Ec(Curve::P256, _) => "a P-256 key",
             Self::Ec(Curve::P384, _) => "a P-384 key",
+            Self::Ec(Curve::P521, _) => "a P-521 key",
+            Self::Ec(Curve::Secp256k1, _) => "a secp256k1 key",
             Self::Ed25519(_) => "an Ed25519 key",
             Self::Rsa(_) => "an RSA key",
         }
     }
 }
 
-/// The curves that JWS signs on (RFC 7518 section 3.4), as far as the module verifies them.
+/// The curves that JWS signs on (RFC 7518 section 3.4, RFC 8812 section 3.2).
 #[derive(Clone, Copy, Debug)]
 enum Curve {
     P256,
     P384,
+    P521,
+    Secp256k1,
 }
 
 impl Curve {
-    const ALL: [Self; 2] = [Self::P256, Self::P384];
+    const ALL: [Self; 4] = [Self::P256, Self::P384, Self::P521, Self::Secp256k1];
+
+    /// The one algorithm of the curve.
+    const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::P256 => Algorithm::Es256,
+            Self::P384 => Algorithm::Es384,
+            Self::P521 => Algorithm::Es512,
+            Self::Secp256k1 => Algorithm::Es256k,
+        }
+    }
 
     /// The `crv` member (RFC 7518 section 6.2.1.1).
     const fn name(self) -> &'static str {
         match self {
             Self::P256 => "P-256",
             Self::P384 => "P-384",
+            Self::P521 => "P-521",
+            Self::Secp256k1 => "secp256k1",
         }
     }
 
     /// Bytes of a coordinate and of the private scalar.
     const fn field_len(self) -> usize {
         match self {
-            Self::P256 => 32,
+            Self::P256 | Self::Secp256k1 => 32,
             Self::P384 => 48,
+            Self::P521 => 66,
         }
     }
 
@@ -288,6 +325,8 @@ impl Curve {
         match self {
             Self::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
             Self::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+            Self::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+            Self::Secp256k1 => &ECDSA_P256K1_SHA256_FIXED_SIGNING,
         }
     }
 }

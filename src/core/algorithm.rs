@@ -5,7 +5,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-/// A signature algorithm of RFC 7518, section 3.1, or RFC 8037, section 3.1.
+/// A signature algorithm of RFC 7518, section 3.1, RFC 8037, section 3.1, or RFC 8812, section 3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -14,8 +14,12 @@ pub enum Algorithm {
     EdDsa,
     /// ECDSA with P-256 and SHA-256.
     Es256,
+    /// ECDSA with secp256k1 and SHA-256.
+    Es256k,
     /// ECDSA with P-384 and SHA-384.
     Es384,
+    /// ECDSA with P-521 and SHA-512.
+    Es512,
     /// RSASSA-PSS with SHA-256.
     Ps256,
     /// RSASSA-PSS with SHA-384.
@@ -32,10 +36,12 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm, in the order of the variants.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::EdDsa,
         Self::Es256,
+        Self::Es256k,
         Self::Es384,
+        Self::Es512,
         Self::Ps256,
         Self::Ps384,
         Self::Ps512,
@@ -50,7 +56,9 @@ impl Algorithm {
         match self {
             Self::EdDsa => "EdDSA",
             Self::Es256 => "ES256",
+            Self::Es256k => "ES256K",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::Ps256 => "PS256",
             Self::Ps384 => "PS384",
             Self::Ps512 => "PS512",
@@ -193,7 +201,7 @@ mod tests {
     fn symmetric_unsigned_and_misspelt_names_do_not_parse() {
         for name in [
             "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "hs256", "rs256",
-            "Rs256", " RS256", "RS256 ", "RS256\0", "EDDSA", "EdDsa", "ES512", "ES256K", "RS1",
+            "Rs256", " RS256", "RS256 ", "RS256\0", "EDDSA", "EdDsa", "ES521", "ES256k", "RS1",
             "Ed448", "A128KW",
         ] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name}");

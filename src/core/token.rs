@@ -1,11 +1,7 @@
 //! A token, verified: its signature and claims once, its validity on every request.
 
 use core::fmt;
-use std::rc::Rc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lru::LruCache;
 use serde_json::Value;
 
 use crate::encode::json_array;
@@ -15,6 +11,13 @@ use crate::jws::{CompactJws, JwsError};
 use crate::refusal::Reason;
 use crate::time::UnixTime;
 use crate::trust::{Snapshot, Trust};
+
+mod cache;
+mod claim;
+
+pub use cache::TokenCache;
+pub use claim::{Claim, Confirmation};
+use claim::{audiences, confirmation, groups, non_empty, numeric_date, text, weight};
 
 /// A token whose signature is valid under a key of its issuer, and what its claims say.
 ///
@@ -34,67 +37,6 @@ pub struct VerifiedToken {
     service: Option<Box<str>>,
     groups: Option<Box<str>>,
     claims: Box<[Option<Claim>]>,
-}
-
-/// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Confirmation {
-    /// There is no `cnf`: a plain bearer token.
-    Absent,
-    /// `x5t#S256`: the SHA-256 of the DER of the client's certificate.
-    Certificate([u8; 32]),
-    /// A method that is not understood, or more than one.
-    Unsupported,
-}
-
-/// The value of a claim that the configuration names.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Claim {
-    /// A string.
-    Text(Box<str>),
-    /// An array or an object, with the strings and scalars of an array, and its JSON text.
-    List(Box<[Box<str>]>, Box<str>),
-    /// A number or a boolean, as JSON writes it.
-    Scalar(Box<str>),
-}
-
-impl Claim {
-    /// Reads a JSON value; `null` is no value.
-    fn read(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null => None,
-            Value::String(text) => Some(Self::Text(text.as_str().into())),
-            Value::Bool(_) | Value::Number(_) => Some(Self::Scalar(value.to_string().into())),
-            Value::Array(items) => Some(Self::List(
-                items.iter().filter_map(scalar_text).collect(),
-                value.to_string().into(),
-            )),
-            Value::Object(_) => Some(Self::List(Box::default(), value.to_string().into())),
-        }
-    }
-
-    /// Whether it is that value, or an array that holds it.
-    pub fn holds(&self, wanted: &str) -> bool {
-        match self {
-            Self::List(items, _) => items.iter().any(|item| **item == *wanted),
-            Self::Scalar(text) | Self::Text(text) => **text == *wanted,
-        }
-    }
-
-    /// As a variable shows it: a string as it is, anything else as JSON.
-    pub fn text(&self) -> &str {
-        match self {
-            Self::List(_, text) | Self::Scalar(text) | Self::Text(text) => text,
-        }
-    }
-}
-
-fn scalar_text(value: &Value) -> Option<Box<str>> {
-    match value {
-        Value::String(text) => Some(text.as_str().into()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string().into()),
-        Value::Array(_) | Value::Null | Value::Object(_) => None,
-    }
 }
 
 /// Verifies the signature of `token` under the keys of the issuer that its `iss` names, and reads
@@ -242,20 +184,6 @@ impl VerifiedToken {
     }
 }
 
-impl Claim {
-    fn weight(&self) -> usize {
-        match self {
-            Self::List(items, text) => weight(items).saturating_add(text.len()),
-            Self::Scalar(text) | Self::Text(text) => text.len(),
-        }
-    }
-}
-
-/// What texts take: each its bytes, its pointer and length, and about two words of the allocator.
-fn weight(texts: &[Box<str>]) -> usize {
-    texts.iter().map(|text| text.len().saturating_add(48)).sum()
-}
-
 /// Shows what is not secret: a token's claims are its owner's.
 impl fmt::Debug for VerifiedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -263,125 +191,6 @@ impl fmt::Debug for VerifiedToken {
             .field("issuer", &self.issuer)
             .field("expires", &self.expires)
             .finish_non_exhaustive()
-    }
-}
-
-/// The signatures that a worker has verified, by the whole token.
-///
-/// The key is the token itself and not a digest of it: exact, and cheaper than SHA-256 at these
-/// sizes. Only tokens with a valid signature come in, so nobody can fill it with garbage or aim
-/// collisions. An entry counts only under the key set that verified it.
-#[derive(Debug)]
-pub struct TokenCache {
-    tokens: LruCache<Box<[u8]>, Rc<VerifiedToken>>,
-    capacity: usize,
-    bytes: usize,
-    most_bytes: usize,
-}
-
-impl TokenCache {
-    /// A cache that keeps that many tokens, as long as they are of an ordinary size: 1.5 KB each,
-    /// with their claims, on average.
-    pub fn with_capacity(capacity: usize) -> Self {
-        let most_bytes = capacity.saturating_mul(1536);
-        Self { tokens: LruCache::unbounded(), capacity, bytes: 0, most_bytes }
-    }
-
-    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`.
-    pub fn find(&mut self, token: &[u8], snapshot: &Snapshot) -> Option<Rc<VerifiedToken>> {
-        let known = self.tokens.get(token)?;
-        let keys = snapshot.keys(known.issuer)?;
-        (keys.generation() == known.keys_generation).then(|| Rc::clone(known))
-    }
-
-    /// Keeps a verified token; those that were used longest ago go when the cache is full.
-    pub fn keep(&mut self, token: &[u8], verified: Rc<VerifiedToken>) {
-        self.bytes = self.bytes.saturating_add(Self::weight(token, &verified));
-        if let Some((token, before)) = self.tokens.push(token.into(), verified) {
-            self.bytes = self.bytes.saturating_sub(Self::weight(&token, &before));
-        }
-        while self.tokens.len() > self.capacity || self.bytes > self.most_bytes {
-            let Some((token, oldest)) = self.tokens.pop_lru() else { break };
-            self.bytes = self.bytes.saturating_sub(Self::weight(&token, &oldest));
-        }
-    }
-
-    /// About what a token takes: itself, its claims, and the structures around them.
-    fn weight(token: &[u8], verified: &VerifiedToken) -> usize {
-        token.len().saturating_add(verified.weight()).saturating_add(512)
-    }
-
-    /// How many tokens it holds.
-    pub fn len(&self) -> usize {
-        self.tokens.len()
-    }
-
-    /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.tokens.is_empty()
-    }
-}
-
-/// RFC 7519 `NumericDate`: a finite number, rounded towards refusal by truncation of fractions.
-fn numeric_date(claims: &Value, name: &str) -> Result<Option<i64>, Reason> {
-    let Some(value) = claims.get(name) else { return Ok(None) };
-    if let Some(secs) = value.as_i64() {
-        return Ok(Some(secs));
-    }
-    let secs = value.as_f64().ok_or(Reason::ClaimMalformed)?;
-    // 2^53: beyond it a double is not exact, and no date of anybody's.
-    if !(-9.0e15..=9.0e15).contains(&secs) {
-        return Err(Reason::ClaimMalformed);
-    }
-    // `nbf` must not come early, nor `exp` late: the floor of `exp` is early, the ceiling of the
-    // others late.
-    let whole = if name == "exp" { secs.floor() } else { secs.ceil() };
-    #[expect(clippy::cast_possible_truncation, reason = "a whole number within 2^53")]
-    Ok(Some(whole as i64))
-}
-
-/// `aud`: a string or an array of strings (RFC 7519 section 4.1.3).
-fn audiences(value: Option<&Value>) -> Result<Box<[Box<str>]>, Reason> {
-    match value {
-        None => Ok(Box::default()),
-        Some(Value::String(one)) => Ok(Box::new([one.as_str().into()])),
-        Some(Value::Array(several)) => several
-            .iter()
-            .map(|one| one.as_str().map(Into::into).ok_or(Reason::ClaimMalformed))
-            .collect(),
-        Some(_) => Err(Reason::ClaimMalformed),
-    }
-}
-
-fn confirmation(value: Option<&Value>) -> Confirmation {
-    let Some(value) = value else { return Confirmation::Absent };
-    let thumbprint = value
-        .as_object()
-        .filter(|methods| methods.len() == 1)
-        .and_then(|methods| methods.get("x5t#S256")?.as_str())
-        .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
-        .and_then(|digest| <[u8; 32]>::try_from(digest).ok());
-    thumbprint.map_or(Confirmation::Unsupported, Confirmation::Certificate)
-}
-
-fn text(value: Option<&Value>) -> Result<Option<Box<str>>, Reason> {
-    match value {
-        None => Ok(None),
-        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.as_str().into())),
-        Some(_) => Err(Reason::ClaimMalformed),
-    }
-}
-
-fn non_empty(value: &Value) -> Option<Box<str>> {
-    value.as_str().filter(|text| !text.is_empty()).map(Into::into)
-}
-
-/// An array of strings, or one string; anything else is unknown.
-fn groups(value: &Value) -> Option<Box<[Box<str>]>> {
-    match value {
-        Value::String(one) => Some(Box::new([one.as_str().into()])),
-        Value::Array(several) => several.iter().map(|one| one.as_str().map(Into::into)).collect(),
-        _ => None,
     }
 }
 

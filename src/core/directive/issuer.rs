@@ -49,7 +49,7 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
     row("trusted_certificate", "file", "—", (1, 1), |raw, line| {
         once(&mut raw.trusted_certificate, file(line.first())?)
     }),
-    row("algorithms", "name ...", "algorithms RS256 ES256 ES384 EdDSA", (1, 9), algorithms),
+    row("algorithms", "name ...", "algorithms RS256 ES256 ES384 EdDSA", (1, 11), algorithms),
     row("leeway", "time", "leeway 30s", (1, 1), |raw, line| {
         let leeway = seconds(line.first())?;
         if leeway > MOST_LEEWAY {
@@ -115,7 +115,7 @@ const fn row(
 fn algorithms(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
     let named = line.words.iter().map(|word| {
         word.parse::<Algorithm>().map_err(|_| {
-            unknown(word, "one of RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA")
+            unknown(word, &format!("one of {}", AlgorithmSet::from_iter(Algorithm::ALL)))
         })
     });
     once(&mut raw.algorithms, named.collect::<Result<AlgorithmSet, _>>()?)

@@ -71,7 +71,9 @@ enum Kind {
     Ed25519,
     P256,
     P384,
+    P521,
     Rsa,
+    Secp256k1,
 }
 
 impl Kind {
@@ -83,6 +85,9 @@ impl Kind {
             "EC" => match crv()? {
                 "P-256" => Self::P256,
                 "P-384" => Self::P384,
+                "P-521" => Self::P521,
+                // RFC 8812, section 3.1.
+                "secp256k1" => Self::Secp256k1,
                 _ => return Err(KeyFault::UnsupportedCurve),
             },
             "OKP" => match crv()? {
@@ -96,12 +101,16 @@ impl Kind {
     }
 
     const fn algorithms(self) -> AlgorithmSet {
-        use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        use Algorithm::{
+            EdDsa, Es256, Es256k, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512,
+        };
         match self {
             Self::Ed25519 => AlgorithmSet::of(&[EdDsa]),
             Self::P256 => AlgorithmSet::of(&[Es256]),
             Self::P384 => AlgorithmSet::of(&[Es384]),
+            Self::P521 => AlgorithmSet::of(&[Es512]),
             Self::Rsa => AlgorithmSet::of(&[Ps256, Ps384, Ps512, Rs256, Rs384, Rs512]),
+            Self::Secp256k1 => AlgorithmSet::of(&[Es256k]),
         }
     }
 }
@@ -121,8 +130,9 @@ impl Material {
                 ed25519::check(&point)?;
                 Ok(Self::Point(point))
             }
-            Kind::P256 => point::<32>(jwk),
+            Kind::P256 | Kind::Secp256k1 => point::<32>(jwk),
             Kind::P384 => point::<48>(jwk),
+            Kind::P521 => point::<66>(jwk),
             Kind::Rsa => {
                 let n = unpadded(decode(jwk, "n")?);
                 let e = unpadded(decode(jwk, "e")?);
@@ -158,7 +168,9 @@ impl Parameters {
         match algorithm {
             Algorithm::EdDsa => Self::Curve(&signature::ED25519),
             Algorithm::Es256 => Self::Curve(&signature::ECDSA_P256_SHA256_FIXED),
+            Algorithm::Es256k => Self::Curve(&signature::ECDSA_P256K1_SHA256_FIXED),
             Algorithm::Es384 => Self::Curve(&signature::ECDSA_P384_SHA384_FIXED),
+            Algorithm::Es512 => Self::Curve(&signature::ECDSA_P521_SHA512_FIXED),
             Algorithm::Ps256 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA256),
             Algorithm::Ps384 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA384),
             Algorithm::Ps512 => Self::Rsa(&signature::RSA_PSS_2048_8192_SHA512),

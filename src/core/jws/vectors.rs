@@ -64,3 +64,40 @@ fn ps384_example_of_rfc_7520_section_4_2_verifies() {
          oD4ifKo8DYM-X72Eaw";
     assert!(CompactJws::parse(token.as_bytes()).unwrap().verify(&keys).is_ok());
 }
+
+#[test]
+fn es512_example_of_rfc_7520_section_4_3_verifies() {
+    let key = json!({"kty": "EC", "use": "sig", "crv": "P-521",
+        "kid": "bilbo.baggins@hobbiton.example",
+        "x": "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0K\
+            t",
+        "y": "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR\
+            1"});
+    let token = "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.SXTigJlz\
+         IGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aG\
+         Ugcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUg\
+         eW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4.AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUI\
+         IUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEK\
+         BpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2";
+    assert!(
+        CompactJws::parse(token.as_bytes())
+            .unwrap()
+            .verify(&key_set(core::slice::from_ref(&key)))
+            .is_ok()
+    );
+    let (set, _) =
+        crate::jwks::samples::parse(&[key, crate::jwks::samples::P256.jwk("a")]).unwrap();
+    let by_default = CompactJws::parse(token.as_bytes()).unwrap().verify(&set).map(drop);
+    assert_eq!(by_default, Err(JwsError::AlgorithmRefused), "nobody asked for it");
+}
+
+#[test]
+fn es256k_example_by_openssl_verifies() {
+    let key = json!({"kty": "EC", "crv": "secp256k1",
+        "x": "6DdD7FDrYWenHVgJF9S8gCykgk3Qt3Z9OspvlyhVoHY",
+        "y": "kveNjWzIEVpCaDnkuUOxEnxLTZwNB_8xrCJOnx_9NJs"});
+    let token = "eyJhbGciOiJFUzI1NksifQ.RXhhbXBsZSBvZiBzZWNwMjU2azEgc2lnbmluZw.YRUTu5jdeGjZTOoKFXG\
+         5EX2ZcDlqN4-WvlrJZsWLl_IOtKLTU3RE-qMhNmfwYUOGZJIOXQ9wF_IbDsPNm2gWSw";
+    let jws = CompactJws::parse(token.as_bytes()).unwrap();
+    assert_eq!(jws.verify(&key_set(&[key])), Ok(&b"Example of secp256k1 signing"[..]));
+}

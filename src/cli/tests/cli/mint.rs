@@ -46,6 +46,20 @@ fn header_can_leave_out_kid_and_typ() {
 }
 
 #[test]
+fn header_can_hold_more() {
+    let desk = Desk::new();
+    desk.key("one", "ES512");
+    let token =
+        desk.done("token mint --key one.jwk --header", &[r#"{"signer":"arn:x","kid":"two"}"#]);
+    assert_eq!(
+        part(&token, 0),
+        serde_json::json!({"alg": "ES512", "kid": "two", "signer": "arn:x", "typ": "JWT"})
+    );
+    let run = desk.run_with("token mint --key one.jwk --header", &[r#"{"alg":"none"}"#], b"");
+    assert_eq!(run.status, 2);
+}
+
+#[test]
 fn several_audiences_are_a_list() {
     let desk = Desk::new();
     desk.key("one", "ES256");

@@ -58,7 +58,10 @@ fn minted_token_is_accepted_from_argument_and_standard_input() {
 #[test]
 fn every_algorithm_is_accepted_where_it_is_listed() {
     let desk = Desk::new();
-    for alg in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] {
+    for alg in [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512",
+        "EdDSA",
+    ] {
         desk.key(alg, alg);
         let token = mint(&desk, alg, "");
         let run = desk.run_with(VERIFY, &["--algorithms", alg, &token], b"");

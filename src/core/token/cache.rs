@@ -1,0 +1,64 @@
+//! The tokens that a worker has verified, by their bytes.
+
+use std::rc::Rc;
+
+use lru::LruCache;
+
+use super::VerifiedToken;
+use crate::trust::Snapshot;
+
+/// The signatures that a worker has verified, by the whole token.
+///
+/// The key is the token itself and not a digest of it: exact, and cheaper than SHA-256 at these
+/// sizes. Only tokens with a valid signature come in, so nobody can fill it with garbage or aim
+/// collisions. An entry counts only under the key set that verified it.
+#[derive(Debug)]
+pub struct TokenCache {
+    tokens: LruCache<Box<[u8]>, Rc<VerifiedToken>>,
+    capacity: usize,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl TokenCache {
+    /// A cache that keeps that many tokens, as long as they are of an ordinary size: 1.5 KB each,
+    /// with their claims, on average.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let most_bytes = capacity.saturating_mul(1536);
+        Self { tokens: LruCache::unbounded(), capacity, bytes: 0, most_bytes }
+    }
+
+    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`.
+    pub fn find(&mut self, token: &[u8], snapshot: &Snapshot) -> Option<Rc<VerifiedToken>> {
+        let known = self.tokens.get(token)?;
+        let keys = snapshot.keys(known.issuer)?;
+        (keys.generation() == known.keys_generation).then(|| Rc::clone(known))
+    }
+
+    /// Keeps a verified token; those that were used longest ago go when the cache is full.
+    pub fn keep(&mut self, token: &[u8], verified: Rc<VerifiedToken>) {
+        self.bytes = self.bytes.saturating_add(Self::weight(token, &verified));
+        if let Some((token, before)) = self.tokens.push(token.into(), verified) {
+            self.bytes = self.bytes.saturating_sub(Self::weight(&token, &before));
+        }
+        while self.tokens.len() > self.capacity || self.bytes > self.most_bytes {
+            let Some((token, oldest)) = self.tokens.pop_lru() else { break };
+            self.bytes = self.bytes.saturating_sub(Self::weight(&token, &oldest));
+        }
+    }
+
+    /// About what a token takes: itself, its claims, and the structures around them.
+    fn weight(token: &[u8], verified: &VerifiedToken) -> usize {
+        token.len().saturating_add(verified.weight()).saturating_add(512)
+    }
+
+    /// How many tokens it holds.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+}

@@ -1,0 +1,145 @@
+//! What the claims of a token say, each read as strictly as its specification has it.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::refusal::Reason;
+
+/// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Confirmation {
+    /// There is no `cnf`: a plain bearer token.
+    Absent,
+    /// `x5t#S256`: the SHA-256 of the DER of the client's certificate.
+    Certificate([u8; 32]),
+    /// A method that is not understood, or more than one.
+    Unsupported,
+}
+
+/// The value of a claim that the configuration names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Claim {
+    /// A string.
+    Text(Box<str>),
+    /// An array or an object, with the strings and scalars of an array, and its JSON text.
+    List(Box<[Box<str>]>, Box<str>),
+    /// A number or a boolean, as JSON writes it.
+    Scalar(Box<str>),
+}
+
+impl Claim {
+    /// Reads a JSON value; `null` is no value.
+    pub(super) fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => None,
+            Value::String(text) => Some(Self::Text(text.as_str().into())),
+            Value::Bool(_) | Value::Number(_) => Some(Self::Scalar(value.to_string().into())),
+            Value::Array(items) => Some(Self::List(
+                items.iter().filter_map(scalar_text).collect(),
+                value.to_string().into(),
+            )),
+            Value::Object(_) => Some(Self::List(Box::default(), value.to_string().into())),
+        }
+    }
+
+    /// Whether it is that value, or an array that holds it.
+    pub fn holds(&self, wanted: &str) -> bool {
+        match self {
+            Self::List(items, _) => items.iter().any(|item| **item == *wanted),
+            Self::Scalar(text) | Self::Text(text) => **text == *wanted,
+        }
+    }
+
+    /// As a variable shows it: a string as it is, anything else as JSON.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::List(_, text) | Self::Scalar(text) | Self::Text(text) => text,
+        }
+    }
+}
+
+fn scalar_text(value: &Value) -> Option<Box<str>> {
+    match value {
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string().into()),
+        Value::Array(_) | Value::Null | Value::Object(_) => None,
+    }
+}
+
+impl Claim {
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::List(items, text) => weight(items).saturating_add(text.len()),
+            Self::Scalar(text) | Self::Text(text) => text.len(),
+        }
+    }
+}
+
+/// RFC 7519 `NumericDate`: a finite number, rounded towards refusal by truncation of fractions.
+pub(super) fn numeric_date(claims: &Value, name: &str) -> Result<Option<i64>, Reason> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    if let Some(secs) = value.as_i64() {
+        return Ok(Some(secs));
+    }
+    let secs = value.as_f64().ok_or(Reason::ClaimMalformed)?;
+    // 2^53: beyond it a double is not exact, and no date of anybody's.
+    if !(-9.0e15..=9.0e15).contains(&secs) {
+        return Err(Reason::ClaimMalformed);
+    }
+    // `nbf` must not come early, nor `exp` late: the floor of `exp` is early, the ceiling of the
+    // others late.
+    let whole = if name == "exp" { secs.floor() } else { secs.ceil() };
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number within 2^53")]
+    Ok(Some(whole as i64))
+}
+
+/// `aud`: a string or an array of strings (RFC 7519 section 4.1.3).
+pub(super) fn audiences(value: Option<&Value>) -> Result<Box<[Box<str>]>, Reason> {
+    match value {
+        None => Ok(Box::default()),
+        Some(Value::String(one)) => Ok(Box::new([one.as_str().into()])),
+        Some(Value::Array(several)) => several
+            .iter()
+            .map(|one| one.as_str().map(Into::into).ok_or(Reason::ClaimMalformed))
+            .collect(),
+        Some(_) => Err(Reason::ClaimMalformed),
+    }
+}
+
+pub(super) fn confirmation(value: Option<&Value>) -> Confirmation {
+    let Some(value) = value else { return Confirmation::Absent };
+    let thumbprint = value
+        .as_object()
+        .filter(|methods| methods.len() == 1)
+        .and_then(|methods| methods.get("x5t#S256")?.as_str())
+        .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
+        .and_then(|digest| <[u8; 32]>::try_from(digest).ok());
+    thumbprint.map_or(Confirmation::Unsupported, Confirmation::Certificate)
+}
+
+pub(super) fn text(value: Option<&Value>) -> Result<Option<Box<str>>, Reason> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.as_str().into())),
+        Some(_) => Err(Reason::ClaimMalformed),
+    }
+}
+
+pub(super) fn non_empty(value: &Value) -> Option<Box<str>> {
+    value.as_str().filter(|text| !text.is_empty()).map(Into::into)
+}
+
+/// An array of strings, or one string; anything else is unknown.
+pub(super) fn groups(value: &Value) -> Option<Box<[Box<str>]>> {
+    match value {
+        Value::String(one) => Some(Box::new([one.as_str().into()])),
+        Value::Array(several) => several.iter().map(|one| one.as_str().map(Into::into)).collect(),
+        _ => None,
+    }
+}
+
+/// What texts take: each its bytes, its pointer and length, and about two words of the allocator.
+pub(super) fn weight(texts: &[Box<str>]) -> usize {
+    texts.iter().map(|text| text.len().saturating_add(48)).sum()
+}
