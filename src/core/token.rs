@@ -9,7 +9,7 @@ use lru::LruCache;
 use serde_json::Value;
 
 use crate::encode::json_array;
-use crate::issuer::{Accept, Issuer};
+use crate::issuer::{Accept, Issuer, KeySource};
 use crate::json::{self, JsonError, Pointer};
 use crate::jws::{CompactJws, JwsError};
 use crate::refusal::Reason;
@@ -97,13 +97,46 @@ fn scalar_text(value: &Value) -> Option<Box<str>> {
     }
 }
 
-/// Verifies the signature of `token` under the keys of the issuer that its `iss` names, and reads
-/// its claims.
+/// A key that a token named and its issuer is not known to publish: it may have been published since.
+///
+/// Anybody may have written the token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Wish {
+    /// The issuer's index in [`Trust`]; its keys come from a server.
+    pub issuer: usize,
+    /// The `kid`: visible ASCII, and short.
+    pub kid: Box<str>,
+}
+
+impl Wish {
+    /// Bytes that a `kid` may have to be wished for: longer ones come with the next refresh.
+    pub const MAX: usize = 63;
+
+    fn of(issuer: usize, settings: &Issuer, kid: Option<&str>) -> Option<Self> {
+        let kid = kid.filter(|kid| Self::is_modest(kid))?;
+        let is_fetched = matches!(settings.keys, KeySource::Remote(_));
+        is_fetched.then(|| Self { issuer, kid: kid.into() })
+    }
+
+    /// Whether a `kid` can be wished for.
+    pub fn is_modest(kid: &str) -> bool {
+        (1..=Self::MAX).contains(&kid.len()) && kid.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+}
+
+/// Verifies the signature of `token` under the keys that count at `now` of the issuer that its `iss`
+/// names, and reads its claims. Where the key is not there, `wish` says which.
 ///
 /// # Errors
 ///
 /// A [`Reason`] of status 401, or [`Reason::KeysUnavailable`].
-pub fn verify(token: &[u8], trust: &Trust, snapshot: &Snapshot) -> Result<VerifiedToken, Reason> {
+pub fn verify(
+    token: &[u8],
+    trust: &Trust,
+    snapshot: &Snapshot,
+    now: UnixTime,
+    wish: &mut Option<Wish>,
+) -> Result<VerifiedToken, Reason> {
     let jws = CompactJws::parse(token)?;
     // The issuer has to be known before the signature can be checked; until `verify` below has
     // succeeded, this value chooses a key set and nothing else.
@@ -111,8 +144,15 @@ pub fn verify(token: &[u8], trust: &Trust, snapshot: &Snapshot) -> Result<Verifi
     let url = claims.get("iss").and_then(Value::as_str).ok_or(Reason::IssuerRefused)?;
     let index = trust.find(url).ok_or(Reason::IssuerRefused)?;
     let issuer = trust.issuers().get(index).ok_or(Reason::IssuerRefused)?;
-    let keys = snapshot.keys(index).ok_or(Reason::KeysUnavailable)?;
-    jws.verify(keys.set())?;
+    let Some(keys) = snapshot.keys(index, now) else {
+        *wish = Wish::of(index, issuer, jws.kid());
+        return Err(Reason::KeysUnavailable);
+    };
+    jws.verify(keys.set()).inspect_err(|error| {
+        if *error == JwsError::UnknownKey {
+            *wish = Wish::of(index, issuer, jws.kid());
+        }
+    })?;
     VerifiedToken::read(&claims, jws.typ(), issuer, index, keys.generation(), trust.pointers())
 }
 
@@ -287,10 +327,16 @@ impl TokenCache {
         Self { tokens: LruCache::unbounded(), capacity, bytes: 0, most_bytes }
     }
 
-    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`.
-    pub fn find(&mut self, token: &[u8], snapshot: &Snapshot) -> Option<Rc<VerifiedToken>> {
+    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`, and
+    /// these count at `now`.
+    pub fn find(
+        &mut self,
+        token: &[u8],
+        snapshot: &Snapshot,
+        now: UnixTime,
+    ) -> Option<Rc<VerifiedToken>> {
         let known = self.tokens.get(token)?;
-        let keys = snapshot.keys(known.issuer)?;
+        let keys = snapshot.keys(known.issuer, now)?;
         (keys.generation() == known.keys_generation).then(|| Rc::clone(known))
     }
 
