@@ -151,11 +151,11 @@ impl Verify {
             keys: KeySource::File(self.jwks.clone()),
         };
         let trust = Trust::new(vec![issuer], Vec::new(), vec![Some(keys)]);
-        let verified = match token::verify(token, &trust, &trust.load()) {
+        let at = self.at.unwrap_or_else(moment::now);
+        let verified = match token::verify(token, &trust, &trust.load(), at, &mut None) {
             Ok(verified) => verified,
             Err(reason) => return Answer { verdict: Err(reason), claims: None, notes: Vec::new() },
         };
-        let at = self.at.unwrap_or_else(moment::now);
         let verdict = verified.check(&[Accept { issuer: 0, audiences: None }], &trust, at);
         let claims = unverified_claims(token);
         match verdict {

@@ -10,7 +10,7 @@ use crate::issuer::Accept;
 use crate::limit::{Charge, Key, Quota, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::time::Now;
-use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken};
+use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
 use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, PeerCertificate};
 
@@ -37,6 +37,8 @@ pub struct Worker<'w> {
     pub now: Now,
     /// What a dry run of the limits let pass.
     pub noted: Option<Refusal>,
+    /// A key that was not there, to be asked for.
+    pub wish: Option<Wish>,
 }
 
 /// The settings that a request is authenticated by.
@@ -67,7 +69,8 @@ pub fn authenticate(
     settings: &Authentication,
     worker: &mut Worker<'_>,
 ) -> Result<Identity, Refusal> {
-    let known = credentials.bearer().and_then(|token| worker.cache.find(token, worker.snapshot));
+    let (snapshot, now) = (worker.snapshot, worker.now.unix);
+    let known = credentials.bearer().and_then(|token| worker.cache.find(token, snapshot, now));
     let has_certificate = settings.methods.certificate && credentials.peer().is_some();
     let is_known = known.is_some() && !has_certificate;
     if !is_known && credentials.is_any(settings.methods) {
@@ -148,7 +151,9 @@ fn verify_token(
     let token = match known {
         Some(known) => known,
         None => {
-            let verified = Rc::new(token::verify(bearer, worker.trust, worker.snapshot)?);
+            let (snapshot, now) = (worker.snapshot, worker.now.unix);
+            let verified = token::verify(bearer, worker.trust, snapshot, now, &mut worker.wish)?;
+            let verified = Rc::new(verified);
             worker.cache.keep(bearer, Rc::clone(&verified));
             verified
         }

@@ -111,6 +111,14 @@ impl KeySet {
         }
     }
 
+    /// The usable keys, in the order of the set: the `kid` as published, and the algorithms.
+    pub fn keys(&self) -> impl Iterator<Item = (Option<&str>, AlgorithmSet)> {
+        self.keys.iter().map(|key| {
+            let algorithms = key.verifying.iter().map(VerifyingKey::algorithm).collect();
+            (key.kid.as_deref(), algorithms)
+        })
+    }
+
     /// How many keys are usable: at least one.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -61,6 +61,7 @@ pub mod credential;
 pub mod decision;
 pub mod design;
 pub mod directive;
+pub mod documents;
 pub mod encode;
 pub mod endpoint;
 pub mod export;

@@ -180,6 +180,15 @@ impl Refusal {
         self.limited.as_deref()
     }
 
+    /// The response fields that tell the client when to come again.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        match (&self.limited, self.reason) {
+            (Some(limited), _) => limited.fields().into(),
+            (None, Reason::KeysUnavailable) => vec![("Retry-After", KEYS_WAIT_SECS.to_string())],
+            (None, _) => Vec::new(),
+        }
+    }
+
     /// Whether it is about the credential rather than about what its owner may do: another access
     /// module may then be asked (`satisfy any`), and the address is charged for it.
     pub const fn is_unauthenticated(&self) -> bool {
@@ -211,6 +220,9 @@ impl Refusal {
         }
     }
 }
+
+/// When to come again for keys that are not there: they are fetched as soon as they can be.
+const KEYS_WAIT_SECS: u32 = 5;
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
@@ -258,6 +270,18 @@ mod tests {
             Refusal::from(Reason::CredentialMissing).challenge().unwrap(),
             "Bearer realm=\"mesh\""
         );
+    }
+
+    #[test]
+    fn only_who_may_succeed_later_is_told_when() {
+        for reason in Reason::ALL {
+            let fields = Refusal::from(*reason).fields();
+            let expected = match reason {
+                Reason::KeysUnavailable => vec![("Retry-After", "5".to_owned())],
+                _ => Vec::new(),
+            };
+            assert_eq!(fields, expected, "{reason}");
+        }
     }
 
     #[test]

@@ -14,10 +14,12 @@ use crate::trust::{Snapshot, Trust};
 
 mod cache;
 mod claim;
+mod wish;
 
 pub use cache::TokenCache;
 pub use claim::{Claim, Confirmation};
 use claim::{audiences, confirmation, groups, non_empty, numeric_date, text, weight};
+pub use wish::Wish;
 
 /// A token whose signature is valid under a key of its issuer, and what its claims say.
 ///
@@ -39,13 +41,19 @@ pub struct VerifiedToken {
     claims: Box<[Option<Claim>]>,
 }
 
-/// Verifies the signature of `token` under the keys of the issuer that its `iss` names, and reads
-/// its claims.
+/// Verifies the signature of `token` under the keys that count at `now` of the issuer that its `iss`
+/// names, and reads its claims. Where the key is not there, `wish` says which.
 ///
 /// # Errors
 ///
 /// A [`Reason`] of status 401, or [`Reason::KeysUnavailable`].
-pub fn verify(token: &[u8], trust: &Trust, snapshot: &Snapshot) -> Result<VerifiedToken, Reason> {
+pub fn verify(
+    token: &[u8],
+    trust: &Trust,
+    snapshot: &Snapshot,
+    now: UnixTime,
+    wish: &mut Option<Wish>,
+) -> Result<VerifiedToken, Reason> {
     let jws = CompactJws::parse(token)?;
     // The issuer has to be known before the signature can be checked; until `verify` below has
     // succeeded, this value chooses a key set and nothing else.
@@ -53,8 +61,15 @@ pub fn verify(token: &[u8], trust: &Trust, snapshot: &Snapshot) -> Result<Verifi
     let url = claims.get("iss").and_then(Value::as_str).ok_or(Reason::IssuerRefused)?;
     let index = trust.find(url).ok_or(Reason::IssuerRefused)?;
     let issuer = trust.issuers().get(index).ok_or(Reason::IssuerRefused)?;
-    let keys = snapshot.keys(index).ok_or(Reason::KeysUnavailable)?;
-    jws.verify(keys.set())?;
+    let Some(keys) = snapshot.keys(index, now) else {
+        *wish = Wish::of(index, issuer, jws.kid());
+        return Err(Reason::KeysUnavailable);
+    };
+    jws.verify(keys.set()).inspect_err(|error| {
+        if *error == JwsError::UnknownKey {
+            *wish = Wish::of(index, issuer, jws.kid());
+        }
+    })?;
     VerifiedToken::read(&claims, jws.typ(), issuer, index, keys.generation(), trust.pointers())
 }
 

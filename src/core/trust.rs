@@ -1,12 +1,15 @@
 //! The issuers, and the keys of all of them at one generation.
 
+use core::sync::atomic::AtomicI64;
+use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, KeySource};
 use crate::json::Pointer;
 use crate::jwks::KeySet;
+use crate::time::UnixTime;
 
 /// Whom a configuration believes. The settings are frozen; the keys are replaced as a whole.
 #[derive(Debug)]
@@ -28,6 +31,27 @@ pub struct Snapshot {
 pub struct IssuerKeys {
     generation: u64,
     set: KeySet,
+    lease: Option<Lease>,
+}
+
+/// For how long keys from a server count without a word from it.
+///
+/// The time lies beside the set, which all snapshots share: to hear that the keys still are the same
+/// makes no other generation, and forgets no verified token.
+#[derive(Debug)]
+struct Lease {
+    /// Seconds since the epoch.
+    confirmed: AtomicI64,
+    max_stale: i64,
+}
+
+impl Lease {
+    /// Whether the last word is recent enough. One from the future, by a clock that has been put
+    /// back, counts for as long as one from the past.
+    fn holds(&self, now: UnixTime) -> bool {
+        let age = now.secs().saturating_sub(self.confirmed.load(Relaxed));
+        age.unsigned_abs() <= self.max_stale.unsigned_abs()
+    }
 }
 
 impl Trust {
@@ -37,7 +61,7 @@ impl Trust {
         let mut keys = keys.into_iter();
         let keys = issuers
             .iter()
-            .map(|_| keys.next().flatten().map(|set| Arc::new(IssuerKeys { generation: 0, set })))
+            .map(|_| keys.next().flatten().map(|set| IssuerKeys::of(set, 0, None)))
             .collect();
         Self {
             issuers: issuers.into(),
@@ -69,20 +93,47 @@ impl Trust {
     /// Publishes a new key set of one issuer and returns the snapshot that it replaces, which the
     /// caller drops where that may take time. Called by one thread at a time.
     pub fn replace(&self, issuer: usize, set: KeySet) -> Arc<Snapshot> {
-        self.put(issuer, Some(set))
+        self.put(issuer, Some(set), None)
+    }
+
+    /// As [`Trust::replace`], by keys from a server, which last said at `confirmed` that they are its
+    /// keys. They count until its `max_stale` after that, or after what [`Trust::confirm`] says later.
+    pub fn replace_fetched(
+        &self,
+        issuer: usize,
+        set: KeySet,
+        confirmed: UnixTime,
+    ) -> Arc<Snapshot> {
+        let lease = self.issuers.get(issuer).and_then(|issuer| match &issuer.keys {
+            KeySource::File(_) => None,
+            KeySource::Remote(remote) => Some(Lease {
+                confirmed: AtomicI64::new(confirmed.secs()),
+                max_stale: i64::try_from(remote.max_stale.as_secs()).unwrap_or(i64::MAX),
+            }),
+        });
+        self.put(issuer, Some(set), lease)
+    }
+
+    /// Says that the keys of an issuer were still its keys at `at`.
+    pub fn confirm(&self, issuer: usize, at: UnixTime) {
+        let snapshot = self.load();
+        let keys = snapshot.keys.get(issuer).and_then(Option::as_ref);
+        if let Some(lease) = keys.and_then(|keys| keys.lease.as_ref()) {
+            lease.confirmed.store(at.secs(), Relaxed);
+        }
     }
 
     /// Takes the keys of an issuer away: nobody knows whether they still are its keys.
     pub fn withdraw(&self, issuer: usize) -> Arc<Snapshot> {
-        self.put(issuer, None)
+        self.put(issuer, None, None)
     }
 
-    fn put(&self, issuer: usize, set: Option<KeySet>) -> Arc<Snapshot> {
+    fn put(&self, issuer: usize, set: Option<KeySet>, lease: Option<Lease>) -> Arc<Snapshot> {
         let current = self.snapshot.load_full();
         let generation = current.generation.saturating_add(1);
         let mut keys = current.keys.clone();
         if let Some(slot) = keys.get_mut(issuer) {
-            *slot = set.map(|set| Arc::new(IssuerKeys { generation, set }));
+            *slot = set.map(|set| IssuerKeys::of(set, generation, lease));
         }
         self.snapshot.swap(Arc::new(Snapshot { generation, keys }))
     }
@@ -94,13 +145,35 @@ impl Snapshot {
         self.generation
     }
 
-    /// The keys of the issuer with that index; none if they were never had.
-    pub fn keys(&self, issuer: usize) -> Option<&IssuerKeys> {
+    /// The keys that count at `now` of the issuer with that index; none if they were never had, or
+    /// if its server has not confirmed them for too long.
+    pub fn keys(&self, issuer: usize, now: UnixTime) -> Option<&IssuerKeys> {
+        self.last_keys(issuer).filter(|keys| keys.count_at(now))
+    }
+
+    /// The keys of the issuer with that index, whether or not they still count: to be shown, not to
+    /// verify by.
+    pub fn last_keys(&self, issuer: usize) -> Option<&IssuerKeys> {
         self.keys.get(issuer)?.as_deref()
     }
 }
 
 impl IssuerKeys {
+    fn of(set: KeySet, generation: u64, lease: Option<Lease>) -> Arc<Self> {
+        Arc::new(Self { generation, set, lease })
+    }
+
+    /// Whether they may verify a token at `now`.
+    pub fn count_at(&self, now: UnixTime) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.holds(now))
+    }
+
+    /// When their server last said that they are its keys; none for those of a file.
+    pub fn confirmed(&self) -> Option<UnixTime> {
+        let lease = self.lease.as_ref()?;
+        Some(UnixTime::from_secs(lease.confirmed.load(Relaxed)))
+    }
+
     /// The snapshot's generation in which this set came.
     pub const fn generation(&self) -> u64 {
         self.generation
@@ -111,3 +184,6 @@ impl IssuerKeys {
         &self.set
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use mesh_core::admission::Admission;
 use mesh_core::clean::Clean;
 use mesh_core::config::{Location, LogLevel};
-use mesh_core::refusal::{ReachedLimit, Refusal};
+use mesh_core::refusal::Refusal;
 use mesh_core::reserved::is_reserved;
 use nginx_sys::{
     NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_finalize_request,
@@ -144,8 +144,8 @@ fn refuse(r: Live<'_>, location: &Location, refusal: &Refusal) -> Option<Answer>
     {
         headers::set_challenge(r, challenge.as_bytes()).ok()?;
     }
-    if let Some(limited) = refusal.limited() {
-        limit_fields(r, limited)?;
+    for (name, value) in refusal.fields() {
+        headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
     }
     // After a 401, Nginx asks its other access modules where `satisfy any` holds.
     Some(if refusal.is_unauthenticated() {
@@ -153,13 +153,6 @@ fn refuse(r: Live<'_>, location: &Location, refusal: &Refusal) -> Option<Answer>
     } else {
         Answer::Finalize(status)
     })
-}
-
-fn limit_fields(r: Live<'_>, limited: &ReachedLimit) -> Option<()> {
-    for (name, value) in limited.fields() {
-        headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
-    }
-    Some(())
 }
 
 /// One line an event: what, why, who.

@@ -176,5 +176,6 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
         table,
         now: request::now(),
         noted: None,
+        wish: None,
     })
 }

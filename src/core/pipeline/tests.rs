@@ -188,6 +188,7 @@ impl Server {
             table: Some(table),
             now: self.now,
             noted: None,
+            wish: None,
         };
         evaluate(sent, &self.locations[location], memo, &mut worker)
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use super::VerifiedToken;
+use crate::time::UnixTime;
 use crate::trust::Snapshot;
 
 /// The signatures that a worker has verified, by the whole token.
@@ -28,10 +29,16 @@ impl TokenCache {
         Self { tokens: LruCache::unbounded(), capacity, bytes: 0, most_bytes }
     }
 
-    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`.
-    pub fn find(&mut self, token: &[u8], snapshot: &Snapshot) -> Option<Rc<VerifiedToken>> {
+    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`, and
+    /// these count at `now`.
+    pub fn find(
+        &mut self,
+        token: &[u8],
+        snapshot: &Snapshot,
+        now: UnixTime,
+    ) -> Option<Rc<VerifiedToken>> {
         let known = self.tokens.get(token)?;
-        let keys = snapshot.keys(known.issuer)?;
+        let keys = snapshot.keys(known.issuer, now)?;
         (keys.generation() == known.keys_generation).then(|| Rc::clone(known))
     }
 

@@ -328,6 +328,7 @@ impl Server {
             table: sent.has_zone.then_some(table),
             now: self.now,
             noted: None,
+            wish: None,
         })
     }
 }

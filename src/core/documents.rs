@@ -1,0 +1,394 @@
+//! Documents in memory that all workers share: the key sets that one worker fetches for all.
+//!
+//! Each issuer has a slot with room for two documents. The leader writes a new one over the older of
+//! them and then says, in one word, that it is the newest. A document counts only if its digest is
+//! right, so that nothing depends on how far a writer came: one that is killed at any instruction
+//! leaves the newest one readable, and one that was stopped, took to be dead and goes on afterwards
+//! can spoil what it was writing, but not make anybody believe it.
+//!
+//! | word | what it settles |
+//! | --- | --- |
+//! | the lead ([`Lead`]) | which worker fetches: the last worker 0 that began, of the newest cycle |
+//! | the lock ([`Lock`]) | that one process writes at a time: it may be seized from a dead one |
+//! | `current` of a slot | which half holds the newest document, and its generation |
+//!
+//! A slot belongs to one [`Source`] for as long as the memory lives, so that nobody ever takes the
+//! keys of another issuer for its own.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use core::fmt;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::issuer::{Entry, Issuer, KeySource};
+use crate::time::UnixTime;
+use crate::token::Wish;
+
+mod failure;
+mod lead;
+mod note;
+mod pen;
+mod slot;
+mod wishes;
+
+#[cfg(not(loom))]
+use core::sync::atomic::AtomicU64;
+
+#[cfg(loom)]
+use loom::sync::atomic::AtomicU64;
+
+pub use self::failure::Failure;
+pub use self::lead::{Holder, Lead, Lock};
+pub use self::slot::{Found, Head, Slot};
+
+use self::pen::Pen;
+
+/// A word of the shared memory.
+pub type Word = AtomicU64;
+
+/// What the memory begins with; zeroed memory was never used.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct Header {
+    /// [`MAGIC`], written last.
+    magic: AtomicU64,
+    /// [`LAYOUT`]
+    layout: AtomicU64,
+    documents: AtomicU64,
+    /// Counts the configurations that used this memory.
+    cycles: AtomicU64,
+    /// A [`Lead`].
+    lead: AtomicU64,
+    /// A [`Holder`], or 0.
+    lock: AtomicU64,
+    reserve: [AtomicU64; 2],
+}
+
+impl Header {
+    /// How many documents the memory behind this header has slots for, if it is ours.
+    pub fn documents(&self) -> Option<usize> {
+        let is_ours = self.magic.load(Acquire) == MAGIC && self.layout.load(Relaxed) == LAYOUT;
+        is_ours.then(|| usize::try_from(self.documents.load(Relaxed)).ok())?
+    }
+}
+
+/// Where the parts lie in a block that begins with the [`Header`], in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Layout {
+    /// Where the [`Slot`]s begin.
+    pub slots: usize,
+    /// Where the [`Word`]s begin.
+    pub words: usize,
+    /// How many words there are.
+    pub count: usize,
+    /// How many of them must be zeroed for new memory, from the first on; the others may hold
+    /// anything.
+    pub zeroed: usize,
+    /// The bytes of it all.
+    pub bytes: usize,
+}
+
+impl Layout {
+    /// That of so many documents.
+    pub const fn of(documents: usize) -> Self {
+        let slots = size_of::<Header>();
+        let words = slots.saturating_add(documents.saturating_mul(size_of::<Slot>()));
+        let zeroed = rows(documents);
+        let halves = documents.saturating_mul(2).saturating_mul(CAPACITY / size_of::<u64>());
+        let count = zeroed.saturating_add(halves);
+        let bytes = words.saturating_add(count.saturating_mul(size_of::<u64>()));
+        Self { slots, words, count, zeroed, bytes }
+    }
+}
+
+/// Bytes that a document may have.
+pub const CAPACITY: usize = crate::jwks::MAX_BYTES;
+
+/// Workers whose status is kept, by number.
+pub const WORKERS: usize = if cfg!(loom) { 1 } else { 256 };
+
+/// The words of the workers' rows: a pid, and a generation for each document.
+const fn rows(documents: usize) -> usize {
+    WORKERS.saturating_mul(documents.saturating_add(1))
+}
+
+/// Where a document comes from, as a digest of what names it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Source([u8; 32]);
+
+impl Source {
+    /// The source of an issuer's keys.
+    pub fn of(issuer: &Issuer) -> Self {
+        let file;
+        let (kind, place) = match &issuer.keys {
+            KeySource::File(path) => {
+                file = path.to_string_lossy();
+                ("file", &*file)
+            }
+            KeySource::Remote(remote) => match &remote.entry {
+                Entry::Discovery(endpoint) => ("discovery", endpoint.as_str()),
+                Entry::Jwks(endpoint) => ("jwks", endpoint.as_str()),
+            },
+        };
+        let mut context = Context::new(&SHA256);
+        for part in [&*issuer.name, &*issuer.url, kind, place] {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        Self(bytes_of(&context))
+    }
+
+    /// The digest.
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// The documents of one configuration, in memory that outlives `'z`.
+#[derive(Clone, Debug)]
+pub struct Documents<'z> {
+    header: &'z Header,
+    slots: &'z [Slot],
+    workers: &'z [Word],
+    halves: &'z [Word],
+    pen: Pen,
+}
+
+impl<'z> Documents<'z> {
+    /// Begins in new memory, whose header, slots and first words are zeroed, with a slot for each
+    /// source. To be called by one process before others use the memory.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentsError`] when the memory is not new, or of another size.
+    pub fn begin(
+        header: &'z Header,
+        slots: &'z [Slot],
+        words: &'z [Word],
+        sources: &[Source],
+    ) -> Result<Self, DocumentsError> {
+        if header.magic.load(Acquire) != 0 {
+            return Err(DocumentsError::Foreign);
+        }
+        if sources.len() != slots.len() {
+            return Err(DocumentsError::Size);
+        }
+        let documents = Self::over(header, slots, words)?;
+        for (slot, source) in slots.iter().zip(sources) {
+            slot.begin(source, &documents.pen);
+        }
+        let count = u64::try_from(slots.len()).map_err(|_| DocumentsError::Size)?;
+        header.documents.store(count, Relaxed);
+        header.layout.store(LAYOUT, Relaxed);
+        header.magic.store(MAGIC, Release);
+        Ok(documents)
+    }
+
+    /// Opens memory that was begun.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentsError`] when it holds something else, or is of another size.
+    pub fn open(
+        header: &'z Header,
+        slots: &'z [Slot],
+        words: &'z [Word],
+    ) -> Result<Self, DocumentsError> {
+        match header.documents() {
+            None => Err(DocumentsError::Foreign),
+            Some(count) if count != slots.len() => Err(DocumentsError::Size),
+            Some(_) => Self::over(header, slots, words),
+        }
+    }
+
+    fn over(
+        header: &'z Header,
+        slots: &'z [Slot],
+        words: &'z [Word],
+    ) -> Result<Self, DocumentsError> {
+        let (workers, halves) =
+            words.split_at_checked(rows(slots.len())).ok_or(DocumentsError::Size)?;
+        Ok(Self { header, slots, workers, halves, pen: Pen::default() })
+    }
+
+    /// How many documents there are slots for.
+    pub const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The slot of a source.
+    pub fn find(&self, source: &Source) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.is_of(source))
+    }
+
+    /// What the newest document is, without its bytes; for a look many times a second.
+    pub fn head(&self, document: usize) -> Option<Head> {
+        self.slots.get(document)?.head()
+    }
+
+    /// The newest document, whole; if nobody can read it (see above), the one before it.
+    pub fn read(&self, document: usize) -> Option<Found> {
+        self.slots.get(document)?.read(self.halves_of(document)?)
+    }
+
+    /// Publishes a document, which is the newest from then on.
+    ///
+    /// It is false, and the newest stays the newest, when the worker no longer leads, when the lock
+    /// was seized from it, or when the document is empty or has more than [`CAPACITY`] bytes.
+    pub fn publish(
+        &self,
+        document: usize,
+        bytes: &[u8],
+        at: UnixTime,
+        lead: Lead,
+        lock: &Lock<'_>,
+    ) -> bool {
+        if !self.leads(lead) {
+            return false;
+        }
+        let put = || {
+            let halves = self.halves_of(document)?;
+            let holds = || lock.is_held();
+            Some(self.slots.get(document)?.put(halves, None, bytes, at, &holds, &self.pen))
+        };
+        put().unwrap_or(false)
+    }
+
+    /// Puts a document with its generation into memory that nobody else uses yet.
+    pub fn seed(&self, document: usize, found: &Found) -> bool {
+        let put = || {
+            let (halves, generation) = (self.halves_of(document)?, Some(found.generation));
+            let (bytes, at) = (&found.bytes, found.confirmed);
+            Some(self.slots.get(document)?.put(halves, generation, bytes, at, &|| true, &self.pen))
+        };
+        put().unwrap_or(false)
+    }
+
+    /// Says that the newest document was still that of its source at `at`.
+    ///
+    /// It is false when the worker no longer leads, or nobody could read the document.
+    pub fn confirm(&self, document: usize, at: UnixTime, lead: Lead, lock: &Lock<'_>) -> bool {
+        let confirm = || {
+            let (slot, halves) = (self.slots.get(document)?, self.halves_of(document)?);
+            Some(slot.confirm(halves, at, &self.pen))
+        };
+        self.leads(lead) && lock.is_held() && confirm().unwrap_or(false)
+    }
+
+    /// Notes why a fetch failed. Called by the leader.
+    pub fn fail(&self, document: usize, failure: &Failure) {
+        if let Some(slot) = self.slots.get(document) {
+            slot.failure.write(failure, &self.pen);
+        }
+    }
+
+    /// Why the last fetch that failed did so.
+    pub fn failure(&self, document: usize) -> Option<Failure> {
+        self.slots.get(document)?.failure.read()
+    }
+
+    /// Asks the leader for a key that was not there. It may be lost where many ask.
+    pub fn wish(&self, document: usize, kid: &str) {
+        if let Some(slot) = self.slots.get(document).filter(|_| Wish::is_modest(kid)) {
+            slot.wishes.push(kid, &self.pen);
+        }
+    }
+
+    /// Takes the oldest wish. Called by the leader.
+    pub fn take_wish(&self, document: usize) -> Option<Box<str>> {
+        self.slots.get(document)?.wishes.take(&self.pen)
+    }
+
+    /// Begins the row of a worker, in place of the one that had its number before.
+    pub fn enter(&self, worker: usize, pid: u32) {
+        let Some([first, rest @ ..]) = self.row(worker) else { return };
+        self.pen.store(first, 0, Relaxed);
+        for word in rest {
+            self.pen.store(word, 0, Relaxed);
+        }
+        self.pen.store(first, u64::from(pid), Release);
+    }
+
+    /// Says which generation of a document the worker with that number and pid has in force.
+    pub fn adopted(&self, worker: usize, pid: u32, document: usize, generation: u64) {
+        let Some([first, rest @ ..]) = self.row(worker) else { return };
+        if let Some(word) = rest.get(document)
+            && first.load(Relaxed) == u64::from(pid)
+        {
+            self.pen.store(word, generation, Relaxed);
+        }
+    }
+
+    /// The pid of the worker with that number, and the generation of each document that it has in
+    /// force, 0 for none.
+    pub fn worker(&self, worker: usize) -> Option<(u32, Vec<u64>)> {
+        let [first, rest @ ..] = self.row(worker)? else { return None };
+        let pid = u32::try_from(first.load(Acquire)).ok().filter(|pid| *pid != 0)?;
+        Some((pid, rest.iter().map(|word| word.load(Relaxed)).collect()))
+    }
+
+    fn row(&self, worker: usize) -> Option<&'z [Word]> {
+        self.workers.chunks_exact(self.slots.len().saturating_add(1)).nth(worker)
+    }
+
+    /// The room of the two documents of a slot.
+    fn halves_of(&self, document: usize) -> Option<[&'z [Word]; 2]> {
+        let capacity = self.halves.len().checked_div(self.slots.len())?.checked_div(2)?;
+        let mut halves = self.halves.chunks_exact(capacity.max(1)).skip(document.checked_mul(2)?);
+        Some([halves.next()?, halves.next()?])
+    }
+}
+
+fn bytes_of(context: &Context) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (to, from) in bytes.iter_mut().zip(context.clone().finish().as_ref()) {
+        *to = *from;
+    }
+    bytes
+}
+
+/// Why memory holds no documents.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DocumentsError {
+    /// It holds something else.
+    Foreign,
+    /// It is of another size.
+    Size,
+}
+
+impl fmt::Display for DocumentsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "the zone holds something else than documents",
+            Self::Size => "the zone holds another number of documents",
+        })
+    }
+}
+
+impl core::error::Error for DocumentsError {}
+
+/// What tells a zone of documents from any other memory.
+const MAGIC: u64 = u64::from_le_bytes(*b"meshdocs");
+
+/// The version of the layout of [`Header`], [`Slot`] and what follows them; any change raises it.
+const LAYOUT: u64 = 1;
+
+#[cfg(not(loom))]
+const _: () = {
+    assert!(size_of::<Header>() == 64);
+    assert!(size_of::<Slot>().is_multiple_of(align_of::<Slot>()));
+    assert!(size_of::<Header>().is_multiple_of(align_of::<Slot>()));
+};
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
+
+#[cfg(test)]
+#[cfg(loom)]
+mod models;

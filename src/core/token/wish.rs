@@ -1,0 +1,30 @@
+//! A key that somebody asked for.
+
+use crate::issuer::{Issuer, KeySource};
+
+/// A key that a token named and its issuer is not known to publish: it may have been published since.
+///
+/// Anybody may have written the token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Wish {
+    /// The issuer's index in [`crate::trust::Trust`]; its keys come from a server.
+    pub issuer: usize,
+    /// The `kid`: visible ASCII, and short.
+    pub kid: Box<str>,
+}
+
+impl Wish {
+    /// Bytes that a `kid` may have to be wished for: longer ones come with the next refresh.
+    pub const MAX: usize = 63;
+
+    pub(super) fn of(issuer: usize, settings: &Issuer, kid: Option<&str>) -> Option<Self> {
+        let kid = kid.filter(|kid| Self::is_modest(kid))?;
+        let is_fetched = matches!(settings.keys, KeySource::Remote(_));
+        is_fetched.then(|| Self { issuer, kid: kid.into() })
+    }
+
+    /// Whether a `kid` can be wished for.
+    pub fn is_modest(kid: &str) -> bool {
+        (1..=Self::MAX).contains(&kid.len()) && kid.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+}
