@@ -1,0 +1,183 @@
+// The OpenID provider of the end-to-end tests: t/lib/Test/Mesh/Provider.pm starts it and talks to it.
+//
+// usage: node provider.mjs PACKAGES CERTIFICATES
+//
+// A line of JSON on standard input is a command, and a line on standard output its answer; the first
+// one says on which port it listens. The end of the input is the end of it.
+
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import { X509Certificate, randomUUID } from 'node:crypto';
+import { pathToFileURL } from 'node:url';
+
+import { Front } from './front.mjs';
+
+const [, , packages, certificates] = process.argv;
+const { resolve } = createRequire(`${packages}/`);
+const load = (name) => import(pathToFileURL(resolve(name)));
+const { Provider, errors } = await load('oidc-provider');
+const jose = await load('jose');
+
+// All that it can sign with; the module must know or refuse each.
+const ALGORITHMS = [
+  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519',
+];
+
+// Private keys by name; the name is the kid.
+const keys = new Map();
+const front = new Front(certificates);
+// The names of the keys that are published, and those that sign, by algorithm.
+let published = [];
+let signers = {};
+let issuer;
+
+async function generate(kid, alg) {
+  const { privateKey } = await jose.generateKeyPair(alg, { extractable: true });
+  keys.set(kid, { ...await jose.exportJWK(privateKey), kid, alg, use: 'sig' });
+}
+
+function publicKey(kid) {
+  const { d, p, q, dp, dq, qi, ...rest } = keys.get(kid);
+  return rest;
+}
+
+// What a token is for is said by its resource: https://mesh.example/jwt/ES256, and then other settings
+// as a query: audience, ttl.
+function resourceServer(resource) {
+  const { pathname, searchParams } = new URL(resource);
+  const [, accessTokenFormat, alg] = pathname.split('/');
+  if (accessTokenFormat !== 'opaque' && !(alg in signers)) throw new errors.InvalidTarget();
+  return {
+    scope: 'produce consume',
+    audience: searchParams.get('audience') ?? 'mesh',
+    accessTokenTTL: Number(searchParams.get('ttl') ?? 300),
+    accessTokenFormat,
+    ...(alg && { jwt: { sign: { alg, kid: signers[alg] } } }),
+  };
+}
+
+function client(id, more) {
+  return {
+    client_id: id,
+    client_secret: `secret-of-${id}-${'0'.repeat(32)}`,
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    scope: 'produce consume',
+    ...more,
+  };
+}
+
+function configuration(clientKeys) {
+  return {
+    clients: [
+      client('orders-api', { token_endpoint_auth_method: 'client_secret_basic' }),
+      client('etl', { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: clientKeys } }),
+      client('payments', {
+        token_endpoint_auth_method: 'tls_client_auth',
+        tls_client_auth_san_uri: 'spiffe://prod.example/ns/shop/sa/orders-api',
+        tls_client_certificate_bound_access_tokens: true,
+      }),
+      client('gateway', { token_endpoint_auth_method: 'client_secret_basic' }),
+      client('gateway-jwt', {
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: clientKeys },
+        introspection_signed_response_alg: 'ES256',
+      }),
+    ],
+    scopes: ['produce', 'consume'],
+    jwks: { keys: published.map((name) => keys.get(name)) },
+    clientAuthMethods: ['client_secret_basic', 'private_key_jwt', 'tls_client_auth'],
+    enabledJWA: {
+      clientAuthSigningAlgValues: ALGORITHMS,
+      idTokenSigningAlgValues: ALGORITHMS,
+      introspectionSigningAlgValues: ALGORITHMS,
+      dPoPSigningAlgValues: ALGORITHMS,
+    },
+    clientDefaults: { id_token_signed_response_alg: Object.keys(signers)[0] },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => true },
+      jwtIntrospection: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: () => true },
+      dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 1), requireNonce: () => false },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        tlsClientAuth: true,
+        getCertificate: ({ socket }) => {
+          const { raw } = socket.getPeerCertificate();
+          return raw && new X509Certificate(raw);
+        },
+        certificateAuthorized: ({ socket }) => socket.authorized,
+        certificateSubjectMatches: ({ socket }, _property, expected) => (
+          socket.getPeerX509Certificate().subjectAltName === `URI:${expected}`
+        ),
+      },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, resource) => resourceServer(resource),
+      },
+    },
+    ttl: { ClientCredentials: (_ctx, token) => token.resourceServer.accessTokenTTL },
+  };
+}
+
+// In place of the provider that there was, one that publishes and signs with other keys.
+let clientKeys = [];
+function swap(names, sign = names) {
+  published = names;
+  signers = Object.fromEntries(sign.map((name) => [keys.get(name).alg, name]));
+  const provider = new Provider(issuer, configuration(clientKeys));
+  provider.on('server_error', (_ctx, error) => console.error(error));
+  front.next = provider.callback();
+}
+
+const commands = {
+  // Keys that are there from now on, by name: their algorithms.
+  generate: async (wanted) => {
+    for (const [kid, alg] of Object.entries(wanted)) await generate(kid, alg);
+  },
+  // Publishes these, and signs with some of them.
+  keys: ({ publish, sign }) => swap(publish, sign),
+  jwks: () => ({ keys: published.map(publicKey) }),
+  // Signs anything by any key, with `jwk` as its public half in the header.
+  sign: async ({ key, header, claims, jwk }) => {
+    const { alg } = keys.get(key);
+    return new jose.SignJWT(claims)
+      .setProtectedHeader({ alg, ...(jwk && { jwk: bare(publicKey(key)) }), ...header })
+      .sign(await jose.importJWK(keys.get(key), alg));
+  },
+  thumbprint: ({ key }) => jose.calculateJwkThumbprint(publicKey(key)),
+  // Clients that authenticate by a key of their own have these.
+  clients: ({ jwks }) => {
+    clientKeys = jwks.keys;
+    swap(published, Object.values(signers));
+  },
+  fault: ({ name }) => front.fault(name),
+  // What was asked for since the last time.
+  requests: () => front.requests.splice(0),
+  uuid: () => randomUUID(),
+};
+
+function bare({ kid, alg, use, ...jwk }) {
+  return jwk;
+}
+
+await front.start();
+issuer = `https://localhost:${front.port}`;
+for (const alg of ALGORITHMS) await generate(alg.toLowerCase(), alg);
+swap(ALGORITHMS.map((alg) => alg.toLowerCase()));
+console.log(JSON.stringify({ port: front.port, algorithms: ALGORITHMS }));
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name, options] = JSON.parse(line);
+  try {
+    const value = await commands[name](options);
+    console.log(JSON.stringify({ value: value ?? null }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: error.stack }));
+  }
+}
+await front.stop();

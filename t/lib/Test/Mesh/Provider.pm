@@ -1,0 +1,208 @@
+package Test::Mesh::Provider;
+
+use v5.36;
+
+use Carp qw(croak);
+use File::Temp qw(tempdir);
+use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+use Test::Mesh::Client;
+use Test::Mesh::Credentials qw(key_path keys_dir meshctl project_dir);
+
+# Seconds that anything may take on a busy machine.
+my $PATIENCE = 30;
+
+my $JSON = JSON::PP->new->canonical->utf8;
+
+my %running;
+
+# Starts the provider on a free port of 127.0.0.1, over TLS, with a key of each of its algorithms.
+sub start ($class) {
+    my $self = bless { root => tempdir('provider-XXXXXXXX', TMPDIR => 1, CLEANUP => 1), owner => $$ }, $class;
+    my $packages = project_dir() . '/build/e2e';
+    my ($node) = glob "$packages/node_modules/node-linux-*/bin/node";
+    croak 'no provider is installed: see scripts/setup e2e' unless defined $node;
+
+    pipe(my $in, my $commands) or croak "pipe: $!";
+    pipe(my $answers, my $out) or croak "pipe: $!";
+    my $pid = fork // croak "fork: $!";
+    if (!$pid) {
+        open STDIN, '<&', $in;
+        open STDOUT, '>&', $out;
+        open STDERR, '>', "$self->{root}/stderr";
+        exec $node, project_dir() . '/t/e2e/provider.mjs', $packages, keys_dir() or POSIX::_exit(127);
+    }
+    $commands->autoflush;
+    $self->@{qw(pid commands answers)} = ($pid, $commands, $answers);
+    $running{$pid} = $self;
+    my $ready = $self->answer;
+    $self->@{qw(port algorithms)} = $ready->@{qw(port algorithms)};
+    return $self;
+}
+
+sub port ($self) { return $self->{port} }
+
+# What its tokens have as `iss`, and where it is.
+sub issuer ($self) { return "https://localhost:$self->{port}" }
+
+# All that it can sign with.
+sub algorithms ($self) { return $self->{algorithms}->@* }
+
+# Sends a command of t/e2e/provider.mjs, and returns what it answers.
+sub tell ($self, $name, %options) {
+    local $SIG{PIPE} = 'IGNORE';
+    $self->{commands}->print($JSON->encode([$name, \%options]), "\n");
+    my $answer = $self->answer;
+    croak "$name: $answer->{error}" if defined $answer->{error};
+    return $answer->{value};
+}
+
+# The key set that it publishes, as JSON.
+sub jwks ($self) { return $JSON->encode($self->tell('jwks')) }
+
+# Gets it wrong from now on; nothing is wrong with undef. See t/e2e/front.mjs.
+sub fault ($self, $name) { return $self->tell('fault', name => $name) }
+
+# What the gateway has asked for since the last call: time, method, url, headers.
+sub requests ($self) { return $self->tell('requests')->@* }
+
+# Gets a token as a client would: by `client` (orders-api), from a resource with the algorithm `alg`
+# or, without one, an opaque one; with an `audience` (mesh), a `ttl` (300 s).
+sub token ($self, %options) {
+    my $response = $self->ask_for_token(%options);
+    croak "no token: $response->{status} $response->{body}" if $response->{status} != 200;
+    return $JSON->decode($response->{body})->{access_token};
+}
+
+sub ask_for_token ($self, %options) {
+    my $client = $options{client} // 'orders-api';
+    my $format = defined $options{alg} ? "jwt/$options{alg}" : 'opaque';
+    my $query = join '&', map { "$_=$options{$_}" } grep { exists $options{$_} } qw(audience ttl);
+    my %form = (
+        grant_type => 'client_credentials',
+        resource => "https://mesh.example/$format" . ($query && "?$query"),
+        ($options{form} // {})->%*,
+    );
+    my @headers = ($options{headers} // [])->@*;
+    my %tls;
+    if ($client eq 'etl') {
+        $form{client_assertion_type} = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+        $form{client_assertion} //= $self->assertion(%options);
+    }
+    elsif ($client eq 'payments') {
+        $form{client_id} = $client;
+        %tls = map { $_ => key_path(($options{certificate} // 'spiffe') . ".$_") } qw(pem key);
+        $tls{cert} = delete $tls{pem};
+    }
+    else {
+        push @headers, basic($client);
+    }
+    return $self->request('POST', '/token', headers => \@headers, form => \%form, tls => \%tls);
+}
+
+# A client's assertion (RFC 7523), made by meshctl, of a client whose keys it was told.
+sub assertion ($self, %options) {
+    my $client = $options{client} // 'etl';
+    my $assertion = meshctl('token', 'mint', '--key', $options{key}, '--issuer', $client,
+        '--subject', $client, '--audience', $self->issuer, '--expires', '1m',
+        '--claims', $JSON->encode({ jti => $self->tell('uuid') }));
+    return $assertion =~ s/\s+\z//r;
+}
+
+# The header line of a client with a secret.
+sub basic ($client) {
+    return 'Authorization: Basic ' . encode_base64("$client:" . secret($client), '');
+}
+
+sub secret ($client) { return "secret-of-$client-" . '0' x 32 }
+
+# One request on a connection of its own.
+sub request ($self, $method, $target, %options) {
+    my $http = Test::Mesh::Client->connect(
+        port => $self->{port}, tls => { ca => key_path('ca.pem'), ($options{tls} // {})->%* });
+    my @headers = ("Host: localhost:$self->{port}", 'Connection: close', ($options{headers} // [])->@*);
+    my $body;
+    if (my $form = $options{form}) {
+        push @headers, 'Content-Type: application/x-www-form-urlencoded';
+        $body = join '&', map { "$_=" . escaped($form->{$_}) } sort keys %$form;
+    }
+    my $response = $http->request($method, $target, headers => \@headers, body => $body);
+    $http->close;
+    return $response;
+}
+
+# Stops it by the end of its input; kills it when it does not go.
+sub stop ($self) {
+    return if $self->{owner} != $$ || !delete $running{ $self->{pid} };
+    close $self->{commands};
+    my $deadline = time + $PATIENCE;
+    while (time < $deadline) {
+        return if waitpid($self->{pid}, WNOHANG) != 0;
+        sleep 0.02;
+    }
+    kill 'KILL', $self->{pid};
+    waitpid $self->{pid}, 0;
+    croak 'the provider does not stop';
+}
+
+sub answer ($self) {
+    local $SIG{ALRM} = sub { croak "the provider says nothing within $PATIENCE s: " . $self->complaints };
+    alarm $PATIENCE;
+    my $line = readline $self->{answers};
+    alarm 0;
+    croak 'the provider has ended: ' . $self->complaints unless defined $line;
+    return $JSON->decode($line);
+}
+
+# What it wrote of errors, warnings of its defaults aside.
+sub complaints ($self) {
+    open my $in, '<', "$self->{root}/stderr" or return '';
+    return join '', grep { !/WARNING: a quick start/ } <$in>;
+}
+
+sub escaped ($value) { return $value =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1/ger }
+
+END {
+    my $status = $?;
+    eval { $_->stop; 1 } or warn $@ for values %running;
+    $? = $status;
+}
+
+1;
+
+__END__
+
+=head1 NAME
+
+Test::Mesh::Provider - an OpenID provider that the project has not written
+
+=head1 SYNOPSIS
+
+    use Test::Mesh::Provider;
+
+    my $provider = Test::Mesh::Provider->start;
+    my $token = $provider->token(alg => 'ES256');                   # by client_secret_basic
+    my $token = $provider->token(alg => 'PS384', client => 'etl', key => '/path/etl.jwk');
+    my $token = $provider->token(alg => 'EdDSA', client => 'payments', certificate => 'spiffe');
+    my $token = $provider->token;                                   # opaque
+
+    $provider->tell('generate', new => 'ES256');
+    $provider->tell('keys', publish => ['es256', 'new'], sign => ['new']);
+    $provider->fault('half an answer');
+    $provider->fault(undef);
+    $provider->requests;                                            # what the gateway asked for
+
+=head1 DESCRIPTION
+
+The provider is the npm package C<oidc-provider>, certified by the OpenID Foundation, installed by
+C<scripts/setup e2e>. It listens on 127.0.0.1, shows F<server.pem> of L<Test::Mesh::Credentials>, and
+its issuer is C<https://localhost:PORT>. Its clients are C<orders-api> (a secret), C<etl>
+(C<private_key_jwt>, by keys that the command C<clients> tells), C<payments> (by the certificate
+F<spiffe.pem>, to which its tokens are bound), and C<gateway> and C<gateway-jwt>, which introspect.
+
+Tokens of C<orders-api> and C<etl> are bound to a key when the headers have a C<DPoP> proof.
+
+=cut
