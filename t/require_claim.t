@@ -35,6 +35,13 @@ server {
         mesh_require_claim /scope write;
         empty_gif;
     }
+    location /scope { mesh_require_claim /scope read write; empty_gif; }
+    location /scp {
+        mesh_require_claim /scp read;
+        mesh_require_claim /scp write;
+        empty_gif;
+    }
+    location /nested { mesh_require_claim /token/scope read; empty_gif; }
     location /same {
         mesh_require_claim /roles reader;
         mesh_require_claim /roles writer;
@@ -77,6 +84,17 @@ my @table = (
     ['/all', { team => 'payments', scope => 'write' }, 200],
     ['/all', { team => 'payments' }, $refused],
     ['/all', { scope => 'write' }, $refused],
+    (map { ['/scope', { scope => $_ }, 200] } 'read', 'write', 'openid read', 'read openid', 'a  read  b', ' read',
+        ['openid', 'read']),
+    (map { ['/scope', { scope => $_ }, $refused] } 'reader', 'bread', 'openid', 'read,write', "read\twrite", "read\n",
+        'READ', '', ['read openid'], { read => 1 }),
+    ['/scope', { scp => 'read' }, $refused],
+    ['/scp', { scp => 'openid write read' }, 200],
+    ['/scp', { scp => ['write', 'read'] }, 200],
+    ['/scp', { scp => 'read' }, $refused],
+    ['/scp', { scope => 'read write' }, $refused],
+    ['/nested', { token => { scope => 'read' } }, 200],
+    ['/nested', { token => { scope => 'read write' } }, $refused],
     ['/same', { roles => ['reader', 'writer'] }, 200],
     ['/same', { roles => ['reader'] }, $refused],
     ['/number', { level => 3 }, 200],

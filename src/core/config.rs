@@ -159,7 +159,11 @@ impl Resolver {
             .requirements
             .iter()
             .flatten()
-            .map(|raw| Requirement { claim: self.pointer(&raw.claim), values: raw.values.clone() })
+            .map(|raw| Requirement {
+                claim: self.pointer(&raw.claim),
+                values: raw.values.clone(),
+                is_scope: raw.claim.is_scope(),
+            })
             .collect();
         let limits = raw
             .limits

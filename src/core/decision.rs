@@ -12,6 +12,8 @@ pub struct Requirement {
     pub claim: usize,
     /// The values, compared exactly; a number or a boolean as JSON writes it.
     pub values: Box<[Box<str>]>,
+    /// Whether a string is a list of scopes with a space between (RFC 6749 section 3.3).
+    pub is_scope: bool,
 }
 
 /// An identity that the rules of a location let through. [`decide`] makes the only ones.
@@ -31,9 +33,12 @@ pub const NO_POLICY: &str = "no-policy";
 /// [`Reason::ClaimRefused`]; an identity without a token has no claims.
 pub fn decide(identity: Rc<Identity>, requirements: &[Requirement]) -> Result<Permit, Refusal> {
     let holds = |requirement: &Requirement| {
-        identity
-            .claim(requirement.claim)
-            .is_some_and(|claim| requirement.values.iter().any(|value| claim.holds(value)))
+        identity.claim(requirement.claim).is_some_and(|claim| {
+            requirement.values.iter().any(|value| match requirement.is_scope {
+                true => claim.holds_scope(value),
+                false => claim.holds(value),
+            })
+        })
     };
     if !requirements.iter().all(holds) {
         return Err(Reason::ClaimRefused.into());

@@ -188,6 +188,12 @@ fn require_claim(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErr
     if line.rest().is_empty() {
         return Err(ConfigError::new("names no value for the claim"));
     }
+    if claim.is_scope()
+        && let Some(word) = line.rest().iter().find(|word| word.is_empty() || word.contains(' '))
+    {
+        let message = format!("\"{word}\" is no scope: each is a value of its own");
+        return Err(ConfigError::new(message));
+    }
     let values = line.rest().iter().map(|word| (*word).into()).collect();
     items.push(RawRequirement { claim, values });
     Ok(())

@@ -169,6 +169,10 @@ fn wrong_words_are_refused() {
     ] {
         refused(name, &[word]);
     }
+    for words in [&["/scope", "read write"][..], &["/scp", "read", ""]] {
+        assert!(refused("mesh_require_claim", words).contains("is no scope"), "{words:?}");
+    }
+    assert!(location("mesh_require_claim", &["/team", "two words", ""]).is_ok());
     assert_eq!(location("mesh_dry_run", &["limit"]).unwrap().dry_run, Some(DryRun::Limit));
     assert_eq!(location("mesh_log_level", &["info"]).unwrap().log_level, Some(LogLevel::Info));
 }

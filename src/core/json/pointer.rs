@@ -37,6 +37,19 @@ impl Pointer {
         })
     }
 
+    /// The name of the document's own member that this pointer leads into.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        self.tokens.first().map_or("", |token| token)
+    }
+
+    /// Whether it is the claim that lists scopes: `scope` (RFC 8693 section 4.2, RFC 9068 section
+    /// 2.2.3), or `scp`, as Entra ID and Okta call it.
+    #[must_use]
+    pub fn is_scope(&self) -> bool {
+        matches!(&*self.text, "/scope" | "/scp")
+    }
+
     /// The pointer as it was typed.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -197,6 +210,7 @@ mod tests {
             let document = json!({ name: true });
             prop_assert_eq!(pointer.resolve(&document), Some(&json!(true)));
             prop_assert_eq!(pointer.to_string(), text);
+            prop_assert_eq!(Some(pointer.root()), document.as_object().unwrap().keys().next().map(|it| &**it));
         }
 
         #[test]

@@ -416,13 +416,16 @@ fn required_claims_must_all_hold() {
         ("mesh_require_claim", &["/level", "3"]),
     ];
     let mut server = Server::new(&key, &[], &[location]);
-    server.ask(&Sent::token(&key.token(&json!({ "level": 3 })))).unwrap();
+    for scope in ["read", "openid read", "write openid"] {
+        let changes = json!({ "level": 3, "scope": scope });
+        server.ask(&Sent::token(&key.token(&changes))).unwrap();
+    }
     for changes in [
         json!({}),
         json!({ "level": 33 }),
         json!({ "level": null }),
         json!({ "level": { "3": 3 } }),
-        json!({ "level": 3, "scope": "read write" }),
+        json!({ "level": 3, "scope": "reader rewrite" }),
         json!({ "level": 3, "groups": ["operators"] }),
         json!({ "level": 3, "groups": null }),
     ] {

@@ -51,6 +51,14 @@ impl Claim {
         }
     }
 
+    /// As [`Self::holds`], where a string is a list of scopes with a space between.
+    pub fn holds_scope(&self, wanted: &str) -> bool {
+        match self {
+            Self::Text(scopes) => scopes.split(' ').any(|scope| scope == wanted),
+            Self::List(..) | Self::Scalar(_) => self.holds(wanted),
+        }
+    }
+
     /// As a variable shows it: a string as it is, anything else as JSON.
     pub fn text(&self) -> &str {
         match self {

@@ -253,6 +253,9 @@ fn requirements_hold(claims: &Map<String, Value>, place: &Place) -> bool {
     place.requirements.iter().all(|(claim, values)| match claims.get(*claim) {
         None | Some(Value::Null | Value::Object(_)) => false,
         Some(Value::Array(all)) => all.iter().any(|one| values.contains(&&*text(one))),
+        Some(Value::String(scopes)) if *claim == "scope" => {
+            scopes.split(' ').any(|scope| values.contains(&scope))
+        }
         Some(one) => values.contains(&&*text(one)),
     })
 }
