@@ -3,6 +3,7 @@
 //! The shell turns these rows into Nginx's command tables and calls `apply`; the manual is tested
 //! against them.
 
+mod answer;
 mod issuer;
 mod location;
 mod main;
@@ -10,6 +11,7 @@ mod main;
 use crate::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
 use crate::json::Pointer;
 
+pub use answer::ANSWER;
 pub use issuer::ISSUER;
 pub use location::LOCATION;
 pub use main::MAIN;
@@ -19,7 +21,7 @@ pub use main::MAIN;
 pub struct Directive<C: 'static> {
     /// Its name.
     pub name: &'static str,
-    /// Its syntax, as the manual writes it, without the name.
+    /// Its syntax, as the manual writes it, without the name; empty where it takes nothing.
     pub syntax: &'static str,
     /// Its default, as the manual writes it; `—` for none.
     pub default: &'static str,
@@ -196,7 +198,8 @@ pub fn rows() -> Vec<Row> {
     }
     let main = MAIN.iter().map(of::<RawMain>);
     let issuer = ISSUER.iter().map(of::<RawIssuer>);
-    main.chain(issuer).chain(LOCATION.iter().map(of::<RawLocation>)).collect()
+    let location = LOCATION.iter().chain(ANSWER).map(of::<RawLocation>);
+    main.chain(issuer).chain(location).collect()
 }
 
 #[cfg(test)]

@@ -25,8 +25,10 @@ use crate::token::Wish;
 
 mod failure;
 mod lead;
+mod memo;
 mod note;
 mod pen;
+mod record;
 mod slot;
 mod wishes;
 
@@ -38,6 +40,8 @@ use loom::sync::atomic::AtomicU64;
 
 pub use self::failure::Failure;
 pub use self::lead::{Holder, Lead, Lock};
+pub use self::memo::WishMemo;
+pub use self::record::{MAX_RECORD, RecordError, read_record, record};
 pub use self::slot::{Found, Head, Slot};
 
 use self::pen::Pen;
@@ -93,9 +97,9 @@ impl Layout {
         let slots = size_of::<Header>();
         let words = slots.saturating_add(documents.saturating_mul(size_of::<Slot>()));
         let zeroed = rows(documents);
-        let halves = documents.saturating_mul(2).saturating_mul(CAPACITY / size_of::<u64>());
+        let halves = documents.saturating_mul(2).saturating_mul(CAPACITY.div_euclid(8));
         let count = zeroed.saturating_add(halves);
-        let bytes = words.saturating_add(count.saturating_mul(size_of::<u64>()));
+        let bytes = words.saturating_add(count.saturating_mul(8));
         Self { slots, words, count, zeroed, bytes }
     }
 }

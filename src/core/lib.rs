@@ -75,6 +75,7 @@ pub mod pipeline;
 pub mod refusal;
 pub mod reserved;
 pub mod spiffe;
+pub mod status;
 pub mod time;
 pub mod token;
 pub mod trust;

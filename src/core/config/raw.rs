@@ -18,6 +18,8 @@ use crate::x509::NameKinds;
 pub struct RawMain {
     /// `mesh_zone`: bytes.
     pub zone: Option<usize>,
+    /// `mesh_state_path`: a directory, relative to the prefix.
+    pub state_path: Option<PathBuf>,
     /// The issuers that are complete.
     pub issuers: Vec<Issuer>,
     /// The `mesh_issuer` block that is being read.
@@ -197,6 +199,15 @@ pub struct RawLocation {
     pub log_level: Option<LogLevel>,
     /// `mesh_limit_status`.
     pub limit_status: Option<u16>,
+    /// What answers here instead of files; never inherited.
+    pub answer: Option<Answer>,
+}
+
+/// A content handler of ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// `mesh_status`
+    Status,
 }
 
 /// A `mesh_authenticate` line.

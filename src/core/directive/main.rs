@@ -32,7 +32,23 @@ pub const MAIN: &[Directive<RawMain>] = &[
         block: false,
         apply: claim,
     },
+    Directive {
+        name: "mesh_state_path",
+        syntax: "directory",
+        default: "—",
+        contexts: &[Context::Http],
+        words: (1, 1),
+        block: false,
+        apply: state_path,
+    },
 ];
+
+fn state_path(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
+    if line.first().is_empty() {
+        return Err(ConfigError::new("the directory's name is empty"));
+    }
+    once(&mut main.state_path, line.first().into())
+}
 
 fn zone(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
     let size = bytes(line.first())?;

@@ -38,9 +38,9 @@ fn the_manual_shows_each_directive_as_it_is() {
         };
         let heading = if row.contexts == [Context::Issuer] { "####" } else { "###" };
         let entry = format!(
-            "\n{heading} {name}\n\n**Syntax:** `{name} {syntax}`<br>\n**Default:** {default}<br>\n**Context:** {contexts}\n",
+            "\n{heading} {name}\n\n**Syntax:** `{usage}`<br>\n**Default:** {default}<br>\n**Context:** {contexts}\n",
             name = row.name,
-            syntax = row.syntax,
+            usage = [row.name, row.syntax].join(" ").trim_end(),
             contexts = contexts.join(", "),
         );
         assert!(MANUAL.contains(&entry), "not in the manual:{entry}");

@@ -6,18 +6,17 @@ use super::Word;
 
 /// Every write of a process to the memory passes here.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(test), derive(Default))]
 pub(super) struct Pen {
     /// The strokes that are left to a process that is about to be killed.
     #[cfg(test)]
     left: core::cell::Cell<u32>,
 }
 
+#[cfg(test)]
 impl Default for Pen {
     fn default() -> Self {
-        Self {
-            #[cfg(test)]
-            left: core::cell::Cell::new(u32::MAX),
-        }
+        Self::dying_after(u32::MAX)
     }
 }
 

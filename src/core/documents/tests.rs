@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "sizes of test memory")]
+
 use proptest::prelude::*;
 
 use super::*;

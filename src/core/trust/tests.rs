@@ -31,7 +31,7 @@ fn remote() -> Trust {
 const DAY: i64 = 86_400;
 
 fn at(secs: i64) -> UnixTime {
-    UnixTime::from_secs(NOW + secs)
+    UnixTime::from_secs(NOW).saturating_add(secs)
 }
 
 fn token(kid: Option<&str>) -> String {

@@ -1,0 +1,15 @@
+//! The directives that answer in a location.
+
+use super::{Context, Directive, once};
+use crate::config::{Answer, RawLocation};
+
+/// What may stand in `location` alone.
+pub const ANSWER: &[Directive<RawLocation>] = &[Directive {
+    name: "mesh_status",
+    syntax: "",
+    default: "—",
+    contexts: &[Context::Location],
+    words: (0, 0),
+    block: false,
+    apply: |raw, _| once(&mut raw.answer, Answer::Status),
+}];

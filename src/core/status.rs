@@ -1,0 +1,163 @@
+//! What `mesh_status` shows: each issuer's keys, their age and their last fault, and what each worker
+//! has in force.
+
+use serde::Serialize;
+
+use crate::documents::Documents;
+use crate::issuer::{Entry, Issuer, KeySource};
+use crate::time::UnixTime;
+use crate::trust::{Snapshot, Trust};
+
+/// What there is to show, seen by one worker.
+#[derive(Debug)]
+pub struct Status<'s> {
+    /// The issuers.
+    pub trust: &'s Trust,
+    /// The keys that this worker has in force.
+    pub snapshot: &'s Snapshot,
+    /// The documents that all workers share, in the order of the issuers; none where no worker
+    /// shares any.
+    pub documents: Option<&'s Documents<'s>>,
+    /// How many workers there are.
+    pub workers: usize,
+    /// The number and the pid of this worker.
+    pub this: (usize, u32),
+    /// The time.
+    pub now: UnixTime,
+}
+
+#[derive(Serialize)]
+struct Page<'s> {
+    worker: usize,
+    pid: u32,
+    issuers: Vec<IssuerLine<'s>>,
+    workers: Vec<WorkerLine<'s>>,
+}
+
+#[derive(Serialize)]
+struct IssuerLine<'s> {
+    name: &'s str,
+    issuer: &'s str,
+    source: SourceLine,
+    keys: Vec<KeyLine<'s>>,
+    /// That of the document which is published; of a file, that of the keys in this worker.
+    generation: Option<u64>,
+    /// Seconds since the server confirmed the document.
+    age: Option<i64>,
+    stale: bool,
+    last_error: Option<ErrorLine>,
+}
+
+#[derive(Serialize)]
+struct SourceLine {
+    kind: &'static str,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct KeyLine<'s> {
+    kid: Option<&'s str>,
+    algorithms: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ErrorLine {
+    word: Box<str>,
+    text: Box<str>,
+    seconds_ago: i64,
+}
+
+#[derive(Serialize)]
+struct WorkerLine<'s> {
+    worker: usize,
+    pid: u32,
+    generations: Vec<GenerationLine<'s>>,
+}
+
+#[derive(Serialize)]
+struct GenerationLine<'s> {
+    name: &'s str,
+    generation: Option<u64>,
+}
+
+impl Status<'_> {
+    /// All of it as JSON, in one line.
+    ///
+    /// # Errors
+    ///
+    /// What `serde_json` says: nothing here can make it fail.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        let (worker, pid) = self.this;
+        let issuers = self.trust.issuers().iter().enumerate();
+        let issuers = issuers.map(|(index, issuer)| self.issuer(index, issuer)).collect();
+        let workers = (0..self.workers).filter_map(|number| self.worker(number)).collect();
+        let mut json = serde_json::to_string(&Page { worker, pid, issuers, workers })?;
+        json.push('\n');
+        Ok(json)
+    }
+
+    fn issuer<'a>(&'a self, index: usize, issuer: &'a Issuer) -> IssuerLine<'a> {
+        let keys = self.snapshot.last_keys(index);
+        let documents = self.documents.filter(|_| is_fetched(issuer));
+        let head = documents.and_then(|documents| documents.head(index));
+        let since = |at: UnixTime| self.now.secs().saturating_sub(at.secs()).max(0);
+        let generation = match &issuer.keys {
+            KeySource::File(_) => keys.map(|keys| keys.generation()),
+            KeySource::Remote(_) => head.map(|head| head.generation),
+        };
+        let failure = documents.and_then(|documents| documents.failure(index));
+        IssuerLine {
+            name: &issuer.name,
+            issuer: &issuer.url,
+            source: source(issuer),
+            keys: keys.map_or_else(Vec::new, |keys| {
+                let line = |(kid, algorithms): (_, crate::algorithm::AlgorithmSet)| KeyLine {
+                    kid,
+                    algorithms: algorithms.iter().map(|algorithm| algorithm.as_str()).collect(),
+                };
+                keys.set().keys().map(line).collect()
+            }),
+            generation,
+            age: head.map(|head| since(head.confirmed)),
+            stale: keys.is_some_and(|keys| !keys.count_at(self.now)),
+            last_error: failure.map(|failure| ErrorLine {
+                seconds_ago: since(failure.at),
+                word: failure.word,
+                text: failure.text,
+            }),
+        }
+    }
+
+    fn worker(&self, number: usize) -> Option<WorkerLine<'_>> {
+        let (pid, generations) = self.documents?.worker(number)?;
+        let issuers = self.trust.issuers().iter().zip(generations);
+        let generations = issuers.filter(|(issuer, _)| is_fetched(issuer));
+        let generations = generations.map(|(issuer, generation)| GenerationLine {
+            name: &issuer.name,
+            generation: (generation != 0).then_some(generation),
+        });
+        Some(WorkerLine { worker: number, pid, generations: generations.collect() })
+    }
+}
+
+const fn is_fetched(issuer: &Issuer) -> bool {
+    matches!(issuer.keys, KeySource::Remote(_))
+}
+
+fn source(issuer: &Issuer) -> SourceLine {
+    match &issuer.keys {
+        KeySource::File(path) => {
+            SourceLine { kind: "file", at: path.to_string_lossy().into_owned() }
+        }
+        KeySource::Remote(remote) => match &remote.entry {
+            Entry::Discovery(endpoint) => {
+                SourceLine { kind: "discovery", at: endpoint.to_string() }
+            }
+            Entry::Jwks(endpoint) => SourceLine { kind: "jwks", at: endpoint.to_string() },
+        },
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;

@@ -1,0 +1,115 @@
+#![expect(clippy::arithmetic_side_effects, reason = "sizes of test memory")]
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{Place, RawMain};
+use crate::directive::{ISSUER, MAIN, read};
+use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
+use crate::jwks::samples::{P256, RSA, key_set};
+
+const NOW: i64 = 1_800_000_000;
+
+fn trust() -> Trust {
+    let mut main = RawMain::default();
+    let place = Place::default();
+    for (name, url, jwks) in [
+        ("file", "https://\"file\".example", Some("keys.json")),
+        ("found", "https://found.example", None),
+        ("asked", "https://asked.example", Some("https://asked.example/keys")),
+    ] {
+        read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
+        let open = main.open.as_mut().unwrap();
+        read(ISSUER, open, "issuer", &[url], &place).unwrap();
+        read(ISSUER, open, "audience", &["api"], &place).unwrap();
+        if let Some(jwks) = jwks {
+            read(ISSUER, open, "jwks", &[jwks], &place).unwrap();
+        }
+        main.close_issuer().unwrap();
+    }
+    Trust::new(main.issuers, Vec::new(), vec![Some(key_set(&[RSA.jwk("<\"r\">")]))])
+}
+
+fn page(status: &Status<'_>) -> Value {
+    let json = status.to_json().unwrap();
+    assert!(json.ends_with("}\n"));
+    serde_json::from_str(&json).unwrap()
+}
+
+#[test]
+fn each_issuer_is_shown_with_what_is_known_of_it() {
+    let at = |secs| UnixTime::from_secs(NOW).saturating_add(secs);
+    let trust = trust();
+    let sources: Vec<_> = trust.issuers().iter().map(Source::of).collect();
+    let (header, slots) = (Header::default(), [(); 3].map(|()| Slot::default()));
+    let layout = Layout::of(3);
+    let words: Vec<_> = (0..layout.zeroed + 6 * 128).map(|_| Word::default()).collect();
+    let documents = Documents::begin(&header, &slots, &words, &sources).unwrap();
+    documents.seed(1, &Found { generation: 4, confirmed: at(-90), bytes: b"{}".to_vec() });
+    documents.fail(1, &Failure { at: at(-7), word: "tls".into(), text: "no \"name\"".into() });
+    documents.enter(0, 100);
+    documents.adopted(0, 100, 1, 4);
+    documents.enter(2, 102);
+    trust.replace_fetched(1, key_set(&[P256.jwk("e")]), at(-90));
+
+    let snapshot = trust.load();
+    let status = Status {
+        trust: &trust,
+        snapshot: &snapshot,
+        documents: Some(&documents),
+        workers: 2,
+        this: (0, 100),
+        now: at(0),
+    };
+    let expected = json!({
+        "worker": 0,
+        "pid": 100,
+        "issuers": [
+            {
+                "name": "file", "issuer": "https://\"file\".example",
+                "source": { "kind": "file", "at": "keys.json" },
+                "keys": [{ "kid": "<\"r\">",
+                    "algorithms": ["PS256", "PS384", "PS512", "RS256", "RS384", "RS512"] }],
+                "generation": 0, "age": null, "stale": false, "last_error": null,
+            },
+            {
+                "name": "found", "issuer": "https://found.example",
+                "source": { "kind": "discovery",
+                    "at": "https://found.example/.well-known/openid-configuration" },
+                "keys": [{ "kid": "e", "algorithms": ["ES256"] }],
+                "generation": 4, "age": 90, "stale": false,
+                "last_error": { "word": "tls", "text": "no \"name\"", "seconds_ago": 7 },
+            },
+            {
+                "name": "asked", "issuer": "https://asked.example",
+                "source": { "kind": "jwks", "at": "https://asked.example/keys" },
+                "keys": [], "generation": null, "age": null, "stale": false, "last_error": null,
+            },
+        ],
+        // The third is of a time when there were more.
+        "workers": [{ "worker": 0, "pid": 100, "generations": [
+            { "name": "found", "generation": 4 }, { "name": "asked", "generation": null },
+        ] }],
+    });
+    assert_eq!(page(&status), expected);
+
+    let later = page(&Status { now: at(86_400), ..status });
+    assert_eq!(later["issuers"][1]["stale"], json!(true));
+    assert_eq!(later["issuers"][1]["keys"][0]["kid"], json!("e"));
+}
+
+#[test]
+fn without_shared_documents_the_files_are_shown() {
+    let trust = trust();
+    let snapshot = trust.load();
+    let page = page(&Status {
+        trust: &trust,
+        snapshot: &snapshot,
+        documents: None,
+        workers: 1,
+        this: (0, 1),
+        now: UnixTime::from_secs(NOW),
+    });
+    assert_eq!(page["issuers"][0]["generation"], json!(0));
+    assert_eq!(page["workers"], json!([]));
+}
