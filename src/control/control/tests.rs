@@ -145,9 +145,10 @@ fn file_of_a_short_interval_is_looked_at_more_often_than_the_others() {
         WatchedFile { path, max_bytes: 1000, primed: None, interval }
     };
     let files = vec![file("slow", None), file("quick", Some(TICK))];
+    let tasks = Tasks { files, ..Tasks::default() };
     let seen = Arc::new(Seen::default());
     let options = Options { interval: Duration::from_secs(3600), report: true };
-    let control = Control::start(files, Stub(Arc::clone(&seen)), options).unwrap();
+    let control = Control::start(tasks, Stub(Arc::clone(&seen)), options).unwrap();
     let published = |text: &str| seen.published().iter().any(|published| published == text);
     until("both", || published("0: first") && published("1: first"));
     for name in ["slow", "quick"] {
