@@ -19,9 +19,17 @@ pub(crate) const FILE_MAX: usize = 1024 * 1024;
 /// # Errors
 /// When the file cannot be read, or is larger.
 pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
+    file_of(path, FILE_MAX)
+}
+
+/// Reads a whole file of at most that many bytes.
+///
+/// # Errors
+/// When the file cannot be read, or is larger.
+pub(crate) fn file_of(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
     let source = path.display().to_string();
     match File::open(path) {
-        Ok(file) => capped(file, source, FILE_MAX),
+        Ok(file) => capped(file, source, limit),
         Err(error) => Err(Failure::Read { source, error }),
     }
 }

@@ -10,6 +10,7 @@ mod mint;
 mod moment;
 mod output;
 mod private_key;
+mod revocation;
 mod verify;
 
 use std::{
@@ -60,6 +61,9 @@ enum Command {
     /// Make keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Check lists of revoked tokens
+    #[command(subcommand)]
+    Revocation(RevocationCommand),
     /// Mint and verify tokens
     #[command(subcommand)]
     Token(Box<TokenCommand>),
@@ -76,6 +80,11 @@ enum KeyCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum RevocationCommand {
+    Check(revocation::Check),
+}
+
+#[derive(Debug, Subcommand)]
 enum TokenCommand {
     Mint(mint::Mint),
     Verify(verify::Verify),
@@ -86,6 +95,7 @@ impl Command {
         match self {
             Self::Jwks(JwksCommand::Check(check)) => check.run(),
             Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),
+            Self::Revocation(RevocationCommand::Check(check)) => check.run(),
             Self::Token(token) => match *token {
                 TokenCommand::Mint(mint) => mint.run().map(|()| Verdict::Accepted),
                 TokenCommand::Verify(verify) => verify.run(),

@@ -156,7 +156,8 @@ impl Verify {
             Ok(verified) => verified,
             Err(reason) => return Answer { verdict: Err(reason), claims: None, notes: Vec::new() },
         };
-        let verdict = verified.check(&[Accept { issuer: 0, audiences: None }], &trust, at);
+        let accept = [Accept { issuer: 0, audiences: None }];
+        let verdict = verified.check(&accept, &trust, &trust.load(), at);
         let claims = unverified_claims(token);
         match verdict {
             Ok(()) if matches!(verified.confirmation(), Confirmation::Certificate(_)) => {

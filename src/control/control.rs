@@ -182,6 +182,7 @@ fn work(
     let backoff = Backoff::new(interval);
     for (document, file) in work.files.into_iter().enumerate() {
         let name = format!("that watches \"{}\"", file.path.display());
+        let interval = file.interval.map_or(interval, |own| own.clamp(MIN_INTERVAL, interval));
         let watch = Watch::new(document, file, interval, Arc::clone(outbox));
         let publish = Rc::clone(&publish);
         let start = move || watch.clone().run(Rc::clone(&publish));

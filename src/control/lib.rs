@@ -18,7 +18,8 @@
 //!     fn retire(&mut self) {}
 //! }
 //!
-//! let keys = WatchedFile { path: "/etc/nginx/jwks.json".into(), max_bytes: 1 << 20, primed: None };
+//! let path = "/etc/nginx/jwks.json".into();
+//! let keys = WatchedFile { path, max_bytes: 1 << 20, primed: None, interval: None };
 //! let tasks = Tasks { files: vec![keys], ..Tasks::default() };
 //! let control = Control::start(tasks, Keys, Options::default())?;
 //! for message in control.messages() {

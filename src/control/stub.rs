@@ -78,6 +78,7 @@ impl Running {
             path: path.to_path_buf(),
             max_bytes: 1000,
             primed: *primed,
+            interval: None,
         });
         let tasks = Tasks { files: files.collect(), ..Tasks::default() };
         let control = Control::start(tasks, Stub(Arc::clone(&seen)), options).unwrap();

@@ -33,6 +33,8 @@ pub struct WatchedFile {
     pub max_bytes: u64,
     /// The stamp of the contents that are in force already, so that they are not read again.
     pub primed: Option<FileStamp>,
+    /// The time between two looks, where the one of [`Options`](crate::Options) is too long.
+    pub interval: Option<Duration>,
 }
 
 /// The task that watches one document.

@@ -84,3 +84,12 @@
 //!
 //! *Context.* A module that links OpenSSL must match Nginx's own, build for build. *Decision.* The
 //! certificate and the verdict on its chain come from Nginx's functions.
+//!
+//! # 13. What is revoked is a list that is looked at, not an event
+//!
+//! *Context.* A verified token stays in the cache, and its claims say nothing of its end. *Decision.*
+//! A list in a file hangs in the snapshot beside the keys, and every request asks it: nothing is
+//! flushed. It holds its names in one block and finds them by open addressing, so that to ask and to
+//! drop it cost the same however long it is. A bad version changes nothing; a worker that cannot
+//! know the last good one answers 503. *Consequence.* The list that counts is the file's, on every
+//! host that has it; tools write it with what they have, and check it before they put it in place.

@@ -158,7 +158,7 @@ fn verify_token(
             verified
         }
     };
-    token.check(&settings.accept, worker.trust, worker.now.unix)?;
+    token.check(&settings.accept, worker.trust, worker.snapshot, worker.now.unix)?;
     if let Confirmation::Certificate(bound) = token.confirmation() {
         // The handshake proved possession of the key; whether the chain is trusted does not
         // matter to the binding (RFC 8705 section 3).

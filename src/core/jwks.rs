@@ -90,21 +90,35 @@ impl KeySet {
         kid: Option<&str>,
         algorithm: Algorithm,
     ) -> Result<&VerifyingKey, KeyLookupError> {
+        self.lookup(kid, algorithm).map(|(_, key)| key)
+    }
+
+    /// The name of the key that [`Self::find`] finds: that of the token, or the only one that fits.
+    pub fn kid(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&str> {
+        self.lookup(kid, algorithm).ok()?.0.kid.as_deref()
+    }
+
+    fn lookup(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<(&Key, &VerifyingKey), KeyLookupError> {
         if !self.algorithms.contains(algorithm) {
             return Err(KeyLookupError::AlgorithmRefused);
         }
         match kid {
-            Some(kid) => self
-                .keys
-                .iter()
-                .find(|key| key.kid.as_deref() == Some(kid))
-                .ok_or(KeyLookupError::UnknownKey)?
-                .verifying(algorithm)
-                .ok_or(KeyLookupError::AlgorithmRefused),
+            Some(kid) => {
+                let named = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid));
+                let key = named.ok_or(KeyLookupError::UnknownKey)?;
+                key.verifying(algorithm)
+                    .map(|verifying| (key, verifying))
+                    .ok_or(KeyLookupError::AlgorithmRefused)
+            }
             None => {
-                let mut fitting = self.keys.iter().filter_map(|key| key.verifying(algorithm));
+                let fits = |key| Some((key, Key::verifying(key, algorithm)?));
+                let mut fitting = self.keys.iter().filter_map(fits);
                 match (fitting.next(), fitting.next()) {
-                    (Some(key), None) => Ok(key),
+                    (Some(found), None) => Ok(found),
                     _ => Err(KeyLookupError::UnknownKey),
                 }
             }

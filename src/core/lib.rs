@@ -74,6 +74,7 @@ pub mod limit;
 pub mod pipeline;
 pub mod refusal;
 pub mod reserved;
+pub mod revocation;
 pub mod spiffe;
 pub mod status;
 pub mod time;

@@ -76,6 +76,8 @@ reasons! {
     ExpiryMissing => "expiry_missing", 401, TOKEN, "the token has no exp claim";
     /// `exp` has passed.
     TokenExpired => "token_expired", 401, TOKEN, "the token has expired";
+    /// The list of `mesh_revocation` names it, its subject, its session or its key.
+    TokenRevoked => "token_revoked", 401, TOKEN, "the token has been revoked";
     /// `nbf` is ahead.
     TokenNotYetValid => "token_not_yet_valid", 401, TOKEN, "the token is not valid yet";
     /// It lives for longer than `max_lifetime`, or does not say since when.
@@ -117,6 +119,9 @@ reasons! {
     /// A `mesh_failure_limit` is reached.
     FailureLimited => "failure_limited", 429, NONE,
         "too many refused credentials came from this address";
+    /// It is not known which list of `mesh_revocation` is the last good one.
+    RevocationsUnavailable => "revocations_unavailable", 503, NONE,
+        "the list of revoked tokens is not available";
     /// The issuer's keys were never had, or it is not known which are its last good ones.
     KeysUnavailable => "keys_unavailable", 503, NONE, "the issuer's keys are not available";
 }
@@ -205,6 +210,7 @@ impl Refusal {
                 | Reason::FailureLimited
                 | Reason::KeysUnavailable
                 | Reason::Limited
+                | Reason::RevocationsUnavailable
         )
     }
 

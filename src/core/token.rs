@@ -9,8 +9,9 @@ use crate::issuer::{Accept, Issuer};
 use crate::json::{self, JsonError, Pointer};
 use crate::jws::{CompactJws, JwsError};
 use crate::refusal::Reason;
+use crate::revocation::Revocable;
 use crate::time::UnixTime;
-use crate::trust::{Snapshot, Trust};
+use crate::trust::{Revoked, Snapshot, Trust};
 
 mod cache;
 mod claim;
@@ -18,7 +19,7 @@ mod wish;
 
 pub use cache::TokenCache;
 pub use claim::{Claim, Confirmation};
-use claim::{audiences, confirmation, groups, non_empty, numeric_date, text, weight};
+use claim::{audiences, confirmation, groups, name, non_empty, numeric_date, text, weight};
 pub use wish::Wish;
 
 /// A token whose signature is valid under a key of its issuer, and what its claims say.
@@ -39,6 +40,16 @@ pub struct VerifiedToken {
     service: Option<Box<str>>,
     groups: Option<Box<str>>,
     claims: Box<[Option<Claim>]>,
+    /// Kept where the configuration has a list of what is revoked.
+    names: Option<Box<Names>>,
+}
+
+/// What a token can be revoked by, besides its subject.
+#[derive(Debug)]
+struct Names {
+    token: Option<Box<str>>,
+    session: Option<Box<str>>,
+    key: Option<Box<str>>,
 }
 
 /// Verifies the signature of `token` under the keys that count at `now` of the issuer that its `iss`
@@ -70,7 +81,22 @@ pub fn verify(
             *wish = Wish::of(index, issuer, jws.kid());
         }
     })?;
-    VerifiedToken::read(&claims, jws.typ(), issuer, index, keys.generation(), trust.pointers())
+    let mut token = VerifiedToken::read(
+        &claims,
+        jws.typ(),
+        issuer,
+        index,
+        keys.generation(),
+        trust.pointers(),
+    )?;
+    if !matches!(snapshot.revoked(), Revoked::Nothing) {
+        token.names = Some(Box::new(Names {
+            token: name(claims.get("jti"))?,
+            session: name(claims.get("sid"))?,
+            key: keys.set().kid(jws.kid(), jws.algorithm()).map(Into::into),
+        }));
+    }
+    Ok(token)
 }
 
 impl VerifiedToken {
@@ -111,6 +137,7 @@ impl VerifiedToken {
                 .iter()
                 .map(|pointer| pointer.resolve(claims).and_then(Claim::read))
                 .collect(),
+            names: None,
         })
     }
 
@@ -119,8 +146,14 @@ impl VerifiedToken {
     ///
     /// # Errors
     ///
-    /// A [`Reason`] of status 401.
-    pub fn check(&self, accept: &[Accept], trust: &Trust, now: UnixTime) -> Result<(), Reason> {
+    /// A [`Reason`] of status 401, or [`Reason::RevocationsUnavailable`].
+    pub fn check(
+        &self,
+        accept: &[Accept],
+        trust: &Trust,
+        snapshot: &Snapshot,
+        now: UnixTime,
+    ) -> Result<(), Reason> {
         let accept =
             accept.iter().find(|it| it.issuer == self.issuer).ok_or(Reason::IssuerRefused)?;
         let issuer = trust.issuers().get(self.issuer).ok_or(Reason::IssuerRefused)?;
@@ -153,8 +186,29 @@ impl VerifiedToken {
         match (&self.service, self.confirmation) {
             (None, _) => Err(Reason::ServiceMissing),
             (_, Confirmation::Unsupported) => Err(Reason::BindingUnsupported),
-            _ => Ok(()),
+            // As long as the clocks may differ, a token counts past its `exp`, and so does an
+            // entry past its `until`.
+            _ => self.check_revoked(snapshot, UnixTime::from_secs(now.saturating_sub(leeway))),
         }
+    }
+
+    fn check_revoked(&self, snapshot: &Snapshot, now: UnixTime) -> Result<(), Reason> {
+        let list = match snapshot.revoked() {
+            Revoked::Listed(list) => list,
+            Revoked::Nothing => return Ok(()),
+            Revoked::Unknown => return Err(Reason::RevocationsUnavailable),
+        };
+        // A token that was read without its names cannot be looked up.
+        let names = self.names.as_deref().ok_or(Reason::RevocationsUnavailable)?;
+        let token = Revocable {
+            issuer: self.issuer,
+            token: names.token.as_deref(),
+            subject: self.subject.as_deref(),
+            session: names.session.as_deref(),
+            key: names.key.as_deref(),
+            issued_at: self.issued_at,
+        };
+        if list.cover(&token, now) { Err(Reason::TokenRevoked) } else { Ok(()) }
     }
 
     /// The issuer's index in [`Trust`].
@@ -195,7 +249,15 @@ impl VerifiedToken {
         let texts = [&self.subject, &self.service, &self.groups].into_iter().flatten();
         let texts: usize = texts.map(|text| text.len()).sum();
         let claims: usize = self.claims.iter().flatten().map(Claim::weight).sum();
-        texts.saturating_add(weight(&self.audiences)).saturating_add(claims)
+        let names = self.names.as_deref().map_or(0, Names::weight);
+        texts.saturating_add(weight(&self.audiences)).saturating_add(claims).saturating_add(names)
+    }
+}
+
+impl Names {
+    fn weight(&self) -> usize {
+        let names = [&self.token, &self.session, &self.key].into_iter().flatten();
+        names.map(|name| name.len().saturating_add(48)).sum()
     }
 }
 

@@ -9,6 +9,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::issuer::{Issuer, KeySource};
 use crate::json::Pointer;
 use crate::jwks::KeySet;
+use crate::revocation::Revocations;
 use crate::time::UnixTime;
 
 /// Whom a configuration believes. The settings are frozen; the keys are replaced as a whole.
@@ -19,11 +20,23 @@ pub struct Trust {
     snapshot: ArcSwap<Snapshot>,
 }
 
-/// The key sets of all issuers at one generation; immutable.
+/// The key sets of all issuers, and what is revoked, at one generation; immutable.
 #[derive(Debug)]
 pub struct Snapshot {
     generation: u64,
     keys: Box<[Option<Arc<IssuerKeys>>]>,
+    revoked: Revoked,
+}
+
+/// What a snapshot knows of revoked tokens.
+#[derive(Clone, Debug)]
+pub enum Revoked {
+    /// The list.
+    Listed(Arc<Revocations>),
+    /// The configuration names no list: nothing is.
+    Nothing,
+    /// There is a list, and nobody knows its last good version.
+    Unknown,
 }
 
 /// The key set of one issuer.
@@ -66,8 +79,20 @@ impl Trust {
         Self {
             issuers: issuers.into(),
             pointers: pointers.into(),
-            snapshot: ArcSwap::from_pointee(Snapshot { generation: 0, keys }),
+            snapshot: ArcSwap::from_pointee(Snapshot {
+                generation: 0,
+                keys,
+                revoked: Revoked::Nothing,
+            }),
         }
+    }
+
+    /// The same trust, with a list of what is revoked: from now on there always is one, or it is
+    /// unknown.
+    #[must_use]
+    pub fn with_revocations(self, list: Revocations) -> Self {
+        drop(self.revoke(Revoked::Listed(Arc::new(list))));
+        self
     }
 
     /// The issuers, in the order of the configuration.
@@ -83,6 +108,11 @@ impl Trust {
     /// The index of the issuer whose `iss` that is.
     pub fn find(&self, url: &str) -> Option<usize> {
         self.issuers.iter().position(|issuer| *issuer.url == *url)
+    }
+
+    /// The index of the issuer with that name in the configuration.
+    pub fn find_named(&self, name: &str) -> Option<usize> {
+        self.issuers.iter().position(|issuer| *issuer.name == *name)
     }
 
     /// The keys as they are now, without waiting.
@@ -128,6 +158,13 @@ impl Trust {
         self.put(issuer, None, None)
     }
 
+    /// Publishes what is revoked, as [`Self::replace`] does a key set.
+    pub fn revoke(&self, revoked: Revoked) -> Arc<Snapshot> {
+        let current = self.snapshot.load_full();
+        let (generation, keys) = (current.generation.saturating_add(1), current.keys.clone());
+        self.snapshot.swap(Arc::new(Snapshot { generation, keys, revoked }))
+    }
+
     fn put(&self, issuer: usize, set: Option<KeySet>, lease: Option<Lease>) -> Arc<Snapshot> {
         let current = self.snapshot.load_full();
         let generation = current.generation.saturating_add(1);
@@ -135,7 +172,8 @@ impl Trust {
         if let Some(slot) = keys.get_mut(issuer) {
             *slot = set.map(|set| IssuerKeys::of(set, generation, lease));
         }
-        self.snapshot.swap(Arc::new(Snapshot { generation, keys }))
+        let revoked = current.revoked.clone();
+        self.snapshot.swap(Arc::new(Snapshot { generation, keys, revoked }))
     }
 }
 
@@ -155,6 +193,11 @@ impl Snapshot {
     /// verify by.
     pub fn last_keys(&self, issuer: usize) -> Option<&IssuerKeys> {
         self.keys.get(issuer)?.as_deref()
+    }
+
+    /// What is revoked.
+    pub const fn revoked(&self) -> &Revoked {
+        &self.revoked
     }
 }
 

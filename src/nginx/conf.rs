@@ -6,13 +6,15 @@
 use core::cell::RefCell;
 use core::ffi::{c_char, c_void};
 use core::ptr;
+use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_control::{WatchedFile, read_capped};
 use mesh_core::config::{ConfigError, RawMain, Resolver};
-use mesh_core::issuer::KeySource;
+use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::jwks::KeySet;
+use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t};
@@ -127,9 +129,10 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         }
         checks::warn_unreadable(cf, &path, &place);
         keys.push(Some(set));
-        let file = WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp) };
+        let file = WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp), interval: None };
         main.documents.push((Document::Keys(index), file));
     }
+    let revocations = read_revocations(cf, main, &issuers)?;
     let resolver = core::mem::take(&mut main.resolver);
     if resolver.has_limits() || main.raw.zone.is_some() {
         let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
@@ -140,9 +143,42 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         })?;
         main.zone = Some(zone);
     }
-    main.trust = Some(Arc::new(Trust::new(issuers, resolver.into_pointers(), keys)));
+    let mut trust = Trust::new(issuers, resolver.into_pointers(), keys);
+    if let Some(list) = revocations {
+        trust = trust.with_revocations(list);
+    }
+    main.trust = Some(Arc::new(trust));
     Ok(())
 }
+
+/// Reads the list of `mesh_revocation`, if there is one, and has it watched.
+fn read_revocations(
+    cf: *mut ngx_conf_t,
+    main: &mut MainConf,
+    issuers: &[Issuer],
+) -> Result<Option<Revocations>, ()> {
+    let Some(file) = &main.raw.revocation else { return Ok(None) };
+    let path = full_name(cf, file)?;
+    let place = format_args!("mesh_revocation file \"{}\"", path.display()).to_string();
+    let refuse = |error: &dyn core::fmt::Display| {
+        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
+    };
+    let (bytes, stamp) = read_capped(&path, MOST_REVOCATIONS).map_err(|error| refuse(&error))?;
+    let find = |name: &str| issuers.iter().position(|issuer| *issuer.name == *name);
+    let list = Revocations::parse(&bytes, find).map_err(|error| refuse(&error))?;
+    checks::warn_unreadable(cf, &path, &place);
+    let (max_bytes, primed) = (MOST_REVOCATIONS, Some(stamp));
+    let file = WatchedFile { path, max_bytes, primed, interval: Some(REVOCATION_INTERVAL) };
+    main.documents.push((Document::Revocations, file));
+    Ok(Some(list))
+}
+
+/// The most bytes of the list of what is revoked.
+const MOST_REVOCATIONS: u64 = revocation::MAX_BYTES as u64;
+
+/// The time between two looks at it: it has to count within a second, and is not read before it
+/// has been left alone for 100 ms.
+const REVOCATION_INTERVAL: Duration = Duration::from_millis(250);
 
 /// `mesh_zone` where none is given.
 const DEFAULT_ZONE: usize = 8 << 20;

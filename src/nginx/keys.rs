@@ -1,5 +1,5 @@
-//! How a worker's keys stay fresh: the background thread reads a file that changed, and its keys
-//! count from the next request on.
+//! How a worker's keys, and its list of what is revoked, stay fresh: the background thread reads a
+//! file that changed, and it counts from the next request on.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use mesh_control::{
     Control, FileStamp, Options, Publish, ReadError, Refusal, Tasks, WatchedFile, read_capped,
 };
 use mesh_core::jwks::KeySet;
-use mesh_core::trust::{Snapshot, Trust};
+use mesh_core::revocation::Revocations;
+use mesh_core::trust::{Revoked, Snapshot, Trust};
 
 use super::log::{Level, Log};
 use super::process;
@@ -19,6 +20,8 @@ use super::settings::MainConf;
 pub(crate) enum Document {
     /// The key set of the issuer with that index in [`Trust`].
     Keys(usize),
+    /// The list of what is revoked.
+    Revocations,
 }
 
 /// Takes the files as they are now, then watches them.
@@ -49,6 +52,7 @@ pub(crate) fn watch(main: &MainConf) {
 ///
 /// If it is bad, the workers that were there before hold keys that this one never saw: those of
 /// the configuration may have been given up since. It answers 503 until the file is good again.
+/// The same holds for what is revoked.
 fn prime(keys: &mut Keys, document: usize, file: &mut WatchedFile) {
     let read = read_capped(&file.path, file.max_bytes);
     let fault = match &read {
@@ -65,8 +69,8 @@ fn prime(keys: &mut Keys, document: usize, file: &mut WatchedFile) {
             Log::cycle().write(
                 Level::Error,
                 format_args!(
-                    "\"{}\" is not usable at the start of a worker, which has no last good keys \
-                     of it: {}",
+                    "\"{}\" is not usable at the start of a worker, which has no last good \
+                     version of it: {}",
                     file.path.display(),
                     fault.unwrap_or_default()
                 ),
@@ -100,6 +104,9 @@ impl Keys {
     fn withdraw(&mut self, document: usize) {
         match self.documents.get(document) {
             Some(Document::Keys(issuer)) => self.retired.push(self.trust.withdraw(*issuer)),
+            Some(Document::Revocations) => {
+                self.retired.push(self.trust.revoke(Revoked::Unknown));
+            }
             None => {}
         }
     }
@@ -119,12 +126,21 @@ impl Keys {
         self.retired.push(self.trust.replace(index, set));
         Ok(summary)
     }
+
+    fn put_revocations(&mut self, bytes: &[u8]) -> Result<String, Refusal> {
+        let list = Revocations::parse(bytes, |name| self.trust.find_named(name))
+            .map_err(|error| Refusal::Bad(error.to_string()))?;
+        let summary = format!("{} entries of mesh_revocation", list.count());
+        self.retired.push(self.trust.revoke(Revoked::Listed(Arc::new(list))));
+        Ok(summary)
+    }
 }
 
 impl Publish for Keys {
     fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<String, Refusal> {
         match self.documents.get(document) {
             Some(Document::Keys(issuer)) => self.put(*issuer, bytes),
+            Some(Document::Revocations) => self.put_revocations(bytes),
             None => Err(Refusal::Bad("nobody asked for it".to_owned())),
         }
     }

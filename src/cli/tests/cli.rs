@@ -9,5 +9,7 @@ mod generate;
 mod jwks;
 #[path = "cli/mint.rs"]
 mod mint;
+#[path = "cli/revocation.rs"]
+mod revocation;
 #[path = "cli/verify.rs"]
 mod verify;

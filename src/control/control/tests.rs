@@ -6,7 +6,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::*;
-use crate::stub::{Running, TICK};
+use crate::stub::{Running, Seen, Stub, TICK, until};
 
 #[test]
 fn stop_joins_at_once_whatever_the_thread_waits_for() {
@@ -108,7 +108,7 @@ fn death_of_the_thread_is_told() {
 }
 
 /// A publisher whose `retire` panics at first.
-struct Moody(Arc<crate::stub::Seen>);
+struct Moody(Arc<Seen>);
 
 impl Publish for Moody {
     fn publish(&mut self, _: usize, _: &[u8]) -> Result<String, crate::Refusal> {
@@ -123,7 +123,7 @@ impl Publish for Moody {
 
 #[test]
 fn panic_in_retire_is_told_and_retiring_goes_on() {
-    let seen = Arc::new(crate::stub::Seen::default());
+    let seen = Arc::new(Seen::default());
     let options = Options { interval: TICK, report: true };
     let control = Control::start(Tasks::default(), Moody(Arc::clone(&seen)), options).unwrap();
     seen.ticks(5);
@@ -134,4 +134,27 @@ fn panic_in_retire_is_told_and_retiring_goes_on() {
         messages[0].text,
         "panic in the background task that retires snapshots, it is restarted"
     );
+}
+
+#[test]
+fn file_of_a_short_interval_is_looked_at_more_often_than_the_others() {
+    let dir = TempDir::new().unwrap();
+    let file = |name: &str, interval| {
+        let path = dir.path().join(name);
+        fs::write(&path, "first").unwrap();
+        WatchedFile { path, max_bytes: 1000, primed: None, interval }
+    };
+    let files = vec![file("slow", None), file("quick", Some(TICK))];
+    let tasks = Tasks { files, ..Tasks::default() };
+    let seen = Arc::new(Seen::default());
+    let options = Options { interval: Duration::from_secs(3600), report: true };
+    let control = Control::start(tasks, Stub(Arc::clone(&seen)), options).unwrap();
+    let published = |text: &str| seen.published().iter().any(|published| published == text);
+    until("both", || published("0: first") && published("1: first"));
+    for name in ["slow", "quick"] {
+        fs::write(dir.path().join(name), "second").unwrap();
+    }
+    until("the quick one", || published("1: second"));
+    control.stop();
+    assert!(!published("0: second"), "{:?}", seen.published());
 }

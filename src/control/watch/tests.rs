@@ -279,7 +279,7 @@ struct Looks {
 
 impl Looks {
     fn at(path: &Path) -> Self {
-        let file = WatchedFile { path: path.into(), max_bytes: 1000, primed: None };
+        let file = WatchedFile { path: path.into(), max_bytes: 1000, primed: None, interval: None };
         let seen = Arc::new(Seen::default());
         let publish = RefCell::new(Stub(Arc::clone(&seen)));
         Self { watch: Watch::new(0, file, TICK, Arc::new(Outbox::new(true))), publish, seen }

@@ -24,6 +24,8 @@ pub struct RawMain {
     pub issuers: Vec<Issuer>,
     /// The `mesh_issuer` block that is being read.
     pub open: Option<RawIssuer>,
+    /// `mesh_revocation`: a file, relative to the configuration's directory.
+    pub revocation: Option<PathBuf>,
     /// `mesh_claim`: the variable's name without `$`, and the claim.
     pub claims: Vec<(Box<str>, Pointer)>,
 }

@@ -41,6 +41,20 @@ pub const MAIN: &[Directive<RawMain>] = &[
         block: false,
         apply: state_path,
     },
+    Directive {
+        name: "mesh_revocation",
+        syntax: "file",
+        default: "—",
+        contexts: &[Context::Http],
+        words: (1, 1),
+        block: false,
+        apply: |main, line| {
+            if line.first().is_empty() {
+                return Err(ConfigError::new("the file's name is empty"));
+            }
+            once(&mut main.revocation, line.first().into())
+        },
+    },
 ];
 
 fn state_path(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {

@@ -21,6 +21,7 @@ use crate::x509::{ChainVerdict, PeerCertificate};
 
 mod certificates;
 mod limits;
+mod revocations;
 
 const NOW: i64 = 1_800_000_000;
 

@@ -134,6 +134,16 @@ pub(super) fn text(value: Option<&Value>) -> Result<Option<Box<str>>, Reason> {
     }
 }
 
+/// What a token may be revoked by: a text, or a number as JSON writes it, for issuers that number
+/// their tokens. What could not be told apart from another is refused.
+pub(super) fn name(value: Option<&Value>) -> Result<Option<Box<str>>, Reason> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(_) | Value::Object(_)) => Err(Reason::ClaimMalformed),
+        Some(one) => Ok(scalar_text(one)),
+    }
+}
+
 pub(super) fn non_empty(value: &Value) -> Option<Box<str>> {
     value.as_str().filter(|text| !text.is_empty()).map(Into::into)
 }
