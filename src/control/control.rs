@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
+use crate::http::Network;
+use crate::keys::{Board, Keys};
 use crate::message::{Level, Message, Outbox};
 use crate::publish::Publish;
 use crate::shared::{RemoteIssuer, Shared};
@@ -199,6 +201,14 @@ fn work(
         };
         let name = "that adopts key sets".to_owned();
         tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+        let network = Network::new();
+        for issuer in work.issuers {
+            let name = format!("that fetches the keys of mesh_issuer \"{}\"", issuer.name);
+            let keys = Keys::new(issuer, &network, Arc::clone(outbox));
+            let shared = Rc::clone(&shared);
+            let start = move || keys.clone().run(Rc::clone(&shared));
+            tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+        }
     }
     // Returning drops every task where it waits.
     runtime.block_on(tasks.run_until(stop.notified()));
@@ -211,7 +221,7 @@ async fn retire(publish: Rc<RefCell<impl Publish>>, interval: Duration) -> Infal
     }
 }
 
-async fn adopt(shared: Rc<RefCell<Box<dyn Shared>>>) -> Infallible {
+async fn adopt(shared: Board) -> Infallible {
     loop {
         shared.borrow_mut().adopt();
         sleep(ADOPT).await;

@@ -23,8 +23,7 @@ pub fn read_capped(path: &Path, max: u64) -> Result<(Vec<u8>, FileStamp), ReadEr
     let mut reading = Reading::open(path, max)?;
     while reading.read_chunk()? {}
     let (bytes, stamp) = reading.finish()?;
-    let stamp = if stamp.held_still(SystemTime::now()) { stamp } else { stamp.unmatchable() };
-    Ok((bytes, stamp))
+    Ok((bytes, stamp.settled()))
 }
 
 /// What `stat` says about the state of a file: as long as it is the same, nothing was written.
@@ -84,8 +83,12 @@ impl FileStamp {
             .is_some_and(|age| age >= self.settle())
     }
 
-    /// This stamp with a time that no file has.
-    fn unmatchable(self) -> Self {
+    /// This stamp, or one with a time that no file has if a write that follows could leave this one
+    /// behind as well.
+    pub(crate) fn settled(self) -> Self {
+        if self.held_still(SystemTime::now()) {
+            return self;
+        }
         Self { changed: (self.changed.0, -1), ..self }
     }
 }

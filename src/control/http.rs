@@ -165,6 +165,14 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl Response {
+    /// Whether what the `etag` of the request stands for still holds.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.status == StatusCode::NOT_MODIFIED
+    }
+}
+
 impl Client {
     /// Asks, and takes the whole answer.
     ///
@@ -176,20 +184,25 @@ impl Client {
         let now = Instant::now();
         let after = |time: Duration| now.checked_add(time).unwrap_or(now);
         let deadline = after(request.deadline);
-        let connect = after(request.connect).min(deadline);
+        let answer = timeout_at(deadline, self.ask(request, after(request.connect)));
+        answer.await.map_err(|_| FetchError::Timeout(Stage::Answer))?
+    }
+
+    /// One request over a connection that stands at `connect`, or it is given up.
+    async fn ask(&self, request: &Request<'_>, connect: Instant) -> Result<Response, FetchError> {
         let message = message(request)?;
-        let stream = self.tcp(request.url, connect).await?;
         if !request.url.is_secure() {
-            return exchange(stream, message, request, deadline).await;
+            return exchange(self.tcp(request.url, connect).await?, message, request).await;
         }
+        let connector = TlsConnector::from(self.authorities.config().await?);
         let name =
             ServerName::try_from(request.url.host().to_owned()).map_err(|_| FetchError::Resolve)?;
-        let connector = TlsConnector::from(self.authorities.config().await?);
+        let stream = self.tcp(request.url, connect).await?;
         let handshake = timeout_at(connect, connector.connect(name, stream)).await;
         let stream = handshake.map_err(|_| FetchError::Timeout(Stage::Tls))?.map_err(|error| {
             FetchError::Tls(TlsFault::within(&error).unwrap_or(TlsFault::Other))
         })?;
-        exchange(stream, message, request, deadline).await
+        exchange(stream, message, request).await
     }
 
     /// Tries the addresses of the host in turn, each with its share of the time that is left.
@@ -253,30 +266,26 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), Fet
     Ok(())
 }
 
-/// Sends the request on a new connection, and takes the answer within the time.
+/// Sends the request on a new connection, and takes the answer.
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     message: http::Request<Full<Bytes>>,
     request: &Request<'_>,
-    deadline: Instant,
 ) -> Result<Response, FetchError> {
-    let whole = async {
-        let handshake =
-            http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|error| FetchError::of_answer(&error))?;
-        let answer = async move {
-            let answer = sender.send_request(message).await;
-            take(answer.map_err(|error| FetchError::of_answer(&error))?, request).await
-        };
-        tokio::pin!(answer, connection);
-        // The connection moves the bytes, until it ends; what it has moved may wait to be read.
-        tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            _ = &mut connection => answer.await,
-        }
+    let handshake =
+        http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| FetchError::of_answer(&error))?;
+    let answer = async move {
+        let answer = sender.send_request(message).await;
+        take(answer.map_err(|error| FetchError::of_answer(&error))?, request).await
     };
-    timeout_at(deadline, whole).await.map_err(|_| FetchError::Timeout(Stage::Answer))?
+    tokio::pin!(answer, connection);
+    // The connection moves the bytes, until it ends; what it has moved may wait to be read.
+    tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        _ = &mut connection => answer.await,
+    }
 }
 
 /// Judges the head of an answer, then takes its body.
@@ -328,5 +337,7 @@ const MAX_HEAD: usize = 32 * 1024;
 /// Bytes of a header that is kept.
 const MAX_TEXT: usize = 512;
 
+#[cfg(test)]
+pub(crate) mod stub;
 #[cfg(test)]
 mod tests;

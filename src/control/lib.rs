@@ -33,6 +33,7 @@
 mod control;
 mod file;
 pub mod http;
+mod keys;
 mod message;
 mod publish;
 mod shared;
@@ -44,6 +45,7 @@ mod watch;
 
 pub use control::{Control, Options, StartError, Tasks};
 pub use file::{FileStamp, ReadError, read_capped};
+pub use keys::{DiscoveryFault, keys_url};
 pub use message::{Level, Message};
 pub use publish::{Publish, Refusal};
 pub use shared::{RemoteIssuer, Shared};

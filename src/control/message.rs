@@ -63,9 +63,13 @@ impl Outbox {
     /// Queues a message. When the queue is full it is counted instead, unless it is critical: then
     /// the oldest lesser one gives way.
     pub(crate) fn push(&self, level: Level, text: &str) {
-        if !self.report && level < Level::Crit {
-            return;
+        if self.report || level >= Level::Crit {
+            self.announce(level, text);
         }
+    }
+
+    /// Queues a message of something that this worker alone knows, whoever speaks for all.
+    pub(crate) fn announce(&self, level: Level, text: &str) {
         let message = Message::new(level, text);
         let mut queue = self.lock();
         if queue.messages.len() >= MAX_MESSAGES {

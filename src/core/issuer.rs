@@ -60,11 +60,23 @@ pub struct Remote {
 /// What is asked first for an issuer's keys.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Entry {
+    /// The public keys of AWS load balancers: what a key is fetched from when a token names it, by
+    /// its name behind this URL, which ends in a slash.
+    AlbKeys(Endpoint),
     /// The discovery document (OpenID Connect Discovery 1.0 section 4), which must name the issuer
     /// exactly and says where the JWK set is.
     Discovery(Endpoint),
     /// The JWK set itself.
     Jwks(Endpoint),
+}
+
+impl Entry {
+    /// The URL in the configuration, or the one that follows from it.
+    pub const fn url(&self) -> &Endpoint {
+        match self {
+            Self::AlbKeys(url) | Self::Discovery(url) | Self::Jwks(url) => url,
+        }
+    }
 }
 
 /// An issuer that a location believes, and for which audiences.

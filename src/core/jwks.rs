@@ -11,12 +11,14 @@ use crate::json;
 mod ed25519;
 mod error;
 mod key;
+mod pem;
 mod rsa;
 #[cfg(test)]
 pub(crate) mod samples;
 
 pub use error::{JwksError, KeyFault, KeyLookupError, SkippedKey};
 pub use key::{SignatureInvalid, VerifyingKey};
+pub use pem::p256_jwk;
 
 /// Bytes that a set may have.
 pub const MAX_BYTES: usize = 1024 * 1024;

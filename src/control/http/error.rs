@@ -171,7 +171,8 @@ impl TlsFault {
                 }
                 CertificateError::NotValidForName
                 | CertificateError::NotValidForNameContext { .. } => Self::Name,
-                CertificateError::UnknownIssuer => Self::Untrusted,
+                // That of an authority which only has the name of a trusted one.
+                CertificateError::BadSignature | CertificateError::UnknownIssuer => Self::Untrusted,
                 _ => Self::Invalid,
             },
             TlsError::AlertReceived(_) => Self::Refused,

@@ -82,6 +82,8 @@ impl Resolver {
             return Ok(built.resolver.clone());
         }
         let resolver = self.build()?;
+        let settled = |stamp: Option<FileStamp>| stamp.map(FileStamp::settled);
+        let stamps = (settled(stamps.0), settled(stamps.1));
         *built = Some(Built { stamps, resolver: resolver.clone() });
         Ok(resolver)
     }
@@ -128,3 +130,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_TTL: Duration = Duration::from_secs(3600);
 /// So that a name that appears is found soon.
 const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

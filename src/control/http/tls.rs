@@ -87,7 +87,7 @@ async fn of_file(path: &Path) -> Result<Roots, FetchError> {
         let what = "cannot use the trusted certificates: there is none in the file";
         return Err(FetchError::Authorities(what.to_owned()));
     }
-    Ok((roots, Some((path.to_owned(), stamp))))
+    Ok((roots, Some((path.to_owned(), stamp.settled()))))
 }
 
 async fn of_system() -> Result<Roots, FetchError> {

@@ -45,6 +45,8 @@ pub struct RawIssuer {
     pub jwks: Option<RawJwks>,
     /// `discovery`
     pub discovery: Option<Endpoint>,
+    /// `alb_keys`
+    pub alb_keys: Option<Endpoint>,
     /// `refresh`
     pub refresh: Option<Duration>,
     /// `min_refresh`
@@ -86,6 +88,7 @@ impl RawIssuer {
         if let Some(RawJwks::File(file)) = &self.jwks {
             let fetched = [
                 ("discovery", self.discovery.is_some()),
+                ("alb_keys", self.alb_keys.is_some()),
                 ("refresh", self.refresh.is_some()),
                 ("min_refresh", self.min_refresh.is_some()),
                 ("max_stale", self.max_stale.is_some()),
@@ -98,14 +101,19 @@ impl RawIssuer {
             }
             return Ok(KeySource::File(file.clone()));
         }
-        let entry = match (&self.jwks, &self.discovery) {
-            (Some(_), Some(_)) => return Err(refused("has both \"jwks\" and \"discovery\"")),
-            (Some(RawJwks::Server(endpoint)), None) => Entry::Jwks(endpoint.clone()),
-            (None, Some(endpoint)) => Entry::Discovery(endpoint.clone()),
-            (Some(RawJwks::File(_)) | None, None) => {
+        let entry = match (&self.jwks, &self.discovery, &self.alb_keys) {
+            (Some(RawJwks::Server(url)), None, None) => Entry::Jwks(url.clone()),
+            (None, Some(url), None) => Entry::Discovery(url.clone()),
+            (None, None, Some(url)) => Entry::AlbKeys(url.clone()),
+            (Some(RawJwks::File(_)) | None, None, None) => {
                 Entry::Discovery(self.well_known().map_err(|error| {
                     refused(&format!("has no \"jwks\", and its issuer {error}: it cannot be asked"))
                 })?)
+            }
+            (Some(_), Some(_), _) => return Err(refused("has both \"jwks\" and \"discovery\"")),
+            (Some(_), None, Some(_)) => return Err(refused("has both \"jwks\" and \"alb_keys\"")),
+            (None, Some(_), Some(_)) => {
+                return Err(refused("has both \"discovery\" and \"alb_keys\""));
             }
         };
         let refresh = self.refresh.unwrap_or(Duration::from_secs(300));

@@ -37,6 +37,14 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
     row("discovery", "url", "—", (1, 1), |raw, line| {
         once(&mut raw.discovery, endpoint(line.first())?)
     }),
+    row("alb_keys", "url", "—", (1, 1), |raw, line| {
+        let word = line.first();
+        let base = endpoint(word)?;
+        if !word.ends_with('/') || word.contains('?') {
+            return Err(ConfigError::new(format!("\"{word}\" does not end in a slash")));
+        }
+        once(&mut raw.alb_keys, base)
+    }),
     row("refresh", "time", "refresh 5m", (1, 1), |raw, line| {
         once(&mut raw.refresh, duration(line.first(), 1, WEEK)?)
     }),

@@ -203,6 +203,7 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
     };
     let entry = |lines: &[(&str, &[&str])]| match keys(lines) {
         Ok(KeySource::Remote(remote)) => match remote.entry {
+            Entry::AlbKeys(endpoint) => format!("alb_keys {endpoint}"),
             Entry::Discovery(endpoint) => format!("discovery {endpoint}"),
             Entry::Jwks(endpoint) => format!("jwks {endpoint}"),
         },
@@ -221,9 +222,20 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
     );
     assert_eq!(entry(&[url, ("jwks", &["https://b.example/k"])]), "jwks https://b.example/k");
     assert_eq!(keys(&[url, ("jwks", &["k.json"])]).unwrap(), KeySource::File("k.json".into()));
+    let balancer = ("alb_keys", &["https://keys.example/"][..]);
+    assert_eq!(entry(&[("issuer", &["arn:aws:alb"]), balancer]), "alb_keys https://keys.example/");
     for (lines, error) in [
+        (&[url, balancer, ("jwks", &["https://a/k"])][..], "has both \"jwks\" and \"alb_keys\""),
         (
-            &[("issuer", &["a.example"][..])][..],
+            &[url, balancer, ("discovery", &["https://a/d"])],
+            "has both \"discovery\" and \"alb_keys\"",
+        ),
+        (
+            &[url, balancer, ("jwks", &["k.json"])],
+            "has a file for its \"jwks\", which \"alb_keys\" has no use for",
+        ),
+        (
+            &[("issuer", &["a.example"][..])],
             "has no \"jwks\", and its issuer is not an absolute URL: it cannot be asked",
         ),
         (
@@ -244,6 +256,10 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
         ),
     ] {
         assert_eq!(keys(lines).unwrap_err(), format!("mesh_issuer \"idp\" {error} in x.conf:3"));
+    }
+    for word in ["https://keys.example", "https://keys.example/a", "https://keys.example/?a=/"] {
+        let refused = keys(&[url, ("alb_keys", &[word])]).unwrap_err();
+        assert!(refused.contains("does not end in a slash"), "{refused}");
     }
 }
 

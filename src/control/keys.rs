@@ -1,0 +1,316 @@
+//! Keeping the keys of one issuer fresh, from its server to where all workers find them.
+
+use core::cell::{Cell, RefCell};
+use core::convert::Infallible;
+use core::hash::BuildHasher as _;
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::hash::RandomState;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mesh_core::json;
+use mesh_core::jwks::KeySet;
+use mesh_core::time::UnixTime;
+use serde_json::Value;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
+
+use crate::http::{Client, Network};
+use crate::message::{Level, Outbox};
+use crate::shared::{RemoteIssuer, Shared};
+
+mod alb;
+mod discovery;
+mod failure;
+mod schedule;
+mod source;
+mod wishes;
+
+pub use discovery::keys_url;
+pub use failure::DiscoveryFault;
+
+use failure::{Cause, Failure};
+use schedule::{Moment, Schedule};
+use source::{Fetched, Source};
+use wishes::Wishes;
+
+/// The task that fetches the keys of one issuer while this worker leads.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    issuer: RemoteIssuer,
+    client: Client,
+    outbox: Arc<Outbox>,
+    /// When the last fetch began; it outlives a panic, so that none comes too soon after it.
+    began: Rc<Cell<Option<Instant>>>,
+    /// The words of what has failed since the last success, as far as it was told.
+    told: BTreeSet<&'static str>,
+}
+
+/// What all tasks of the thread share with the other workers.
+pub(crate) type Board = Rc<RefCell<Box<dyn Shared>>>;
+
+impl Keys {
+    pub(crate) fn new(issuer: RemoteIssuer, network: &Network, outbox: Arc<Outbox>) -> Self {
+        let client = network.client(issuer.remote.trusted_certificate.clone());
+        Self { issuer, client, outbox, began: Rc::default(), told: BTreeSet::new() }
+    }
+
+    /// Fetches for ever, whenever this worker leads.
+    pub(crate) async fn run(mut self, board: Board) -> Infallible {
+        loop {
+            while !board.borrow_mut().is_leader() {
+                sleep(FOLLOW).await;
+            }
+            self.told.clear();
+            Lead::new(&mut self, &board).run().await;
+        }
+    }
+}
+
+/// The time in which this worker leads.
+struct Lead<'k> {
+    keys: &'k mut Keys,
+    board: &'k Board,
+    origin: Instant,
+    schedule: Schedule,
+    wishes: Wishes,
+    source: Source,
+    /// What is published, if it is known.
+    published: Option<Published>,
+}
+
+/// A document that is in force.
+struct Published {
+    set: KeySet,
+    /// What does not change when the server only writes the same keys otherwise.
+    meaning: Option<String>,
+}
+
+impl<'k> Lead<'k> {
+    fn new(keys: &'k mut Keys, board: &'k Board) -> Self {
+        let RemoteIssuer { index, remote, algorithms, .. } = keys.issuer.clone();
+        let origin = Instant::now();
+        let confirmed = board.borrow_mut().confirmed(index);
+        let document = confirmed.and_then(|_| board.borrow_mut().document(index));
+        let age = confirmed.map(|at| {
+            Duration::from_secs(
+                u64::try_from(unix_now().secs().saturating_sub(at.secs())).unwrap_or(0),
+            )
+        });
+        let mut schedule = Schedule::new(&remote, Duration::ZERO, age, roll());
+        if let Some(since) = keys.began.get().map(|began| origin.saturating_duration_since(began)) {
+            schedule.began_before(since);
+        }
+        let published = document.as_deref().and_then(|document| {
+            let (set, _) = KeySet::parse(document, algorithms).ok()?;
+            Some(Published { set, meaning: meaning(document) })
+        });
+        let source = Source::new(&remote.entry, document.as_deref());
+        Self { keys, board, origin, schedule, wishes: Wishes::new(&remote), source, published }
+    }
+
+    /// Fetches when it is due, until another worker leads.
+    async fn run(mut self) {
+        loop {
+            if !self.board.borrow_mut().is_leader() {
+                return;
+            }
+            self.hear_wishes();
+            let now = self.now();
+            if !self.schedule.is_due(now) {
+                let wait = self.schedule.next().map_or(TICK, |next| next.saturating_sub(now));
+                sleep(wait.min(TICK)).await;
+                continue;
+            }
+            if self.source.is_idle() && self.wishes.is_empty() {
+                self.schedule.rest();
+                continue;
+            }
+            self.schedule.begin(now);
+            self.keys.began.set(Some(Instant::now()));
+            if !self.fetch().await {
+                return;
+            }
+        }
+    }
+
+    /// The time since this worker leads.
+    fn now(&self) -> Moment {
+        self.origin.elapsed()
+    }
+
+    fn hear_wishes(&mut self) {
+        let now = self.now();
+        for _ in 0..MAX_WISHES {
+            let Some(kid) = self.board.borrow_mut().wish(self.keys.issuer.index) else { return };
+            if self.has(&kid) || !self.source.may_have(&kid) {
+                continue;
+            }
+            if self.wishes.add(kid, now) {
+                self.schedule.want();
+            }
+        }
+    }
+
+    fn has(&self, kid: &str) -> bool {
+        let published = self.published.as_ref();
+        published.is_some_and(|it| it.set.keys().any(|(name, _)| name == Some(kid)))
+    }
+
+    /// One fetch, to its end; false when another worker leads.
+    async fn fetch(&mut self) -> bool {
+        let wanted = self.wishes.take();
+        let issuer = &self.keys.issuer;
+        let fetched = self.source.fetch(&self.keys.client, issuer, &wanted).await;
+        let judged = match fetched {
+            Ok(fetched) => self.judge(fetched).await,
+            Err(failure) => Err(failure),
+        };
+        let leads = match judged {
+            Ok(Judged::Nothing) => {
+                self.schedule.rest();
+                true
+            }
+            Ok(Judged::Same { fresh }) => {
+                let leads = self.confirm();
+                self.good(fresh, None);
+                leads
+            }
+            Ok(Judged::New { document, summary, published, fresh }) => {
+                match self.publish(&document, published) {
+                    Ok(leads) => {
+                        self.good(fresh, Some(&summary));
+                        leads
+                    }
+                    Err(failure) => {
+                        self.bad(&failure);
+                        return true;
+                    }
+                }
+            }
+            Err(failure) => {
+                self.bad(&failure);
+                return true;
+            }
+        };
+        let now = self.now();
+        for kid in wanted {
+            self.wishes.settle(&kid, self.has(&kid), now);
+        }
+        leads
+    }
+
+    /// Whether what was fetched is good, and new.
+    async fn judge(&self, fetched: Fetched) -> Result<Judged, Failure> {
+        let (document, url, fresh) = match fetched {
+            Fetched::Document { document, url, fresh } => (document, url, fresh),
+            Fetched::Nothing => return Ok(Judged::Nothing),
+            Fetched::Same { fresh } => return Ok(Judged::Same { fresh }),
+        };
+        let (set, skipped) = KeySet::parse(&document, self.keys.issuer.algorithms)
+            .map_err(|error| Failure::of(error, &url))?;
+        // A large document takes milliseconds.
+        yield_now().await;
+        let meaning = meaning(&document);
+        if self.published.as_ref().is_some_and(|it| it.meaning == meaning) {
+            return Ok(Judged::Same { fresh });
+        }
+        let mut summary = format!("{} keys from {url}", set.count());
+        for key in skipped {
+            summary.push_str(&format!(", {key}"));
+        }
+        Ok(Judged::New { document, summary, published: Published { set, meaning }, fresh })
+    }
+
+    fn publish(&mut self, document: &[u8], published: Published) -> Result<bool, Failure> {
+        let index = self.keys.issuer.index;
+        let mut board = self.board.borrow_mut();
+        if board.publish(index, document, unix_now()) {
+            board.adopt();
+            self.published = Some(published);
+            return Ok(true);
+        }
+        if board.is_leader() {
+            return Err(Failure::of(Cause::Publish, self.keys.issuer.remote.entry.url()));
+        }
+        Ok(false)
+    }
+
+    fn confirm(&self) -> bool {
+        let mut board = self.board.borrow_mut();
+        let is_confirmed = board.confirm(self.keys.issuer.index, unix_now());
+        board.adopt();
+        is_confirmed || board.is_leader()
+    }
+
+    fn good(&mut self, fresh: Option<Duration>, summary: Option<&str>) {
+        self.source.accept();
+        self.schedule.succeed(self.now(), fresh, roll());
+        let name = &self.keys.issuer.name;
+        let was_bad = !core::mem::take(&mut self.keys.told).is_empty();
+        let text = match (was_bad, summary) {
+            (true, Some(summary)) => format!("mesh_issuer \"{name}\" is good again: {summary}"),
+            (true, None) => format!("mesh_issuer \"{name}\" is good again: unchanged"),
+            (false, Some(summary)) => format!("mesh_issuer \"{name}\": {summary}"),
+            (false, None) => return,
+        };
+        self.keys.outbox.announce(Level::Notice, &text);
+    }
+
+    /// A failure is told once until the keys are good again, and each kind of it.
+    fn bad(&mut self, failure: &Failure) {
+        let (index, word) = (self.keys.issuer.index, failure.cause.word());
+        self.schedule.fail(self.now(), roll());
+        self.board.borrow_mut().fail(index, unix_now(), word, &failure.to_string());
+        if self.keys.told.insert(word) {
+            let name = &self.keys.issuer.name;
+            let then = if self.board.borrow_mut().confirmed(index).is_some() {
+                "what was in force stays in force"
+            } else {
+                "it has no keys yet"
+            };
+            let text = format!("{failure} of mesh_issuer \"{name}\", {then}");
+            self.keys.outbox.announce(Level::Error, &text);
+        }
+    }
+}
+
+/// What came of a fetch.
+enum Judged {
+    New { document: Vec<u8>, summary: String, published: Published, fresh: Option<Duration> },
+    Nothing,
+    Same { fresh: Option<Duration> },
+}
+
+/// The keys of a set in an order that does not hang on that in which they were sent.
+fn meaning(document: &[u8]) -> Option<String> {
+    let document = json::parse(document).ok()?;
+    let keys = document.get("keys").and_then(Value::as_array)?;
+    let mut keys: Vec<String> = keys.iter().map(Value::to_string).collect();
+    keys.sort_unstable();
+    Some(keys.join("\n"))
+}
+
+fn unix_now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// A number that differs from one call to the next, and from host to host.
+fn roll() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+/// Between two looks at whether this worker leads, while it does not.
+const FOLLOW: Duration = Duration::from_secs(1);
+/// Between two looks for wishes.
+const TICK: Duration = Duration::from_millis(100);
+/// Wishes that are taken in one look.
+const MAX_WISHES: usize = 256;
+
+#[cfg(test)]
+mod stub;
+#[cfg(test)]
+mod tests;

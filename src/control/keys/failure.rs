@@ -1,0 +1,124 @@
+//! Why an issuer's keys could not be fetched.
+
+use core::fmt;
+
+use mesh_core::endpoint::EndpointError;
+use mesh_core::json::JsonError;
+use mesh_core::jwks::JwksError;
+
+use crate::http::FetchError;
+
+/// A fetch that brought no keys, and what it was asking.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) cause: Cause,
+    /// The URL that was asked.
+    pub(super) url: Box<str>,
+}
+
+impl Failure {
+    pub(super) fn of(cause: impl Into<Cause>, url: impl fmt::Display) -> Self {
+        Self { cause: cause.into(), url: url.to_string().into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} while fetching {}", self.cause, self.url)
+    }
+}
+
+/// What went wrong.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// The discovery document is bad.
+    Discovery(DiscoveryFault),
+    /// Nothing usable was answered.
+    Fetch(FetchError),
+    /// The keys are bad.
+    Keys(JwksError),
+    /// What came is no public key in PEM on the curve P-256.
+    Pem,
+    /// The keys are good, but found no room where all workers share them.
+    Publish,
+}
+
+impl Cause {
+    /// One short word that never changes.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Discovery(DiscoveryFault::OtherIssuer) => "issuer",
+            Self::Discovery(_) => "discovery",
+            Self::Fetch(error) => error.word(),
+            Self::Keys(_) | Self::Pem => "keys",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery(fault) => fault.fmt(f),
+            Self::Fetch(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
+            Self::Pem => f.write_str("no public key in PEM on the curve P-256"),
+            Self::Publish => f.write_str("no room for the keys in shared memory"),
+        }
+    }
+}
+
+impl From<DiscoveryFault> for Cause {
+    fn from(fault: DiscoveryFault) -> Self {
+        Self::Discovery(fault)
+    }
+}
+
+impl From<FetchError> for Cause {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(error)
+    }
+}
+
+impl From<JwksError> for Cause {
+    fn from(error: JwksError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+/// What is wrong with a discovery document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum DiscoveryFault {
+    /// `jwks_uri` is no URL that may be fetched from.
+    Address(EndpointError),
+    /// It is not strict JSON.
+    Json(JsonError),
+    /// It is no object with a text `jwks_uri`.
+    NoAddress,
+    /// It is no object with a text `issuer`.
+    NoIssuer,
+    /// It names another issuer.
+    OtherIssuer,
+    /// `jwks_uri` is plain HTTP though the document came over TLS.
+    Plain,
+}
+
+impl fmt::Display for DiscoveryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(error) => write!(f, "\"jwks_uri\" of the discovery document {error}"),
+            Self::Json(error) => write!(f, "discovery document: {error}"),
+            Self::NoAddress => f.write_str("the discovery document has no \"jwks_uri\""),
+            Self::NoIssuer => f.write_str("the discovery document has no \"issuer\""),
+            Self::OtherIssuer => f.write_str(
+                "\"issuer\" of the discovery document is not that of the configuration, byte by \
+                 byte",
+            ),
+            Self::Plain => f.write_str(
+                "\"jwks_uri\" of the discovery document is plain http, while the document is not",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for DiscoveryFault {}
