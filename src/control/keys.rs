@@ -171,25 +171,26 @@ impl<'k> Lead<'k> {
         let leads = match judged {
             Ok(Judged::Nothing) => {
                 self.schedule.rest();
-                true
+                Ok(true)
             }
-            Ok(Judged::Same { fresh }) => {
-                let leads = self.confirm();
-                self.good(fresh, None);
-                leads
-            }
-            Ok(Judged::New { document, summary, published, fresh }) => {
-                match self.publish(&document, published) {
-                    Ok(leads) => {
-                        self.good(fresh, Some(&summary));
-                        leads
-                    }
-                    Err(failure) => {
-                        self.bad(&failure);
-                        return true;
-                    }
+            Ok(Judged::Same { fresh }) => self.confirm().map(|leads| {
+                if leads {
+                    self.good(fresh, None);
                 }
+                leads
+            }),
+            Ok(Judged::New { document, summary, published, fresh }) => {
+                self.publish(&document, published).map(|leads| {
+                    if leads {
+                        self.good(fresh, Some(&summary));
+                    }
+                    leads
+                })
             }
+            Err(failure) => Err(failure),
+        };
+        let leads = match leads {
+            Ok(leads) => leads,
             Err(failure) => {
                 self.bad(&failure);
                 return true;
@@ -232,17 +233,27 @@ impl<'k> Lead<'k> {
             self.published = Some(published);
             return Ok(true);
         }
-        if board.is_leader() {
+        self.refused(board.is_leader())
+    }
+
+    fn confirm(&mut self) -> Result<bool, Failure> {
+        let mut board = self.board.borrow_mut();
+        if board.confirm(self.keys.issuer.index, unix_now()) {
+            board.adopt();
+            return Ok(true);
+        }
+        // Nobody may be able to read what is published: it is published anew.
+        self.published = None;
+        self.source.forget();
+        self.refused(board.is_leader())
+    }
+
+    /// What was to be shared was not: another worker leads, or it is a failure.
+    fn refused(&self, leads: bool) -> Result<bool, Failure> {
+        if leads {
             return Err(Failure::of(Cause::Publish, self.keys.issuer.remote.entry.url()));
         }
         Ok(false)
-    }
-
-    fn confirm(&self) -> bool {
-        let mut board = self.board.borrow_mut();
-        let is_confirmed = board.confirm(self.keys.issuer.index, unix_now());
-        board.adopt();
-        is_confirmed || board.is_leader()
     }
 
     fn good(&mut self, fresh: Option<Duration>, summary: Option<&str>) {

@@ -129,6 +129,7 @@ impl Source {
                 ("file", &*file)
             }
             KeySource::Remote(remote) => match &remote.entry {
+                Entry::AlbKeys(endpoint) => ("alb_keys", endpoint.as_str()),
                 Entry::Discovery(endpoint) => ("discovery", endpoint.as_str()),
                 Entry::Jwks(endpoint) => ("jwks", endpoint.as_str()),
             },

@@ -150,6 +150,7 @@ fn source(issuer: &Issuer) -> SourceLine {
             SourceLine { kind: "file", at: path.to_string_lossy().into_owned() }
         }
         KeySource::Remote(remote) => match &remote.entry {
+            Entry::AlbKeys(endpoint) => SourceLine { kind: "alb_keys", at: endpoint.to_string() },
             Entry::Discovery(endpoint) => {
                 SourceLine { kind: "discovery", at: endpoint.to_string() }
             }

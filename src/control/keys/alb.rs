@@ -68,11 +68,7 @@ impl Alb {
         if keys.is_empty() {
             return Ok(Fetched::Nothing);
         }
-        let is_same = keys == self.keys;
         self.offered = keys;
-        if is_same {
-            return Ok(Fetched::Same { fresh: None });
-        }
         let jwks: Vec<&Value> = self.offered.iter().map(|(_, jwk)| jwk).collect();
         let document = json!({ "keys": jwks }).to_string().into_bytes();
         Ok(Fetched::Document { document, url: self.base.as_str().into(), fresh: None })

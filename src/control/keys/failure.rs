@@ -39,7 +39,7 @@ pub(super) enum Cause {
     Keys(JwksError),
     /// What came is no public key in PEM on the curve P-256.
     Pem,
-    /// The keys are good, but found no room where all workers share them.
+    /// The keys are good, but could not be put where all workers share them.
     Publish,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Cause {
             Self::Fetch(error) => error.fmt(f),
             Self::Keys(error) => error.fmt(f),
             Self::Pem => f.write_str("no public key in PEM on the curve P-256"),
-            Self::Publish => f.write_str("no room for the keys in shared memory"),
+            Self::Publish => f.write_str("the keys could not be put into shared memory"),
         }
     }
 }

@@ -76,6 +76,14 @@ impl Source {
         }
     }
 
+    /// What is in force is to be sent again, even if it is unchanged.
+    pub(super) fn forget(&mut self) {
+        match self {
+            Self::Alb(_) => {}
+            Self::Set(set) => set.etag = None,
+        }
+    }
+
     /// What was fetched last is in force.
     pub(super) fn accept(&mut self) {
         match self {

@@ -106,7 +106,7 @@ impl Shared for SharedMemory {
 
     fn confirm(&mut self, issuer: usize, at: UnixTime) -> bool {
         let mut memory = self.lock();
-        if !memory.leads {
+        if !memory.leads || memory.is_full {
             return false;
         }
         memory.calls.push(format!("confirm {issuer}"));

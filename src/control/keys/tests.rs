@@ -274,13 +274,29 @@ fn worker_that_lost_the_lead_publishes_nothing() {
 }
 
 #[test]
-fn keys_without_room_are_a_failure() {
-    let (server, _) = changing(ok("", &set(&["a"])));
+fn keys_that_cannot_be_shared_are_a_failure_and_come_again() {
+    let document = set(&["a"]);
+    let server = Server::plain(move |request| {
+        if request.contains("if-none-match") {
+            return raw("HTTP/1.1 304 Not Modified\r\n\r\n");
+        }
+        ok("ETag: \"v1\"\r\n", &document)
+    });
     let memory = SharedMemory::led();
     memory.lock().is_full = true;
-    let mut fetching = Fetching::start(&memory, vec![jwks(server.url("/keys"))]);
-    fetching.until_said("no room for the keys in shared memory");
+    let issuer = every(Duration::from_millis(50), &jwks(server.url("/keys")));
+    let mut fetching = Fetching::start(&memory, vec![issuer]);
+    fetching.until_said("the keys could not be put into shared memory");
     assert_eq!(memory.calls()[0], "fail 0 publish");
+    memory.lock().is_full = false;
+    until("publication", || memory.calls().contains(&"publish 0".to_owned()));
+
+    // What cannot be confirmed may be unreadable: it is published whole.
+    memory.lock().is_full = true;
+    let calls = memory.calls().len();
+    until("failure", || memory.calls()[calls..].contains(&"fail 0 publish".to_owned()));
+    memory.lock().is_full = false;
+    until("publication", || memory.calls()[calls..].contains(&"publish 0".to_owned()));
 }
 
 #[test]
