@@ -148,6 +148,20 @@ impl Source {
     }
 }
 
+/// The name of the memory of these sources, in this order: another set of them has another memory, so
+/// that what one configuration shares is never mistaken for what another one does.
+pub fn zone_name(sources: &[Source]) -> String {
+    let mut context = Context::new(&SHA256);
+    for source in sources {
+        context.update(source.digest());
+    }
+    let [first, second, third, fourth, ..] = bytes_of(&context);
+    format!("{ZONE}{:08x}", u32::from_be_bytes([first, second, third, fourth]))
+}
+
+/// What the name of every such memory begins with.
+pub const ZONE: &str = "mesh_documents_";
+
 /// The documents of one configuration, in memory that outlives `'z`.
 #[derive(Clone, Debug)]
 pub struct Documents<'z> {

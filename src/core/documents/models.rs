@@ -10,6 +10,8 @@ struct Zone {
     header: Header,
     slots: Vec<Slot>,
     words: Vec<Word>,
+    /// Not a part of the model: each process has another pid.
+    pids: core::sync::atomic::AtomicU32,
 }
 
 /// Where the tests' document comes from.
@@ -18,7 +20,8 @@ const SOURCE: Source = Source([7; 32]);
 impl Zone {
     fn new() -> Self {
         let words = (0..rows(1) + 2).map(|_| Word::default()).collect();
-        let zone = Self { header: Header::default(), slots: vec![Slot::default()], words };
+        let slots = vec![Slot::default()];
+        let zone = Self { header: Header::default(), slots, words, pids: 1.into() };
         let _ = Documents::begin(&zone.header, &zone.slots, &zone.words, &[SOURCE]).unwrap();
         zone
     }
@@ -38,7 +41,7 @@ impl Zone {
     fn publish(&self, cycle: u32, text: &str, strokes: u32) -> bool {
         let documents = self.process(strokes);
         let Some(lead) = documents.take_lead(cycle) else { return false };
-        let holder = Holder::new(cycle + 1, 1).unwrap();
+        let holder = Holder::new(self.pids.fetch_add(1, Relaxed), 1).unwrap();
         let mut lock = documents.lock(holder);
         // As a worker does that takes the other one for dead.
         while let Err(other) = lock

@@ -176,6 +176,16 @@ fn a_source_is_name_issuer_and_place() {
 }
 
 #[test]
+fn other_sources_have_another_memory() {
+    let [a, b, c] = SOURCES;
+    let names = [vec![a], vec![b], vec![a, b], vec![b, a], vec![a, b, c]].map(|it| zone_name(&it));
+    for (at, name) in names.iter().enumerate() {
+        assert!(name.starts_with(ZONE) && name.len() == ZONE.len() + 8, "{name}");
+        assert_eq!(names.iter().position(|other| other == name), Some(at));
+    }
+}
+
+#[test]
 fn memory_that_is_something_else_is_refused() {
     let zone = Zone::new(&SOURCES);
     let open = |slots, words| Documents::open(&zone.header, slots, words).map(|_| ());
