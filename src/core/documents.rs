@@ -19,7 +19,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::issuer::{Entry, Issuer, KeySource};
+use crate::issuer::{Issuer, KeySource};
 use crate::time::UnixTime;
 use crate::token::Wish;
 
@@ -128,11 +128,7 @@ impl Source {
                 file = path.to_string_lossy();
                 ("file", &*file)
             }
-            KeySource::Remote(remote) => match &remote.entry {
-                Entry::AlbKeys(endpoint) => ("alb_keys", endpoint.as_str()),
-                Entry::Discovery(endpoint) => ("discovery", endpoint.as_str()),
-                Entry::Jwks(endpoint) => ("jwks", endpoint.as_str()),
-            },
+            KeySource::Remote(remote) => (remote.entry.kind(), remote.entry.url().as_str()),
         };
         let mut context = Context::new(&SHA256);
         for part in [&*issuer.name, &*issuer.url, kind, place] {

@@ -71,6 +71,15 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// What it is, in a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::AlbKeys(_) => "alb_keys",
+            Self::Discovery(_) => "discovery",
+            Self::Jwks(_) => "jwks",
+        }
+    }
+
     /// The URL in the configuration, or the one that follows from it.
     pub const fn url(&self) -> &Endpoint {
         match self {

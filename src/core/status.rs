@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::documents::Documents;
-use crate::issuer::{Entry, Issuer, KeySource};
+use crate::issuer::{Issuer, KeySource};
 use crate::time::UnixTime;
 use crate::trust::{Snapshot, Trust};
 
@@ -149,13 +149,9 @@ fn source(issuer: &Issuer) -> SourceLine {
         KeySource::File(path) => {
             SourceLine { kind: "file", at: path.to_string_lossy().into_owned() }
         }
-        KeySource::Remote(remote) => match &remote.entry {
-            Entry::AlbKeys(endpoint) => SourceLine { kind: "alb_keys", at: endpoint.to_string() },
-            Entry::Discovery(endpoint) => {
-                SourceLine { kind: "discovery", at: endpoint.to_string() }
-            }
-            Entry::Jwks(endpoint) => SourceLine { kind: "jwks", at: endpoint.to_string() },
-        },
+        KeySource::Remote(remote) => {
+            SourceLine { kind: remote.entry.kind(), at: remote.entry.url().to_string() }
+        }
     }
 }
 

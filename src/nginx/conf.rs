@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use core::ffi::{c_char, c_void};
 use core::ptr;
 use core::time::Duration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mesh_control::{WatchedFile, read_capped};
@@ -17,8 +17,9 @@ use mesh_core::jwks::KeySet;
 use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
-use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t};
+use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t, ngx_uint_t};
 
+use super::documents::DocumentsZone;
 use super::guard::guard;
 use super::headers::bytes;
 use super::keys::Document;
@@ -47,6 +48,8 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         trust: None,
         documents: Vec::new(),
         zone: None,
+        shared: None,
+        wishes: RefCell::default(),
         cache: RefCell::new(TokenCache::with_capacity(CACHED_TOKENS)),
     };
     // SAFETY: Nginx passes the configuration that it reads, whose pool is the cycle's.
@@ -114,7 +117,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
             keys.push(None);
             continue;
         };
-        let path = full_name(cf, file)?;
+        let path = full_name(cf, file, Relative::ToConfiguration)?;
         let place =
             format_args!("jwks file \"{}\" of mesh_issuer \"{}\"", path.display(), issuer.name)
                 .to_string();
@@ -143,6 +146,12 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         })?;
         main.zone = Some(zone);
     }
+    if let Some(directory) = &main.raw.state_path {
+        checks::warn_unwritable(cf, directory);
+    }
+    // SAFETY: Nginx passed `cf` to `postconfiguration`.
+    main.shared = unsafe { DocumentsZone::add(cf, &issuers, main.raw.state_path.clone()) }
+        .map_err(|error| log_elsewhere(cf).write(Level::Emerg, format_args!("{error}")))?;
     let mut trust = Trust::new(issuers, resolver.into_pointers(), keys);
     if let Some(list) = revocations {
         trust = trust.with_revocations(list);
@@ -158,7 +167,7 @@ fn read_revocations(
     issuers: &[Issuer],
 ) -> Result<Option<Revocations>, ()> {
     let Some(file) = &main.raw.revocation else { return Ok(None) };
-    let path = full_name(cf, file)?;
+    let path = full_name(cf, file, Relative::ToConfiguration)?;
     let place = format_args!("mesh_revocation file \"{}\"", path.display()).to_string();
     let refuse = |error: &dyn core::fmt::Display| {
         log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
@@ -183,7 +192,14 @@ const REVOCATION_INTERVAL: Duration = Duration::from_millis(250);
 /// `mesh_zone` where none is given.
 const DEFAULT_ZONE: usize = 8 << 20;
 
-fn full_name(cf: *mut ngx_conf_t, path: &std::path::Path) -> Result<PathBuf, ()> {
+/// What a name that is not absolute begins at.
+#[derive(Clone, Copy)]
+enum Relative {
+    ToConfiguration = 1,
+    ToPrefix = 0,
+}
+
+fn full_name(cf: *mut ngx_conf_t, path: &Path, relative: Relative) -> Result<PathBuf, ()> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
     let mut text = path.as_os_str().as_bytes().to_vec();
@@ -192,7 +208,7 @@ fn full_name(cf: *mut ngx_conf_t, path: &std::path::Path) -> Result<PathBuf, ()>
     // SAFETY: `name` is a null-terminated string as `ngx_conf_full_name` asks; it either leaves it
     // or points it to a new one in the cycle's pool, and the bytes are copied before `text` goes.
     let full = unsafe {
-        if nginx_sys::ngx_conf_full_name((*cf).cycle, &raw mut name, 1) != 0 {
+        if nginx_sys::ngx_conf_full_name((*cf).cycle, &raw mut name, relative as ngx_uint_t) != 0 {
             return Err(());
         }
         bytes(&raw const name).to_vec()

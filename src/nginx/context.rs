@@ -12,6 +12,7 @@ use mesh_core::identity::{Identity, Worker};
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::refusal::Refusal;
 
+use super::documents;
 use super::live::Live;
 use super::pool::{Cleanup, drop_value, in_pool_under};
 use super::request::{self, Captured, RequestView};
@@ -169,13 +170,19 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
         Some(zone) => Some(zone.table()?),
         None => None,
     };
-    work(&mut Worker {
+    let snapshot = trust.load();
+    let mut worker = Worker {
         trust,
-        snapshot: &trust.load(),
+        snapshot: &snapshot,
         cache: &mut cache,
         table,
         now: request::now(),
         noted: None,
         wish: None,
-    })
+    };
+    let answer = work(&mut worker);
+    if let Some(wish) = worker.wish {
+        documents::wish(main, &wish, worker.now.tick);
+    }
+    answer
 }

@@ -5,12 +5,14 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use mesh_control::{
-    Control, FileStamp, Options, Publish, ReadError, Refusal, Tasks, WatchedFile, read_capped,
+    Control, FileStamp, Options, Publish, ReadError, Refusal, Shared, Tasks, WatchedFile,
+    read_capped,
 };
 use mesh_core::jwks::KeySet;
 use mesh_core::revocation::Revocations;
 use mesh_core::trust::{Revoked, Snapshot, Trust};
 
+use super::documents::Link;
 use super::log::{Level, Log};
 use super::process;
 use super::settings::MainConf;
@@ -24,13 +26,17 @@ pub(crate) enum Document {
     Revocations,
 }
 
-/// Takes the files as they are now, then watches them.
+/// Takes the files, and what other workers have fetched, as they are now; then watches them.
 ///
 /// A worker that replaces a dead one has the keys of the master, which are those of the last
 /// reload: it must not answer a request by them when there are newer ones.
 pub(crate) fn watch(main: &MainConf) {
     let Some(trust) = &main.trust else { return };
-    if main.documents.is_empty() || !process::is_worker() {
+    if !process::is_worker() {
+        return;
+    }
+    let link = Link::begin(main);
+    if main.documents.is_empty() && link.is_none() {
         return;
     }
     let (documents, mut files): (Vec<_>, Vec<_>) = main.documents.iter().cloned().unzip();
@@ -43,7 +49,11 @@ pub(crate) fn watch(main: &MainConf) {
     process::start(move || {
         // One voice is enough: every worker sees the same files.
         let options = Options { report: process::worker_number() == 0, ..Options::default() };
-        let tasks = Tasks { files: files.clone(), ..Tasks::default() };
+        let tasks = Tasks {
+            files: files.clone(),
+            issuers: link.as_ref().map_or_else(Vec::new, |link| link.issuers().to_vec()),
+            shared: link.clone().map(|link| Box::new(link) as Box<dyn Shared>),
+        };
         Control::start(tasks, Keys::new(&trust, &documents), options)
     });
 }

@@ -10,6 +10,8 @@
 //! | `request.rs` | what a request says, as the core asks for it |
 //! | `variable.rs` | what the variables show |
 //! | `keys.rs` | how a worker's keys stay fresh |
+//! | `documents.rs` | how keys that one worker fetches reach all of them, and the next start |
+//! | `status.rs` | what `mesh_status` answers |
 //! | `guard.rs` | what happens when Rust code panics inside a call from Nginx |
 //! | `log.rs` | how a line gets into the error log, and what may not get in with it |
 //! | `live.rs` | what stands for a request while Nginx waits for us |
@@ -23,7 +25,7 @@
 //! # What the `SAFETY` comments stand on
 //!
 //! 1. **Single thread.** Nginx calls a module from one thread of each process, one call at a time.
-//!    Our background thread calls nothing of Nginx and sees none of its memory but the zone.
+//!    Our background thread calls nothing of Nginx and sees none of its memory but the zones.
 //! 2. **Frozen configuration.** After `postconfiguration` nothing writes to a configuration
 //!    structure or to the module's statics, and the configuration lives as long as its cycle.
 //! 3. **The pool outlives.** What is allocated in a pool lives until that pool is destroyed: a
@@ -37,6 +39,7 @@ pub(crate) mod access;
 pub(crate) mod conf;
 pub(crate) mod connection;
 pub(crate) mod context;
+pub(crate) mod documents;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod hooks;
@@ -48,6 +51,7 @@ pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod settings;
+pub(crate) mod status;
 pub(crate) mod variable;
 pub(crate) mod zone;
 

@@ -16,6 +16,7 @@ use nginx_sys::{
     ngx_process, ngx_uint_t, ngx_worker,
 };
 
+use super::documents;
 use super::guard::guard;
 use super::log::{Level, Log};
 
@@ -55,6 +56,7 @@ pub(crate) fn stop() {
     if let Some(control) = worker.control {
         report(control.stop());
     }
+    report(documents::said());
 }
 
 thread_local! {
@@ -74,6 +76,7 @@ struct Worker {
 impl Worker {
     /// Logs what the thread has to say, and starts it where there is none.
     fn turn(&mut self) {
+        report(documents::said());
         if let Some(control) = &self.control {
             report(control.messages());
             if control.is_running() {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use mesh_control::WatchedFile;
 use mesh_core::config::{Location, RawLocation, RawMain, Resolver};
+use mesh_core::documents::WishMemo;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
 use nginx_sys::ngx_http_conf_ctx_t;
 
+use super::documents::DocumentsZone;
 use super::keys::Document;
 use super::live::Live;
 use super::zone::Zone;
@@ -25,9 +27,13 @@ pub(crate) struct MainConf {
     pub(crate) documents: Vec<(Document, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
     pub(crate) zone: Option<Zone>,
-    /// The tokens that this worker has verified: the one thing here that requests write, in their
-    /// own process, and never while they read it.
+    /// The documents that workers share; there if any issuer's keys come from a server.
+    pub(crate) shared: Option<DocumentsZone>,
+    /// The tokens that this worker has verified. With the wishes the one thing here that requests
+    /// write, in their own process, and never while they read it.
     pub(crate) cache: RefCell<TokenCache>,
+    /// The keys that this worker has wished for lately.
+    pub(crate) wishes: RefCell<WishMemo>,
 }
 
 /// The settings of one `http`, `server` or `location`.

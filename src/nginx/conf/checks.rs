@@ -3,7 +3,7 @@
 use core::ffi::c_char;
 use core::ptr;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mesh_core::clean::Clean;
 use mesh_core::config::ConfigError;
@@ -12,7 +12,7 @@ use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 use super::super::headers::bytes;
 use super::super::log::Level;
 use super::super::settings::LocationConf;
-use super::{log, log_elsewhere, refuse};
+use super::{Relative, full_name, log, log_elsewhere, refuse};
 
 /// Refuses and warns where the settings of other modules make ours void.
 pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {
@@ -99,6 +99,43 @@ fn location_name(cf: *mut ngx_conf_t) -> String {
 
 /// Warns of a file that the master can read and a worker cannot: it would never be replaced.
 pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
+    if !worker_may(cf, path, READ) {
+        log_elsewhere(cf).write(
+            Level::Warn,
+            format_args!(
+                "{place} may not be readable by the worker's user: a new version would not be seen"
+            ),
+        );
+    }
+}
+
+/// Warns of a directory in which a worker can keep nothing.
+pub(super) fn warn_unwritable(cf: *mut ngx_conf_t, directory: &Path) {
+    if !worker_may(cf, directory, WRITE) || !worker_may(cf, directory, SEARCH) {
+        log_elsewhere(cf).write(
+            Level::Warn,
+            format_args!(
+                "mesh_state_path \"{}\" may not be writable by the worker's user: no keys would be \
+                 kept for the next start",
+                directory.display()
+            ),
+        );
+    }
+}
+
+/// The full name of the directory of `mesh_state_path`.
+pub(super) fn state_path(cf: *mut ngx_conf_t, path: &Path) -> Result<PathBuf, ConfigError> {
+    let path = full_name(cf, path, Relative::ToPrefix)
+        .map_err(|()| ConfigError::new("no memory for the directory's name"))?;
+    match std::fs::metadata(&path) {
+        Ok(it) if it.is_dir() => Ok(path),
+        Ok(_) => Err(ConfigError::new(format!("\"{}\" is no directory", path.display()))),
+        Err(error) => Err(ConfigError::new(format!("\"{}\": {error}", path.display()))),
+    }
+}
+
+/// Whether the worker's user has a right on a file, and on the way to it, by the bits of its mode.
+fn worker_may(cf: *mut ngx_conf_t, path: &Path, bit: u32) -> bool {
     // SAFETY: the core module's settings are always there, and its `user` comes before `http`, or
     // not at all: then it is resolved later, and (uid_t) -1 stands for it.
     let (user, group) = unsafe {
@@ -111,13 +148,13 @@ pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
     let master = u64::from(unsafe { libc::geteuid() });
     let (user, group) = match (user == unset, master) {
         // Without `user`, the workers of a master without rights are as it is,
-        (true, 1..) => return,
+        (true, 1..) => return true,
         // and those of root are those that Nginx was built for.
         (true, 0) => built_in_user(),
         (false, _) => (user, group),
     };
     if user == 0 {
-        return;
+        return true;
     }
     // The bits of the worker's class: owner, group, or others.
     let allows = |path: &Path, bit: u32| {
@@ -134,15 +171,7 @@ pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
     };
     let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let mut way = path.ancestors().skip(1).chain(real.ancestors().skip(1));
-    if allows(path, READ) && way.all(|directory| allows(directory, SEARCH)) {
-        return;
-    }
-    log_elsewhere(cf).write(
-        Level::Warn,
-        format_args!(
-            "{place} may not be readable by the worker's user: a new version would not be seen"
-        ),
-    );
+    allows(path, bit) && way.all(|directory| allows(directory, SEARCH))
 }
 
 /// The numbers of the user and the group that Nginx was built with; nobody's where there are none.
@@ -161,4 +190,5 @@ fn built_in_user() -> (u64, u64) {
 }
 
 const READ: u32 = 0o4;
+const WRITE: u32 = 0o2;
 const SEARCH: u32 = 0o1;

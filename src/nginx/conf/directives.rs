@@ -3,20 +3,22 @@
 use core::ffi::{c_char, c_void};
 use core::ptr;
 
-use mesh_core::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
-use mesh_core::directive::{self, Context, Directive, ISSUER, LOCATION, MAIN};
+use mesh_core::config::{Answer, ConfigError, Place, RawIssuer, RawLocation, RawMain};
+use mesh_core::directive::{self, ANSWER, Context, Directive, ISSUER, LOCATION, MAIN};
 use nginx_sys::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_NOARGS, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
     NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t,
     ngx_str_t, ngx_uint_t,
 };
 
 use super::super::headers::bytes;
 use super::super::settings::{LocationConf, MainConf};
-use super::super::variable;
-use super::{ERROR, guarded, refuse};
+use super::super::{status, variable};
+use super::{ERROR, checks, guarded, refuse};
 
-pub(crate) const COMMANDS: usize = MAIN.len() + LOCATION.len() + 1;
+pub(crate) const COMMANDS: usize = ROWS + 1;
+
+const ROWS: usize = MAIN.len() + LOCATION.len() + ANSWER.len();
 
 #[expect(
     clippy::arithmetic_side_effects,
@@ -34,12 +36,17 @@ mod table {
             table[at] = command(&MAIN[at], &NAMES[at], NGX_HTTP_MAIN_CONF_OFFSET, set_main);
             at += 1;
         }
-        while at < MAIN.len() + LOCATION.len() {
-            let row = &LOCATION[at - MAIN.len()];
+        while at < ROWS {
+            let row = location(at - MAIN.len());
             table[at] = command(row, &NAMES[at], NGX_HTTP_LOC_CONF_OFFSET, set_location);
             at += 1;
         }
         table
+    }
+
+    /// The row of a location with that number.
+    const fn location(at: usize) -> &'static Directive<RawLocation> {
+        if at < LOCATION.len() { &LOCATION[at] } else { &ANSWER[at - LOCATION.len()] }
     }
 
     /// A directive's name as Nginx compares it, up to the null.
@@ -48,8 +55,8 @@ mod table {
     static NAMES: [Name; COMMANDS] = {
         let mut names = [[0; 32]; COMMANDS];
         let mut at = 0;
-        while at < MAIN.len() + LOCATION.len() {
-            let name = if at < MAIN.len() { MAIN[at].name } else { LOCATION[at - MAIN.len()].name };
+        while at < ROWS {
+            let name = if at < MAIN.len() { MAIN[at].name } else { location(at - MAIN.len()).name };
             let name = name.as_bytes();
             let mut byte = 0;
             while byte < name.len() {
@@ -70,7 +77,7 @@ mod table {
         set: Setter,
     ) -> ngx_command_t {
         // Nginx counts arguments only up to a few; `directive::apply` counts them all.
-        let mut flags = NGX_CONF_1MORE;
+        let mut flags = if row.words.1 == 0 { NGX_CONF_NOARGS } else { NGX_CONF_1MORE };
         if row.block {
             flags |= NGX_CONF_BLOCK;
         }
@@ -116,6 +123,12 @@ unsafe extern "C" fn set_main(
         if row.block {
             return issuer_block(cf, main);
         }
+        if let ("mesh_state_path", Some(directory)) = (row.name, &mut main.raw.state_path) {
+            match checks::state_path(cf, directory) {
+                Ok(path) => *directory = path,
+                Err(error) => return refuse(cf, Some(row.name), &error),
+            }
+        }
         if let ("mesh_claim", Some((name, _))) = (row.name, main.raw.claims.last()) {
             let index = main.raw.claims.len().saturating_sub(1);
             if let Err(error) = variable::declare_claim(cf, name, index) {
@@ -136,10 +149,14 @@ unsafe extern "C" fn set_location(
         let (row, location) = unsafe {
             (&*(*command).post.cast::<Directive<RawLocation>>(), &mut *conf.cast::<LocationConf>())
         };
-        match set(cf, row, &mut location.raw) {
-            Ok(()) => ptr::null_mut(),
-            Err(error) => refuse(cf, Some(row.name), &error),
+        if let Err(error) = set(cf, row, &mut location.raw) {
+            return refuse(cf, Some(row.name), &error);
         }
+        match location.raw.answer {
+            Some(Answer::Status) => status::answer_here(cf),
+            None => {}
+        }
+        ptr::null_mut()
     })
 }
 

@@ -1,0 +1,235 @@
+//! What a worker does with the documents: takes those of others into force, and where it leads,
+//! publishes.
+
+use core::hash::BuildHasher;
+use std::hash::RandomState;
+use std::io;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use mesh_control::{Level, RemoteIssuer, Shared};
+use mesh_core::documents::{Documents, Failure, Found, Head, Holder, Lead, Lock};
+use mesh_core::jwks::KeySet;
+use mesh_core::time::UnixTime;
+use mesh_core::trust::{Snapshot, Trust};
+
+use super::super::process;
+use super::super::settings::MainConf;
+use super::state::State;
+use super::{DEADLINE, say};
+
+/// A worker's end of the shared documents; lives on its background thread.
+#[derive(Clone)]
+pub(crate) struct Link {
+    trust: Arc<Trust>,
+    documents: Documents<'static>,
+    issuers: Vec<RemoteIssuer>,
+    worker: usize,
+    /// Who writes, where this worker writes.
+    holder: Holder,
+    lead: Option<Lead>,
+    /// The generation of each issuer's document that was looked at last, and that is in force.
+    adopted: Vec<(u64, u64)>,
+    /// Snapshots that requests may still read.
+    retired: Vec<Arc<Snapshot>>,
+    state: Option<State>,
+    /// When each issuer's document was last kept on disk, by its own time of confirmation.
+    kept: Vec<Option<Head>>,
+    /// Whether the disk failed already.
+    is_mute: bool,
+    /// Who holds the lock, and since when it is waited for.
+    awaited: Option<(Holder, Instant)>,
+}
+
+impl Link {
+    /// Begins a worker: takes what is published into force, before the first request, and the lead
+    /// where it is worker 0. None where no issuer's keys come from a server.
+    pub(crate) fn begin(main: &MainConf) -> Option<Self> {
+        let (zone, trust) = (main.shared?, main.trust.as_ref()?);
+        let documents = zone.documents()?;
+        let (worker, pid) = (process::worker_number(), std::process::id());
+        let nonce = RandomState::new().hash_one(pid).to_le_bytes();
+        let [a, b, c, d, ..] = nonce;
+        documents.enter(worker, pid);
+        let leads = worker == 0;
+        let lead = zone.number().filter(|_| leads).and_then(|cycle| documents.take_lead(cycle));
+        let issuers = trust.issuers().iter().enumerate();
+        let mut link = Self {
+            trust: Arc::clone(trust),
+            issuers: issuers
+                .filter_map(|(index, issuer)| RemoteIssuer::of(index, issuer))
+                .collect(),
+            adopted: vec![(0, 0); documents.len()],
+            kept: vec![None; documents.len()],
+            documents,
+            worker,
+            holder: Holder::new(pid, u32::from_le_bytes([a, b, c, d]))?,
+            lead,
+            retired: Vec::new(),
+            state: zone.state().filter(|_| leads),
+            is_mute: false,
+            awaited: None,
+        };
+        link.adopt();
+        Some(link)
+    }
+
+    /// The issuers whose keys are fetched.
+    pub(crate) fn issuers(&self) -> &[RemoteIssuer] {
+        &self.issuers
+    }
+
+    /// Takes the newest document of an issuer into force, if it is not yet.
+    fn adopt_one(&mut self, at: usize) -> Option<()> {
+        let issuer = self.issuers.get(at)?;
+        let index = issuer.index;
+        let head = self.documents.head(index)?;
+        let (seen, in_force) = self.adopted.get_mut(index)?;
+        if head.generation == *in_force {
+            self.trust.confirm(index, head.confirmed);
+        }
+        if head.generation == *seen {
+            return Some(());
+        }
+        let found = self.documents.read(index)?;
+        if found.generation <= *seen {
+            // Nobody can read the newest one, and the one before it is in force.
+            return Some(());
+        }
+        *seen = found.generation;
+        match KeySet::parse(&found.bytes, issuer.algorithms) {
+            Ok((set, _)) => {
+                *in_force = found.generation;
+                self.retired.push(self.trust.replace_fetched(index, set, found.confirmed));
+                let pid = self.holder.pid()?;
+                self.documents.adopted(self.worker, pid, index, found.generation);
+            }
+            // Who publishes parses it before; the keys that are in force stay.
+            Err(error) => say(
+                Level::Error,
+                format!("keys that were shared of mesh_issuer \"{}\": {error}", issuer.name),
+            ),
+        }
+        Some(())
+    }
+
+    /// The right to write. It waits a few milliseconds for another process, and for a dead one not at
+    /// all.
+    fn lock(&mut self) -> Option<Lock<'static>> {
+        for _ in 0..PATIENCE {
+            match self.documents.lock(self.holder) {
+                Ok(lock) => return Some(lock),
+                // It was given back just now.
+                Err(other) if other == self.holder => {}
+                Err(other) if self.is_gone(other) => {
+                    if let Ok(lock) = self.documents.seize(other, self.holder) {
+                        return Some(lock);
+                    }
+                }
+                Err(_) => sleep(Duration::from_millis(1)),
+            }
+        }
+        None
+    }
+
+    /// Whether a process that holds the lock will never give it back.
+    fn is_gone(&mut self, holder: Holder) -> bool {
+        let since = match self.awaited {
+            Some((known, since)) if known == holder => since,
+            _ => self.awaited.insert((holder, Instant::now())).1,
+        };
+        since.elapsed() >= DEADLINE || holder.pid().is_none_or(is_dead)
+    }
+
+    /// Keeps what is published on disk, unless it was kept as it is a moment ago.
+    fn keep(&mut self, issuer: usize) {
+        let (Some(state), Some(kept)) = (&self.state, self.kept.get_mut(issuer)) else { return };
+        let Some(found) = self.documents.read(issuer) else { return };
+        let Found { generation, confirmed, .. } = found;
+        let is_kept = kept.is_some_and(|kept| {
+            let later = confirmed.secs().saturating_sub(kept.confirmed.secs());
+            kept.generation == generation && (0..KEEP_SECS).contains(&later)
+        });
+        if is_kept {
+            return;
+        }
+        match state.save(issuer, &found) {
+            Ok(()) => {
+                *kept = Some(Head { generation, confirmed });
+                self.is_mute = false;
+            }
+            Err(error) => {
+                if !core::mem::replace(&mut self.is_mute, true) {
+                    say(Level::Warn, error);
+                }
+            }
+        }
+    }
+}
+
+impl Shared for Link {
+    fn is_leader(&mut self) -> bool {
+        self.lead.is_some_and(|lead| self.documents.leads(lead))
+    }
+
+    fn confirmed(&mut self, issuer: usize) -> Option<UnixTime> {
+        self.documents.head(issuer).map(|head| head.confirmed)
+    }
+
+    fn document(&mut self, issuer: usize) -> Option<Vec<u8>> {
+        self.documents.read(issuer).map(|found| found.bytes)
+    }
+
+    fn publish(&mut self, issuer: usize, document: &[u8], at: UnixTime) -> bool {
+        let (Some(lead), Some(lock)) = (self.lead, self.lock()) else { return false };
+        let published = self.documents.publish(issuer, document, at, lead, &lock);
+        drop(lock);
+        if published {
+            self.keep(issuer);
+        }
+        published
+    }
+
+    fn confirm(&mut self, issuer: usize, at: UnixTime) -> bool {
+        let (Some(lead), Some(lock)) = (self.lead, self.lock()) else { return false };
+        let confirmed = self.documents.confirm(issuer, at, lead, &lock);
+        drop(lock);
+        if confirmed {
+            self.keep(issuer);
+        }
+        confirmed
+    }
+
+    fn fail(&mut self, issuer: usize, at: UnixTime, word: &'static str, why: &str) {
+        if self.is_leader() {
+            self.documents.fail(issuer, &Failure { at, word: word.into(), text: why.into() });
+        }
+    }
+
+    fn wish(&mut self, issuer: usize) -> Option<Box<str>> {
+        if self.is_leader() { self.documents.take_wish(issuer) } else { None }
+    }
+
+    fn adopt(&mut self) {
+        for at in 0..self.issuers.len() {
+            // Where there is nothing new there is nothing to do.
+            let _ = self.adopt_one(at);
+        }
+        // A request that reads a snapshot holds it; it is never the last to do so.
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+}
+
+fn is_dead(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return true };
+    // SAFETY: signal 0 asks whether there is such a process, and does nothing to it.
+    let answer = unsafe { libc::kill(pid, 0) };
+    answer != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}
+
+/// Looks at a lock that is held, a millisecond apart.
+const PATIENCE: u32 = 20;
+
+/// Seconds by which the time on disk may lag.
+const KEEP_SECS: i64 = 60;
