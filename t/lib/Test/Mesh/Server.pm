@@ -208,6 +208,7 @@ http {
     scgi_temp_path $root/scgi;
 $self->{http}
 }
+@{[$options{after} // '']}
 END
     # The keys are made only for those who ask.
     $text =~ s/%%KEYS%%/keys_dir()/ge;
@@ -360,8 +361,8 @@ Test::Mesh::Server - an Nginx of a test's own, to reload, kill and look into
 C<start> writes the text into C<http>, with C<%%PORT%%> and C<%%PORT:name%%> (free ports of
 127.0.0.1), C<%%KEYS%%> (see L<Test::Mesh::Credentials>) and C<%%ROOT%%> (its directory). Options:
 C<workers> (1), C<user> (root when the tests run as root), C<log_level> (notice: below that, Nginx
-itself logs headers), C<main> (text outside of C<http>), C<features> (C<panic-test>: the module
-that was built with them), C<name>, and C<expected>, the faults that are none: see C<expect_log>.
+itself logs headers), C<main> and C<after> (text before and behind C<http>), C<features>
+(C<panic-test>: the module that was built with them), C<name>, and C<expected>, the faults that are none: see C<expect_log>.
 
     $server->get($target, @header_lines)      a response: status, headers, body, head
     $server->request($method, $target, headers => [...], body => ..., port => 'tls', tls => {...})
