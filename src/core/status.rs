@@ -3,10 +3,11 @@
 
 use serde::Serialize;
 
+use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::documents::Documents;
 use crate::issuer::{Issuer, KeySource};
 use crate::time::UnixTime;
-use crate::trust::{Snapshot, Trust};
+use crate::trust::{IssuerKeys, Snapshot, Trust};
 
 /// What there is to show, seen by one worker.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ impl Status<'_> {
         let head = documents.and_then(|documents| documents.head(index));
         let since = |at: UnixTime| self.now.secs().saturating_sub(at.secs()).max(0);
         let generation = match &issuer.keys {
-            KeySource::File(_) => keys.map(|keys| keys.generation()),
+            KeySource::File(_) => keys.map(IssuerKeys::generation),
             KeySource::Remote(_) => head.map(|head| head.generation),
         };
         let failure = documents.and_then(|documents| documents.failure(index));
@@ -111,9 +112,9 @@ impl Status<'_> {
             issuer: &issuer.url,
             source: source(issuer),
             keys: keys.map_or_else(Vec::new, |keys| {
-                let line = |(kid, algorithms): (_, crate::algorithm::AlgorithmSet)| KeyLine {
+                let line = |(kid, algorithms): (_, AlgorithmSet)| KeyLine {
                     kid,
-                    algorithms: algorithms.iter().map(|algorithm| algorithm.as_str()).collect(),
+                    algorithms: algorithms.iter().map(Algorithm::as_str).collect(),
                 };
                 keys.set().keys().map(line).collect()
             }),

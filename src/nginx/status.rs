@@ -11,6 +11,7 @@ use nginx_sys::{
     ngx_http_send_header, ngx_int_t, ngx_str_t, ngx_uint_t,
 };
 
+use super::documents::DocumentsZone;
 use super::guard::guard;
 use super::live::Live;
 use super::settings::MainConf;
@@ -79,7 +80,7 @@ fn send(r: Live<'_>) -> Result<ngx_int_t, ngx_int_t> {
 
 fn page(main: &MainConf) -> Option<String> {
     let trust = main.trust.as_ref()?;
-    let documents = main.shared.filter(|_| process::is_worker()).and_then(|it| it.documents());
+    let documents = main.shared.filter(|_| process::is_worker()).and_then(DocumentsZone::documents);
     let status = Status {
         trust,
         snapshot: &trust.load(),

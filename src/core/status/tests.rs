@@ -1,5 +1,3 @@
-#![expect(clippy::arithmetic_side_effects, reason = "sizes of test memory")]
-
 use serde_json::{Value, json};
 
 use super::*;

@@ -2,11 +2,12 @@
 //! publishes.
 
 use core::hash::BuildHasher;
+use core::time::Duration;
 use std::hash::RandomState;
 use std::io;
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mesh_control::{Level, RemoteIssuer, Shared};
 use mesh_core::documents::{Documents, Failure, Found, Head, Holder, Lead, Lock};
