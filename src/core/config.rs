@@ -15,8 +15,8 @@ use crate::limit::Quota;
 mod raw;
 
 pub use raw::{
-    Answer, RawAccept, RawAuthenticate, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation,
-    RawMain, RawRequirement,
+    RawAccept, RawAuthenticate, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation, RawMain,
+    RawRequirement,
 };
 
 /// Where a directive stands.

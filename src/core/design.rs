@@ -78,7 +78,7 @@
 //! *Consequence.* When the file is bad at that moment, such a worker cannot know which keys were the
 //! last good ones; those of the last reload may have been given up since. It fails closed, with 503
 //! `keys_unavailable`, until the file is good again; the other workers go on with their last good
-//! keys. Documents in shared memory will end the difference.
+//! keys. Keys that are fetched know no such difference (14).
 //!
 //! # 12. No OpenSSL
 //!
@@ -93,3 +93,21 @@
 //! drop it cost the same however long it is. A bad version changes nothing; a worker that cannot
 //! know the last good one answers 503. *Consequence.* The list that counts is the file's, on every
 //! host that has it; tools write it with what they have, and check it before they put it in place.
+//!
+//! # 14. Keys that are fetched live in shared memory, under their digest
+//!
+//! *Context.* One worker fetches for all, and may die, be stopped or be replaced at any instruction.
+//! *Decision.* Each issuer has two halves and a word that says which is newer; a half counts only if
+//! its SHA-256 is right, so that neither the lock nor the order of stores has to be trusted: the lock
+//! keeps two writers from spoiling each other's work, no more ([`crate::documents`]). The leader's
+//! token tells by its cycle and turn who came last. The zone is named after its sources, so that the
+//! same issuers share one memory over a reload, and others begin with a copy. *Consequence.* Old
+//! workers of a reload that changed the issuers keep their own zone and their own leader until they
+//! are gone: for that time two workers fetch.
+//!
+//! # 15. Keys are leased
+//!
+//! *Context.* A key may be withdrawn while its server cannot be asked. *Decision.* When the server
+//! last confirmed a set lies beside it, in the half and in the snapshot, and is compared on every
+//! request, before the cache is asked. To hear that nothing has changed costs a store and forgets no
+//! token. *Consequence.* After `max_stale` every token of the issuer gets 503, never an allow.

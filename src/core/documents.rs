@@ -15,21 +15,21 @@
 //! A slot belongs to one [`Source`] for as long as the memory lives, so that nobody ever takes the
 //! keys of another issuer for its own.
 
-use aws_lc_rs::digest::{Context, SHA256};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::issuer::{Issuer, KeySource};
 use crate::time::UnixTime;
 use crate::token::Wish;
 
 mod failure;
+mod layout;
 mod lead;
 mod memo;
 mod note;
 mod pen;
 mod record;
 mod slot;
+mod source;
 mod wishes;
 
 #[cfg(not(loom))]
@@ -39,11 +39,14 @@ use core::sync::atomic::AtomicU64;
 use loom::sync::atomic::AtomicU64;
 
 pub use self::failure::Failure;
+pub use self::layout::{Layout, WORKERS};
 pub use self::lead::{Holder, Lead, Lock};
 pub use self::memo::WishMemo;
 pub use self::record::{MAX_RECORD, RecordError, read_record, record};
 pub use self::slot::{Found, Head, Slot};
+pub use self::source::{Source, ZONE, zone_name};
 
+use self::layout::rows;
 use self::pen::Pen;
 
 /// A word of the shared memory.
@@ -75,88 +78,8 @@ impl Header {
     }
 }
 
-/// Where the parts lie in a block that begins with the [`Header`], in bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Layout {
-    /// Where the [`Slot`]s begin.
-    pub slots: usize,
-    /// Where the [`Word`]s begin.
-    pub words: usize,
-    /// How many words there are.
-    pub count: usize,
-    /// How many of them must be zeroed for new memory, from the first on; the others may hold
-    /// anything.
-    pub zeroed: usize,
-    /// The bytes of it all.
-    pub bytes: usize,
-}
-
-impl Layout {
-    /// That of so many documents.
-    pub const fn of(documents: usize) -> Self {
-        let slots = size_of::<Header>();
-        let words = slots.saturating_add(documents.saturating_mul(size_of::<Slot>()));
-        let zeroed = rows(documents);
-        let halves = documents.saturating_mul(2).saturating_mul(CAPACITY.div_euclid(8));
-        let count = zeroed.saturating_add(halves);
-        let bytes = words.saturating_add(count.saturating_mul(8));
-        Self { slots, words, count, zeroed, bytes }
-    }
-}
-
 /// Bytes that a document may have.
 pub const CAPACITY: usize = crate::jwks::MAX_BYTES;
-
-/// Workers whose status is kept, by number.
-pub const WORKERS: usize = if cfg!(loom) { 1 } else { 256 };
-
-/// The words of the workers' rows: a pid, and a generation for each document.
-const fn rows(documents: usize) -> usize {
-    WORKERS.saturating_mul(documents.saturating_add(1))
-}
-
-/// Where a document comes from, as a digest of what names it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Source([u8; 32]);
-
-impl Source {
-    /// The source of an issuer's keys.
-    pub fn of(issuer: &Issuer) -> Self {
-        let file;
-        let (kind, place) = match &issuer.keys {
-            KeySource::File(path) => {
-                file = path.to_string_lossy();
-                ("file", &*file)
-            }
-            KeySource::Remote(remote) => (remote.entry.kind(), remote.entry.url().as_str()),
-        };
-        let mut context = Context::new(&SHA256);
-        for part in [&*issuer.name, &*issuer.url, kind, place] {
-            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            context.update(part.as_bytes());
-        }
-        Self(bytes_of(&context))
-    }
-
-    /// The digest.
-    pub const fn digest(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-/// The name of the memory of these sources, in this order: another set of them has another memory, so
-/// that what one configuration shares is never mistaken for what another one does.
-pub fn zone_name(sources: &[Source]) -> String {
-    let mut context = Context::new(&SHA256);
-    for source in sources {
-        context.update(source.digest());
-    }
-    let [first, second, third, fourth, ..] = bytes_of(&context);
-    format!("{ZONE}{:08x}", u32::from_be_bytes([first, second, third, fourth]))
-}
-
-/// What the name of every such memory begins with.
-pub const ZONE: &str = "mesh_documents_";
 
 /// The documents of one configuration, in memory that outlives `'z`.
 #[derive(Clone, Debug)]
@@ -233,6 +156,12 @@ impl<'z> Documents<'z> {
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// Whether these are the documents of those sources, in their order.
+    pub fn are_of(&self, sources: &[Source]) -> bool {
+        self.slots.len() == sources.len()
+            && self.slots.iter().zip(sources).all(|(slot, source)| slot.is_of(source))
     }
 
     /// The slot of a source.
@@ -356,14 +285,6 @@ impl<'z> Documents<'z> {
         let mut halves = self.halves.chunks_exact(capacity.max(1)).skip(document.checked_mul(2)?);
         Some([halves.next()?, halves.next()?])
     }
-}
-
-fn bytes_of(context: &Context) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (to, from) in bytes.iter_mut().zip(context.clone().finish().as_ref()) {
-        *to = *from;
-    }
-    bytes
 }
 
 /// Why memory holds no documents.

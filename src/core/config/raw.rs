@@ -209,15 +209,8 @@ pub struct RawLocation {
     pub log_level: Option<LogLevel>,
     /// `mesh_limit_status`.
     pub limit_status: Option<u16>,
-    /// What answers here instead of files; never inherited.
-    pub answer: Option<Answer>,
-}
-
-/// A content handler of ours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// `mesh_status`
-    Status,
+    /// Whether `mesh_status` answers here; never inherited.
+    pub status: Option<bool>,
 }
 
 /// A `mesh_authenticate` line.

@@ -1,7 +1,7 @@
 //! The directives that answer in a location.
 
 use super::{Context, Directive, once};
-use crate::config::{Answer, RawLocation};
+use crate::config::RawLocation;
 
 /// What may stand in `location` alone.
 pub const ANSWER: &[Directive<RawLocation>] = &[Directive {
@@ -11,5 +11,5 @@ pub const ANSWER: &[Directive<RawLocation>] = &[Directive {
     contexts: &[Context::Location],
     words: (0, 0),
     block: false,
-    apply: |raw, _| once(&mut raw.answer, Answer::Status),
+    apply: |raw, _| once(&mut raw.status, true),
 }];

@@ -8,8 +8,9 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::failure::LastFailure;
 use super::note::words_of;
 use super::pen::Pen;
+use super::source::{Source, bytes_of};
 use super::wishes::Wishes;
-use super::{CAPACITY, Source, Word, bytes_of};
+use super::{CAPACITY, Word};
 use crate::time::UnixTime;
 
 /// The place of one document; zeroed memory is nobody's.

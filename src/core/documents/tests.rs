@@ -144,6 +144,8 @@ fn a_slot_is_found_by_its_source_alone() {
         assert_eq!(documents.find(source), Some(index));
     }
     assert_eq!(documents.find(&Source([4; 32])), None);
+    assert!(documents.are_of(&SOURCES) && !documents.are_of(&SOURCES[..2]));
+    assert!(!documents.are_of(&[SOURCES[1], SOURCES[0], SOURCES[2]]));
 }
 
 #[test]
@@ -180,7 +182,7 @@ fn other_sources_have_another_memory() {
     let [a, b, c] = SOURCES;
     let names = [vec![a], vec![b], vec![a, b], vec![b, a], vec![a, b, c]].map(|it| zone_name(&it));
     for (at, name) in names.iter().enumerate() {
-        assert!(name.starts_with(ZONE) && name.len() == ZONE.len() + 8, "{name}");
+        assert!(name.starts_with(ZONE) && name.len() == ZONE.len() + 16, "{name}");
         assert_eq!(names.iter().position(|other| other == name), Some(at));
     }
 }

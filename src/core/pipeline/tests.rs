@@ -15,11 +15,12 @@ use crate::identity::Attribute;
 use crate::jwks::KeySet;
 use crate::limit::{Bucket, Header as ZoneHeader, Table};
 use crate::time::{Now, Tick, UnixTime};
-use crate::token::TokenCache;
+use crate::token::{TokenCache, Wish};
 use crate::trust::Trust;
 use crate::x509::{ChainVerdict, PeerCertificate};
 
 mod certificates;
+mod fetched;
 mod limits;
 mod revocations;
 
@@ -131,6 +132,8 @@ struct Server {
     header: ZoneHeader,
     buckets: Vec<Bucket>,
     now: Now,
+    /// What the last request wished for.
+    wish: Option<Wish>,
 }
 
 impl Server {
@@ -140,9 +143,11 @@ impl Server {
         let mut main = RawMain::default();
         read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).unwrap();
         let open = main.open.as_mut().unwrap();
-        for (name, word) in [("issuer", "https://idp.example"), ("audience", "api"), ("jwks", "x")]
-        {
+        for (name, word) in [("issuer", "https://idp.example"), ("audience", "api")] {
             read(ISSUER, open, name, &[word], &place).unwrap();
+        }
+        if issuer.iter().all(|(name, _)| *name != "jwks") {
+            read(ISSUER, open, "jwks", &["x"], &place).unwrap();
         }
         for (name, words) in issuer {
             read(ISSUER, open, name, words, &place).unwrap();
@@ -168,6 +173,7 @@ impl Server {
             header: ZoneHeader::default(),
             buckets: (0..64).map(|_| Bucket::default()).collect(),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
+            wish: None,
         }
     }
 
@@ -191,7 +197,9 @@ impl Server {
             noted: None,
             wish: None,
         };
-        evaluate(sent, &self.locations[location], memo, &mut worker)
+        let answer = evaluate(sent, &self.locations[location], memo, &mut worker);
+        self.wish = worker.wish;
+        answer
     }
 
     fn ask(&mut self, sent: &Sent) -> Result<Admission, Refusal> {

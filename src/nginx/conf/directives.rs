@@ -3,7 +3,7 @@
 use core::ffi::{c_char, c_void};
 use core::ptr;
 
-use mesh_core::config::{Answer, ConfigError, Place, RawIssuer, RawLocation, RawMain};
+use mesh_core::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
 use mesh_core::directive::{self, ANSWER, Context, Directive, ISSUER, LOCATION, MAIN};
 use nginx_sys::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_NOARGS, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
@@ -152,9 +152,8 @@ unsafe extern "C" fn set_location(
         if let Err(error) = set(cf, row, &mut location.raw) {
             return refuse(cf, Some(row.name), &error);
         }
-        match location.raw.answer {
-            Some(Answer::Status) => status::answer_here(cf),
-            None => {}
+        if row.name == "mesh_status" {
+            status::answer_here(cf);
         }
         ptr::null_mut()
     })

@@ -153,8 +153,8 @@ impl DocumentsZone {
             // SAFETY: the zone of the old cycle was begun here.
             unsafe { open(pool) }.ok_or(ZoneError::Documents(DocumentsError::Foreign))?
         };
-        if documents.len() != plan.issuers.len() {
-            return Err(ZoneError::Documents(DocumentsError::Size));
+        if !documents.are_of(&plan.sources()) {
+            return Err(ZoneError::Documents(DocumentsError::Foreign));
         }
         plan.number.set(Some(documents.begin_cycle()));
         Ok(())
@@ -162,6 +162,10 @@ impl DocumentsZone {
 }
 
 impl Plan {
+    fn sources(&self) -> Vec<Source> {
+        self.issuers.iter().map(|(_, source)| *source).collect()
+    }
+
     /// Fills new memory with what the cycle before has, or the disk.
     fn seed(&self, documents: &Documents<'_>, log: Log<'_>) {
         let before = old_documents();
@@ -209,7 +213,7 @@ fn old_documents() -> Vec<Documents<'static>> {
 /// `pool` begins a new zone of [`zone_size`] bytes for this plan, and stays mapped as long as the
 /// documents are used.
 unsafe fn begin(pool: *mut ngx_slab_pool_t, plan: &Plan) -> Result<Documents<'static>, ZoneError> {
-    let sources: Vec<_> = plan.issuers.iter().map(|(_, source)| *source).collect();
+    let sources = plan.sources();
     let layout = Layout::of(sources.len());
     // SAFETY: the caller vouches for the pool. The block is ours alone, on a page, and as long as
     // `layout` says. The mapping is zeroed, unless Nginx was built to fill it with junk: what is
