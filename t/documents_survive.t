@@ -89,7 +89,8 @@ subtest 'a reload passes the lead on' => sub {
     await_all($server, each_worker($server, '/t'), 'c', 200);
     # A worker that goes on with its connection, and must not fetch any more.
     my $old = each_worker($server, '/t');
-    my $client = (values %$old)[0][0];
+    my ($worker) = sort keys %$old;
+    my $client = $old->{$worker}[0];
     $client->send("GET /t HTTP/1.1\r\nHost: localhost\r\n");
     $server->reload;
     $issuer->publish('c', 'd');
@@ -98,7 +99,9 @@ subtest 'a reload passes the lead on' => sub {
     sleep 3.2;
     cmp_ok $issuer->fetches - $fetches, '<=', 4, 'one worker fetches';
     # The old one has what the new one fetched.
-    is $client->send("$of{d}\r\n\r\n")->response->{status}, 200, 'and the old worker has its keys';
+    my $response = $client->send("$of{d}\r\n\r\n")->response;
+    is $response->{headers}{'x-worker'}, $worker, 'the old worker is there still';
+    is $response->{status}, 200, 'and has the keys';
     $client->close;
     $server->stop;
 };

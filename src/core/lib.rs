@@ -22,6 +22,7 @@
 //! | identity, principal, service | who it is, verified; the name at its issuer; the workload's stable name | [`identity::Identity`] |
 //! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
 //! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`trust::Trust`], [`trust::Snapshot`] |
+//! | document, lead, wish | a key set that all workers share, who fetches it, a key that nobody has yet | [`documents::Documents`] |
 //! | location | the frozen settings of one place in the configuration | [`config::Location`] |
 //! | permit | an identity that the location's rules let through | [`decision::Permit`] |
 //! | quota, cost | how much an identity may do | [`limit::Quota`] |

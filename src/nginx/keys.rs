@@ -36,6 +36,10 @@ pub(crate) fn watch(main: &MainConf) {
         return;
     }
     let link = Link::begin(main);
+    if main.shared.is_some() && link.is_none() {
+        let fault = "the shared memory of fetched keys cannot be read, nothing is fetched";
+        Log::cycle().write(Level::Crit, format_args!("{fault}"));
+    }
     if main.documents.is_empty() && link.is_none() {
         return;
     }
