@@ -12,6 +12,7 @@ use crate::issuer::Accept;
 use crate::json::Pointer;
 use crate::limit::Quota;
 
+mod form;
 mod raw;
 
 pub use raw::{

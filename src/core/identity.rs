@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::credential::{Credentials, Methods, Peer};
 use crate::encode::encode;
-use crate::issuer::Accept;
+use crate::issuer::{Accept, Form};
 use crate::limit::{Charge, Key, Quota, Table};
 use crate::refusal::{Reason, Refusal};
+use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::time::Now;
 use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
@@ -200,6 +201,8 @@ impl From<CertificateError> for Reason {
 /// What can be said of an identity: a variable each, and an exported header for some.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Attribute {
+    /// The AWS account of a service that is named by an ARN.
+    Account,
     /// The groups as a JSON array; absent when they are not known.
     Groups,
     /// The name of the token's issuer in the configuration.
@@ -210,7 +213,7 @@ pub enum Attribute {
     Principal,
     /// The workload's stable name.
     Service,
-    /// The SPIFFE ID of the certificate.
+    /// The SPIFFE ID of the certificate, else that of the token.
     SpiffeId,
     /// The trust domain of the SPIFFE ID.
     TrustDomain,
@@ -220,6 +223,7 @@ impl Identity {
     /// The value of an attribute, safe in a header field or a log line.
     pub fn attribute(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
         match attribute {
+            Attribute::Account => self.account().map(Into::into),
             Attribute::Groups => self.token.as_ref()?.groups().map(Into::into),
             Attribute::Issuer => self.issuer().map(encode),
             Attribute::Method => Some(self.method().into()),
@@ -273,18 +277,38 @@ impl Identity {
         self.trust.issuers().get(issuer).map(|issuer| &*issuer.name)
     }
 
+    fn account(&self) -> Option<&str> {
+        let issuer = self.trust.issuers().get(self.token.as_ref()?.issuer())?;
+        let (account, _) = self.service().split_once('/').filter(|_| issuer.service_arn)?;
+        Some(account)
+    }
+
     fn spiffe_id(&self) -> Option<&str> {
-        match self.certificate_name()? {
-            CertificateName::Spiffe(id) => Some(id.as_str()),
-            CertificateName::CommonName(_) | CertificateName::Dns(_) => None,
+        match self.certificate_name() {
+            Some(CertificateName::Spiffe(id)) => Some(id.as_str()),
+            Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => {
+                self.token_spiffe_id().map(|(id, _)| id)
+            }
         }
     }
 
     fn trust_domain(&self) -> Option<&str> {
-        match self.certificate_name()? {
-            CertificateName::Spiffe(id) => Some(id.trust_domain()),
-            CertificateName::CommonName(_) | CertificateName::Dns(_) => None,
+        match self.certificate_name() {
+            Some(CertificateName::Spiffe(id)) => Some(id.trust_domain()),
+            Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => {
+                self.token_spiffe_id().map(|(_, domain)| domain.as_str())
+            }
         }
+    }
+
+    /// The principal of a JWT-SVID, with its trust domain.
+    fn token_spiffe_id(&self) -> Option<(&str, &TrustDomain)> {
+        let token = self.token.as_ref()?;
+        let Form::Spiffe(domain) = &self.trust.issuers().get(token.issuer())?.form else {
+            return None;
+        };
+        let id = token.principal()?;
+        SpiffeId::parse(id).is_ok_and(|id| domain.contains(&id)).then_some((id, domain))
     }
 
     fn certificate_name(&self) -> Option<CertificateName<'_>> {

@@ -55,6 +55,7 @@
 
 pub mod admission;
 pub mod algorithm;
+pub mod arn;
 pub mod clean;
 pub mod config;
 pub mod credential;
