@@ -9,6 +9,7 @@ use crate::encode::encode;
 use crate::issuer::{Accept, Form};
 use crate::limit::{Charge, Key, Quota, Table};
 use crate::refusal::{Reason, Refusal};
+use crate::source::Source;
 use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::time::Now;
 use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken, Wish};
@@ -19,6 +20,8 @@ use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, Pe
 #[derive(Debug)]
 pub struct Identity {
     token: Option<Rc<VerifiedToken>>,
+    /// Where the token stood, among [`Authentication::sources`].
+    source: usize,
     certificate: Option<(Rc<PeerCertificate>, NameKinds)>,
     trust: Arc<Trust>,
 }
@@ -49,6 +52,8 @@ pub struct Authentication {
     pub id: usize,
     /// Which credentials are read.
     pub methods: Methods,
+    /// Where a token is looked for.
+    pub sources: Box<[Source]>,
     /// Which names of a certificate are an identity.
     pub names: NameKinds,
     /// Which issuers are believed.
@@ -139,7 +144,8 @@ fn verify(
     if token.is_none() && certificate.is_none() {
         return Err(Reason::CredentialMissing.into());
     }
-    Ok(Identity { token, certificate, trust: Arc::clone(worker.trust) })
+    let source = credentials.source();
+    Ok(Identity { token, source, certificate, trust: Arc::clone(worker.trust) })
 }
 
 fn verify_token(
@@ -242,6 +248,11 @@ impl Identity {
     /// Whether a token is among what proved it.
     pub const fn has_token(&self) -> bool {
         self.token.is_some()
+    }
+
+    /// Where that token stood, under the settings that it was verified by.
+    pub fn source<'s>(&self, settings: &'s Authentication) -> Option<&'s Source> {
+        settings.sources.get(self.source).filter(|_| self.has_token())
     }
 
     /// The workload's stable name, as its issuer or its certificate gives it.

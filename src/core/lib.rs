@@ -36,7 +36,7 @@
 //!
 //! | type | constructor | needs |
 //! | --- | --- | --- |
-//! | [`credential::Credentials`] | [`credential::Credentials::extract`] | a request, and the methods that the location reads |
+//! | [`credential::Credentials`] | [`credential::Credentials::extract`] | a request, the methods that the location reads, and where |
 //! | [`identity::Identity`] | [`identity::authenticate`] | credentials, the location's settings, keys, time |
 //! | [`decision::Permit`] | [`decision::decide`] | an identity |
 //! | [`admission::Admission`] | [`admission::limit`] | a permit and the table of the limits |
@@ -76,6 +76,7 @@ pub mod pipeline;
 pub mod refusal;
 pub mod reserved;
 pub mod revocation;
+pub mod source;
 pub mod spiffe;
 pub mod status;
 pub mod time;

@@ -47,7 +47,7 @@ const NONE: Option<&str> = None;
 reasons! {
     /// More than one credential of a kind.
     CredentialConflict => "credential_conflict", 400, Some("invalid_request"),
-        "more than one Authorization field was sent";
+        "more than one token was sent, or one more than once";
     /// Nothing that the location asks for was presented.
     CredentialMissing => "credential_missing", 401, NONE,
         "no credential that this location accepts was sent";

@@ -48,6 +48,7 @@ pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod settings;
+mod token_source;
 pub(crate) mod variable;
 pub(crate) mod zone;
 

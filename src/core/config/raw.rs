@@ -11,6 +11,7 @@ use crate::endpoint::{Endpoint, EndpointError};
 use crate::issuer::{Entry, Issuer, KeySource, Remote};
 use crate::json::Pointer;
 use crate::limit::Quota;
+use crate::source::Source;
 use crate::spiffe::TrustDomain;
 use crate::x509::NameKinds;
 
@@ -197,6 +198,8 @@ impl RawMain {
 pub struct RawLocation {
     /// `mesh_authenticate`.
     pub authenticate: Option<RawAuthenticate>,
+    /// `mesh_token_source`.
+    pub token_sources: Option<Vec<Source>>,
     /// `mesh_certificate_name`.
     pub names: Option<NameKinds>,
     /// `mesh_accept`; empty is `off`: every issuer with its own audiences.
@@ -286,6 +289,7 @@ impl RawLocation {
             }
         }
         take(&mut self.authenticate, outer.authenticate.as_ref());
+        take(&mut self.token_sources, outer.token_sources.as_ref());
         take(&mut self.names, outer.names.as_ref());
         take(&mut self.accept, outer.accept.as_ref());
         take(&mut self.requirements, outer.requirements.as_ref());
