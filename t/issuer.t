@@ -96,8 +96,8 @@ subtest 'values that are refused, with their file and line' => sub {
         ['jwks', 'http://idp.example/jwks', 'jwks: "http://idp.example/jwks" is plain http to another host'],
         ['jwks', 'https://me:secret@idp.example/', 'holds credentials'],
         ['jwks', 'https://idp.example:0/', 'is not an absolute URL'],
-        (map { ['algorithms', $_, qq(algorithms: "$_" is not one of RS256 RS384)] }
-            qw(none HS256 HS512 rs256 RSA ES512 ES256K Ed25519)),
+        (map { ['algorithms', $_, qq(algorithms: "$_" is not one of EdDSA ES256)] }
+            qw(none HS256 HS512 rs256 RSA ES521 ES256k Ed25519)),
         ['algorithms', 'RS256 none', 'algorithms: "none" is not one of'],
         ['algorithms', '', 'algorithms: invalid number of arguments'],
         (map { ['leeway', $_, qq(leeway: "$_" is not a time such as 30s)] } qw(-1s s 1.5s 1w 1ms 1s1 +1 99999999999999999999)),
@@ -110,6 +110,14 @@ subtest 'values that are refused, with their file and line' => sub {
         ['token_type', 'a b', 'token_type: invalid number of arguments'],
         (map { ['service_claim', $_, qq(service_claim: "$_" is not a JSON pointer such as)] } qw(sub /a~2 /a~ .sub)),
         ['service_claim', '""', 'service_claim: "" is not a JSON pointer'],
+        ['service_claim', '/azp /azp', 'service_claim: names a claim twice'],
+        ['service_claim', '/azp sub', 'service_claim: "sub" is not a JSON pointer'],
+        ['service_arn', 'yes', 'service_arn: "yes" is not on or off'],
+        ['issuer', '"https://a/{tid}"', 'holds "{tenantid}" once, if at all'],
+        (map { ['tenants', $_, qq(tenants: "$_" is not a GUID in lower case)] }
+            qw(common * 8C1B5A2E-0F3D-4B6A-9C7E-1D2F3A4B5C6D 8c1b5a2e0f3d4b6a9c7e1d2f3a4b5c6d)),
+        ['alb', 'edge', 'alb: "edge" is not the ARN of an application load balancer'],
+        ['spiffe_trust_domain', 'spiffe://prod.example', 'spiffe_trust_domain: "spiffe://prod.example": trust domain has'],
         ['groups_claim', 'groups', 'groups_claim: "groups" is not a JSON pointer'],
         ['groups_claim', '/a /b', 'groups_claim: invalid number of arguments'],
         ['discovery', 'on', 'discovery: "on" is not an absolute URL'],
@@ -124,6 +132,7 @@ subtest 'a directive stands once' => sub {
     my %value = (
         issuer => 'b', audience => 'b', jwks => 'b', algorithms => 'RS256', leeway => '1s', max_lifetime => '1s',
         token_type => 'JWT', service_claim => '/a', groups_claim => '/a',
+        service_arn => 'on', spiffe_trust_domain => 'prod.example',
     );
     refused_at(block($_ => "$_ $value{$_};\n    $_ $value{$_}; # here"), "$_: is duplicate") for sort keys %value;
 };
@@ -134,6 +143,16 @@ subtest 'what must be there' => sub {
         refused_at($text, qq(mesh_issuer "idp" has no "$missing"));
     }
     refused_at("mesh_issuer idp { } # here\n", 'mesh_issuer "idp" has no "issuer"');
+    my $arn = 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/edge/50dc6c495c0c9188';
+    for (
+        [{ issuer => 'issuer "https://a/{tenantid}/";' }, 'has "{tenantid}" in its issuer, and no "tenants"'],
+        [{ z => 'tenants 8c1b5a2e-0f3d-4b6a-9c7e-1d2f3a4b5c6d;' }, 'has "tenants", and no "{tenantid}" in its issuer'],
+        [{ jwks => "alb $arn;" }, 'has "alb", and no "jwks" with the keys of load balancers'],
+        [{ y => "alb $arn;", z => 'spiffe_trust_domain prod.example;' }, 'has both "alb" and "spiffe_trust_domain"'],
+    ) {
+        my ($lines, $message) = @$_;
+        refused_at(block(%$lines) =~ s/\{$/{ # here/mr, $message);
+    }
 };
 
 subtest 'the block itself' => sub {

@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use mesh_core::{
     algorithm::{Algorithm, AlgorithmSet},
-    issuer::{Accept, Issuer, KeySource},
+    issuer::{Accept, Form, Issuer, KeySource},
     json::{self, Pointer},
     jwks::KeySet,
     jws::CompactJws,
@@ -146,7 +146,9 @@ impl Verify {
             leeway: self.leeway,
             max_lifetime: None,
             token_type: None,
-            service_claim: self.service_claim.clone(),
+            form: Form::Plain,
+            service_claim: Box::new([self.service_claim.clone()]),
+            service_arn: false,
             groups_claim: None,
             keys: KeySource::File(self.jwks.clone()),
         };

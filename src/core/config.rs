@@ -11,7 +11,9 @@ use crate::identity::Authentication;
 use crate::issuer::Accept;
 use crate::json::Pointer;
 use crate::limit::Quota;
+use crate::source::Source;
 
+mod form;
 mod raw;
 
 pub use raw::{
@@ -194,6 +196,10 @@ impl Resolver {
         let mut wanted = Authentication {
             id: self.settings.len(),
             methods,
+            sources: raw
+                .token_sources
+                .as_deref()
+                .map_or_else(|| Box::from([Source::Authorization]), Into::into),
             names: raw.names.unwrap_or_default(),
             accept: if methods.token { self.accept(raw, place)? } else { Box::default() },
             failure_limit: raw.failure_limit.clone().flatten().map(Arc::new),
@@ -201,6 +207,7 @@ impl Resolver {
         };
         let same = |known: &Authentication| {
             known.methods == wanted.methods
+                && known.sources == wanted.sources
                 && known.names == wanted.names
                 && known.accept == wanted.accept
                 && known.failure_limit == wanted.failure_limit

@@ -5,6 +5,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use crate::refusal::{Reason, Refusal};
+use crate::source::Source;
 use crate::x509::{CertificateError, ChainVerdict, PeerCertificate};
 
 /// What the shell answers about one request. Each answer is computed when it is asked for.
@@ -63,6 +64,8 @@ pub struct Methods {
 /// The credentials that a location asked to see.
 pub struct Credentials<'r> {
     bearer: Option<&'r [u8]>,
+    /// Where it stood, among the places that were looked in.
+    source: usize,
     request: &'r dyn Request,
     peer: OnceCell<Option<Peer>>,
 }
@@ -74,28 +77,38 @@ impl fmt::Debug for Credentials<'_> {
 }
 
 impl<'r> Credentials<'r> {
-    /// Finds the credentials that `methods` names.
+    /// Finds the credentials that `methods` names, a token in one of `sources`.
     ///
     /// # Errors
     ///
-    /// [`Reason::CredentialConflict`] for several `Authorization` fields, and
-    /// [`Reason::TokenMalformed`] for a `Bearer` without one token68 (RFC 6750 section 2.1).
-    pub fn extract(request: &'r dyn Request, methods: Methods) -> Result<Self, Refusal> {
-        let bearer = if methods.token {
-            match request.authorization() {
-                Field::Absent => None,
-                Field::One(value) => bearer(value)?,
-                Field::Several => return Err(Reason::CredentialConflict.into()),
+    /// [`Reason::CredentialConflict`] for more than one token, and [`Reason::TokenMalformed`] for
+    /// what stands in place of one and is none.
+    pub fn extract(
+        request: &'r dyn Request,
+        methods: Methods,
+        sources: &[Source],
+    ) -> Result<Self, Refusal> {
+        let (mut bearer, mut source) = (None, 0);
+        let sources = if methods.token { sources } else { &[] };
+        for (at, place) in sources.iter().enumerate() {
+            if let Some(token) = place.read(request)? {
+                if bearer.replace(token).is_some() {
+                    return Err(Reason::CredentialConflict.into());
+                }
+                source = at;
             }
-        } else {
-            None
-        };
-        Ok(Self { bearer, request, peer: OnceCell::new() })
+        }
+        Ok(Self { bearer, source, request, peer: OnceCell::new() })
     }
 
-    /// The token of `Authorization: Bearer`.
+    /// The token.
     pub const fn bearer(&self) -> Option<&'r [u8]> {
         self.bearer
+    }
+
+    /// Where the token stood, among the places that were looked in.
+    pub const fn source(&self) -> usize {
+        self.source
     }
 
     /// The connection's certificate, asked for where it matters, and once: Nginx asks OpenSSL.
@@ -111,94 +124,5 @@ impl<'r> Credentials<'r> {
     /// Where it came from, for the limit on failures.
     pub(crate) fn address(&self) -> &'r [u8] {
         self.request.address()
-    }
-}
-
-/// The token of an `Authorization` value; another scheme is no token.
-fn bearer(value: &[u8]) -> Result<Option<&[u8]>, Reason> {
-    let value = value.trim_ascii();
-    // The scheme is a token of RFC 9110 section 5.6.2.
-    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let scheme_end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
-    let Some((scheme, rest)) = value.split_at_checked(scheme_end) else { return Ok(None) };
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Ok(None);
-    }
-    // After a tab or a comma, a lenient reader upstream would see a token that we did not.
-    if rest.first().is_some_and(|byte| *byte != b' ') {
-        return Err(Reason::TokenMalformed);
-    }
-    let token = rest.trim_ascii_start();
-    // In bytes, and without a way out at the first: so the compiler takes 16 at a time.
-    let others = token.iter().fold(0, |any, byte| any | u8::from(!is_token68(*byte)));
-    if token.is_empty() || others != 0 {
-        return Err(Reason::TokenMalformed);
-    }
-    Ok(Some(token))
-}
-
-/// A byte of the token68 of RFC 9110 section 11.2; a comma or a space would mean a second
-/// credential.
-const fn is_token68(byte: u8) -> bool {
-    // `+`, `-`, `.`, `/` and the digits are neighbours, but for the comma among them.
-    byte.is_ascii_alphabetic()
-        | (matches!(byte, b'+'..=b'9') & (byte != b','))
-        | matches!(byte, b'=')
-        | matches!(byte, b'_')
-        | matches!(byte, b'~')
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_short_or_foreign_authorization_is_no_token() {
-        for value in
-            [&b""[..], b"B", b"Beare", b"Basic dTpw", b"BearerX a", b"Token x", b"\0", b"\xff"]
-        {
-            assert_eq!(bearer(value), Ok(None), "{value:?}");
-        }
-    }
-
-    #[test]
-    fn the_scheme_folds_case_and_may_be_followed_by_several_spaces() {
-        for value in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER   a.b.c "] {
-            assert_eq!(bearer(value), Ok(Some(&b"a.b.c"[..])));
-        }
-    }
-
-    #[test]
-    fn a_bearer_without_one_token_is_malformed() {
-        for value in [
-            &b"Bearer"[..],
-            b"Bearer ",
-            b"Bearer a b",
-            b"Bearer a,b",
-            b"Bearer a\x00",
-            b"Bearer\ta.b.c",
-            b"Bearer,a.b.c",
-            b"Bearer=a.b.c",
-            b"Bearer \xff",
-        ] {
-            assert_eq!(bearer(value), Err(Reason::TokenMalformed), "{value:?}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_of_letters_digits_and_seven_marks() {
-        for byte in 0..=u8::MAX {
-            let is = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-            assert_eq!(is_token68(byte), is, "{byte:#x}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_a_panic(value in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = bearer(&value);
-        }
     }
 }

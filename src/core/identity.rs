@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use crate::credential::{Credentials, Methods, Peer};
 use crate::encode::encode;
-use crate::issuer::Accept;
+use crate::issuer::{Accept, Form};
 use crate::limit::{Charge, Key, Quota, Table};
 use crate::refusal::{Reason, Refusal};
+use crate::source::Source;
+use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::time::Now;
 use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
@@ -18,6 +20,8 @@ use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, Pe
 #[derive(Debug)]
 pub struct Identity {
     token: Option<Rc<VerifiedToken>>,
+    /// Where the token stood, among [`Authentication::sources`].
+    source: usize,
     certificate: Option<(Rc<PeerCertificate>, NameKinds)>,
     trust: Arc<Trust>,
 }
@@ -48,6 +52,8 @@ pub struct Authentication {
     pub id: usize,
     /// Which credentials are read.
     pub methods: Methods,
+    /// Where a token is looked for.
+    pub sources: Box<[Source]>,
     /// Which names of a certificate are an identity.
     pub names: NameKinds,
     /// Which issuers are believed.
@@ -138,7 +144,8 @@ fn verify(
     if token.is_none() && certificate.is_none() {
         return Err(Reason::CredentialMissing.into());
     }
-    Ok(Identity { token, certificate, trust: Arc::clone(worker.trust) })
+    let source = credentials.source();
+    Ok(Identity { token, source, certificate, trust: Arc::clone(worker.trust) })
 }
 
 fn verify_token(
@@ -200,6 +207,8 @@ impl From<CertificateError> for Reason {
 /// What can be said of an identity: a variable each, and an exported header for some.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Attribute {
+    /// The AWS account of a service that is named by an ARN.
+    Account,
     /// The groups as a JSON array; absent when they are not known.
     Groups,
     /// The name of the token's issuer in the configuration.
@@ -210,7 +219,7 @@ pub enum Attribute {
     Principal,
     /// The workload's stable name.
     Service,
-    /// The SPIFFE ID of the certificate.
+    /// The SPIFFE ID of the certificate, else that of the token.
     SpiffeId,
     /// The trust domain of the SPIFFE ID.
     TrustDomain,
@@ -220,6 +229,7 @@ impl Identity {
     /// The value of an attribute, safe in a header field or a log line.
     pub fn attribute(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
         match attribute {
+            Attribute::Account => self.account().map(Into::into),
             Attribute::Groups => self.token.as_ref()?.groups().map(Into::into),
             Attribute::Issuer => self.issuer().map(encode),
             Attribute::Method => Some(self.method().into()),
@@ -238,6 +248,11 @@ impl Identity {
     /// Whether a token is among what proved it.
     pub const fn has_token(&self) -> bool {
         self.token.is_some()
+    }
+
+    /// Where that token stood, under the settings that it was verified by.
+    pub fn source<'s>(&self, settings: &'s Authentication) -> Option<&'s Source> {
+        settings.sources.get(self.source).filter(|_| self.has_token())
     }
 
     /// The workload's stable name, as its issuer or its certificate gives it.
@@ -273,18 +288,38 @@ impl Identity {
         self.trust.issuers().get(issuer).map(|issuer| &*issuer.name)
     }
 
+    fn account(&self) -> Option<&str> {
+        let issuer = self.trust.issuers().get(self.token.as_ref()?.issuer())?;
+        let (account, _) = self.service().split_once('/').filter(|_| issuer.service_arn)?;
+        Some(account)
+    }
+
     fn spiffe_id(&self) -> Option<&str> {
-        match self.certificate_name()? {
-            CertificateName::Spiffe(id) => Some(id.as_str()),
-            CertificateName::CommonName(_) | CertificateName::Dns(_) => None,
+        match self.certificate_name() {
+            Some(CertificateName::Spiffe(id)) => Some(id.as_str()),
+            Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => {
+                self.token_spiffe_id().map(|(id, _)| id)
+            }
         }
     }
 
     fn trust_domain(&self) -> Option<&str> {
-        match self.certificate_name()? {
-            CertificateName::Spiffe(id) => Some(id.trust_domain()),
-            CertificateName::CommonName(_) | CertificateName::Dns(_) => None,
+        match self.certificate_name() {
+            Some(CertificateName::Spiffe(id)) => Some(id.trust_domain()),
+            Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => {
+                self.token_spiffe_id().map(|(_, domain)| domain.as_str())
+            }
         }
+    }
+
+    /// The principal of a JWT-SVID, with its trust domain.
+    fn token_spiffe_id(&self) -> Option<(&str, &TrustDomain)> {
+        let token = self.token.as_ref()?;
+        let Form::Spiffe(domain) = &self.trust.issuers().get(token.issuer())?.form else {
+            return None;
+        };
+        let id = token.principal()?;
+        SpiffeId::parse(id).is_ok_and(|id| domain.contains(&id)).then_some((id, domain))
     }
 
     fn certificate_name(&self) -> Option<CertificateName<'_>> {

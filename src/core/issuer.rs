@@ -3,17 +3,25 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::algorithm::AlgorithmSet;
+use crate::arn::Role;
 use crate::endpoint::Endpoint;
 use crate::json::Pointer;
+use crate::jwks::{JwksError, KeySet, SkippedKey};
+use crate::spiffe::TrustDomain;
 
 /// A token issuer as `mesh_issuer` describes it.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     /// The name in the configuration, what `mesh_accept` refers to.
     pub name: Box<str>,
-    /// What `iss` must be, compared byte by byte (RFC 7519 section 4.1.1).
+    /// What `iss` must be, compared byte by byte (RFC 7519 section 4.1.1); for [`Form::Tenants`]
+    /// with [`TENANT`] in it.
     pub url: Box<str>,
+    /// What its tokens look like beyond what RFC 7519 says.
+    pub form: Form,
     /// What `aud` must hold one of, where `mesh_accept` names none.
     pub audiences: Box<[Box<str>]>,
     /// What a key without `alg` may be used for, and the most that one with `alg` may.
@@ -24,12 +32,86 @@ pub struct Issuer {
     pub max_lifetime: Option<i64>,
     /// What the header's `typ` must be (RFC 8725 section 3.11).
     pub token_type: Option<Box<str>>,
-    /// The claim that names the service.
-    pub service_claim: Pointer,
+    /// The claims that name the service: the first that is there.
+    pub service_claim: Box<[Pointer]>,
+    /// Whether that claim is the ARN of an AWS role, of which the service is made.
+    pub service_arn: bool,
     /// The claim that lists the groups.
     pub groups_claim: Option<Pointer>,
     /// Where the JWK set comes from.
     pub keys: KeySource,
+}
+
+/// What tells the tokens of an issuer from those of others, and which rules they have of their own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// What AWS load balancers with these ARNs say of a user in `x-amzn-oidc-data`: `iss` is that of
+    /// who has told them.
+    LoadBalancer(Box<[Box<str>]>),
+    /// `iss` is the issuer's URL.
+    Plain,
+    /// JWT-SVIDs: `sub` is a SPIFFE ID of the trust domain, and `iss` may be left out.
+    Spiffe(TrustDomain),
+    /// `iss` is the issuer's URL with the token's own `tid` in it, which is one of these.
+    Tenants(Box<[Box<str>]>),
+}
+
+/// What stands for the tenant in the URL of an issuer with many (Entra ID).
+pub const TENANT: &str = "{tenantid}";
+
+impl Issuer {
+    /// Every `iss` that its tokens may have.
+    pub fn urls(&self) -> Vec<Box<str>> {
+        match &self.form {
+            Form::LoadBalancer(_) | Form::Plain | Form::Spiffe(_) => vec![self.url.clone()],
+            Form::Tenants(tenants) => {
+                tenants.iter().map(|tenant| self.url.replace(TENANT, tenant).into()).collect()
+            }
+        }
+    }
+
+    /// What both would be chosen by, so that a token could be of either.
+    pub(crate) fn shares(&self, other: &Self) -> Option<String> {
+        match (&self.form, &other.form) {
+            (Form::LoadBalancer(ours), Form::LoadBalancer(theirs)) => {
+                let signer = ours.iter().find(|signer| theirs.contains(signer))?;
+                (self.url == other.url).then(|| format!("\"{signer}\" for \"{}\"", self.url))
+            }
+            (Form::LoadBalancer(_), _) | (_, Form::LoadBalancer(_)) => None,
+            (Form::Spiffe(ours), Form::Spiffe(theirs)) if ours == theirs => {
+                Some(format!("trust domain \"{ours}\""))
+            }
+            _ => {
+                let theirs = other.urls();
+                let url = self.urls().into_iter().find(|url| theirs.contains(url))?;
+                Some(format!("issuer \"{url}\""))
+            }
+        }
+    }
+
+    /// The service that claims name; none where the claim is absent, or not what it must be.
+    pub(crate) fn service(&self, claims: &Value) -> Option<Box<str>> {
+        let mut named = self.service_claim.iter().filter_map(|claim| claim.resolve(claims));
+        let name = named.next()?.as_str().filter(|text| !text.is_empty())?;
+        match self.service_arn {
+            true => Some(Role::parse(name).ok()?.service().into()),
+            false => Some(name.into()),
+        }
+    }
+
+    /// Parses the set that its keys are published in.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`KeySet::parse`].
+    pub fn read_keys(&self, bytes: &[u8]) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
+        match self.form {
+            Form::Spiffe(_) => KeySet::parse_bundle(bytes, self.algorithms),
+            Form::LoadBalancer(_) | Form::Plain | Form::Tenants(_) => {
+                KeySet::parse(bytes, self.algorithms)
+            }
+        }
+    }
 }
 
 /// Where an issuer's keys come from.
@@ -95,4 +177,32 @@ pub struct Accept {
     pub issuer: usize,
     /// The audiences instead of the issuer's own.
     pub audiences: Option<Box<[Box<str>]>>,
+}
+
+/// Whether a text is a GUID as Entra ID writes a tenant: lower case, in five groups.
+pub fn is_guid(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => is_digit(byte),
+        })
+}
+
+/// Whether a text is the ARN of an application load balancer:
+/// `arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:loadbalancer/app/NAME/ID`.
+pub fn is_load_balancer(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [arn, partition, service, region, account, resource] = parts.as_slice() else {
+        return false;
+    };
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let resource = resource.strip_prefix("loadbalancer/app/").unwrap_or_default();
+    *arn == "arn"
+        && partition.starts_with("aws")
+        && *service == "elasticloadbalancing"
+        && !region.is_empty()
+        && is_account
+        && resource.split('/').count() == 2
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -50,11 +50,33 @@ impl KeySet {
         bytes: &[u8],
         algorithms: AlgorithmSet,
     ) -> Result<(Self, Vec<SkippedKey>), JwksError> {
+        Self::parse_from(bytes, algorithms, Source::Issuer)
+    }
+
+    /// Parses the bundle of a SPIFFE trust domain: as [`KeySet::parse`], with keys whose `use` is
+    /// `jwt-svid`. Those for `x509-svid` are not for tokens, which is no fault of theirs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`KeySet::parse`].
+    pub fn parse_bundle(
+        bytes: &[u8],
+        algorithms: AlgorithmSet,
+    ) -> Result<(Self, Vec<SkippedKey>), JwksError> {
+        Self::parse_from(bytes, algorithms, Source::TrustDomain)
+    }
+
+    fn parse_from(
+        bytes: &[u8],
+        algorithms: AlgorithmSet,
+        source: Source,
+    ) -> Result<(Self, Vec<SkippedKey>), JwksError> {
         let mut keys = Vec::new();
         let mut skipped = Vec::new();
-        for Member { position, kid, outcome, .. } in members(bytes, algorithms)? {
+        for Member { position, kid, issuer, outcome, .. } in members(bytes, algorithms, source)? {
             match outcome {
-                Ok(verifying) => keys.push(Key { kid, verifying }),
+                Ok(verifying) => keys.push(Key { kid, issuer, verifying }),
+                Err(KeyFault::UseOfCertificates) => {}
                 Err(fault) => skipped.push(SkippedKey { position, kid, fault }),
             }
         }
@@ -70,13 +92,13 @@ impl KeySet {
     ///
     /// Those of [`KeySet::parse`], except that a set without a usable key is reported like any.
     pub fn inspect(bytes: &[u8], algorithms: AlgorithmSet) -> Result<Vec<KeyReport>, JwksError> {
-        let report = |Member { position, kid, kty, outcome }| KeyReport {
+        let report = |Member { position, kid, kty, outcome, .. }| KeyReport {
             position,
             kid,
             kty,
             usable: outcome.map(|keys| keys.iter().map(VerifyingKey::algorithm).collect()),
         };
-        Ok(members(bytes, algorithms)?.into_iter().map(report).collect())
+        Ok(members(bytes, algorithms, Source::Issuer)?.into_iter().map(report).collect())
     }
 
     /// Finds the key for a token that names `kid` and `algorithm`.
@@ -98,6 +120,11 @@ impl KeySet {
     /// The name of the key that [`Self::find`] finds: that of the token, or the only one that fits.
     pub fn kid(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&str> {
         self.lookup(kid, algorithm).ok()?.0.kid.as_deref()
+    }
+
+    /// The issuer that the key which [`Self::find`] finds is for, where its JWK says so.
+    pub fn issuer(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&str> {
+        self.lookup(kid, algorithm).ok()?.0.issuer.as_deref()
     }
 
     fn lookup(
@@ -155,10 +182,19 @@ pub struct KeyReport {
     pub usable: Result<AlgorithmSet, KeyFault>,
 }
 
+/// Who publishes a set, which decides what `use` may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Source {
+    Issuer,
+    TrustDomain,
+}
+
 /// One usable JWK, ready for each algorithm that it may verify.
 #[derive(Debug)]
 struct Key {
     kid: Option<Box<str>>,
+    /// `issuer`, as Entra ID says of each key.
+    issuer: Option<Box<str>>,
     verifying: Box<[VerifyingKey]>,
 }
 
@@ -173,28 +209,37 @@ struct Member {
     position: usize,
     kid: Option<Box<str>>,
     kty: Option<Box<str>>,
+    issuer: Option<Box<str>>,
     outcome: Result<Box<[VerifyingKey]>, KeyFault>,
 }
 
 impl Member {
-    fn read(position: usize, jwk: &Value, algorithms: AlgorithmSet) -> Self {
+    fn read(position: usize, jwk: &Value, algorithms: AlgorithmSet, source: Source) -> Self {
         let Some(jwk) = jwk.as_object() else {
-            return Self { position, kid: None, kty: None, outcome: Err(KeyFault::NotAnObject) };
+            let outcome = Err(KeyFault::NotAnObject);
+            return Self { position, kid: None, kty: None, issuer: None, outcome };
         };
         let text = |name: &str| jwk.get(name).and_then(Value::as_str).map(Box::from);
         let kid: Option<Box<str>> = text("kid");
         let misnamed = jwk.contains_key("kid") && kid.is_none()
             || kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES);
+        let issuer = text("issuer");
         let outcome = if misnamed {
             Err(KeyFault::Malformed("kid"))
+        } else if jwk.contains_key("issuer") && issuer.is_none() {
+            Err(KeyFault::Malformed("issuer"))
         } else {
-            key::verifying_keys(jwk, algorithms)
+            key::verifying_keys(jwk, algorithms, source)
         };
-        Self { position, kid, kty: text("kty"), outcome }
+        Self { position, kid, kty: text("kty"), issuer, outcome }
     }
 }
 
-fn members(bytes: &[u8], algorithms: AlgorithmSet) -> Result<Vec<Member>, JwksError> {
+fn members(
+    bytes: &[u8],
+    algorithms: AlgorithmSet,
+    source: Source,
+) -> Result<Vec<Member>, JwksError> {
     if bytes.len() > MAX_BYTES {
         return Err(JwksError::TooLarge);
     }
@@ -218,7 +263,7 @@ fn members(bytes: &[u8], algorithms: AlgorithmSet) -> Result<Vec<Member>, JwksEr
     Ok(keys
         .iter()
         .enumerate()
-        .map(|(position, jwk)| Member::read(position, jwk, algorithms))
+        .map(|(position, jwk)| Member::read(position, jwk, algorithms, source))
         .collect())
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
@@ -20,6 +20,7 @@ pub struct CompactJws<'t> {
     algorithm: Algorithm,
     kid: Option<Box<str>>,
     typ: Option<Box<str>>,
+    others: Map<String, Value>,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -37,6 +38,23 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`JwsError`]; never [`JwsError::SignatureInvalid`] or [`JwsError::UnknownKey`].
     pub fn parse(token: &'t [u8]) -> Result<Self, JwsError> {
+        Self::parse_by(token, decode)
+    }
+
+    /// As [`CompactJws::parse`], for a token whose parts may be padded, as AWS load balancers write
+    /// them: it has several spellings, and only they may.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`CompactJws::parse`].
+    pub(crate) fn parse_padded(token: &'t [u8]) -> Result<Self, JwsError> {
+        Self::parse_by(token, decode_padded)
+    }
+
+    fn parse_by(
+        token: &'t [u8],
+        decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
+    ) -> Result<Self, JwsError> {
         if token.len() > Self::MAX {
             return Err(JwsError::TooLarge);
         }
@@ -44,12 +62,13 @@ impl<'t> CompactJws<'t> {
             cut(token, token.iter().rposition(is_dot)).ok_or(JwsError::Malformed)?;
         let (header, payload) =
             cut(signing_input, signing_input.iter().position(is_dot)).ok_or(JwsError::Malformed)?;
-        let Header { algorithm, kid, typ } = Header::parse(&decode(header)?)?;
+        let Header { algorithm, kid, typ, others } = Header::parse(&decode(header)?)?;
         Ok(Self {
             signing_input,
             algorithm,
             kid,
             typ,
+            others,
             payload: decode(payload)?,
             signature: decode(signature)?,
         })
@@ -71,6 +90,12 @@ impl<'t> CompactJws<'t> {
     #[must_use]
     pub fn typ(&self) -> Option<&str> {
         self.typ.as_deref()
+    }
+
+    /// Another member of the header: not `alg`, `kid` or `typ`. Of those that carry or point to keys
+    /// nobody may ask.
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+        self.others.get(name)
     }
 
     /// The payload, which anybody may have written: good for choosing the issuer, no more.
@@ -158,6 +183,7 @@ struct Header {
     algorithm: Algorithm,
     kid: Option<Box<str>>,
     typ: Option<Box<str>>,
+    others: Map<String, Value>,
 }
 
 impl Header {
@@ -176,7 +202,8 @@ impl Header {
         if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
             return Err(JwsError::Malformed);
         }
-        Ok(Self { algorithm, kid, typ: take(&mut members, "typ")? })
+        let typ = take(&mut members, "typ")?;
+        Ok(Self { algorithm, kid, typ, others: members })
     }
 }
 
@@ -205,6 +232,14 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, JwsError> {
         return Err(JwsError::Malformed);
     }
     URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::Malformed)
+}
+
+/// As [`decode`], for a part that has the whole of its padding or none of it.
+fn decode_padded(part: &[u8]) -> Result<Vec<u8>, JwsError> {
+    if part.last() != Some(&b'=') {
+        return decode(part);
+    }
+    URL_SAFE.decode(part).map_err(|_| JwsError::Malformed)
 }
 
 #[cfg(test)]

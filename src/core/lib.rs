@@ -37,7 +37,7 @@
 //!
 //! | type | constructor | needs |
 //! | --- | --- | --- |
-//! | [`credential::Credentials`] | [`credential::Credentials::extract`] | a request, and the methods that the location reads |
+//! | [`credential::Credentials`] | [`credential::Credentials::extract`] | a request, the methods that the location reads, and where |
 //! | [`identity::Identity`] | [`identity::authenticate`] | credentials, the location's settings, keys, time |
 //! | [`decision::Permit`] | [`decision::decide`] | an identity |
 //! | [`admission::Admission`] | [`admission::limit`] | a permit and the table of the limits |
@@ -56,6 +56,7 @@
 
 pub mod admission;
 pub mod algorithm;
+pub mod arn;
 pub mod clean;
 pub mod config;
 pub mod credential;
@@ -76,6 +77,7 @@ pub mod pipeline;
 pub mod refusal;
 pub mod reserved;
 pub mod revocation;
+pub mod source;
 pub mod spiffe;
 pub mod status;
 pub mod time;

@@ -60,7 +60,7 @@ pub fn identify(
     if let Some(known) = memo.find(settings) {
         return known.clone();
     }
-    let found = Credentials::extract(request, settings.methods)
+    let found = Credentials::extract(request, settings.methods, &settings.sources)
         .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
         .map(Rc::new);
     if let Err(refusal) = &found

@@ -47,7 +47,7 @@ const NONE: Option<&str> = None;
 reasons! {
     /// More than one credential of a kind.
     CredentialConflict => "credential_conflict", 400, Some("invalid_request"),
-        "more than one Authorization field was sent";
+        "more than one token was sent, or one more than once";
     /// Nothing that the location asks for was presented.
     CredentialMissing => "credential_missing", 401, NONE,
         "no credential that this location accepts was sent";
@@ -66,6 +66,12 @@ reasons! {
         "the token's algorithm is not one of its key";
     /// `iss` is absent or not accepted here.
     IssuerRefused => "issuer_refused", 401, TOKEN, "the token's issuer is not accepted here";
+    /// The load balancer that signed is not a listed one.
+    SignerRefused => "signer_refused", 401, TOKEN,
+        "the token was signed by a load balancer that is not accepted here";
+    /// `sub` is no SPIFFE ID of a workload in the issuer's trust domain.
+    SpiffeIdRefused => "spiffe_id_refused", 401, TOKEN,
+        "the token's sub is not a SPIFFE ID of its issuer's trust domain";
     /// No key of the issuer has the token's `kid`.
     UnknownKey => "unknown_key", 401, TOKEN, "the token names a key that its issuer does not publish";
     /// The signature is not one of the key.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::encode::json_array;
 use crate::issuer::{Accept, Issuer};
-use crate::json::{self, JsonError, Pointer};
-use crate::jws::{CompactJws, JwsError};
+use crate::json::{JsonError, Pointer};
+use crate::jws::JwsError;
 use crate::refusal::Reason;
 use crate::revocation::Revocable;
 use crate::time::UnixTime;
@@ -15,11 +15,15 @@ use crate::trust::{Revoked, Snapshot, Trust};
 
 mod cache;
 mod claim;
+mod origin;
 mod wish;
 
 pub use cache::TokenCache;
 pub use claim::{Claim, Confirmation};
-use claim::{audiences, confirmation, groups, name, non_empty, numeric_date, text, weight};
+use claim::{
+    audiences, check_distributed, confirmation, groups, known, name, numeric_date, text, weight,
+};
+use origin::Origin;
 pub use wish::Wish;
 
 /// A token whose signature is valid under a key of its issuer, and what its claims say.
@@ -65,12 +69,11 @@ pub fn verify(
     now: UnixTime,
     wish: &mut Option<Wish>,
 ) -> Result<VerifiedToken, Reason> {
-    let jws = CompactJws::parse(token)?;
     // The issuer has to be known before the signature can be checked; until `verify` below has
-    // succeeded, this value chooses a key set and nothing else.
-    let claims = json::parse(jws.unverified_payload())?;
-    let url = claims.get("iss").and_then(Value::as_str).ok_or(Reason::IssuerRefused)?;
-    let index = trust.find(url).ok_or(Reason::IssuerRefused)?;
+    // succeeded, what the token says chooses a key set and nothing else.
+    let origin = Origin::of(token, trust)?;
+    let Origin { jws, claims, index } = &origin;
+    let index = *index;
     let issuer = trust.issuers().get(index).ok_or(Reason::IssuerRefused)?;
     let Some(keys) = snapshot.keys(index, now) else {
         *wish = Wish::of(index, issuer, jws.kid());
@@ -81,14 +84,9 @@ pub fn verify(
             *wish = Wish::of(index, issuer, jws.kid());
         }
     })?;
-    let mut token = VerifiedToken::read(
-        &claims,
-        jws.typ(),
-        issuer,
-        index,
-        keys.generation(),
-        trust.pointers(),
-    )?;
+    origin.check(issuer, keys.set().issuer(jws.kid(), jws.algorithm()))?;
+    let mut token =
+        VerifiedToken::read(claims, jws.typ(), issuer, index, keys.generation(), trust.pointers())?;
     if !matches!(snapshot.revoked(), Revoked::Nothing) {
         token.names = Some(Box::new(Names {
             token: name(claims.get("jti"))?,
@@ -115,7 +113,8 @@ impl VerifiedToken {
         let not_before = numeric_date(claims, "nbf")?;
         let issued_at = numeric_date(claims, "iat")?;
         let audiences = audiences(claims.get("aud"))?;
-        let groups = issuer.groups_claim.as_ref().and_then(|claim| groups(claim.resolve(claims)?));
+        check_distributed(claims)?;
+        let groups = issuer.groups_claim.as_ref().and_then(|claim| groups(known(claim, claims)?));
         Ok(Self {
             issuer: index,
             keys_generation,
@@ -131,11 +130,11 @@ impl VerifiedToken {
             audiences,
             confirmation: confirmation(claims.get("cnf")),
             subject: text(claims.get("sub"))?,
-            service: issuer.service_claim.resolve(claims).and_then(non_empty),
+            service: issuer.service(claims),
             groups: groups.map(|groups| json_array(&groups).into()),
             claims: pointers
                 .iter()
-                .map(|pointer| pointer.resolve(claims).and_then(Claim::read))
+                .map(|pointer| known(pointer, claims).and_then(Claim::read))
                 .collect(),
             names: None,
         })

@@ -2,20 +2,26 @@
 
 use core::sync::atomic::AtomicI64;
 use core::sync::atomic::Ordering::Relaxed;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::issuer::{Issuer, KeySource};
+use crate::issuer::{Form, Issuer, KeySource};
 use crate::json::Pointer;
 use crate::jwks::KeySet;
 use crate::revocation::Revocations;
+use crate::spiffe::TrustDomain;
 use crate::time::UnixTime;
 
 /// Whom a configuration believes. The settings are frozen; the keys are replaced as a whole.
 #[derive(Debug)]
 pub struct Trust {
     issuers: Box<[Issuer]>,
+    /// By every `iss` that is believed, but those that load balancers pass on.
+    urls: HashMap<Box<str>, usize>,
+    trust_domains: HashMap<TrustDomain, usize>,
+    load_balancers: Box<[usize]>,
     pointers: Box<[Pointer]>,
     snapshot: ArcSwap<Snapshot>,
 }
@@ -76,7 +82,23 @@ impl Trust {
             .iter()
             .map(|_| keys.next().flatten().map(|set| IssuerKeys::of(set, 0, None)))
             .collect();
+        let (mut urls, mut trust_domains) = (HashMap::new(), HashMap::new());
+        let mut load_balancers = Vec::new();
+        for (index, issuer) in issuers.iter().enumerate() {
+            match &issuer.form {
+                Form::LoadBalancer(_) => load_balancers.push(index),
+                Form::Plain | Form::Spiffe(_) | Form::Tenants(_) => {
+                    urls.extend(issuer.urls().into_iter().map(|url| (url, index)));
+                }
+            }
+            if let Form::Spiffe(domain) = &issuer.form {
+                trust_domains.insert(domain.clone(), index);
+            }
+        }
         Self {
+            urls,
+            trust_domains,
+            load_balancers: load_balancers.into(),
             issuers: issuers.into(),
             pointers: pointers.into(),
             snapshot: ArcSwap::from_pointee(Snapshot {
@@ -107,7 +129,17 @@ impl Trust {
 
     /// The index of the issuer whose `iss` that is.
     pub fn find(&self, url: &str) -> Option<usize> {
-        self.issuers.iter().position(|issuer| *issuer.url == *url)
+        self.urls.get(url).copied()
+    }
+
+    /// The index of the issuer of a trust domain's JWT-SVIDs.
+    pub fn find_trust_domain(&self, name: &str) -> Option<usize> {
+        self.trust_domains.get(name).copied()
+    }
+
+    /// The issuers that are load balancers, with their indices.
+    pub fn load_balancers(&self) -> impl Iterator<Item = (usize, &Issuer)> {
+        self.load_balancers.iter().filter_map(|index| Some((*index, self.issuers.get(*index)?)))
     }
 
     /// The index of the issuer with that name in the configuration.

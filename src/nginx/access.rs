@@ -14,7 +14,7 @@ use super::context::Context;
 use super::guard::guard;
 use super::live::Live;
 use super::log::Level;
-use super::{headers, settings};
+use super::{headers, settings, token_source};
 
 const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
@@ -125,13 +125,11 @@ fn admit(
             headers::push(r, field, value.as_bytes()).ok()?;
         }
     }
-    match (identity.has_token(), location.forward_credential) {
-        (false, _) => {}
-        (true, false) => {
-            headers::remove_authorization(r).ok()?;
+    if let Some(source) = identity.source(&location.authentication) {
+        match location.forward_credential {
+            true => token_source::restore(r, source, context)?,
+            false => token_source::remove(r, source, context)?,
         }
-        // A location that this request was in before may have removed it.
-        (true, true) => headers::restore_authorization(r, context.authorization()?).ok()?,
     }
     Some(Answer::Continue(NGX_OK as ngx_int_t))
 }

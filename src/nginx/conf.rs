@@ -13,7 +13,6 @@ use std::sync::Arc;
 use mesh_control::{WatchedFile, read_capped};
 use mesh_core::config::{ConfigError, RawMain, Resolver};
 use mesh_core::issuer::{Issuer, KeySource};
-use mesh_core::jwks::KeySet;
 use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
@@ -124,7 +123,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         let (document, stamp) = read_capped(&path, MOST_JWKS).map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
         })?;
-        let (set, skipped) = KeySet::parse(&document, issuer.algorithms).map_err(|error| {
+        let (set, skipped) = issuer.read_keys(&document).map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
         })?;
         for key in skipped {

@@ -15,13 +15,14 @@ use mesh_core::refusal::Refusal;
 use super::documents;
 use super::live::Live;
 use super::pool::{Cleanup, drop_value, in_pool_under};
-use super::request::{self, Captured, RequestView};
+use super::request::{self, Captured, Removed, RequestView};
 use super::settings;
 
 /// The memory of a main request and its subrequests.
 #[derive(Default)]
 pub(crate) struct Context {
     captured: OnceCell<Captured>,
+    removed: RefCell<Vec<Removed>>,
     memo: RefCell<Memo>,
     outcome: RefCell<Option<(Result<Admission, Refusal>, Duration)>>,
 }
@@ -71,7 +72,7 @@ impl Context {
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
     pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<()> {
         let begun = Instant::now();
-        let mut view = RequestView::new(r, &self.captured);
+        let mut view = RequestView::new(r, &self.captured, &self.removed);
         let mut variables =
             location.limits.iter().filter_map(|limit| limit.key.variable()).peekable();
         if variables.peek().is_some() {
@@ -91,7 +92,7 @@ impl Context {
     /// refused or its location does not authenticate.
     pub(crate) fn identify(&self, r: Live<'_>) -> Option<Rc<Identity>> {
         let location = settings::location(r)?;
-        let view = RequestView::new(r, &self.captured);
+        let view = RequestView::new(r, &self.captured, &self.removed);
         with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
             pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()
@@ -101,6 +102,22 @@ impl Context {
     /// The value of the request's only `Authorization` field, as it came.
     pub(crate) fn authorization(&self) -> Option<&[u8]> {
         self.captured.get().and_then(|captured| captured.value())
+    }
+
+    /// Remembers the value that a field had before it was removed or shortened: the first one.
+    ///
+    /// `None` where the memory of it is in use.
+    pub(crate) fn keep_removed(&self, name: &str, value: &[u8]) -> Option<()> {
+        let mut removed = self.removed.try_borrow_mut().ok()?;
+        if !removed.iter().any(|known| known.is_of(name)) {
+            removed.push(Removed::new(name, value));
+        }
+        Some(())
+    }
+
+    /// The value that a field had before it was removed or shortened.
+    pub(crate) fn removed<'r>(&self, r: Live<'r>, name: &str) -> Option<&'r [u8]> {
+        request::removed(r, &self.removed, name)
     }
 
     /// The outcome of the access phase.

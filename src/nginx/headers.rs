@@ -17,6 +17,10 @@ use nginx_sys::{
 use super::list::{self, Elements, OutOfMemory};
 use super::live::Live;
 
+mod cookie;
+
+pub(crate) use cookie::set_cookies;
+
 /// Unlinks every request header whose name `matches`, and returns how many there were.
 ///
 /// `hash = 0` would not do: Nginx passes such a request header on all the same
@@ -59,6 +63,14 @@ pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), Hea
     // SAFETY: the request is alive, and the element is in its list, whose pool it shares.
     unsafe { (*r.as_ptr()).headers_in.authorization = element };
     Ok(())
+}
+
+/// Puts a field that has no typed slot back, where it was removed.
+pub(crate) fn restore(r: Live<'_>, name: &[u8], value: &[u8]) -> Result<(), HeaderError> {
+    if fields(r, name).next().is_some() {
+        return Ok(());
+    }
+    push_element(r, Header::copied(r, name, value)?).map(drop)
 }
 
 /// Adds a request header, for whoever reads the request from now on: the upstream above all.
@@ -110,15 +122,18 @@ pub(crate) fn fields<'r, 'n>(
     request_headers(r).filter(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
+fn elements<'r>(r: Live<'r>) -> impl Iterator<Item = *mut ngx_table_elt_t> + use<'r> {
+    // SAFETY: the request is alive for `'r`, and its list with it.
+    unsafe { Elements::of(headers_in(r)) }.map(<*mut core::ffi::c_void>::cast::<ngx_table_elt_t>)
+}
+
 /// Names and values of all request headers, in the order they came.
 ///
 /// Not to be held over a [`strip`] or a [`push`]: it may then miss a header or see one twice.
 pub(crate) fn request_headers<'r>(
     r: Live<'r>,
 ) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r> {
-    // SAFETY: the request is alive for `'r`, and its list with it.
-    unsafe { Elements::of(headers_in(r)) }.map(|element| {
-        let element = element.cast::<ngx_table_elt_t>();
+    elements(r).map(|element| {
         // SAFETY: as in `strip`; nobody writes to the strings of a header that has been parsed.
         unsafe { (bytes(&raw const (*element).key), bytes(&raw const (*element).value)) }
     })

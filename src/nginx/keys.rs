@@ -8,7 +8,6 @@ use mesh_control::{
     Control, FileStamp, Options, Publish, ReadError, Refusal, Shared, Tasks, WatchedFile,
     read_capped,
 };
-use mesh_core::jwks::KeySet;
 use mesh_core::revocation::Revocations;
 use mesh_core::trust::{Revoked, Snapshot, Trust};
 
@@ -131,8 +130,8 @@ impl Keys {
             .issuers()
             .get(index)
             .ok_or_else(|| Refusal::Bad("it belongs to no issuer".to_owned()))?;
-        let (set, skipped) = KeySet::parse(bytes, issuer.algorithms)
-            .map_err(|error| Refusal::Bad(error.to_string()))?;
+        let (set, skipped) =
+            issuer.read_keys(bytes).map_err(|error| Refusal::Bad(error.to_string()))?;
         let mut summary = format!("{} keys of mesh_issuer \"{}\"", set.count(), issuer.name);
         for key in skipped {
             summary.push_str(&format!(", {key}"));

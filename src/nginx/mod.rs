@@ -52,6 +52,7 @@ pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod settings;
 pub(crate) mod status;
+mod token_source;
 pub(crate) mod variable;
 pub(crate) mod zone;
 

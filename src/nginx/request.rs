@@ -1,6 +1,6 @@
 //! The only reader of `ngx_http_request_t`: what a request says, as the core asks for it.
 
-use core::cell::OnceCell;
+use core::cell::{OnceCell, RefCell};
 
 use mesh_core::credential::{Field, Peer, Request};
 use mesh_core::time::{Now, Tick, UnixTime};
@@ -15,6 +15,7 @@ use super::{connection, headers};
 pub(crate) struct RequestView<'r> {
     r: Live<'r>,
     captured: &'r OnceCell<Captured>,
+    removed: &'r RefCell<Vec<Removed>>,
     variables: Vec<(usize, &'r [u8])>,
 }
 
@@ -39,9 +40,42 @@ impl Captured {
     }
 }
 
+/// A field whose value we have taken away, or a part of it, as it came.
+pub(crate) struct Removed {
+    name: Box<str>,
+    /// The value lies in the request's header buffers.
+    value: (*const u8, usize),
+}
+
+impl Removed {
+    pub(crate) fn new(name: &str, value: &[u8]) -> Self {
+        Self { name: name.into(), value: (value.as_ptr(), value.len()) }
+    }
+
+    pub(crate) fn is_of(&self, name: &str) -> bool {
+        *self.name == *name
+    }
+}
+
+/// The value that a field had before it was removed or shortened.
+pub(crate) fn removed<'r>(
+    _: Live<'r>,
+    fields: &RefCell<Vec<Removed>>,
+    name: &str,
+) -> Option<&'r [u8]> {
+    let fields = fields.try_borrow().ok()?;
+    let (value, len) = fields.iter().find(|known| known.is_of(name))?.value;
+    // SAFETY: as in `Captured::value`: the buffers of the live request hold it, and stay as they are.
+    Some(unsafe { core::slice::from_raw_parts(value, len) })
+}
+
 impl<'r> RequestView<'r> {
-    pub(crate) const fn new(r: Live<'r>, captured: &'r OnceCell<Captured>) -> Self {
-        Self { r, captured, variables: Vec::new() }
+    pub(crate) const fn new(
+        r: Live<'r>,
+        captured: &'r OnceCell<Captured>,
+        removed: &'r RefCell<Vec<Removed>>,
+    ) -> Self {
+        Self { r, captured, removed, variables: Vec::new() }
     }
 
     /// Reads a variable now, so that what it evaluates may ask us in turn. One that may not be cached
@@ -81,6 +115,9 @@ impl Request for RequestView<'_> {
     }
 
     fn field(&self, name: &str) -> Field<'_> {
+        if let Some(value) = removed(self.r, self.removed, name) {
+            return Field::One(value);
+        }
         let mut fields = headers::fields(self.r, name.as_bytes());
         match (fields.next(), fields.next()) {
             (None, _) => Field::Absent,

@@ -26,6 +26,7 @@ enum Variable {
 }
 
 const VARIABLES: &[(&str, Variable)] = &[
+    ("mesh_account", Variable::Identity(Attribute::Account)),
     ("mesh_decision", Variable::Decision),
     ("mesh_groups", Variable::Identity(Attribute::Groups)),
     ("mesh_issuer", Variable::Identity(Attribute::Issuer)),

@@ -11,6 +11,8 @@ use crate::endpoint::{Endpoint, EndpointError};
 use crate::issuer::{Entry, Issuer, KeySource, Remote};
 use crate::json::Pointer;
 use crate::limit::Quota;
+use crate::source::Source;
+use crate::spiffe::TrustDomain;
 use crate::x509::NameKinds;
 
 /// What `http` holds, as typed.
@@ -64,7 +66,15 @@ pub struct RawIssuer {
     /// `token_type`.
     pub token_type: Option<Box<str>>,
     /// `service_claim`.
-    pub service_claim: Option<Pointer>,
+    pub service_claim: Option<Box<[Pointer]>>,
+    /// `service_arn`.
+    pub service_arn: Option<bool>,
+    /// `tenants`.
+    pub tenants: Option<Vec<Box<str>>>,
+    /// `alb`: the ARNs of the load balancers.
+    pub alb: Option<Vec<Box<str>>>,
+    /// `spiffe_trust_domain`.
+    pub trust_domain: Option<TrustDomain>,
     /// `groups_claim`.
     pub groups_claim: Option<Pointer>,
 }
@@ -159,8 +169,10 @@ impl RawMain {
         let missing = |what| {
             ConfigError::at(&raw.place, format!("mesh_issuer \"{}\" has no \"{what}\"", raw.name))
         };
+        let (url, form) = raw.form()?;
         let issuer = Issuer {
-            url: raw.url.clone().ok_or_else(|| missing("issuer"))?,
+            url,
+            form,
             audiences: raw.audiences.clone().ok_or_else(|| missing("audience"))?,
             keys: raw.key_source()?,
             name: raw.name,
@@ -170,14 +182,19 @@ impl RawMain {
             token_type: raw.token_type,
             service_claim: match raw.service_claim {
                 Some(claim) => claim,
-                None => "/sub".parse().map_err(|_| ConfigError::new("invalid default claim"))?,
+                None => {
+                    let claim = "/sub".parse();
+                    Box::new([claim.map_err(|_| ConfigError::new("invalid default claim"))?])
+                }
             },
+            service_arn: raw.service_arn.unwrap_or(false),
             groups_claim: raw.groups_claim,
         };
-        if let Some(other) = self.issuers.iter().find(|other| other.url == issuer.url) {
-            let (name, url) = (&other.name, &issuer.url);
-            let message = format!("issuer \"{url}\" is already that of mesh_issuer \"{name}\"");
-            return Err(ConfigError::at(&raw.place, message));
+        for other in &self.issuers {
+            if let Some(shared) = other.shares(&issuer) {
+                let message = format!("{shared} is already that of mesh_issuer \"{}\"", other.name);
+                return Err(ConfigError::at(&raw.place, message));
+            }
         }
         self.issuers.push(issuer);
         Ok(())
@@ -189,6 +206,8 @@ impl RawMain {
 pub struct RawLocation {
     /// `mesh_authenticate`.
     pub authenticate: Option<RawAuthenticate>,
+    /// `mesh_token_source`.
+    pub token_sources: Option<Vec<Source>>,
     /// `mesh_certificate_name`.
     pub names: Option<NameKinds>,
     /// `mesh_accept`; empty is `off`: every issuer with its own audiences.
@@ -271,6 +290,7 @@ impl RawLocation {
             }
         }
         take(&mut self.authenticate, outer.authenticate.as_ref());
+        take(&mut self.token_sources, outer.token_sources.as_ref());
         take(&mut self.names, outer.names.as_ref());
         take(&mut self.accept, outer.accept.as_ref());
         take(&mut self.requirements, outer.requirements.as_ref());

@@ -3,10 +3,12 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
-use super::{Context, Directive, Line, once, pointer, seconds, unknown};
+use super::{Context, Directive, Line, on_off, once, pointer, seconds, unknown};
 use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::config::{ConfigError, RawIssuer, RawJwks};
 use crate::endpoint::Endpoint;
+use crate::issuer::{TENANT, is_guid, is_load_balancer};
+use crate::spiffe::TrustDomain;
 
 const HERE: &[Context] = &[Context::Issuer];
 
@@ -17,6 +19,9 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
         if url.is_empty() {
             return Err(ConfigError::new("the issuer is empty"));
         }
+        if url.replacen(TENANT, "", 1).contains(['{', '}']) {
+            return Err(unknown(url, &format!("a URL that holds \"{TENANT}\" once, if at all")));
+        }
         once(&mut raw.url, url.into())
     }),
     row("audience", "value ...", "—", (1, 64), |raw, line| {
@@ -24,6 +29,26 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
             return Err(ConfigError::new("an audience is empty"));
         }
         once(&mut raw.audiences, line.words.iter().map(|word| (*word).into()).collect())
+    }),
+    row("tenants", "guid ...", "—", (1, 1024), |raw, line| {
+        let tenants = raw.tenants.get_or_insert_default();
+        listed(tenants, line, |word| match is_guid(word) {
+            true => Ok(()),
+            false => Err(unknown(word, "a GUID in lower case")),
+        })
+    }),
+    row("spiffe_trust_domain", "name", "—", (1, 1), |raw, line| {
+        let name = line.first();
+        let domain = TrustDomain::parse(name)
+            .map_err(|error| ConfigError::new(format!("\"{name}\": {error}")))?;
+        once(&mut raw.trust_domain, domain)
+    }),
+    row("alb", "arn ...", "—", (1, 64), |raw, line| {
+        let signers = raw.alb.get_or_insert_default();
+        listed(signers, line, |word| match is_load_balancer(word) {
+            true => Ok(()),
+            false => Err(unknown(word, "the ARN of an application load balancer")),
+        })
     }),
     row("jwks", "file | url", "—", (1, 1), |raw, line| {
         let word = line.first();
@@ -78,13 +103,38 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
         }
         once(&mut raw.token_type, line.first().into())
     }),
-    row("service_claim", "pointer", "service_claim /sub", (1, 1), |raw, line| {
-        once(&mut raw.service_claim, pointer(line.first())?)
+    row("service_claim", "pointer ...", "service_claim /sub", (1, 8), |raw, line| {
+        let claims: Vec<_> =
+            line.words.iter().map(|word| pointer(word)).collect::<Result<_, _>>()?;
+        if claims.iter().enumerate().any(|(at, claim)| claims.iter().take(at).any(|it| it == claim))
+        {
+            return Err(ConfigError::new("names a claim twice"));
+        }
+        once(&mut raw.service_claim, claims.into())
+    }),
+    row("service_arn", "on | off", "service_arn off", (1, 1), |raw, line| {
+        once(&mut raw.service_arn, on_off(line)?)
     }),
     row("groups_claim", "pointer", "—", (1, 1), |raw, line| {
         once(&mut raw.groups_claim, pointer(line.first())?)
     }),
 ];
+
+/// Adds the words of one of several lines, each of them once.
+fn listed(
+    list: &mut Vec<Box<str>>,
+    line: &Line<'_>,
+    check: fn(&str) -> Result<(), ConfigError>,
+) -> Result<(), ConfigError> {
+    for word in line.words {
+        check(word)?;
+        if list.iter().any(|known| **known == **word) {
+            return Err(ConfigError::new(format!("\"{word}\" is named twice")));
+        }
+        list.push((*word).into());
+    }
+    Ok(())
+}
 
 fn endpoint(word: &str) -> Result<Endpoint, ConfigError> {
     word.parse().map_err(|error| ConfigError::new(format!("\"{word}\" {error}")))

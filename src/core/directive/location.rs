@@ -8,6 +8,7 @@ use crate::config::{
 };
 use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
+use crate::source::{MAX_SOURCES, Source, is_name, may_be_source};
 use crate::x509::NameKinds;
 
 /// What may stand in `http`, `server` and `location`.
@@ -18,6 +19,13 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "mesh_authenticate off",
         (1, 2),
         authenticate,
+    ),
+    row(
+        "mesh_token_source",
+        "authorization | header name | cookie name ...",
+        "mesh_token_source authorization",
+        (1, 16),
+        token_source,
     ),
     row(
         "mesh_certificate_name",
@@ -127,6 +135,43 @@ fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
         }
     };
     once(&mut raw.authenticate, RawAuthenticate { methods, place: line.place.clone() })
+}
+
+fn token_source(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    let sources = raw.token_sources.get_or_insert_default();
+    let mut words = line.words.iter();
+    while let Some(word) = words.next() {
+        let mut name = || {
+            let name = words.next().copied().unwrap_or_default();
+            if is_name(name) {
+                Ok(name)
+            } else {
+                Err(unknown(name, &format!("the name of a {word}")))
+            }
+        };
+        let source = match *word {
+            "authorization" => Source::Authorization,
+            "cookie" => Source::Cookie(name()?.into()),
+            "header" => {
+                let name = name()?.to_ascii_lowercase();
+                if !may_be_source(&name) {
+                    return Err(ConfigError::new(format!(
+                        "the header \"{name}\" has another meaning"
+                    )));
+                }
+                Source::Header(name.into())
+            }
+            other => return Err(unknown(other, "authorization, header name or cookie name")),
+        };
+        if sources.contains(&source) {
+            return Err(ConfigError::new("names a place twice"));
+        }
+        if sources.len() >= MAX_SOURCES {
+            return Err(ConfigError::new(format!("more than {MAX_SOURCES} places")));
+        }
+        sources.push(source);
+    }
+    Ok(())
 }
 
 fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {

@@ -186,7 +186,7 @@ fn an_issuer_needs_its_url_and_its_audience() {
     );
     let main = issuer(&[url, audience, jwks]).unwrap();
     assert_eq!(main.issuers[0].leeway, 30);
-    assert_eq!(main.issuers[0].service_claim.to_string(), "/sub");
+    assert_eq!(main.issuers[0].service_claim[0].to_string(), "/sub");
     for (lines, missing) in [([audience, jwks], "issuer"), ([url, jwks], "audience")] {
         assert_eq!(
             issuer(&lines).unwrap_err(),

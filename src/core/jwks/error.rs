@@ -114,6 +114,8 @@ pub enum KeyFault {
     UnsupportedCurve,
     /// Its `kty` is not supported.
     UnsupportedType,
+    /// It is one of a trust domain's authorities for certificates.
+    UseOfCertificates,
     /// Its `use` is not `sig`.
     UseWithoutSignature,
 }
@@ -162,6 +164,7 @@ impl fmt::Display for KeyFault {
             Self::UnsupportedAlgorithm => "unsupported \"alg\"",
             Self::UnsupportedCurve => "unsupported \"crv\"",
             Self::UnsupportedType => "unsupported \"kty\"",
+            Self::UseOfCertificates => "\"use\" is \"x509-svid\"",
             Self::UseWithoutSignature => "\"use\" is not \"sig\"",
         })
     }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::{KeyFault, ed25519, rsa};
+use super::{KeyFault, Source, ed25519, rsa};
 use crate::algorithm::{Algorithm, AlgorithmSet};
 
 /// A public key bound to the one algorithm that it verifies.
@@ -57,9 +57,14 @@ impl core::error::Error for SignatureInvalid {}
 pub(super) fn verifying_keys(
     jwk: &Map<String, Value>,
     algorithms: AlgorithmSet,
+    source: Source,
 ) -> Result<Box<[VerifyingKey]>, KeyFault> {
+    // First of all: what a certificate's key looks like is nothing to us.
+    if source == Source::TrustDomain && text(jwk, "use")? == Some("x509-svid") {
+        return Err(KeyFault::UseOfCertificates);
+    }
     let kind = Kind::of(jwk)?;
-    check_purpose(jwk)?;
+    check_purpose(jwk, source)?;
     let usable = usable_algorithms(jwk, kind, algorithms)?;
     let material = Material::read(jwk, kind)?;
     usable.iter().map(|algorithm| material.ready_for(algorithm)).collect()
@@ -182,13 +187,16 @@ impl Parameters {
 }
 
 /// Refuses a key that is not there to verify signatures, or whose private part is public too.
-fn check_purpose(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
+fn check_purpose(jwk: &Map<String, Value>, source: Source) -> Result<(), KeyFault> {
     // RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2.
     if ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| jwk.contains_key(*name)) {
         return Err(KeyFault::PrivateMaterial);
     }
-    if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
-        return Err(KeyFault::UseWithoutSignature);
+    match text(jwk, "use")? {
+        None | Some("sig") => {}
+        // JWT-SVID section 6.1.
+        Some("jwt-svid") if source == Source::TrustDomain => {}
+        Some(_) => return Err(KeyFault::UseWithoutSignature),
     }
     match jwk.get("key_ops") {
         None => Ok(()),

@@ -106,6 +106,33 @@ fn use_and_key_ops_must_be_there_for_verifying() {
 }
 
 #[test]
+fn keys_for_jwt_svids_are_those_of_a_bundle_alone() {
+    let svid = with(&P256.jwk("a"), "use", json!("jwt-svid"));
+    assert_eq!(fault_of(&svid), KeyFault::UseWithoutSignature);
+    let authority = json!({"kty": "EC", "use": "x509-svid", "crv": "P-224", "x5c": ["MII"]});
+    let bundle = |keys: &[Value]| KeySet::parse_bundle(&jwks(keys), AlgorithmSet::DEFAULT);
+    let plain = with(&P384.jwk("b"), "use", json!("sig"));
+    let (set, skipped) = bundle(&[authority.clone(), svid, plain]).unwrap();
+    assert_eq!((set.count(), skipped), (2, vec![]));
+    let encryption = with(&P256.jwk("a"), "use", json!("enc"));
+    let error = bundle(&[authority.clone(), encryption]).unwrap_err();
+    assert_eq!(error.to_string(), "no usable key: key \"a\": \"use\" is not \"sig\"");
+    assert_eq!(bundle(slice::from_ref(&authority)).unwrap_err(), JwksError::NoUsableKey(vec![]));
+    assert!(parse(&[authority]).is_err());
+}
+
+#[test]
+fn the_issuer_of_a_key_is_kept_and_is_a_text() {
+    let issuer = "https://login.example/{tenantid}/";
+    let (set, _) = parse(&[with(&P256.jwk("a"), "issuer", json!(issuer)), P384.jwk("b")]).unwrap();
+    assert_eq!(set.issuer(Some("a"), Algorithm::Es256), Some(issuer));
+    assert_eq!(set.issuer(None, Algorithm::Es256), Some(issuer));
+    assert_eq!(set.issuer(Some("b"), Algorithm::Es384), None);
+    let list = with(&P256.jwk("a"), "issuer", json!([issuer]));
+    assert_eq!(fault_of(&list), KeyFault::Malformed("issuer"));
+}
+
+#[test]
 fn key_published_with_a_private_member_is_compromised() {
     for (signer, name) in
         [(&*RSA, "d"), (&RSA, "p"), (&RSA, "qi"), (&RSA, "oth"), (&P256, "d"), (&ED25519, "d")]

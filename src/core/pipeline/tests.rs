@@ -21,6 +21,7 @@ use crate::x509::{ChainVerdict, PeerCertificate};
 
 mod certificates;
 mod fetched;
+mod issuers;
 mod limits;
 mod revocations;
 
@@ -49,6 +50,21 @@ impl Key {
     fn set(&self) -> KeySet {
         let document = json!({ "keys": [self.jwk] }).to_string();
         KeySet::parse(document.as_bytes(), crate::algorithm::AlgorithmSet::DEFAULT).unwrap().0
+    }
+
+    /// A token with this header, in which `alg` and `kid` are usual.
+    fn sign_under(&self, header: &Value, claims: &Value) -> String {
+        let mut whole = json!({ "alg": "ES256", "kid": self.kid });
+        whole.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        self.complete(&format!("{}.{}", part(&whole), part(claims)))
+    }
+
+    /// What is signed, with the signature.
+    fn complete(&self, input: &str) -> String {
+        let signature =
+            jsonwebtoken::crypto::sign(input.as_bytes(), &self.signer, Algorithm::ES256).unwrap();
+        format!("{input}.{signature}")
     }
 
     fn sign(&self, claims: &Value) -> String {
@@ -124,7 +140,10 @@ impl Request for Sent {
     }
 }
 
-/// A configuration with one issuer, and a worker under it.
+/// Lines of a block, as typed.
+type Lines<'l> = &'l [(&'l str, &'l [&'l str])];
+
+/// A configuration, and a worker under it.
 struct Server {
     trust: Arc<Trust>,
     locations: Vec<Location>,
@@ -139,6 +158,14 @@ struct Server {
 impl Server {
     /// Each element is a location as typed; the issuer may have lines more than it needs.
     fn new(key: &Key, issuer: &[(&str, &[&str])], locations: &[&[(&str, &[&str])]]) -> Self {
+        let usual: &[(&str, &[&str])] =
+            &[("issuer", &["https://idp.example"]), ("audience", &["api"]), ("jwks", &["x"])];
+        let lines = [usual, issuer].concat();
+        Self::of(&[("idp", &lines, json!({ "keys": [key.jwk] }))], locations)
+    }
+
+    /// Each issuer is its name, its lines as typed, and the key set that it publishes.
+    fn of(issuers: &[(&str, Lines<'_>, Value)], locations: &[Lines<'_>]) -> Self {
         let place = Place::default();
         let mut main = RawMain::default();
         read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).unwrap();
@@ -153,6 +180,20 @@ impl Server {
             read(ISSUER, open, name, words, &place).unwrap();
         }
         main.close_issuer().unwrap();
+        for (name, lines, _) in issuers {
+            read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
+            let open = main.open.as_mut().unwrap();
+            for (name, words) in *lines {
+                read(ISSUER, open, name, words, &place).unwrap();
+            }
+            main.close_issuer().unwrap();
+        }
+        let published = main.issuers.iter().zip(issuers).map(|(issuer, (.., set))| {
+            let (set, skipped) = issuer.read_keys(set.to_string().as_bytes()).unwrap();
+            assert_eq!(skipped, []);
+            Some(set)
+        });
+        let keys = published.collect();
         let mut resolver = Resolver::new(&main);
         let locations = locations.iter().map(|lines| {
             let mut raw = RawLocation::default();
@@ -163,11 +204,7 @@ impl Server {
         });
         let locations = locations.collect();
         Self {
-            trust: Arc::new(Trust::new(
-                main.issuers,
-                resolver.into_pointers(),
-                vec![Some(key.set())],
-            )),
+            trust: Arc::new(Trust::new(main.issuers, resolver.into_pointers(), keys)),
             locations,
             cache: TokenCache::with_capacity(8),
             header: ZoneHeader::default(),

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+use crate::json::Pointer;
 use crate::refusal::Reason;
 
 /// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1).
@@ -144,8 +145,24 @@ pub(super) fn name(value: Option<&Value>) -> Result<Option<Box<str>>, Reason> {
     }
 }
 
-pub(super) fn non_empty(value: &Value) -> Option<Box<str>> {
-    value.as_str().filter(|text| !text.is_empty()).map(Into::into)
+/// The value that a pointer leads to; none where the token says that the claim is elsewhere, since
+/// nobody knows then what it holds.
+///
+/// A claim that is listed in `_claim_names` is to be asked for somewhere else (OpenID Connect Core
+/// 1.0 section 5.6.2). Entra ID says so of `groups` that are too many, or by `hasgroups`.
+pub(super) fn known<'v>(pointer: &Pointer, claims: &'v Value) -> Option<&'v Value> {
+    let name = pointer.root();
+    let is_elsewhere = claims.get("_claim_names").is_some_and(|names| names.get(name).is_some())
+        || name == "groups" && claims.get("hasgroups").is_some_and(|it| *it != Value::Bool(false));
+    if is_elsewhere { None } else { pointer.resolve(claims) }
+}
+
+/// Refuses a list of claims elsewhere that is none: what it says is missing could not be told.
+pub(super) fn check_distributed(claims: &Value) -> Result<(), Reason> {
+    match claims.get("_claim_names") {
+        None | Some(Value::Object(_)) => Ok(()),
+        Some(_) => Err(Reason::ClaimMalformed),
+    }
 }
 
 /// An array of strings, or one string; anything else is unknown.

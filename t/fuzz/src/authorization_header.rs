@@ -2,6 +2,9 @@
 
 use mesh_core::credential::{Credentials, Field, Methods, Peer, Request};
 use mesh_core::refusal::Reason;
+use mesh_core::source::Source;
+
+const SOURCES: [Source; 1] = [Source::Authorization];
 
 /// A field holds one token, no token or a malformed one, as RFC 6750, section 2.1, read a second
 /// time says; several fields are a conflict whatever they hold, and none is read where the
@@ -12,10 +15,10 @@ pub fn authorization_header(data: &[u8]) -> bool {
     let fields: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     let request = Sent(&fields);
     let methods = |token| Methods { token, certificate: !token, any: false };
-    let unread = Credentials::extract(&request, methods(false)).expect("no token is read");
+    let unread = Credentials::extract(&request, methods(false), &SOURCES).expect("no token is read");
     assert_eq!(unread.bearer(), None);
 
-    let extracted = Credentials::extract(&request, methods(true));
+    let extracted = Credentials::extract(&request, methods(true), &SOURCES);
     let found = match &extracted {
         Ok(credentials) => Ok(credentials.bearer()),
         Err(refusal) => Err(refusal.reason()),

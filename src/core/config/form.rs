@@ -1,0 +1,56 @@
+//! What kind of issuer a block describes, from the lines that say so.
+
+use super::{ConfigError, RawIssuer};
+use crate::issuer::{Form, TENANT};
+
+impl RawIssuer {
+    /// The issuer's URL and the form of its tokens; they hang together.
+    pub(super) fn form(&self) -> Result<(Box<str>, Form), ConfigError> {
+        let refused = |what: &str| {
+            let name = &self.name;
+            ConfigError::at(&self.place, format!("mesh_issuer \"{name}\" {what}"))
+        };
+        let kinds = [
+            ("alb", self.alb.is_some()),
+            ("spiffe_trust_domain", self.trust_domain.is_some()),
+            ("tenants", self.tenants.is_some()),
+        ];
+        let mut kinds = kinds.iter().filter(|(_, is_set)| *is_set);
+        if let (Some((one, _)), Some((other, _))) = (kinds.next(), kinds.next()) {
+            return Err(refused(&format!("has both \"{one}\" and \"{other}\"")));
+        }
+        if let Some(domain) = &self.trust_domain {
+            // Its own SPIFFE ID stands for one that names no URL.
+            let url = self.url.clone().unwrap_or_else(|| format!("spiffe://{domain}").into());
+            return match url.contains(TENANT) {
+                true => {
+                    Err(refused(&format!("has \"{TENANT}\" in its issuer, and no \"tenants\"")))
+                }
+                false => Ok((url, Form::Spiffe(domain.clone()))),
+            };
+        }
+        let url = self.url.clone().ok_or_else(|| refused("has no \"issuer\""))?;
+        let is_template = url.contains(TENANT);
+        let form = match (&self.tenants, &self.alb) {
+            (Some(tenants), _) if is_template => Form::Tenants(tenants.as_slice().into()),
+            (Some(_), _) => {
+                return Err(refused(&format!(
+                    "has \"tenants\", and no \"{TENANT}\" in its issuer"
+                )));
+            }
+            (None, _) if is_template => {
+                return Err(refused(&format!(
+                    "has \"{TENANT}\" in its issuer, and no \"tenants\""
+                )));
+            }
+            (None, Some(_)) if self.jwks.is_none() => {
+                return Err(refused(
+                    "has \"alb\", and no \"jwks\" with the keys of load balancers",
+                ));
+            }
+            (None, Some(signers)) => Form::LoadBalancer(signers.as_slice().into()),
+            (None, None) => Form::Plain,
+        };
+        Ok((url, form))
+    }
+}

@@ -1,0 +1,173 @@
+//! Where in a request a token stands: `Authorization`, another field, or a cookie.
+//!
+//! What cannot be told apart is refused here already: two fields of one name, a cookie twice.
+
+use crate::credential::{Field, Request};
+use crate::refusal::Reason;
+use crate::reserved::is_reserved;
+
+/// The most places that one location may look in.
+pub const MAX_SOURCES: usize = 8;
+
+/// A place that a token may stand in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// `Authorization: Bearer` (RFC 6750 section 2.1); another scheme is no token.
+    Authorization,
+    /// The cookie of that name, exact in case (RFC 6265 section 5.3).
+    Cookie(Box<str>),
+    /// The field of that name, in lower case: the token alone, or behind `Bearer`.
+    Header(Box<str>),
+}
+
+impl Source {
+    /// The token that stands there.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::CredentialConflict`] where there may be two, [`Reason::TokenMalformed`] where
+    /// something else stands in place of one.
+    pub fn read<'r>(&self, request: &'r dyn Request) -> Result<Option<&'r [u8]>, Reason> {
+        let field = match self {
+            Self::Authorization => request.authorization(),
+            Self::Cookie(_) => request.field("cookie"),
+            Self::Header(name) => request.field(name),
+        };
+        let value = match field {
+            Field::Absent => return Ok(None),
+            Field::One(value) => value,
+            // Of cookies too, whatever their names: RFC 6265 section 5.4 allows one field.
+            Field::Several => return Err(Reason::CredentialConflict),
+        };
+        match self {
+            Self::Authorization => bearer(value),
+            Self::Cookie(name) => cookie(value, name)?.map(token68).transpose(),
+            Self::Header(_) => {
+                let value = value.trim_ascii();
+                bearer(value)?.map_or_else(|| token68(value), Ok).map(Some)
+            }
+        }
+    }
+}
+
+/// The token of an `Authorization` value; another scheme is no token.
+fn bearer(value: &[u8]) -> Result<Option<&[u8]>, Reason> {
+    let value = value.trim_ascii();
+    // The scheme is a token of RFC 9110 section 5.6.2.
+    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let scheme_end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
+    let Some((scheme, rest)) = value.split_at_checked(scheme_end) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Ok(None);
+    }
+    // After a tab or a comma, a lenient reader upstream would see a token that we did not.
+    if rest.first().is_some_and(|byte| *byte != b' ') {
+        return Err(Reason::TokenMalformed);
+    }
+    token68(rest.trim_ascii_start()).map(Some)
+}
+
+/// A text that is one token68 (RFC 9110 section 11.2), as every token is.
+fn token68(text: &[u8]) -> Result<&[u8], Reason> {
+    // In bytes, and without a way out at the first: so the compiler takes 16 at a time.
+    let others = text.iter().fold(0, |any, byte| any | u8::from(!is_token68(*byte)));
+    if text.is_empty() || others != 0 {
+        return Err(Reason::TokenMalformed);
+    }
+    Ok(text)
+}
+
+/// A byte of a token68; a comma or a space would mean a second credential.
+const fn is_token68(byte: u8) -> bool {
+    // `+`, `-`, `.`, `/` and the digits are neighbours, but for the comma among them.
+    byte.is_ascii_alphabetic()
+        | (matches!(byte, b'+'..=b'9') & (byte != b','))
+        | matches!(byte, b'=')
+        | matches!(byte, b'_')
+        | matches!(byte, b'~')
+}
+
+/// The cookies of a field, each its name and its value, as RFC 6265 section 5.2 has a user agent read
+/// what a server sets: split at every semicolon, then at the first `=`, white space around dropped.
+/// Quotes are letters like others.
+fn cookies(field: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {
+    field.split(|byte| *byte == b';').map(|pair| {
+        let pair = pair.trim_ascii();
+        let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = pair.split_at_checked(end).unwrap_or((pair, &[]));
+        (pair, name.trim_ascii(), value.strip_prefix(b"=").unwrap_or_default().trim_ascii())
+    })
+}
+
+/// The value of the only cookie of that name.
+fn cookie<'f>(field: &'f [u8], name: &str) -> Result<Option<&'f [u8]>, Reason> {
+    let mut named = cookies(field).filter(|(_, it, _)| *it == name.as_bytes());
+    match (named.next(), named.next()) {
+        (None, _) => Ok(None),
+        (Some((.., value)), None) => Ok(Some(value)),
+        (Some(_), Some(_)) => Err(Reason::CredentialConflict),
+    }
+}
+
+/// The value of a `Cookie` field without the cookies of that name; none where nothing is left.
+pub fn without_cookie(field: &[u8], name: &str) -> Option<Vec<u8>> {
+    let mut rest = Vec::with_capacity(field.len());
+    for (pair, it, _) in cookies(field) {
+        if it == name.as_bytes() || pair.is_empty() {
+            continue;
+        }
+        if !rest.is_empty() {
+            rest.extend_from_slice(b"; ");
+        }
+        rest.extend_from_slice(pair);
+    }
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// Whether a name can be that of a field or of a cookie: a token of RFC 9110 section 5.6.2.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 128
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Whether a field of that name, in lower case, may be read as a token and taken away: not where
+/// Nginx or HTTP give it another meaning, nor where only we may write.
+pub(crate) fn may_be_source(name: &str) -> bool {
+    !is_reserved(name.as_bytes()) && !OTHERS.contains(&name) && !name.starts_with("if-")
+}
+
+/// The fields that Nginx keeps a pointer to (`ngx_http_headers_in_t`), and `Proxy-Authorization`.
+const OTHERS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "depth",
+    "destination",
+    "expect",
+    "host",
+    "keep-alive",
+    "overwrite",
+    "proxy-authorization",
+    "range",
+    "referer",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-real-ip",
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::credential::{Credentials, Methods, Peer};
+
+/// A request that has these fields.
+struct Sent<'s>(&'s [(&'s str, &'s str)]);
+
+impl Request for Sent<'_> {
+    fn authorization(&self) -> Field<'_> {
+        self.field("authorization")
+    }
+
+    fn field(&self, name: &str) -> Field<'_> {
+        let mut fields = self.0.iter().filter(|(it, _)| *it == name);
+        match (fields.next(), fields.next()) {
+            (None, _) => Field::Absent,
+            (Some((_, value)), None) => Field::One(value.as_bytes()),
+            (Some(_), Some(_)) => Field::Several,
+        }
+    }
+
+    fn method(&self) -> &[u8] {
+        b"GET"
+    }
+
+    fn peer(&self) -> Option<Peer> {
+        None
+    }
+
+    fn address(&self) -> &[u8] {
+        &[]
+    }
+
+    fn variable(&self, _: usize) -> Option<&[u8]> {
+        None
+    }
+}
+
+/// The token that is found in any of three places, and in which.
+fn found(fields: &[(&str, &str)]) -> Result<Option<(String, usize)>, Reason> {
+    let sources =
+        [Source::Authorization, Source::Header("x-token".into()), Source::Cookie("session".into())];
+    let methods = Methods { token: true, certificate: false, any: false };
+    let request = Sent(fields);
+    let credentials =
+        Credentials::extract(&request, methods, &sources).map_err(|refusal| refusal.reason())?;
+    Ok(credentials
+        .bearer()
+        .map(|token| (String::from_utf8(token.to_vec()).unwrap(), credentials.source())))
+}
+
+#[test]
+fn a_token_is_found_in_each_place() {
+    for (fields, at) in [
+        (&[("authorization", "Bearer a.b.c")][..], 0),
+        (&[("x-token", "a.b.c")], 1),
+        (&[("x-token", " bearer  a.b.c ")], 1),
+        (&[("cookie", "session=a.b.c")], 2),
+        (&[("cookie", "a=1; session=a.b.c ;b=2")], 2),
+        (&[("cookie", " session = a.b.c")], 2),
+        (&[("authorization", "Basic dTpw"), ("x-token", "a.b.c"), ("cookie", "Session=x; a")], 1),
+    ] {
+        assert_eq!(found(fields), Ok(Some(("a.b.c".to_owned(), at))), "{fields:?}");
+    }
+    for fields in
+        [&[][..], &[("x-other", "a.b.c")], &[("cookie", "SESSION=a; xsession=b; session2=c")]]
+    {
+        assert_eq!(found(fields), Ok(None), "{fields:?}");
+    }
+}
+
+#[test]
+fn two_tokens_are_a_conflict_wherever_they_stand() {
+    let (bearer, header, cookie) =
+        (("authorization", "Bearer a"), ("x-token", "a"), ("cookie", "session=a"));
+    for fields in [
+        &[bearer, header][..],
+        &[bearer, cookie],
+        &[header, cookie],
+        &[bearer, header, cookie],
+        &[bearer, bearer],
+        &[header, header],
+        &[cookie, cookie],
+        &[cookie, ("cookie", "other=1")],
+        &[("cookie", "session=a; session=a")],
+        &[("cookie", "session=a;session=b")],
+        &[("cookie", "session=a; session")],
+        &[("cookie", "session=a; session =b")],
+        &[("cookie", "session=a; x=\"; session=b\"")],
+    ] {
+        assert_eq!(found(fields), Err(Reason::CredentialConflict), "{fields:?}");
+    }
+}
+
+#[test]
+fn what_stands_in_place_of_a_token_is_malformed() {
+    for fields in [
+        ("x-token", ""),
+        ("x-token", "Bearer "),
+        ("x-token", "Bearer a b"),
+        ("x-token", "Basic dTpw"),
+        ("x-token", "a,b"),
+        ("cookie", "session="),
+        ("cookie", "session"),
+        ("cookie", "session=\"a.b.c\""),
+        ("cookie", "session=Bearer a.b.c"),
+        ("cookie", "session=a%2Eb"),
+        ("cookie", "session=a,b"),
+    ] {
+        assert_eq!(found(&[fields]), Err(Reason::TokenMalformed), "{fields:?}");
+    }
+}
+
+#[test]
+fn a_cookie_goes_and_its_neighbours_stay() {
+    for (field, rest) in [
+        ("session=a", None),
+        ("session=a;", None),
+        ("a=1; session=x; b=2", Some("a=1; b=2")),
+        ("session=x;a=\"1\"", Some("a=\"1\"")),
+        ("a=1 ;;b ; session = x", Some("a=1; b")),
+        ("a=1", Some("a=1")),
+    ] {
+        let left = without_cookie(field.as_bytes(), "session");
+        assert_eq!(left, rest.map(|rest| rest.as_bytes().to_vec()), "{field}");
+    }
+}
+
+#[test]
+fn fields_of_another_meaning_are_no_sources() {
+    for name in
+        ["authorization", "cookie", "host", "if-match", "x-mesh-service", "x_mesh_token", "te"]
+    {
+        assert!(!may_be_source(name), "{name}");
+    }
+    for name in ["x-amzn-oidc-data", "cf-access-jwt-assertion", "x-token"] {
+        assert!(may_be_source(name), "{name}");
+    }
+}
+
+#[test]
+fn a_short_or_foreign_authorization_is_no_token() {
+    for value in [&b""[..], b"B", b"Beare", b"Basic dTpw", b"BearerX a", b"Token x", b"\0", b"\xff"]
+    {
+        assert_eq!(bearer(value), Ok(None), "{value:?}");
+    }
+}
+
+#[test]
+fn the_scheme_folds_case_and_may_be_followed_by_several_spaces() {
+    for value in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER   a.b.c "] {
+        assert_eq!(bearer(value), Ok(Some(&b"a.b.c"[..])));
+    }
+}
+
+#[test]
+fn a_bearer_without_one_token_is_malformed() {
+    for value in [
+        &b"Bearer"[..],
+        b"Bearer ",
+        b"Bearer a b",
+        b"Bearer a,b",
+        b"Bearer a\x00",
+        b"Bearer\ta.b.c",
+        b"Bearer,a.b.c",
+        b"Bearer=a.b.c",
+        b"Bearer \xff",
+    ] {
+        assert_eq!(bearer(value), Err(Reason::TokenMalformed), "{value:?}");
+    }
+}
+
+#[test]
+fn a_token_is_of_letters_digits_and_seven_marks() {
+    for byte in 0..=u8::MAX {
+        let is = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        assert_eq!(is_token68(byte), is, "{byte:#x}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(value in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let _ = bearer(&value);
+        let _ = cookie(&value, "a");
+        let _ = without_cookie(&value, "a");
+    }
+
+    #[test]
+    fn what_is_left_of_cookies_holds_all_but_one_name(field in "[a-c=;, \"]{0,40}") {
+        let left = without_cookie(field.as_bytes(), "a").unwrap_or_default();
+        let named = |field: &[u8]| -> Vec<(Vec<u8>, Vec<u8>)> {
+            let all = cookies(field).filter(|(pair, name, _)| !pair.is_empty() && *name != b"a");
+            all.map(|(_, name, value)| (name.to_vec(), value.to_vec())).collect()
+        };
+        prop_assert_eq!(cookie(&left, "a"), Ok(None));
+        prop_assert_eq!(named(&left), named(field.as_bytes()));
+        prop_assert_eq!(without_cookie(&left, "a").unwrap_or_default(), left);
+    }
+}

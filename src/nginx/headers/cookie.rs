@@ -1,0 +1,62 @@
+//! The `Cookie` field, of which one cookie may go and the others stay.
+
+use core::ptr;
+
+use nginx_sys::ngx_table_elt_t;
+
+use super::super::live::Live;
+use super::{Header, HeaderError, bytes, check_value, copy, elements, push_element, strip};
+
+/// Gives the only `Cookie` field another value, takes it away, or puts it back.
+///
+/// The element stays what it is, so that whoever holds it reads the new value: Nginx does, for
+/// `$cookie_NAME` and `$http_cookie`. The old bytes stay where they are.
+pub(crate) fn set_cookies(r: Live<'_>, value: Option<&[u8]>) -> Result<(), HeaderError> {
+    let ours = elements(r).find(|element| {
+        // SAFETY: as in `strip`.
+        unsafe { bytes(&raw const (**element).key) }.eq_ignore_ascii_case(COOKIE)
+    });
+    match (ours, value) {
+        (None, None) => Ok(()),
+        (Some(element), Some(value)) => {
+            check_value(value)?;
+            let value = copy(r, value)?;
+            // SAFETY: the element is in the live request's list, and nobody reads it now.
+            unsafe { (*element).value = value };
+            Ok(())
+        }
+        (Some(_), None) => {
+            strip(r, |name| name.eq_ignore_ascii_case(COOKIE))?;
+            set_cookie_slot(r, ptr::null_mut());
+            Ok(())
+        }
+        (None, Some(value)) => {
+            let element = push_element(r, Header::copied(r, COOKIE, value)?)?;
+            set_cookie_slot(r, element);
+            Ok(())
+        }
+    }
+}
+
+/// Points Nginx's typed slot to the one field, or to none.
+fn set_cookie_slot(r: Live<'_>, element: *mut ngx_table_elt_t) {
+    // SAFETY: the request is alive. From 1.23.0 on the slot heads a chain, which ends with the
+    // element; before, it is an array of pointers, which has room for one since there was one.
+    unsafe {
+        #[cfg(nginx1_23_0)]
+        {
+            (*r.as_ptr()).headers_in.cookie = element;
+        }
+        #[cfg(not(nginx1_23_0))]
+        {
+            let cookies = &raw mut (*r.as_ptr()).headers_in.cookies;
+            if (*cookies).elts.is_null() {
+                return;
+            }
+            (*cookies).elts.cast::<*mut ngx_table_elt_t>().write(element);
+            (*cookies).nelts = usize::from(!element.is_null());
+        }
+    }
+}
+
+const COOKIE: &[u8] = b"Cookie";

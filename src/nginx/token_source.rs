@@ -1,0 +1,44 @@
+//! What held a verified token is taken away before the request goes upstream, and put back where a
+//! location that the request is redirected to passes it on.
+
+use mesh_core::source::{Source, without_cookie};
+
+use super::context::Context;
+use super::headers;
+use super::live::Live;
+
+/// The name that cookies are remembered under.
+const COOKIE: &str = "cookie";
+
+/// Removes the token from what goes upstream; `None` where it could not be done.
+pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<()> {
+    match source {
+        Source::Authorization => headers::remove_authorization(r).map(drop).ok(),
+        Source::Cookie(name) => {
+            // A location that this request was in before may have removed it.
+            let Some(value) = headers::fields(r, COOKIE.as_bytes()).next() else { return Some(()) };
+            context.keep_removed(COOKIE, value)?;
+            headers::set_cookies(r, without_cookie(value, name).as_deref()).ok()
+        }
+        Source::Header(name) => {
+            let Some(value) = headers::fields(r, name.as_bytes()).next() else { return Some(()) };
+            context.keep_removed(name, value)?;
+            headers::strip(r, |it| it.eq_ignore_ascii_case(name.as_bytes())).map(drop).ok()
+        }
+    }
+}
+
+/// Puts back what a location has removed that this request was in before.
+pub(crate) fn restore(r: Live<'_>, source: &Source, context: &Context) -> Option<()> {
+    match source {
+        Source::Authorization => headers::restore_authorization(r, context.authorization()?).ok(),
+        Source::Cookie(_) => match context.removed(r, COOKIE) {
+            Some(value) => headers::set_cookies(r, Some(value)).ok(),
+            None => Some(()),
+        },
+        Source::Header(name) => match context.removed(r, name) {
+            Some(value) => headers::restore(r, name.as_bytes(), value).ok(),
+            None => Some(()),
+        },
+    }
+}
