@@ -159,8 +159,11 @@ impl Server {
     /// Each element is a location as typed; the issuer may have lines more than it needs.
     fn new(key: &Key, issuer: &[(&str, &[&str])], locations: &[&[(&str, &[&str])]]) -> Self {
         let usual: &[(&str, &[&str])] =
-            &[("issuer", &["https://idp.example"]), ("audience", &["api"]), ("jwks", &["x"])];
-        let lines = [usual, issuer].concat();
+            &[("issuer", &["https://idp.example"]), ("audience", &["api"])];
+        let file: &[(&str, &[&str])] = &[("jwks", &["x"])];
+        let names_keys = issuer.iter().any(|(name, _)| *name == "jwks");
+        let usual = &[usual, if names_keys { &[] } else { file }].concat();
+        let lines = [usual.as_slice(), issuer].concat();
         Self::of(&[("idp", &lines, json!({ "keys": [key.jwk] }))], locations)
     }
 
@@ -168,18 +171,6 @@ impl Server {
     fn of(issuers: &[(&str, Lines<'_>, Value)], locations: &[Lines<'_>]) -> Self {
         let place = Place::default();
         let mut main = RawMain::default();
-        read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).unwrap();
-        let open = main.open.as_mut().unwrap();
-        for (name, word) in [("issuer", "https://idp.example"), ("audience", "api")] {
-            read(ISSUER, open, name, &[word], &place).unwrap();
-        }
-        if issuer.iter().all(|(name, _)| *name != "jwks") {
-            read(ISSUER, open, "jwks", &["x"], &place).unwrap();
-        }
-        for (name, words) in issuer {
-            read(ISSUER, open, name, words, &place).unwrap();
-        }
-        main.close_issuer().unwrap();
         for (name, lines, _) in issuers {
             read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
             let open = main.open.as_mut().unwrap();
