@@ -162,45 +162,37 @@ impl<'k> Lead<'k> {
     /// One fetch, to its end; false when another worker leads.
     async fn fetch(&mut self) -> bool {
         let wanted = self.wishes.take();
-        let issuer = &self.keys.issuer;
-        let fetched = self.source.fetch(&self.keys.client, issuer, &wanted).await;
-        let judged = match fetched {
-            Ok(fetched) => self.judge(fetched).await,
-            Err(failure) => Err(failure),
-        };
-        let leads = match judged {
-            Ok(Judged::Nothing) => {
-                self.schedule.rest();
-                Ok(true)
-            }
-            Ok(Judged::Same { fresh }) => self.confirm().map(|leads| {
-                if leads {
-                    self.good(fresh, None);
+        match self.try_fetch(&wanted).await {
+            Ok(leads) => {
+                let now = self.now();
+                for kid in wanted {
+                    self.wishes.settle(&kid, self.has(&kid), now);
                 }
                 leads
-            }),
-            Ok(Judged::New { document, summary, published, fresh }) => {
-                self.publish(&document, published).map(|leads| {
-                    if leads {
-                        self.good(fresh, Some(&summary));
-                    }
-                    leads
-                })
             }
-            Err(failure) => Err(failure),
-        };
-        let leads = match leads {
-            Ok(leads) => leads,
             Err(failure) => {
                 self.bad(&failure);
-                return true;
+                true
             }
-        };
-        let now = self.now();
-        for kid in wanted {
-            self.wishes.settle(&kid, self.has(&kid), now);
         }
-        leads
+    }
+
+    async fn try_fetch(&mut self, wanted: &[Box<str>]) -> Result<bool, Failure> {
+        let fetched = self.source.fetch(&self.keys.client, &self.keys.issuer, wanted).await?;
+        let (leads, fresh, summary) = match self.judge(fetched).await? {
+            Judged::New { document, summary, published, fresh } => {
+                (self.publish(&document, published)?, fresh, Some(summary))
+            }
+            Judged::Nothing => {
+                self.schedule.rest();
+                return Ok(true);
+            }
+            Judged::Same { fresh } => (self.confirm()?, fresh, None),
+        };
+        if leads {
+            self.good(fresh, summary.as_deref());
+        }
+        Ok(leads)
     }
 
     /// Whether what was fetched is good, and new.

@@ -48,6 +48,7 @@ const MOST: u64 = 1 << 31;
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -107,5 +108,18 @@ mod tests {
         assert_eq!(freshness_of(&["max-age=60"], Some("50")), Some(10));
         assert_eq!(freshness_of(&["max-age=60"], Some("70")), Some(0));
         assert_eq!(freshness_of(&["max-age=60"], Some("soon")), Some(60));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_fresher_than_it_says(
+            before in "[ -~]{0,20}", secs in 0..1_000_000_u64, after in "[ -~]{0,20}",
+        ) {
+            // Without digits of its own, the rest can only make it stale.
+            let rest = |text: &str| text.replace(|it: char| it.is_ascii_digit(), "");
+            let line = format!("{},max-age={secs},{}", rest(&before), rest(&after));
+            let fresh = freshness_of(&[&line], None);
+            prop_assert!(fresh == Some(secs) || fresh == Some(0), "{fresh:?} of {line}");
+        }
     }
 }

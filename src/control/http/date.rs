@@ -55,6 +55,8 @@ const MONTHS: [&str; 12] =
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -86,6 +88,27 @@ mod tests {
             "Sun, 06 Nov 0000 08:49:37 GMT",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_second_is_one_more(
+            day in 1..=28_i64, month in 0..12_usize, year in 1970..10_000_i64, second in 0..86_399_i64,
+        ) {
+            let text = |second: i64| {
+                let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+                let month = MONTHS[month];
+                format!("Mon, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+            };
+            let (one, next) = (parse(&text(second)).unwrap(), parse(&text(second.saturating_add(1))).unwrap());
+            prop_assert_eq!(one.saturating_add(1), next);
+            prop_assert_eq!(one.secs().rem_euclid(86_400), second);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,40}|[A-Za-z0-9, :]{25,32} GMT") {
+            let _ = parse(&text);
         }
     }
 }

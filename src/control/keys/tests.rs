@@ -6,7 +6,7 @@ use mesh_core::issuer::Entry;
 
 use super::stub::{Fetching, SharedMemory, every, issuer, jwks, pem, set};
 use super::*;
-use crate::http::stub::{Authority, Server, Step, ok, raw, whole};
+use crate::http::stub::{Authority, Server, Step, full_listener, ok, raw, whole};
 use crate::stub::until;
 
 mod alb;
@@ -327,7 +327,7 @@ fn panic_is_told_and_the_keys_come_all_the_same() {
 fn stop_ends_a_fetch_wherever_it_waits() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
-    let (full, _waiting) = full_listener();
+    let (full, _waiting) = full_listener("127.0.0.1:0");
     let urls = [
         format!("https://127.0.0.1:{full}/"),
         // The handshake is not answered, nor the request.
@@ -347,22 +347,4 @@ fn stop_ends_a_fetch_wherever_it_waits() {
         let took = stops.min().unwrap();
         assert!(took < Duration::from_millis(100), "{took:?} for {url}");
     }
-}
-
-/// The port of a socket that takes no further connection, and what keeps it so.
-fn full_listener() -> (u16, impl Sized) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    let listener = runtime.block_on(async {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        socket.listen(1).unwrap()
-    });
-    let address = listener.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) =
-        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))
-    {
-        waiting.push(stream);
-    }
-    (address.port(), (listener, runtime, waiting))
 }

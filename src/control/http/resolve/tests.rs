@@ -8,7 +8,7 @@ use std::thread;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 
-use super::super::stub::{Authority, Server, ok};
+use super::super::stub::{Authority, Server, full_listener, ok};
 use super::super::{Network, Request, Stage};
 use super::*;
 
@@ -184,6 +184,21 @@ fn next_address_is_tried_where_one_takes_no_connection() {
     let client = Network::resolved_by(files.resolver).client(Some(authority.file.clone()));
     let answer = run(client.send(&Request::get(&server.url_at("idp.example", "/"))));
     assert_eq!(answer.unwrap().body, b"{}");
+}
+
+#[test]
+fn address_that_says_nothing_leaves_time_for_the_next() {
+    let authority = Authority::new();
+    let server = Server::tls(authority.server("idp.example"), |_| ok("", "{}"));
+    let silent = full_listener(&format!("127.0.0.2:{}", server.address.port()));
+    let hosts = "127.0.0.2 idp.example\n127.0.0.1 idp.example\n";
+    let files = Files::new(LOCAL, hosts, &Names::serve(&[]));
+    let client = Network::resolved_by(files.resolver).client(Some(authority.file.clone()));
+    let url = server.url_at("idp.example", "/");
+    let (connect, deadline) = (Duration::from_secs(4), Duration::from_secs(60));
+    let request = Request { connect, deadline, ..Request::get(&url) };
+    assert_eq!(run(client.send(&request)).unwrap().body, b"{}");
+    drop(silent);
 }
 
 #[test]
