@@ -147,7 +147,7 @@ subtest 'what must be there' => sub {
     for (
         [{ issuer => 'issuer "https://a/{tenantid}/";' }, 'has "{tenantid}" in its issuer, and no "tenants"'],
         [{ z => 'tenants 8c1b5a2e-0f3d-4b6a-9c7e-1d2f3a4b5c6d;' }, 'has "tenants", and no "{tenantid}" in its issuer'],
-        [{ jwks => "alb $arn;" }, 'has "alb", and no "jwks" with the keys of load balancers'],
+        [{ jwks => "alb $arn;" }, 'has "alb", and no "alb_keys" or "jwks" with the keys of load balancers'],
         [{ y => "alb $arn;", z => 'spiffe_trust_domain prod.example;' }, 'has both "alb" and "spiffe_trust_domain"'],
     ) {
         my ($lines, $message) = @$_;

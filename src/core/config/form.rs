@@ -19,6 +19,10 @@ impl RawIssuer {
         if let (Some((one, _)), Some((other, _))) = (kinds.next(), kinds.next()) {
             return Err(refused(&format!("has both \"{one}\" and \"{other}\"")));
         }
+        // They sign for the load balancers of everybody, whatever their owners have them say.
+        if self.alb_keys.is_some() && self.alb.is_none() {
+            return Err(refused("has \"alb_keys\", and no \"alb\" to say whose"));
+        }
         if let Some(domain) = &self.trust_domain {
             // Its own SPIFFE ID stands for one that names no URL.
             let url = self.url.clone().unwrap_or_else(|| format!("spiffe://{domain}").into());
@@ -43,9 +47,9 @@ impl RawIssuer {
                     "has \"{TENANT}\" in its issuer, and no \"tenants\""
                 )));
             }
-            (None, Some(_)) if self.jwks.is_none() => {
+            (None, Some(_)) if self.jwks.is_none() && self.alb_keys.is_none() => {
                 return Err(refused(
-                    "has \"alb\", and no \"jwks\" with the keys of load balancers",
+                    "has \"alb\", and no \"alb_keys\" or \"jwks\" with the keys of load balancers",
                 ));
             }
             (None, Some(signers)) => Form::LoadBalancer(signers.as_slice().into()),

@@ -223,15 +223,18 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
     assert_eq!(entry(&[url, ("jwks", &["https://b.example/k"])]), "jwks https://b.example/k");
     assert_eq!(keys(&[url, ("jwks", &["k.json"])]).unwrap(), KeySource::File("k.json".into()));
     let balancer = ("alb_keys", &["https://keys.example/"][..]);
-    assert_eq!(entry(&[("issuer", &["arn:aws:alb"]), balancer]), "alb_keys https://keys.example/");
+    let arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/edge/50dc6c495c0c9188";
+    let alb = ("alb", &[arn][..]);
+    assert_eq!(entry(&[url, alb, balancer]), "alb_keys https://keys.example/");
     for (lines, error) in [
-        (&[url, balancer, ("jwks", &["https://a/k"])][..], "has both \"jwks\" and \"alb_keys\""),
+        (&[url, balancer][..], "has \"alb_keys\", and no \"alb\" to say whose"),
+        (&[url, alb, balancer, ("jwks", &["https://a/k"])], "has both \"jwks\" and \"alb_keys\""),
         (
-            &[url, balancer, ("discovery", &["https://a/d"])],
+            &[url, alb, balancer, ("discovery", &["https://a/d"])],
             "has both \"discovery\" and \"alb_keys\"",
         ),
         (
-            &[url, balancer, ("jwks", &["k.json"])],
+            &[url, alb, balancer, ("jwks", &["k.json"])],
             "has a file for its \"jwks\", which \"alb_keys\" has no use for",
         ),
         (
