@@ -50,7 +50,7 @@ sub start ($class, %options) {
     my $prefix = $options{prefix};
     my $self = bless {
         prefix => $prefix, name => $options{conf}, owner => $$,
-        tls => $options{conf} ne 'nginx.conf', heard => "$prefix/heard", read => 0, requests => 0,
+        tls => $options{tls} // $options{conf} ne 'nginx.conf', heard => "$prefix/heard", read => 0, requests => 0,
     }, $class;
     unlink glob "$prefix/logs/*.log";
     unlink $self->{heard};
@@ -58,9 +58,11 @@ sub start ($class, %options) {
     $self->{port} = free_port();
 
     my $text = slurp("$prefix/$options{conf}");
-    replace(\$text, qr/server \K\Q$options{upstream}\E|http:\/\/\K\Q$options{upstream}\E/,
-        "127.0.0.1:$upstream");
+    my $replaced = $text =~ s/(?:server |http:\/\/)\K\Q$options{upstream}\E/127.0.0.1:$upstream/g;
+    croak "$options{upstream} is there " . ($replaced || 0) . ' times'
+        if !$replaced || $replaced > 1 && !$options{several_upstreams};
     replace(\$text, qr/listen \K(?:127\.0\.0\.1:8080|8443)/, "127.0.0.1:$self->{port}");
+    $options{edit}->(\$text) if $options{edit};
     my $temp = join ' ', map { "${_}_temp_path temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
     replace(\$text, qr/^http \{\K/m, "\n$temp underscores_in_headers on;\n");
     spew("$prefix/running.conf", $text);
@@ -253,6 +255,7 @@ Test::Mesh::Example - one of nginx-conf/, running in front of an upstream that w
 =head1 DESCRIPTION
 
 C<upstream> is the address in the file that is replaced; C<certificate> is a path without C<.pem>
-that makes the upstream speak TLS.
+that makes the upstream speak TLS. C<tls> says whether the example itself does; C<edit> may change
+what else has to be changed in its text. C<several_upstreams> allows the address more than once.
 
 =cut
