@@ -5,8 +5,8 @@ use v5.36;
 
 use lib 't/lib';
 
+use POSIX qw(mkfifo);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
@@ -101,6 +101,22 @@ subtest 'files that are no keys of this issuer' => sub {
             "$name: which the log says";
         $server->stop;
     }
+    my $file = "$directory/idp.keys";
+    my %odd = (
+        'a FIFO' => sub { mkfifo($file, 0600) },
+        'a directory' => sub { mkdir $file },
+        'a link to a device' => sub { symlink '/dev/zero', $file },
+        'more than any key set' => sub { keep($file, %source, garbage => 'x' x 1_100_000, age => 1, set => key_path('idp.jwks')) },
+    );
+    for my $name (sort keys %odd) {
+        unlink $file;
+        $odd{$name}->();
+        ok -e $file || -l $file, "$name is there";
+        config_accepted($with_state =~ s/%%PORT%%/1/r, "$name: neither waited for nor read",
+            says => qr{\[warn\].*kept keys of mesh_issuer "idp" are ignored: "\Q$file\E": (?:not a regular|file is larger)});
+        rmdir $file;
+    }
+    unlink $file;
 };
 
 subtest 'a reload' => sub {
