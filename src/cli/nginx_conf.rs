@@ -256,7 +256,7 @@ mod tests {
         #[test]
         fn any_text_comes_to_an_end(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut lexer = Lexer::new(&text);
-            let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let lines = text.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
             // An item has a byte at least.
             for _ in 0..=text.len() {
                 prop_assert!(lexer.line() <= lines);

@@ -1,12 +1,13 @@
 //! A server over TLS that answers as it is told, on a thread of its own.
 
+use core::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 
@@ -90,7 +91,7 @@ fn certified(name: &str, (from, until): (i32, i32)) -> (String, Arc<ServerConfig
     (authority, Arc::new(config))
 }
 
-fn serve(stream: TcpStream, config: &Arc<ServerConfig>, answer: &Answer) -> std::io::Result<()> {
+fn serve(stream: TcpStream, config: &Arc<ServerConfig>, answer: &Answer) -> io::Result<()> {
     let connection = ServerConnection::new(Arc::clone(config)).unwrap();
     let mut stream = StreamOwned::new(connection, stream);
     let mut request = Vec::new();

@@ -162,12 +162,10 @@ fn every_issuer_of_a_configuration_is_checked_with_its_own_settings() {
     desk.write("keys.json", KEYS);
     desk.write(
         "nginx.conf",
-        &format!(
-            "events {{ }}\nhttp {{\n  include issuers*.conf;\n  server {{ listen 1; }}\n\
-             mesh_issuer file {{ issuer https://f; audience a; jwks keys.json; }}\n\
-             mesh_issuer bad {{ issuer https://b; audience a; jwks none.json; algorithms HS256; }}\n\
-             mesh_issuer rsa {{ issuer https://r; audience a; jwks keys.json; algorithms RS256; }}\n}}\n"
-        ),
+        "events { }\nhttp {\n  include issuers*.conf;\n  server { listen 1; }\n\
+             mesh_issuer file { issuer https://f; audience a; jwks keys.json; }\n\
+             mesh_issuer bad { issuer https://b; audience a; jwks none.json; algorithms HS256; }\n\
+             mesh_issuer rsa { issuer https://r; audience a; jwks keys.json; algorithms RS256; }\n}\n",
     );
     desk.write(
         "issuers-1.conf",
