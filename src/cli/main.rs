@@ -4,10 +4,12 @@
 
 mod error;
 mod input;
+mod issuer;
 mod jwks;
 mod key;
 mod mint;
 mod moment;
+mod nginx_conf;
 mod output;
 mod private_key;
 mod revocation;
@@ -55,6 +57,9 @@ struct Meshctl {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check issuers
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Check key sets
     #[command(subcommand)]
     Jwks(JwksCommand),
@@ -67,6 +72,11 @@ enum Command {
     /// Mint and verify tokens
     #[command(subcommand)]
     Token(Box<TokenCommand>),
+}
+
+#[derive(Debug, Subcommand)]
+enum IssuerCommand {
+    Check(issuer::Check),
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +103,7 @@ enum TokenCommand {
 impl Command {
     fn run(self) -> Result<Verdict, Failure> {
         match self {
+            Self::Issuer(IssuerCommand::Check(check)) => check.run(),
             Self::Jwks(JwksCommand::Check(check)) => check.run(),
             Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),
             Self::Revocation(RevocationCommand::Check(check)) => check.run(),

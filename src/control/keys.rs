@@ -30,6 +30,8 @@ mod wishes;
 
 pub use discovery::keys_url;
 pub use failure::DiscoveryFault;
+pub use schedule::next_fetch;
+pub use source::{discovery_request, keys_request};
 
 use failure::{Cause, Failure};
 use schedule::{Moment, Schedule};

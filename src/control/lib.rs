@@ -45,7 +45,7 @@ mod watch;
 
 pub use control::{Control, Options, StartError, Tasks};
 pub use file::{FileStamp, ReadError, read_capped};
-pub use keys::{DiscoveryFault, keys_url};
+pub use keys::{DiscoveryFault, discovery_request, keys_request, keys_url, next_fetch};
 pub use message::{Level, Message};
 pub use publish::{Publish, Refusal};
 pub use shared::{RemoteIssuer, Shared};

@@ -5,6 +5,10 @@
 mod desk;
 #[path = "cli/generate.rs"]
 mod generate;
+#[path = "cli/host.rs"]
+mod host;
+#[path = "cli/issuer.rs"]
+mod issuer;
 #[path = "cli/jwks.rs"]
 mod jwks;
 #[path = "cli/mint.rs"]

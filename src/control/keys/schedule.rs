@@ -103,8 +103,7 @@ impl Schedule {
     pub(super) fn succeed(&mut self, now: Moment, fresh: Option<Duration>, roll: u64) {
         self.has_keys = true;
         self.failures = 0;
-        let fresh = fresh.filter(|fresh| !fresh.is_zero()).unwrap_or(self.refresh);
-        let wait = spread(fresh.clamp(self.min_refresh, self.refresh), roll);
+        let wait = spread(next_fetch(self.refresh, self.min_refresh, fresh), roll);
         self.due = Some(now.saturating_add(wait).max(self.earliest));
     }
 
@@ -126,6 +125,13 @@ impl Schedule {
     fn first_retry(&self) -> Duration {
         if self.has_keys { self.min_refresh } else { self.min_refresh.min(FIRST_RETRY) }
     }
+}
+
+/// The most time between a fetch that brought keys and the next one, by what the server says of
+/// their freshness.
+pub fn next_fetch(refresh: Duration, min_refresh: Duration, fresh: Option<Duration>) -> Duration {
+    let fresh = fresh.filter(|fresh| !fresh.is_zero()).unwrap_or(refresh);
+    fresh.max(min_refresh).min(refresh)
 }
 
 /// A wait that is 5 to 20 % shorter: what is left is for the fetch itself.

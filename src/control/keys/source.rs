@@ -121,11 +121,7 @@ impl Set {
 
     async fn ask(&mut self, client: &Client, url: &Endpoint) -> Result<Fetched, Failure> {
         let known = self.etag.as_ref().filter(|(of, _)| of == url).map(|(_, etag)| &**etag);
-        let request = Request {
-            accept: "application/jwk-set+json, application/json",
-            etag: known,
-            ..Request::get(url)
-        };
+        let request = Request { etag: known, ..keys_request(url) };
         let answer = client.send(&request).await.map_err(|error| Failure::of(error, url))?;
         if answer.is_unchanged() {
             self.offered = self.etag.clone();
@@ -150,14 +146,24 @@ impl Set {
             return Ok(found.clone());
         }
         self.found = None;
-        let request = Request { max_bytes: MAX_DISCOVERY, ..Request::get(url) };
-        let answer = client.send(&request).await.map_err(|error| Failure::of(error, url))?;
+        let answer =
+            client.send(&discovery_request(url)).await.map_err(|error| Failure::of(error, url))?;
         let found = keys_url(&answer.body, &issuer.url, url);
         let found = found.map_err(|fault| Failure::of(fault, url))?;
         let fresh = answer.max_age.unwrap_or_default().min(issuer.remote.refresh);
         self.found = now.checked_add(fresh).map(|until| (found.clone(), until));
         Ok(found)
     }
+}
+
+/// Asks for a discovery document.
+pub const fn discovery_request(url: &Endpoint) -> Request<'_> {
+    Request { max_bytes: MAX_DISCOVERY, ..Request::get(url) }
+}
+
+/// Asks for a JWK set.
+pub const fn keys_request(url: &Endpoint) -> Request<'_> {
+    Request { accept: "application/jwk-set+json, application/json", ..Request::get(url) }
 }
 
 /// Bytes that a discovery document may have.

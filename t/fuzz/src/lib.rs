@@ -21,6 +21,7 @@ mod jwks;
 pub mod keys;
 mod pipeline;
 pub mod recipe;
+mod revocations;
 mod spiffe_id;
 
 pub use authorization_header::authorization_header;
@@ -29,6 +30,7 @@ pub use compact_jws::compact_jws;
 pub use directive_values::directive_values;
 pub use jwks::jwks;
 pub use pipeline::{pipeline, pipeline_outcomes};
+pub use revocations::revocations;
 pub use spiffe_id::spiffe_id;
 
 /// A target: takes any bytes, panics at a finding, returns whether they were taken as valid.
@@ -42,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("directive_values", directive_values),
     ("jwks", jwks),
     ("pipeline", pipeline),
+    ("revocations", revocations),
     ("spiffe_id", spiffe_id),
 ];
 

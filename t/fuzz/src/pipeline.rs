@@ -43,7 +43,7 @@ pub fn pipeline_outcomes(data: &[u8]) -> Vec<&'static str> {
         for visit in &sent.visits {
             let place = &LOCATIONS[*visit];
             was_dry |= place.dry_run != "off";
-            let judgement = judge(sent, place, &case.ledger, server.published());
+            let judgement = judge(sent, place, &case.ledger, server.published(), server.list());
             let location = server.location(*visit);
             let (outcome, identified) = server.with_worker(sent, |worker| {
                 let identified = sent

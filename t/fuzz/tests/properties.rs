@@ -50,6 +50,11 @@ fn pipeline() {
 }
 
 #[test]
+fn revocations() {
+    hold("revocations");
+}
+
+#[test]
 fn spiffe_id() {
     hold("spiffe_id");
 }

@@ -10,7 +10,7 @@ use mesh_core::credential::{Field, Peer, Request};
 use mesh_core::x509::ChainVerdict;
 
 use super::forge::{self, Signed};
-use super::world::{ISSUERS, LEAVES, LOCATIONS, NOW, peer};
+use super::world::{ISSUERS, LEAVES, LISTS, LOCATIONS, NOW, peer};
 use crate::recipe;
 
 /// Requests in their order, and all that was ever signed for them.
@@ -31,6 +31,8 @@ pub struct Sent {
     pub wait: Duration,
     /// The issuer that has published another of its key sets.
     pub publishes: Option<(usize, usize)>,
+    /// The list of what is revoked that has been put in force.
+    pub revokes: Option<usize>,
     /// The locations that it comes through.
     pub visits: Vec<usize>,
     /// Whether a variable asks who it is before the access phase does.
@@ -109,6 +111,7 @@ impl Case {
             asks_early: pick(u, false, &[true])?,
             has_zone: pick(u, true, &[false])?,
             address: [127, 0, 0, pick(u, 1, &[2])?],
+            revokes: if rarely(u)? { Some(u.choose_index(LISTS.len())?) } else { None },
         })
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::case::Sent;
 use super::forge::Signed;
-use super::world::{ISSUERS, LEAVES, Leaf, Place};
+use super::world::{ISSUERS, LEAVES, Leaf, List, Place};
 use crate::authorization_header::read;
 use crate::keys::{KEYS, part};
 
@@ -49,12 +49,13 @@ impl Expected {
     }
 }
 
-/// Judges a request; `published` holds the keys of each issuer.
+/// Judges a request; `published` holds the keys of each issuer, and `list` what is revoked.
 pub fn judge(
     sent: &Sent,
     place: &Place,
     ledger: &[Signed],
     published: &[&'static [usize]],
+    list: List,
 ) -> Judgement {
     let token = match sent.fields.as_slice() {
         _ if !place.token => Ok(None),
@@ -62,7 +63,11 @@ pub fn judge(
         [field] => match read(field) {
             Err(_) => Err("no bearer token"),
             Ok(None) => Ok(None),
-            Ok(Some(token)) => check_token(token, sent, place, ledger, published).map(Some),
+            Ok(Some(token)) => {
+                check_token(token, sent, place, ledger, published).and_then(|(signed, issuer)| {
+                    check_revoked(signed, issuer, list).map(|()| Some((signed, issuer)))
+                })
+            }
         },
         _ => Err("several fields"),
     };
@@ -229,6 +234,20 @@ fn check_claims(
         }
         _ => Err("no such binding"),
     }
+}
+
+/// Whether no entry of the list is about the token.
+fn check_revoked(signed: &Signed, issuer: usize, list: List) -> Result<(), &'static str> {
+    let entries = list.ok_or("what is revoked is not known")?;
+    let subject = signed.claims.get("sub").and_then(Value::as_str);
+    let issued = date(&signed.claims, "iat", f64::ceil)?;
+    let names = entries.iter().any(|entry| {
+        let name = if entry.member == "kid" { KEYS[signed.key].kid } else { subject };
+        name == Some(entry.name)
+            && entry.issuer.is_none_or(|at| at == issuer)
+            && entry.before.is_none_or(|at| issued.is_none_or(|issued| issued <= at.into()))
+    });
+    if names { Err("revoked") } else { Ok(()) }
 }
 
 /// A date in whole seconds, if the claim is there and is one.

@@ -13,11 +13,13 @@ use mesh_core::issuer::Issuer;
 use mesh_core::json::Pointer;
 use mesh_core::jwks::KeySet;
 use mesh_core::limit::{Bucket, Header, Table};
+use mesh_core::revocation::Revocations;
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::token::TokenCache;
-use mesh_core::trust::Trust;
+use mesh_core::trust::{Revoked, Trust};
 use mesh_core::x509::{CertificateError, ChainVerdict, PeerCertificate};
 use rcgen::{BasicConstraints, DnType, IsCa};
+use serde_json::json;
 
 use super::case::Sent;
 use crate::certificate::{make, pem};
@@ -91,6 +93,30 @@ pub const ISSUERS: &[Model] = &[
         groups_claim: None,
         sets: &[],
     },
+];
+
+/// An entry of a list of what is revoked, as the oracle knows it.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    pub member: &'static str,
+    pub name: &'static str,
+    pub issuer: Option<usize>,
+    pub before: Option<i64>,
+}
+
+/// A list, or none where the last good one is not known.
+pub type List = Option<&'static [Entry]>;
+
+const SUBJECT: Entry = Entry { member: "sub", name: "orders", issuer: None, before: None };
+
+/// The lists that are in force one after the other, the first one at the start.
+pub const LISTS: &[List] = &[
+    Some(&[]),
+    Some(&[SUBJECT]),
+    Some(&[Entry { before: Some(NOW - 60), ..SUBJECT }, Entry { issuer: Some(1), ..SUBJECT }]),
+    Some(&[Entry { member: "kid", name: "k1", issuer: Some(0), before: None }]),
+    Some(&[Entry { member: "kid", name: "p384", ..SUBJECT }]),
+    None,
 ];
 
 /// A location as the oracle knows it; the lines that it is typed as are in [`lines`].
@@ -275,6 +301,7 @@ pub struct Server {
     header: Header,
     buckets: Vec<Bucket>,
     published: Vec<&'static [usize]>,
+    list: List,
     now: Now,
 }
 
@@ -290,11 +317,16 @@ impl Server {
         let first = |at: usize| ISSUERS[at].sets.first().map(|set| key_set(at, set));
         let keys = (0..ISSUERS.len()).map(first).collect();
         Self {
-            trust: Arc::new(Trust::new(issuers.clone(), pointers.clone(), keys)),
+            trust: {
+                let trust = Trust::new(issuers.clone(), pointers.clone(), keys);
+                trust.revoke(revoked(LISTS[0]));
+                Arc::new(trust)
+            },
             cache: TokenCache::with_capacity(2),
             header: Header::default(),
             buckets: (0..8).map(|_| Bucket::default()).collect(),
             published: ISSUERS.iter().map(|it| *it.sets.first().unwrap_or(&&[][..])).collect(),
+            list: LISTS[0],
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
         }
     }
@@ -308,11 +340,20 @@ impl Server {
             self.trust.replace(issuer, key_set(issuer, keys));
             self.published[issuer] = keys;
         }
+        if let Some(list) = sent.revokes {
+            self.list = LISTS[list];
+            self.trust.revoke(revoked(self.list));
+        }
     }
 
     /// The keys that each issuer publishes now.
     pub fn published(&self) -> &[&'static [usize]] {
         &self.published
+    }
+
+    /// What is revoked now.
+    pub fn list(&self) -> List {
+        self.list
     }
 
     pub fn location(&self, at: usize) -> &'static Location {
@@ -331,6 +372,20 @@ impl Server {
             wish: None,
         })
     }
+}
+
+fn revoked(list: List) -> Revoked {
+    let Some(entries) = list else { return Revoked::Unknown };
+    let entries = entries.iter().map(|entry| {
+        let mut written = json!({ entry.member: entry.name });
+        entry.issuer.iter().for_each(|at| written["issuer"] = json!(ISSUERS[*at].name));
+        entry.before.iter().for_each(|before| written["before"] = json!(before));
+        written
+    });
+    let text = json!({ "version": 1, "revoked": entries.collect::<Vec<_>>() }).to_string();
+    let find = |name: &str| ISSUERS.iter().position(|issuer| issuer.name == name);
+    let list = Revocations::parse(text.as_bytes(), find).expect("a list");
+    Revoked::Listed(Arc::new(list))
 }
 
 fn key_set(issuer: usize, keys: &[usize]) -> KeySet {

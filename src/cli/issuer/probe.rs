@@ -1,0 +1,252 @@
+//! One look at each issuer, with the module's own client and judges.
+
+use core::time::Duration;
+use std::path::Path;
+
+use mesh_control::http::{Client, FetchError, Network, Request, Response, TlsFault};
+use mesh_control::{
+    DiscoveryFault, discovery_request, keys_request, keys_url, next_fetch, read_capped,
+};
+use mesh_core::endpoint::Endpoint;
+use mesh_core::issuer::{Entry, Issuer, KeySource, Remote};
+use mesh_core::json;
+use mesh_core::jwks::{KeySet, MAX_BYTES};
+use serde_json::Value;
+
+use super::config::Configuration;
+use super::report::{Checked, Level};
+use crate::moment;
+
+/// Checks all issuers, one after the other.
+pub(super) async fn all(configuration: &Configuration) -> Vec<Checked> {
+    let network = Network::new();
+    let mut all = Vec::new();
+    for issuer in &configuration.issuers {
+        let mut checked = Checked::new(&issuer.name, &issuer.url);
+        match &issuer.keys {
+            KeySource::File(file) => {
+                of_file(issuer, &configuration.directory.join(file), &mut checked);
+            }
+            KeySource::Remote(remote) => {
+                let authorities =
+                    remote.trusted_certificate.as_ref().map(|it| configuration.directory.join(it));
+                let client = network.client(authorities);
+                Probe { issuer, remote, client, checked: &mut checked }.run().await;
+            }
+        }
+        all.push(checked);
+    }
+    all
+}
+
+fn of_file(issuer: &Issuer, file: &Path, checked: &mut Checked) {
+    let max = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    match read_capped(file, max) {
+        Ok((document, _)) => keys(issuer, &document, &file.display().to_string(), checked),
+        Err(error) => checked.fail("keys", format_args!("{}: {error}", file.display()), None),
+    }
+}
+
+/// Says of each key whether it is usable.
+fn keys(issuer: &Issuer, document: &[u8], from: &str, checked: &mut Checked) {
+    let reports = match KeySet::inspect(document, issuer.algorithms) {
+        Ok(reports) => reports,
+        Err(error) => {
+            let advice = "what is there is not a JWK set (RFC 7517): look at it, and check the URL";
+            return checked.fail("keys", format_args!("{from}: {error}"), Some(advice));
+        }
+    };
+    let usable = reports.iter().filter(|report| report.usable.is_ok()).count();
+    let count = format!("{from}: {usable} of {} keys are usable", reports.len());
+    if usable == 0 {
+        let advice = "with another algorithm than the defaults, name it in `algorithms`";
+        checked.fail("keys", count, Some(advice));
+    } else {
+        checked.find(Level::Ok, "keys", count);
+    }
+    for report in reports {
+        // The publisher's word is quoted, so that no terminal obeys it.
+        let kid = report.kid.map_or_else(|| "no kid".to_owned(), |kid| format!("{kid:?}"));
+        match report.usable {
+            Ok(algorithms) => checked.find(Level::Ok, "key", format_args!("{kid}: {algorithms}")),
+            Err(fault) => {
+                let level = if fault.is_weakness() { Level::Warning } else { Level::Note };
+                checked.find(level, "key", format_args!("{kid} is not used: {fault}"));
+            }
+        }
+    }
+}
+
+/// The look at one issuer whose keys come from a server.
+struct Probe<'p> {
+    issuer: &'p Issuer,
+    remote: &'p Remote,
+    client: Client,
+    checked: &'p mut Checked,
+}
+
+impl Probe<'_> {
+    async fn run(mut self) {
+        let url = match &self.remote.entry {
+            Entry::AlbKeys(base) => return self.alb(base).await,
+            Entry::Discovery(url) => match self.discovery(url).await {
+                Some(keys) => keys,
+                None => return,
+            },
+            Entry::Jwks(url) => url.clone(),
+        };
+        let Some(answer) = self.ask("keys", &keys_request(&url)).await else { return };
+        keys(self.issuer, &answer.body, url.as_str(), self.checked);
+        self.clock(&answer);
+        self.freshness(&answer);
+    }
+
+    /// Asks; what goes wrong is noted.
+    async fn ask(&mut self, check: &'static str, request: &Request<'_>) -> Option<Response> {
+        let url = request.url;
+        if !url.is_secure() {
+            let text = "fetched without TLS, which is for an issuer on this host alone";
+            self.checked.find(Level::Warning, check, format_args!("{url}: {text}"));
+        }
+        match self.client.send(request).await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.checked.fail(check, format_args!("{url}: {error}"), advice(check, &error));
+                None
+            }
+        }
+    }
+
+    /// Where the discovery document says that the keys are.
+    async fn discovery(&mut self, url: &Endpoint) -> Option<Endpoint> {
+        let answer = self.ask("discovery", &discovery_request(url)).await?;
+        match keys_url(&answer.body, &self.issuer.url, url) {
+            Ok(keys) => {
+                let text = format_args!("{url}: the issuer is the same, the keys are at {keys}");
+                self.checked.find(Level::Ok, "discovery", text);
+                Some(keys)
+            }
+            Err(DiscoveryFault::OtherIssuer) => {
+                let document = json::parse(&answer.body).unwrap_or_default();
+                let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
+                let (text, advice) = difference(&self.issuer.url, named);
+                self.checked.fail("issuer", text, Some(advice));
+                None
+            }
+            Err(fault) => {
+                let advice = match fault {
+                    DiscoveryFault::Json(_) | DiscoveryFault::NoIssuer => {
+                        "what is there is no discovery document: check the issuer, or name the \
+                         key set with `jwks`"
+                    }
+                    _ => "name the key set with `jwks`",
+                };
+                self.checked.fail("discovery", format_args!("{url}: {fault}"), Some(advice));
+                None
+            }
+        }
+    }
+
+    /// What the module would ask for once a token names a key: there is no list of them.
+    async fn alb(&mut self, base: &Endpoint) {
+        let nobody = format!("{base}00000000-0000-0000-0000-000000000000");
+        let Ok(nobody) = nobody.parse::<Endpoint>() else { return };
+        match self.client.send(&Request::get(&nobody)).await {
+            Ok(_) | Err(FetchError::Status(_)) => {
+                let text = "the server answers; each key is fetched when a token names it";
+                self.checked.find(Level::Ok, "keys", format_args!("{base}: {text}"));
+            }
+            Err(error) => {
+                self.checked.fail("keys", format_args!("{base}: {error}"), advice("keys", &error));
+            }
+        }
+    }
+
+    /// By how much the clocks differ, as far as whole seconds and the way allow.
+    fn clock(&mut self, answer: &Response) {
+        let Some(date) = answer.date else {
+            return self.checked.find(Level::Note, "clock", "the server does not tell its time");
+        };
+        let ahead = moment::now().secs().saturating_sub(date.secs());
+        let by = ahead.unsigned_abs();
+        let than = if ahead >= 0 { "ahead of" } else { "behind" };
+        let text = format!("the clock here is {by} s {than} that of the server");
+        let leeway = self.issuer.leeway;
+        if by > leeway.unsigned_abs() && by > CLOCK_TOLERANCE {
+            let text = format_args!("{text}, more than the leeway of {leeway} s");
+            let advice = "synchronise the clocks (NTP): tokens are refused too early or too late";
+            self.checked.fail("clock", text, Some(advice));
+        } else if by > CLOCK_TOLERANCE {
+            self.checked.find(Level::Warning, "clock", text);
+        } else {
+            self.checked.find(Level::Ok, "clock", text);
+        }
+    }
+
+    /// When the module would ask again.
+    fn freshness(&mut self, answer: &Response) {
+        let Remote { refresh, min_refresh, .. } = *self.remote;
+        let next = next_fetch(refresh, min_refresh, answer.max_age).as_secs();
+        let says = match answer.max_age {
+            None => "nothing of their freshness".to_owned(),
+            Some(Duration::ZERO) => "not to keep them".to_owned(),
+            Some(age) => format!("that they are fresh for {} s", age.as_secs()),
+        };
+        let etag = if answer.etag.is_some() { "with" } else { "without" };
+        let text = format!(
+            "the server says {says}, {etag} an ETag: they are asked for again within {next} s"
+        );
+        self.checked.find(Level::Note, "refresh", text);
+    }
+}
+
+/// How two issuers that should be the same differ.
+fn difference(configured: &str, named: &str) -> (String, &'static str) {
+    let text = format!("the configuration says {configured:?}, the discovery document {named:?}");
+    let bare = |text: &str| text.trim_end_matches('/').to_owned();
+    let advice = if bare(configured) == bare(named) {
+        "they differ by the slash at the end: copy what the document says, if tokens say so too"
+    } else if configured.eq_ignore_ascii_case(named) {
+        "they differ by capital letters: copy what the document says, if tokens say so too"
+    } else if named.contains('{') {
+        "the document is for many tenants: use the issuer of one"
+    } else {
+        "it is the document of another issuer: copy `iss` from a token, it is compared byte by byte"
+    };
+    (text, advice)
+}
+
+/// What to do about a fetch that brought nothing.
+fn advice(check: &str, error: &FetchError) -> Option<&'static str> {
+    Some(match error {
+        FetchError::Authorities(_) => {
+            "name a readable file of authorities with `trusted_certificate`"
+        }
+        FetchError::Connect(_) | FetchError::Timeout(_) => {
+            "check the way to the server: routes, firewalls, and that it runs; the module does not \
+             use a proxy"
+        }
+        FetchError::Encoding => "something on the way compresses what was asked for as it is",
+        FetchError::Redirect(_) => "name the address that it leads to, once you trust it",
+        FetchError::Resolve => "check the name, and the servers in /etc/resolv.conf",
+        FetchError::Status(_) if check == "discovery" => {
+            "no discovery document is there: check the issuer, or name it with `discovery`, or the \
+             key set with `jwks`"
+        }
+        FetchError::Status(_) => "the key set is not there, or not for everybody",
+        FetchError::Tls(TlsFault::Expired | TlsFault::NotYet) => {
+            "the server needs a new certificate, unless the clock here is wrong"
+        }
+        FetchError::Tls(TlsFault::Name) => "use the name that the server's certificate is for",
+        FetchError::Tls(TlsFault::NotTls) => "check the port: what answers there is not TLS",
+        FetchError::Tls(TlsFault::Untrusted) => {
+            "name the server's authority with `trusted_certificate`, if you trust it; a proxy on \
+             the way may have put its own certificate in place"
+        }
+        FetchError::TooLarge(_) => "no key set or discovery document is as large: check the URL",
+        _ => return None,
+    })
+}
+
+/// Seconds by which clocks may seem to differ: a date is whole seconds, and takes its time.
+const CLOCK_TOLERANCE: u64 = 5;
