@@ -6,21 +6,21 @@ import https from 'node:https';
 import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 
-// What can be wrong with an answer: `next` is the server as it should be.
+// What can be wrong with an answer; `next` lets the provider answer.
 const ANSWERS = {
   // It comes, but not at once.
-  late: (req, res, next) => setTimeout(next, 1500),
+  'slow answer': (req, res, next) => setTimeout(next, 1500),
 
-  // Nothing comes back, or it never ends.
-  hang: () => {},
-  'hang in headers': (req, res) => {
+  // It never comes, or never ends.
+  'no answer': () => {},
+  'part of a head': (req, res) => {
     res.socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Mo');
   },
   trickle: (req, res, next) => later(res, next, (body, type) => {
     res.writeHead(200, { 'Content-Type': type, 'Content-Length': body.length });
     let sent = 0;
+    // One byte is always left.
     const timer = setInterval(() => {
-      // One byte is always left.
       if (sent < body.length - 1) res.write(body.subarray(sent, (sent += 1)));
     }, 200);
     res.on('close', () => clearInterval(timer));
@@ -34,25 +34,25 @@ const ANSWERS = {
     res.write(body.subarray(0, body.length / 2), () => res.socket.destroySoon());
   }),
 
-  // What comes back is not what was asked for.
-  'bad request': (req, res) => send(res, 400, 'bad'),
-  'not found': (req, res) => send(res, 404, 'not found'),
-  'server error': (req, res) => send(res, 500, 'oops'),
-  'too many requests': (req, res) => send(res, 429, 'later', { 'Retry-After': '1' }),
-  unavailable: (req, res) => send(res, 503, 'later', { 'Retry-After': '1' }),
-  // The good set, were it followed.
+  // It is not what was asked for.
+  'status 404': (req, res) => send(res, 404, 'not found'),
+  'status 429': (req, res) => send(res, 429, 'later', { 'Retry-After': '1' }),
+  'status 500': (req, res) => send(res, 500, 'oops'),
+  // The good documents, were it followed.
   redirect: (req, res, next) => {
     if (req.url.includes('?moved')) next();
     else send(res, 302, 'moved', { Location: `${req.url}?moved` });
   },
   'a page': (req, res) => send(res, 200, '<!doctype html><title>Log in</title>', { 'Content-Type': 'text/html' }),
-  garbage: (req, res) => send(res, 200, randomBytes(4096), { 'Content-Type': 'application/json' }),
-  'not HTTP': (req, res) => res.socket.end(randomBytes(4096)),
-  // The good set, were it unpacked.
+  garbage: (req, res) => send(res, 200, Buffer.concat([Buffer.of(0xff), randomBytes(4096)]), { 'Content-Type': 'application/json' }),
+  'no HTTP': (req, res) => res.socket.end(randomBytes(4096)),
+  'a head of 1 MB': (req, res) => {
+    res.socket.end(`HTTP/1.1 200 OK\r\nX-Long: ${'a'.repeat(1_000_000)}\r\n\r\n{"keys":[]}`);
+  },
+  // The good documents, were they unpacked or read to their end.
   gzip: (req, res, next) => later(res, next, (body, type) => {
     send(res, 200, gzipSync(body), { 'Content-Type': type, 'Content-Encoding': 'gzip' });
   }),
-  // The good set, were it read to its end.
   '10 MB': (req, res, next) => later(res, next, (body, type) => {
     send(res, 200, Buffer.concat([body, Buffer.alloc(10_000_000, ' ')]), { 'Content-Type': type });
   }),
@@ -60,21 +60,13 @@ const ANSWERS = {
     res.writeHead(200, { 'Content-Type': type });
     res.end(Buffer.concat([body, Buffer.alloc(10_000_000, ' ')]));
   }),
-  'a header of 1 MB': (req, res) => {
-    res.socket.end(`HTTP/1.1 200 OK\r\nX-Long: ${'a'.repeat(1_000_000)}\r\n\r\n{"keys":[]}`);
-  },
 
-  // A document that says something else.
+  // It is well made, and says something else.
   'an empty set': change(/jwks/, () => ({ keys: [] })),
   'a key twice': change(/jwks/, ({ keys }) => ({ keys: [...keys, ...keys] })),
   'no usable key': change(/jwks/, () => ({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] })),
-  'no set': change(/jwks/, () => ['keys']),
-  'another issuer': change(/well-known/, (document) => ({
-    ...document, issuer: `${document.issuer}/`,
-  })),
-  'keys of another place': change(/well-known/, (document) => ({
-    ...document, jwks_uri: 'http://keys.example/jwks',
-  })),
+  'another issuer': change(/well-known/, (document) => ({ ...document, issuer: `${document.issuer}/` })),
+  'keys without TLS': change(/well-known/, (document) => ({ ...document, jwks_uri: 'http://127.0.0.1/jwks' })),
 };
 
 // What can be wrong with the certificate that the server shows.
@@ -86,7 +78,7 @@ const CERTIFICATES = {
 
 // What can be in the place of the server. Nothing listens where it is null.
 const SERVERS = {
-  stopped: null,
+  'provider stopped': null,
   silence: () => {},
   'no TLS': (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
 };
@@ -94,10 +86,16 @@ const SERVERS = {
 export class Front {
   #directory;
   #fault = null;
+  #https;
   #next;
   #port = 0;
   #server;
   #sockets = new Set();
+  #keep = (socket) => {
+    this.#sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => this.#sockets.delete(socket));
+  };
   requests = [];
 
   // `directory` has the certificates of t/bin/certificates.
@@ -115,53 +113,64 @@ export class Front {
   }
 
   async start() {
-    await this.fault(null);
+    this.#https = await this.#listen(https.createServer({
+      ...this.#certificate('server'),
+      ca: this.#read('ca.pem'),
+      requestCert: true,
+      rejectUnauthorized: false,
+    }, (req, res) => this.#answer(req, res)));
+    // Somebody who goes away in the middle of a handshake is no matter.
+    this.#https.on('tlsClientError', () => {});
   }
 
   async stop() {
-    if (!this.#server?.listening) return;
+    if (!this.#server.listening) return;
     const closed = new Promise((resolve) => { this.#server.close(resolve); });
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  // Gets it wrong from now on, or no longer (null): on the same port, without the connections that
-  // there were.
+  // Gets it wrong from now on, or no longer (null), at the same port. What is answered already goes
+  // on, unless the server goes.
   async fault(name) {
     if (name !== null && ![ANSWERS, CERTIFICATES, SERVERS].some((faults) => Object.hasOwn(faults, name))) {
       throw new Error(`no such fault: ${name}`);
     }
-    await this.stop();
     this.#fault = name;
-    if (!Object.hasOwn(SERVERS, name)) await this.#listen(this.#https(CERTIFICATES[name] ?? 'server'));
+    this.#https.setSecureContext({ ...this.#certificate(CERTIFICATES[name] ?? 'server'), ca: this.#read('ca.pem') });
+    const isOurs = !Object.hasOwn(SERVERS, name);
+    if (isOurs && this.#server === this.#https && this.#server.listening) return;
+    await this.stop();
+    if (isOurs) await this.#listen(this.#https);
     else if (SERVERS[name]) await this.#listen(net.createServer(SERVERS[name]));
   }
 
-  #https(certificate) {
-    const read = (name) => readFileSync(`${this.#directory}/${name}`);
-    const server = https.createServer({
-      cert: read(`${certificate}.pem`),
-      key: read(`${certificate}.key`),
-      ca: read('ca.pem'),
-      requestCert: true,
-      rejectUnauthorized: false,
-    }, (req, res) => this.#answer(req, res));
-    // Somebody who goes away in the middle of a handshake is no matter.
-    return server.on('tlsClientError', () => {});
+  #read(name) {
+    return readFileSync(`${this.#directory}/${name}`);
+  }
+
+  #certificate(name) {
+    return { cert: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) };
   }
 
   async #listen(server) {
     this.#server = server;
-    server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => this.#sockets.delete(socket));
-    });
-    await new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(this.#port, '127.0.0.1', resolve);
-    });
-    this.#port = server.address().port;
+    server.removeAllListeners('error');
+    if (!server.listenerCount('connection', this.#keep)) server.on('connection', this.#keep);
+    for (let attempt = 1; ; attempt += 1) {
+      // Not of those that the kernel gives to outgoing connections while nothing listens here.
+      const port = this.#port || 20_000 + Math.floor(Math.random() * 12_000);
+      try {
+        await new Promise((resolve, reject) => {
+          server.once('error', reject);
+          server.listen(port, '127.0.0.1', resolve);
+        });
+        this.#port = port;
+        return server;
+      } catch (error) {
+        if (error.code !== 'EADDRINUSE' || attempt > 100) throw error;
+      }
+    }
   }
 
   // What the gateway asks for is counted and got wrong; whoever asks for tokens is left alone.

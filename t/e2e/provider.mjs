@@ -25,11 +25,8 @@ const ALGORITHMS = [
 
 // Private keys by name; the name is the kid.
 const keys = new Map();
-const front = new Front(certificates);
-// The names of the keys that are published, and those that sign, by algorithm.
-let published = [];
-let signers = {};
-let issuer;
+// Public keys of clients that authenticate by one.
+let clientKeys = [];
 
 async function generate(kid, alg) {
   const { privateKey } = await jose.generateKeyPair(alg, { extractable: true });
@@ -41,9 +38,39 @@ function publicKey(kid) {
   return rest;
 }
 
+function bare({ kid, alg, use, ...jwk }) {
+  return jwk;
+}
+
+// Somebody who goes away is no matter.
+function complain(...about) {
+  const error = about.find((it) => it instanceof Error);
+  if (error?.code !== 'ECONNRESET') console.error(error);
+}
+
+// A provider at a port of its own.
+class Site {
+  front = new Front(certificates);
+
+  async start(names) {
+    await this.front.start();
+    this.swap(names);
+    return this.front.port;
+  }
+
+  // In place of the provider that there was, one that publishes these keys and signs with some.
+  swap(published, signing = published) {
+    this.published = published;
+    this.signers = Object.fromEntries(signing.map((name) => [keys.get(name).alg, name]));
+    const provider = new Provider(`https://localhost:${this.front.port}`, configuration(this));
+    for (const event of ['server_error', 'error']) provider.on(event, complain);
+    this.front.next = provider.callback();
+  }
+}
+
 // What a token is for is said by its resource: https://mesh.example/jwt/ES256, and then other settings
 // as a query: audience, ttl.
-function resourceServer(resource) {
+function resourceServer(resource, signers) {
   const { pathname, searchParams } = new URL(resource);
   const [, accessTokenFormat, alg] = pathname.split('/');
   if (accessTokenFormat !== 'opaque' && !(alg in signers)) throw new errors.InvalidTarget();
@@ -68,7 +95,7 @@ function client(id, more) {
   };
 }
 
-function configuration(clientKeys) {
+function configuration({ published, signers }) {
   return {
     clients: [
       client('orders-api', { token_endpoint_auth_method: 'client_secret_basic' }),
@@ -82,7 +109,6 @@ function configuration(clientKeys) {
       client('gateway-jwt', {
         token_endpoint_auth_method: 'private_key_jwt',
         jwks: { keys: clientKeys },
-        introspection_signed_response_alg: 'ES256',
       }),
     ],
     scopes: ['produce', 'consume'],
@@ -94,7 +120,10 @@ function configuration(clientKeys) {
       introspectionSigningAlgValues: ALGORITHMS,
       dPoPSigningAlgValues: ALGORITHMS,
     },
-    clientDefaults: { id_token_signed_response_alg: Object.keys(signers)[0] },
+    clientDefaults: {
+      id_token_signed_response_alg: Object.keys(signers)[0],
+      introspection_signed_response_alg: Object.keys(signers)[0],
+    },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -117,67 +146,63 @@ function configuration(clientKeys) {
       },
       resourceIndicators: {
         enabled: true,
-        getResourceServerInfo: (_ctx, resource) => resourceServer(resource),
+        getResourceServerInfo: (_ctx, resource) => resourceServer(resource, signers),
       },
     },
     ttl: { ClientCredentials: (_ctx, token) => token.resourceServer.accessTokenTTL },
   };
 }
 
-// In place of the provider that there was, one that publishes and signs with other keys.
-let clientKeys = [];
-function swap(names, sign = names) {
-  published = names;
-  signers = Object.fromEntries(sign.map((name) => [keys.get(name).alg, name]));
-  const provider = new Provider(issuer, configuration(clientKeys));
-  provider.on('server_error', (_ctx, error) => console.error(error));
-  front.next = provider.callback();
+const sites = new Map();
+
+async function open(names) {
+  const site = new Site();
+  const port = await site.start(names);
+  sites.set(port, site);
+  return port;
 }
 
+// By name; each gets the site that it is for, and its options.
 const commands = {
   // Keys that are there from now on, by name: their algorithms.
-  generate: async (wanted) => {
+  generate: async (_site, wanted) => {
     for (const [kid, alg] of Object.entries(wanted)) await generate(kid, alg);
   },
+  // Another site, which publishes these keys.
+  open: (_site, { publish }) => open(publish),
   // Publishes these, and signs with some of them.
-  keys: ({ publish, sign }) => swap(publish, sign),
-  jwks: () => ({ keys: published.map(publicKey) }),
-  // Signs anything by any key, with `jwk` as its public half in the header.
-  sign: async ({ key, header, claims, jwk }) => {
+  keys: (site, { publish, sign }) => site.swap(publish, sign),
+  jwks: (site) => ({ keys: site.published.map(publicKey) }),
+  // Signs anything by any key, with its public half in the header if it is `to_be_shown`.
+  sign: async (_site, { key, header, claims, to_be_shown: isShown }) => {
     const { alg } = keys.get(key);
     return new jose.SignJWT(claims)
-      .setProtectedHeader({ alg, ...(jwk && { jwk: bare(publicKey(key)) }), ...header })
+      .setProtectedHeader({ alg, ...(isShown && { jwk: bare(publicKey(key)) }), ...header })
       .sign(await jose.importJWK(keys.get(key), alg));
   },
-  thumbprint: ({ key }) => jose.calculateJwkThumbprint(publicKey(key)),
-  // Clients that authenticate by a key of their own have these.
-  clients: ({ jwks }) => {
+  thumbprint: (_site, { key }) => jose.calculateJwkThumbprint(publicKey(key)),
+  // What clients with keys of their own have.
+  clients: (site, { jwks }) => {
     clientKeys = jwks.keys;
-    swap(published, Object.values(signers));
+    site.swap(site.published, Object.values(site.signers));
   },
-  fault: ({ name }) => front.fault(name),
+  fault: (site, { name }) => site.front.fault(name),
   // What was asked for since the last time.
-  requests: () => front.requests.splice(0),
+  requests: (site) => site.front.requests.splice(0),
   uuid: () => randomUUID(),
 };
 
-function bare({ kid, alg, use, ...jwk }) {
-  return jwk;
-}
-
-await front.start();
-issuer = `https://localhost:${front.port}`;
-for (const alg of ALGORITHMS) await generate(alg.toLowerCase(), alg);
-swap(ALGORITHMS.map((alg) => alg.toLowerCase()));
-console.log(JSON.stringify({ port: front.port, algorithms: ALGORITHMS }));
+const names = ALGORITHMS.map((alg) => alg.toLowerCase());
+for (const [place, alg] of ALGORITHMS.entries()) await generate(names[place], alg);
+console.log(JSON.stringify({ port: await open(names), algorithms: ALGORITHMS }));
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const [name, options] = JSON.parse(line);
+  const [port, name, options] = JSON.parse(line);
   try {
-    const value = await commands[name](options);
+    const value = await commands[name](sites.get(port), options);
     console.log(JSON.stringify({ value: value ?? null }));
   } catch (error) {
     console.log(JSON.stringify({ error: error.stack }));
   }
 }
-await front.stop();
+for (const { front } of sites.values()) await front.stop();

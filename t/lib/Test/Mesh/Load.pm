@@ -5,8 +5,9 @@ use v5.36;
 use Carp qw(croak);
 use Exporter qw(import);
 use IO::Select;
+use List::Util qw(max min);
 use POSIX ();
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
 
@@ -52,7 +53,8 @@ sub each_worker ($server, $target, %options) {
 }
 
 # Begins to send: each of `clients` (2) processes sends the `requests` in turn, with a `pause` in
-# between, until `stop`. With `keepalive`, on one connection as long as it lives.
+# between, until `stop`. With `keepalive`, on one connection as long as it lives. A request may be a
+# function that returns it; `label` is one that names a response, which else is its status.
 sub start ($class, $port, %options) {
     my $self = bless { port => $port, %options, owner => $$ }, $class;
     # Its end of file tells all to stop, also when this process dies.
@@ -64,9 +66,9 @@ sub start ($class, $port, %options) {
         if (!$pid) {
             close $_ for values %holds, $in;
             $SIG{$_} = 'DEFAULT' for qw(INT TERM);
-            my $count = $self->send_until(IO::Select->new($gate), $number);
+            my $seen = $self->send_until(IO::Select->new($gate), $number);
             # Short enough to be written at once.
-            syswrite $out, join '', map { "$_ $count->{$_}\n" } keys %$count;
+            syswrite $out, join '', map { join("\t", $_, $seen->{$_}->@*) . "\n" } keys %$seen;
             POSIX::_exit(0);
         }
         push $self->{pids}->@*, $pid;
@@ -85,38 +87,51 @@ sub stop ($self) {
     waitpid $_, 0 for $self->{pids}->@*;
     # Ours was the last copy of the other end: see `start`, whose `$out` is out of scope.
     while (my $line = <$in>) {
-        my ($name, $number) = $line =~ /\A(\S+) (\d+)$/ or croak "not a count: $line";
+        my ($name, $number, $first, $last) = $line =~ /\A([^\t]+)\t(\d+)\t([\d.]+)\t([\d.]+)$/
+            or croak "not a count: $line";
         $count{$name} += $number;
+        my $seen = $self->{seen}{$name} //= [$first, $last];
+        $seen->@[0, 1] = (min($first, $seen->[0]), max($last, $seen->[1]));
     }
     return \%count;
 }
 
+# When the first and the last answer of that name came, once it has ended.
+sub seen ($self, $name) { return ($self->{seen}{$name} // [])->@* }
+
 sub send_until ($self, $gate, $number) {
     my @requests = $self->{requests}->@*;
-    my %count;
+    my %seen;
+    my $count = sub ($name) {
+        my $now = time;
+        my $seen = $seen{$name} //= [0, $now];
+        $seen->[0]++;
+        $seen->[2] = $now;
+    };
     my $client;
     until ($gate->can_read(0)) {
         my $request = $requests[ $number++ % @requests ];
+        $request = $request->() if ref $request;
         my $is_fresh = !$client;
         my $response = eval {
             $client //= Test::Mesh::Client->connect(port => $self->{port});
             $client->send($request)->response;
         };
         if ($response) {
-            $count{ $response->{status} }++;
+            $count->($self->{label} ? $self->{label}->($response) : $response->{status});
             my $is_last = ($response->{headers}{connection} // '') eq 'close';
             undef $client if $is_last || !$self->{keepalive};
         }
         else {
             # What every client does again: its request crossed the end of an idle connection.
             my $is_idle = !$is_fresh && !$@ && !length $client->{buffer};
-            $count{ $is_idle ? 'again' : 'failed' }++;
+            $count->($is_idle ? 'again' : 'failed');
             warn "a request fails: $@\n" if !$is_idle && $self->{is_loud};
             undef $client;
         }
         sleep $self->{pause} if $self->{pause};
     }
-    return \%count;
+    return \%seen;
 }
 
 1;
@@ -139,6 +154,7 @@ Test::Mesh::Load - many requests: to every worker, at once, or all the time
         keepalive => 1, pause => 0.001);
     $server->reload;
     my $count = $load->stop;                             # { 200 => 3412, failed => 0, again => 2 }
+    my ($first, $last) = $load->seen(200);               # times
 
 =head1 DESCRIPTION
 

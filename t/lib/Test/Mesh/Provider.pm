@@ -21,7 +21,8 @@ my %running;
 
 # Starts the provider on a free port of 127.0.0.1, over TLS, with a key of each of its algorithms.
 sub start ($class) {
-    my $self = bless { root => tempdir('provider-XXXXXXXX', TMPDIR => 1, CLEANUP => 1), owner => $$ }, $class;
+    my $root = tempdir('provider-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+    my $self = bless { root => $root, owner => $$, port => 0 }, $class;
     my $packages = project_dir() . '/build/e2e';
     my ($node) = glob "$packages/node_modules/node-linux-*/bin/node";
     croak 'no provider is installed: see scripts/setup e2e' unless defined $node;
@@ -43,6 +44,12 @@ sub start ($class) {
     return $self;
 }
 
+# Another provider in the same process, at another port: its issuer is another one. It publishes, and
+# signs with, the keys of these names.
+sub another ($self, @keys) {
+    return bless { %$self, port => $self->tell('open', publish => \@keys) }, ref $self;
+}
+
 sub port ($self) { return $self->{port} }
 
 # What its tokens have as `iss`, and where it is.
@@ -54,7 +61,7 @@ sub algorithms ($self) { return $self->{algorithms}->@* }
 # Sends a command of t/e2e/provider.mjs, and returns what it answers.
 sub tell ($self, $name, %options) {
     local $SIG{PIPE} = 'IGNORE';
-    $self->{commands}->print($JSON->encode([$name, \%options]), "\n");
+    $self->{commands}->print($JSON->encode([$self->{port}, $name, \%options]), "\n");
     my $answer = $self->answer;
     croak "$name: $answer->{error}" if defined $answer->{error};
     return $answer->{value};
@@ -134,10 +141,10 @@ sub request ($self, $method, $target, %options) {
     return $response;
 }
 
-# Stops it by the end of its input; kills it when it does not go.
+# Stops it by TERM: its input may be held open by processes that were forked since.
 sub stop ($self) {
     return if $self->{owner} != $$ || !delete $running{ $self->{pid} };
-    close $self->{commands};
+    kill 'TERM', $self->{pid};
     my $deadline = time + $PATIENCE;
     while (time < $deadline) {
         return if waitpid($self->{pid}, WNOHANG) != 0;
@@ -194,6 +201,7 @@ Test::Mesh::Provider - an OpenID provider that the project has not written
     $provider->fault('half an answer');
     $provider->fault(undef);
     $provider->requests;                                            # what the gateway asked for
+    my $other = $provider->another('es256');                        # stops with the first one
 
 =head1 DESCRIPTION
 

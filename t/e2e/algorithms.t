@@ -1,0 +1,153 @@
+# Tokens of a real provider, got as a client gets them: each algorithm that it signs with, and what is
+# refused of each.
+
+use v5.36;
+
+use lib 't/lib';
+
+use File::Temp qw(tempdir);
+use JSON::PP ();
+use MIME::Base64 qw(decode_base64url encode_base64url);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Test::Mesh::Credentials;
+use Test::Mesh::Forge qw(json verdict);
+use Test::Mesh::Provider;
+use Test::Mesh::Server;
+use Test::Mesh::Upstream;
+
+my $provider = Test::Mesh::Provider->start;
+my $upstream = Test::Mesh::Upstream->start;
+my $issuer = $provider->issuer;
+
+# Ed25519 (RFC 9864) is EdDSA by another name, which the module does not know.
+my %unknown = map { $_ => 1 } qw(Ed25519);
+my @algorithms = grep { !$unknown{$_} } $provider->algorithms;
+cmp_ok scalar @algorithms, '>=', 10, 'the provider signs with many algorithms' or diag "@algorithms";
+
+my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+chmod 0755, $directory;
+Test::Mesh::Server::spew("$directory/provider.jwks", $provider->jwks);
+my $server = Test::Mesh::Server->start(<<"END" . <<'CONF' =~ s/UPSTREAM/$upstream->url/er);
+mesh_issuer provider {
+    issuer $issuer;
+    audience mesh;
+    algorithms @algorithms;
+    jwks $directory/provider.jwks;
+    leeway 0s;
+    token_type at+jwt;
+    service_claim /client_id;
+}
+mesh_issuer few {
+    issuer https://few.example;
+    audience mesh;
+    jwks $directory/provider.jwks;
+}
+mesh_claim \$scope /scope;
+END
+server {
+    listen 127.0.0.1:%%PORT%%;
+    mesh_authenticate token;
+    add_header Reason $mesh_reason always;
+    location / {
+        proxy_set_header X-Scope $scope;
+        proxy_pass UPSTREAM;
+    }
+}
+CONF
+
+# The verdict on a token, and the identity that went upstream.
+sub ask ($token) {
+    my $response = $server->get('/', "Authorization: Bearer $token");
+    my %seen = $response->{body} =~ /^(X-[\w-]+): (.*?)\r$/mg;
+    return (verdict($response), \%seen);
+}
+
+# Short ones first, so that they have expired when it is their turn.
+my %short = map { $_ => $provider->token(alg => $_, ttl => 1) } @algorithms;
+my $expired_at = time + 2.5;
+
+for my $alg (@algorithms) {
+    subtest $alg => sub {
+        my $token = $provider->token(alg => $alg, form => { scope => 'produce' });
+        my ($header, $payload, $signature) = split /\./, $token;
+        is header_of($token)->{alg}, $alg, 'the token is signed by it';
+
+        my ($verdict, $seen) = ask($token);
+        is $verdict, '200', 'the token is admitted';
+        is $seen->{'X-Mesh-Service'}, 'orders-api', '... and upstream learns its service';
+        is $seen->{'X-Mesh-Principal'}, 'orders-api', '... its principal';
+        is $seen->{'X-Mesh-Issuer'}, 'provider', '... its issuer';
+        is $seen->{'X-Scope'}, 'produce', '... and a claim';
+        is +(ask($token))[0], '200', 'and so it is again, when it is known';
+
+        my $refused = sub ($token, $reason, $name) {
+            my ($verdict, $seen) = ask($token);
+            is "$verdict, upstream: " . keys %$seen, "401 $reason, upstream: 0", "refused: $name";
+        };
+        $refused->($provider->token(alg => $alg, audience => 'elsewhere'), 'audience_refused', 'for another audience');
+        my $admin = decode_base64url($payload) =~ s/orders-api/orders-adm/gr;
+        $refused->("$header." . encode_base64url($admin) . ".$signature", 'signature_invalid', 'another service');
+        $refused->("$header.$payload." . spoilt($signature), 'signature_invalid', 'a bit of the signature');
+        my $other = $provider->token(alg => $alg, form => { scope => 'consume' });
+        $refused->("$header.$payload." . ($other =~ /([^.]+)\z/)[0], 'signature_invalid', 'the signature of another token');
+        my %key = (key => lc $alg);
+        $refused->($provider->tell('sign', %key, claims => { claims($token)->%*, iss => "$issuer/" }, header => header_of($token)),
+            'issuer_refused', 'another issuer by the same key');
+        $refused->($provider->tell('sign', %key, claims => claims($token), header => { header_of($token)->%*, typ => 'JWT' }),
+            'type_refused', 'a token of another type by the same key');
+        $refused->($provider->tell('sign', %key, claims => claims($token), header => { header_of($token)->%*, kid => 'x' }),
+            'unknown_key', 'another kid');
+        $refused->($provider->tell('sign', %key, to_be_shown => 1, claims => claims($token),
+            header => { header_of($token)->%*, kid => 'x' }), 'unknown_key', 'a key that the token brings');
+    };
+}
+
+sleep $expired_at - time if time < $expired_at;
+is +(ask($short{$_}))[0], '401 token_expired', "$_: an expired token is refused" for @algorithms;
+
+for my $alg (sort keys %unknown) {
+    isnt +(ask($provider->token(alg => $alg)))[0], '200', "$alg: not known, and refused";
+}
+
+subtest 'algorithms that the issuer does not name' => sub {
+    my %default = map { $_ => 1 } qw(RS256 ES256 ES384 EdDSA);
+    for my $alg (@algorithms) {
+        my $token = $provider->tell('sign', key => lc $alg, header => { kid => lc $alg },
+            claims => { iss => 'https://few.example', aud => 'mesh', client_id => 'x', sub => 'x', exp => 60 + int time });
+        is +(ask($token))[0], $default{$alg} ? '200' : '401 algorithm_refused', $alg;
+    }
+};
+
+subtest 'clients that prove themselves by a key of theirs' => sub {
+    my @keys = qw(ES256 ES384 RS256 EdDSA);
+    meshctl('key', 'generate', '--alg', $_, '--kid', "etl-$_", '--out', "$directory/$_.jwk", '--jwks',
+        "$directory/etl.jwks") for @keys;
+    $provider->tell('clients', jwks => JSON::PP::decode_json(Test::Mesh::Server::slurp("$directory/etl.jwks")));
+    for my $alg (@keys) {
+        my $token = $provider->token(client => 'etl', alg => 'ES256', key => "$directory/$alg.jwk");
+        my ($verdict, $seen) = ask($token);
+        is "$verdict " . ($seen->{'X-Mesh-Service'} // ''), '200 etl', "private_key_jwt with $alg, signed by meshctl";
+    }
+    my $foreign = $provider->ask_for_token(client => 'etl', alg => 'ES256', key => key_path('es256.jwk'));
+    is $foreign->{status}, 401, 'a key of somebody else gets no token';
+};
+
+$server->stop;
+$provider->stop;
+is $provider->complaints, '', 'the provider has nothing to complain of';
+done_testing;
+
+sub header_of ($token) { return part($token, 0) }
+
+sub claims ($token) { return part($token, 1) }
+
+sub part ($token, $number) { return JSON::PP::decode_json(decode_base64url((split /\./, $token)[$number])) }
+
+# With one bit changed in the middle, where each counts.
+sub spoilt ($base64url) {
+    my $bytes = decode_base64url($base64url);
+    substr($bytes, length($bytes) / 2, 1) ^.= "\1";
+    return encode_base64url($bytes);
+}
