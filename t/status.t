@@ -41,7 +41,10 @@ subtest 'the answer' => sub {
     ok !grep({ !$_->{algorithms}->@* } $idp->{keys}->@*), 'with their algorithms';
     is $idp->{generation}, 0, 'and the generation of those of files';
     is_deeply [$idp->@{qw(age last_error)}], [undef, undef], 'which have no age';
-    is_deeply $status->{workers}, [], 'and are shared by nobody';
+    is_deeply [map { [$_->{worker}, $_->{generations}] } $status->{workers}->@*], [[0, []], [1, []]],
+        'nor a generation that all workers share';
+    is join(' ', sort map { $_->{pid} } $status->{workers}->@*), join(' ', sort $server->worker_pids),
+        'and all workers are there';
 };
 
 subtest 'methods' => sub {

@@ -102,16 +102,30 @@ for my $pair (map { [$_, chr 1 + ord] } 'a' .. 'e') {
     is $server->get('/t', $new)->{status}, 200, "and has key $pair->[1]";
 }
 
-# The master has the keys of the last reload, which were given up long ago.
+# The master has the keys of the last reload, which were given up long ago; the workers share those that
+# were in force last.
+spew("$dir/keys.json", '{');
+for my $number (1 .. 2) {
+    my ($worker) = $server->worker_pids;
+    $server->signal('KILL', $worker);
+    $server->await('another worker', sub { ($server->worker_pids)[0] // $worker != $worker });
+    is $server->get('/t', bearer(key => "$dir/f.jwk"))->{status}, 200, "death $number: a bad file takes no key away";
+    is $server->get('/t', bearer(key => "$dir/a.jwk"))->{status}, 401, 'and revives none';
+}
+$server->await_log(qr/\[error\].*"\Q$dir\E\/keys.json" is not usable at the start of a worker, which goes on with/);
+copy("$dir/a.set", "$dir/new") && rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
+$server->await('the keys', sub { $server->get('/t', bearer(key => "$dir/a.jwk"))->{status} == 200 });
+is $server->get('/t', bearer(key => "$dir/f.jwk"))->{status}, 401, 'until the file is good again';
+
+# What a reload has read is what a worker begins with afterwards, whatever its file has become.
+copy("$dir/b.set", "$dir/new") && rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
+$server->reload;
 spew("$dir/keys.json", '{');
 my ($worker) = $server->worker_pids;
 $server->signal('KILL', $worker);
 $server->await('another worker', sub { ($server->worker_pids)[0] // $worker != $worker });
-is $server->get('/t', bearer(key => "$dir/a.jwk"))->{status}, 503, 'a bad file revives no key';
-is $server->get('/t', bearer(key => "$dir/f.jwk"))->{status}, 503, 'nor is another one believed';
-copy("$dir/f.set", "$dir/new") && rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
-$server->await('the keys', sub { $server->get('/t', bearer(key => "$dir/f.jwk"))->{status} == 200 });
-is $server->get('/t', bearer(key => "$dir/a.jwk"))->{status}, 401, 'until the file is good again';
+is $server->get('/t', bearer(key => "$dir/b.jwk"))->{status}, 200, 'the keys of the reload are in force';
+is $server->get('/t', bearer(key => "$dir/a.jwk"))->{status}, 401, 'and not those before it';
 $server->stop;
 done_testing;
 

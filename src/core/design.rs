@@ -71,14 +71,14 @@
 //! *Decision.* A 401 is left to Nginx, which may ask other modules under `satisfy any`; everything
 //! else ends the request, because deny wins.
 //!
-//! # 11. Key files are primed from disk
+//! # 11. Key files are primed from disk, then from the workers' last version
 //!
 //! *Context.* A worker that replaces a dead one inherits the keys of the last reload. *Decision.*
-//! It reads the files again before its first request, and its thread watches them from then on.
-//! *Consequence.* When the file is bad at that moment, such a worker cannot know which keys were the
-//! last good ones; those of the last reload may have been given up since. It fails closed, with 503
-//! `keys_unavailable`, until the file is good again; the other workers go on with their last good
-//! keys. Keys that are fetched know no such difference (14).
+//! It reads the files again before its first request, and its thread watches them from then on. Who
+//! takes a new version into force, or reads it with the configuration, records it in shared memory
+//! before (14). *Consequence.* When the file is bad at that moment, such a worker goes on with the
+//! version that was in force last; those of the last reload may have been given up since. The list of
+//! what is revoked is not recorded: without it such a worker fails closed, with 503.
 //!
 //! # 12. No OpenSSL
 //!
@@ -94,7 +94,7 @@
 //! know the last good one answers 503. *Consequence.* The list that counts is the file's, on every
 //! host that has it; tools write it with what they have, and check it before they put it in place.
 //!
-//! # 14. Keys that are fetched live in shared memory, under their digest
+//! # 14. Keys live in shared memory, under their digest
 //!
 //! *Context.* One worker fetches for all, and may die, be stopped or be replaced at any instruction.
 //! *Decision.* Each issuer has two halves and a word that says which is newer; a half counts only if

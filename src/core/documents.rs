@@ -191,9 +191,12 @@ impl<'z> Documents<'z> {
         lead: Lead,
         lock: &Lock<'_>,
     ) -> bool {
-        if !self.leads(lead) {
-            return false;
-        }
+        self.leads(lead) && self.record(document, bytes, at, lock)
+    }
+
+    /// As [`Documents::publish`], for a document that every process finds by itself: whoever finds a
+    /// new one records it.
+    pub fn record(&self, document: usize, bytes: &[u8], at: UnixTime, lock: &Lock<'_>) -> bool {
         let put = || {
             let halves = self.halves_of(document)?;
             let holds = || lock.is_held();

@@ -110,7 +110,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: nothing else refers to our settings between merging and the first request.
     let main = unsafe { main_mut(cf) };
     let issuers = core::mem::take(&mut main.raw.issuers);
-    let mut keys = Vec::new();
+    let (mut keys, mut files) = (Vec::new(), Vec::new());
     for (index, issuer) in issuers.iter().enumerate() {
         let KeySource::File(file) = &issuer.keys else {
             keys.push(None);
@@ -131,6 +131,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         }
         checks::warn_unreadable(cf, &path, &place);
         keys.push(Some(set));
+        files.push((index, document));
         let file = WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp), interval: None };
         main.documents.push((Document::Keys(index), file));
     }
@@ -149,8 +150,9 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         checks::warn_unwritable(cf, directory);
     }
     // SAFETY: Nginx passed `cf` to `postconfiguration`.
-    main.shared = unsafe { DocumentsZone::add(cf, &issuers, main.raw.state_path.clone()) }
-        .map_err(|error| log_elsewhere(cf).write(Level::Emerg, format_args!("{error}")))?;
+    main.shared =
+        unsafe { DocumentsZone::add(cf, &issuers, files, main.raw.state_path.clone()) }
+            .map_err(|error| log_elsewhere(cf).write(Level::Emerg, format_args!("{error}")))?;
     let mut trust = Trust::new(issuers, resolver.into_pointers(), keys);
     if let Some(list) = revocations {
         trust = trust.with_revocations(list);

@@ -1,12 +1,12 @@
-//! How keys that one worker fetches reach all of them, and the next start.
+//! How keys that one worker has reach all of them, and the next start.
 //!
 //! | file | question it answers |
 //! | --- | --- |
 //! | `zone.rs` | where the documents live, and what they begin with |
 //! | `link.rs` | what the background thread of a worker does with them |
+//! | `writer.rs` | who may write to them |
 //! | `state.rs` | how they are kept on disk |
 
-use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +19,7 @@ use super::settings::MainConf;
 
 mod link;
 mod state;
+mod writer;
 mod zone;
 
 pub(crate) use link::Link;
@@ -53,7 +54,3 @@ pub(crate) fn said() -> impl Iterator<Item = Message> {
 
 /// The event loop takes them twice a second.
 const MOST_SAID: usize = 32;
-
-/// Far longer than a write takes: who holds the lock for that long is stopped, or was killed and its
-/// pid is another's.
-const DEADLINE: Duration = Duration::from_secs(5);

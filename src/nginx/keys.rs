@@ -36,14 +36,14 @@ pub(crate) fn watch(main: &MainConf) {
     }
     let link = Link::begin(main);
     if main.shared.is_some() && link.is_none() {
-        let fault = "the shared memory of fetched keys cannot be read, nothing is fetched";
+        let fault = "the shared memory of keys cannot be read, nothing is fetched";
         Log::cycle().write(Level::Crit, format_args!("{fault}"));
     }
     if main.documents.is_empty() && link.is_none() {
         return;
     }
     let (documents, mut files): (Vec<_>, Vec<_>) = main.documents.iter().cloned().unzip();
-    let mut keys = Keys::new(trust, &documents);
+    let mut keys = Keys::new(trust, &documents, link.clone());
     for (document, file) in files.iter_mut().enumerate() {
         prime(&mut keys, document, file);
     }
@@ -52,20 +52,22 @@ pub(crate) fn watch(main: &MainConf) {
     process::start(move || {
         // One voice is enough: every worker sees the same files.
         let options = Options { report: process::worker_number() == 0, ..Options::default() };
+        let asks = link.as_ref().filter(|link| !link.issuers().is_empty());
         let tasks = Tasks {
             files: files.clone(),
-            issuers: link.as_ref().map_or_else(Vec::new, |link| link.issuers().to_vec()),
-            shared: link.clone().map(|link| Box::new(link) as Box<dyn Shared>),
+            issuers: asks.map_or_else(Vec::new, |link| link.issuers().to_vec()),
+            shared: asks.cloned().map(|link| Box::new(link) as Box<dyn Shared>),
         };
-        Control::start(tasks, Keys::new(&trust, &documents), options)
+        Control::start(tasks, Keys::new(&trust, &documents, link.clone()), options)
     });
 }
 
 /// Reads a file that has changed since the configuration was read.
 ///
 /// If it is bad, the workers that were there before hold keys that this one never saw: those of
-/// the configuration may have been given up since. It answers 503 until the file is good again.
-/// The same holds for what is revoked.
+/// the configuration may have been given up since. It goes on with those that were in force last,
+/// which the workers share; a list of what is revoked is not shared, so that it answers 503 until the
+/// file is good again.
 fn prime(keys: &mut Keys, document: usize, file: &mut WatchedFile) {
     let read = read_capped(&file.path, file.max_bytes);
     let fault = match &read {
@@ -78,12 +80,16 @@ fn prime(keys: &mut Keys, document: usize, file: &mut WatchedFile) {
         (None, Ok((_, stamp))) => file.primed = Some(stamp),
         (fault, _) => {
             file.primed = None;
-            keys.withdraw(document);
+            let then = if keys.revive(document).is_some() {
+                "goes on with the last good version"
+            } else {
+                keys.withdraw(document);
+                "has no last good version"
+            };
             Log::cycle().write(
                 Level::Error,
                 format_args!(
-                    "\"{}\" is not usable at the start of a worker, which has no last good \
-                     version of it: {}",
+                    "\"{}\" is not usable at the start of a worker, which {then} of it: {}",
                     file.path.display(),
                     fault.unwrap_or_default()
                 ),
@@ -106,12 +112,23 @@ fn is_as_it_was(file: &WatchedFile) -> bool {
 struct Keys {
     trust: Arc<Trust>,
     documents: Vec<Document>,
+    link: Option<Link>,
     retired: Vec<Arc<Snapshot>>,
 }
 
 impl Keys {
-    fn new(trust: &Arc<Trust>, documents: &[Document]) -> Self {
-        Self { trust: Arc::clone(trust), documents: documents.to_vec(), retired: Vec::new() }
+    fn new(trust: &Arc<Trust>, documents: &[Document], link: Option<Link>) -> Self {
+        let (trust, documents) = (Arc::clone(trust), documents.to_vec());
+        Self { trust, documents, link, retired: Vec::new() }
+    }
+
+    /// Puts the version in force that was it last in any worker, if that is known.
+    fn revive(&mut self, document: usize) -> Option<String> {
+        let Some(Document::Keys(issuer)) = self.documents.get(document).copied() else {
+            return None;
+        };
+        let bytes = self.link.as_ref()?.last(issuer)?;
+        self.put(issuer, &bytes).ok()
     }
 
     fn withdraw(&mut self, document: usize) {
@@ -135,6 +152,10 @@ impl Keys {
         let mut summary = format!("{} keys of mesh_issuer \"{}\"", set.count(), issuer.name);
         for key in skipped {
             summary.push_str(&format!(", {key}"));
+        }
+        // Before it is in force here: whoever replaces this worker must not have an older one.
+        if let Some(link) = &mut self.link {
+            link.record(index, bytes);
         }
         self.retired.push(self.trust.replace(index, set));
         Ok(summary)

@@ -27,7 +27,7 @@ pub(crate) struct MainConf {
     pub(crate) documents: Vec<(Document, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
     pub(crate) zone: Option<Zone>,
-    /// The documents that workers share; there if any issuer's keys come from a server.
+    /// The documents that workers share; there if there are issuers.
     pub(crate) shared: Option<DocumentsZone>,
     /// The tokens that this worker has verified. With the wishes the one thing here that requests
     /// write, in their own process, and never while they read it.

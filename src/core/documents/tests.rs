@@ -93,11 +93,15 @@ fn who_lost_the_lead_or_the_lock_changes_nothing() {
     assert!(documents.leads(new) && !documents.leads(old));
     assert!(!documents.publish(0, b"two", at(2), old, &lock));
     assert!(!documents.confirm(0, at(2), old, &lock));
+    // What needs no leader.
+    assert!(documents.record(1, b"file", at(2), &lock));
+    assert_eq!(documents.read(1).unwrap().bytes, b"file");
 
     assert_eq!(documents.lock(holder(2)).unwrap_err(), holder(1));
     let seized = documents.seize(holder(1), holder(2)).unwrap();
     assert!(!lock.is_held() && seized.is_held());
     assert!(!documents.publish(0, b"two", at(2), new, &lock));
+    assert!(!documents.record(1, b"two", at(2), &lock));
     assert!(!documents.confirm(0, at(2), new, &lock));
     drop(lock);
     assert!(seized.is_held());

@@ -1,24 +1,18 @@
 //! What a worker does with the documents: takes those of others into force, and where it leads,
 //! publishes.
 
-use core::hash::BuildHasher;
-use core::time::Duration;
-use std::hash::RandomState;
-use std::io;
 use std::sync::Arc;
-use std::thread::sleep;
-use std::time::Instant;
 
 use mesh_control::{Level, RemoteIssuer, Shared};
-use mesh_core::documents::{Documents, Failure, Found, Head, Holder, Lead, Lock};
-use mesh_core::jwks::KeySet;
+use mesh_core::documents::{Documents, Failure, Found, Head, Lead};
 use mesh_core::time::UnixTime;
 use mesh_core::trust::{Snapshot, Trust};
 
 use super::super::process;
 use super::super::settings::MainConf;
+use super::say;
 use super::state::State;
-use super::{DEADLINE, say};
+use super::writer::Writer;
 
 /// A worker's end of the shared documents; lives on its background thread.
 #[derive(Clone)]
@@ -27,8 +21,8 @@ pub(crate) struct Link {
     documents: Documents<'static>,
     issuers: Vec<RemoteIssuer>,
     worker: usize,
-    /// Who writes, where this worker writes.
-    holder: Holder,
+    pid: u32,
+    writer: Writer,
     lead: Option<Lead>,
     /// The generation of each issuer's document that was looked at last, and that is in force.
     adopted: Vec<(u64, u64)>,
@@ -39,19 +33,15 @@ pub(crate) struct Link {
     kept: Vec<Option<Head>>,
     /// Whether the disk failed already.
     is_mute: bool,
-    /// Who holds the lock, and since when it is waited for.
-    awaited: Option<(Holder, Instant)>,
 }
 
 impl Link {
     /// Begins a worker: takes what is published into force, before the first request, and the lead
-    /// where it is worker 0. None where no issuer's keys come from a server.
+    /// where it is worker 0. None where there is no issuer.
     pub(crate) fn begin(main: &MainConf) -> Option<Self> {
         let (zone, trust) = (main.shared?, main.trust.as_ref()?);
         let documents = zone.documents()?;
         let (worker, pid) = (process::worker_number(), std::process::id());
-        let nonce = RandomState::new().hash_one(pid).to_le_bytes();
-        let [a, b, c, d, ..] = nonce;
         documents.enter(worker, pid);
         let leads = worker == 0;
         let lead = zone.number().filter(|_| leads).and_then(|cycle| documents.take_lead(cycle));
@@ -63,14 +53,14 @@ impl Link {
                 .collect(),
             adopted: vec![(0, 0); documents.len()],
             kept: vec![None; documents.len()],
+            writer: Writer::new(&documents)?,
             documents,
             worker,
-            holder: Holder::new(pid, u32::from_le_bytes([a, b, c, d]))?,
+            pid,
             lead,
             retired: Vec::new(),
             state: zone.state().filter(|_| leads),
             is_mute: false,
-            awaited: None,
         };
         link.adopt();
         Some(link)
@@ -79,6 +69,18 @@ impl Link {
     /// The issuers whose keys are fetched.
     pub(crate) fn issuers(&self) -> &[RemoteIssuer] {
         &self.issuers
+    }
+
+    /// Records what a file holds that is about to be in force, for workers that begin while it is bad.
+    pub(crate) fn record(&mut self, issuer: usize, bytes: &[u8]) {
+        if !self.writer.record(issuer, bytes, UnixTime::from_secs(0)) {
+            say(Level::Warn, "keys of a file cannot be shared with other workers".to_owned());
+        }
+    }
+
+    /// The last good version of an issuer's keys that any worker had in force.
+    pub(crate) fn last(&self, issuer: usize) -> Option<Vec<u8>> {
+        self.documents.read(issuer).map(|found| found.bytes)
     }
 
     /// Takes the newest document of an issuer into force, if it is not yet.
@@ -99,12 +101,11 @@ impl Link {
             return Some(());
         }
         *seen = found.generation;
-        match KeySet::parse(&found.bytes, issuer.algorithms) {
+        match self.trust.issuers().get(index)?.read_keys(&found.bytes) {
             Ok((set, _)) => {
                 *in_force = found.generation;
                 self.retired.push(self.trust.replace_fetched(index, set, found.confirmed));
-                let pid = self.holder.pid()?;
-                self.documents.adopted(self.worker, pid, index, found.generation);
+                self.documents.adopted(self.worker, self.pid, index, found.generation);
             }
             // Who publishes parses it before; the keys that are in force stay.
             Err(error) => say(
@@ -113,34 +114,6 @@ impl Link {
             ),
         }
         Some(())
-    }
-
-    /// The right to write. It waits a few milliseconds for another process, and for a dead one not at
-    /// all.
-    fn lock(&mut self) -> Option<Lock<'static>> {
-        for _ in 0..PATIENCE {
-            match self.documents.lock(self.holder) {
-                Ok(lock) => return Some(lock),
-                // It was given back just now.
-                Err(other) if other == self.holder => {}
-                Err(other) if self.is_gone(other) => {
-                    if let Ok(lock) = self.documents.seize(other, self.holder) {
-                        return Some(lock);
-                    }
-                }
-                Err(_) => sleep(Duration::from_millis(1)),
-            }
-        }
-        None
-    }
-
-    /// Whether a process that holds the lock will never give it back.
-    fn is_gone(&mut self, holder: Holder) -> bool {
-        let since = match self.awaited {
-            Some((known, since)) if known == holder => since,
-            _ => self.awaited.insert((holder, Instant::now())).1,
-        };
-        since.elapsed() >= DEADLINE || holder.pid().is_none_or(is_dead)
     }
 
     /// Keeps what is published on disk, unless it was kept as it is a moment ago.
@@ -183,7 +156,7 @@ impl Shared for Link {
     }
 
     fn publish(&mut self, issuer: usize, document: &[u8], at: UnixTime) -> bool {
-        let (Some(lead), Some(lock)) = (self.lead, self.lock()) else { return false };
+        let (Some(lead), Some(lock)) = (self.lead, self.writer.lock()) else { return false };
         let published = self.documents.publish(issuer, document, at, lead, &lock);
         drop(lock);
         if published {
@@ -193,7 +166,7 @@ impl Shared for Link {
     }
 
     fn confirm(&mut self, issuer: usize, at: UnixTime) -> bool {
-        let (Some(lead), Some(lock)) = (self.lead, self.lock()) else { return false };
+        let (Some(lead), Some(lock)) = (self.lead, self.writer.lock()) else { return false };
         let confirmed = self.documents.confirm(issuer, at, lead, &lock);
         drop(lock);
         if confirmed {
@@ -221,16 +194,6 @@ impl Shared for Link {
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 }
-
-fn is_dead(pid: u32) -> bool {
-    let Ok(pid) = libc::pid_t::try_from(pid) else { return true };
-    // SAFETY: signal 0 asks whether there is such a process, and does nothing to it.
-    let answer = unsafe { libc::kill(pid, 0) };
-    answer != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
-}
-
-/// Looks at a lock that is held, a millisecond apart.
-const PATIENCE: u32 = 20;
 
 /// Seconds by which the time on disk may lag.
 const KEEP_SECS: i64 = 60;

@@ -15,7 +15,7 @@
 //! Only the pages that hold something are ever touched: an issuer takes 2 MiB of addresses, and of
 //! memory what its documents take.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::ffi::c_void;
 use core::fmt;
 use core::ptr::{self, NonNull};
@@ -26,6 +26,7 @@ use mesh_core::documents::{
     Documents, DocumentsError, Header, Layout, Slot, Source, Word, ZONE, zone_name,
 };
 use mesh_core::issuer::{Issuer, KeySource};
+use mesh_core::time::UnixTime;
 use nginx_sys::{
     NGX_ERROR, NGX_OK, ngx_conf_t, ngx_core_conf_t, ngx_cycle_t, ngx_int_t, ngx_pagesize,
     ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
@@ -37,6 +38,7 @@ use super::super::list::Elements;
 use super::super::log::{Level, Log};
 use super::super::pool::in_pool;
 use super::state::State;
+use super::writer::Writer;
 
 /// The zone of one configuration, to be kept in its main structure.
 #[derive(Clone, Copy)]
@@ -46,6 +48,10 @@ pub(crate) struct DocumentsZone(NonNull<Plan>);
 struct Plan {
     name: String,
     issuers: Vec<(Box<str>, Source)>,
+    /// Which of them are asked over the network.
+    fetched: Vec<bool>,
+    /// What the files of the others held when the configuration was read.
+    files: RefCell<Vec<(usize, Vec<u8>)>>,
     state: Option<PathBuf>,
     /// Where it is read; its core settings say whether there is a master.
     cycle: *mut ngx_cycle_t,
@@ -55,8 +61,8 @@ struct Plan {
 }
 
 impl DocumentsZone {
-    /// Asks Nginx for the zone, where an issuer's keys come from a server; the memory is there when
-    /// the configuration takes effect.
+    /// Asks Nginx for the zone, where there are issuers; the memory is there when the configuration
+    /// takes effect. `files` are the key sets that were read with it.
     ///
     /// # Errors
     ///
@@ -68,11 +74,14 @@ impl DocumentsZone {
     pub(crate) unsafe fn add(
         cf: *mut ngx_conf_t,
         issuers: &[Issuer],
+        files: Vec<(usize, Vec<u8>)>,
         state: Option<PathBuf>,
     ) -> Result<Option<Self>, ZoneError> {
-        if !issuers.iter().any(|issuer| matches!(issuer.keys, KeySource::Remote(_))) {
+        if issuers.is_empty() {
             return Ok(None);
         }
+        let is_fetched = |issuer: &Issuer| matches!(issuer.keys, KeySource::Remote(_));
+        let fetched = issuers.iter().map(is_fetched).collect();
         let issuers: Vec<_> =
             issuers.iter().map(|issuer| (issuer.name.clone(), Source::of(issuer))).collect();
         let sources: Vec<_> = issuers.iter().map(|(_, source)| *source).collect();
@@ -83,6 +92,8 @@ impl DocumentsZone {
             let plan = Plan {
                 name: zone_name(&sources),
                 issuers,
+                fetched,
+                files: RefCell::new(files),
                 state,
                 cycle: (*cf).cycle,
                 zone: Cell::new(ptr::null_mut()),
@@ -101,7 +112,8 @@ impl DocumentsZone {
         }
     }
 
-    /// The documents, once the configuration has taken effect; none under `nginx -s`.
+    /// The documents, once the configuration has taken effect; none under `nginx -s`, nor where there
+    /// is no master.
     pub(crate) fn documents(self) -> Option<Documents<'static>> {
         let plan = self.plan();
         plan.number.get()?;
@@ -137,13 +149,16 @@ impl DocumentsZone {
         let plan = self.plan();
         // SAFETY: the caller vouches for the zone and its mapping. The core module has completed its
         // settings of the cycle (`ngx_core_module_init_conf`) before any zone is initialised.
-        let pool = unsafe {
+        let (has_master, pool) = unsafe {
             let core = *(*plan.cycle).conf_ctx.add(nginx_sys::ngx_core_module.index);
-            if (*core.cast::<ngx_core_conf_t>()).master == 0 {
-                return Err(ZoneError::NoMaster);
-            }
-            (*plan.zone.get()).shm.addr.cast::<ngx_slab_pool_t>()
+            let pool = (*plan.zone.get()).shm.addr.cast::<ngx_slab_pool_t>();
+            ((*core.cast::<ngx_core_conf_t>()).master != 0, pool)
         };
+        if !has_master {
+            // A single process shares nothing; and what it has mapped may go under its requests.
+            let asks = plan.fetched.iter().any(|is_fetched| *is_fetched);
+            return if asks { Err(ZoneError::NoMaster) } else { Ok(()) };
+        }
         let documents = if old.is_null() {
             // SAFETY: the mapping is new, and Nginx has laid out its slab pool.
             let documents = unsafe { begin(pool, plan) }?;
@@ -156,6 +171,7 @@ impl DocumentsZone {
         if !documents.are_of(&plan.sources()) {
             return Err(ZoneError::Documents(DocumentsError::Foreign));
         }
+        plan.record_files(&documents, log);
         plan.number.set(Some(documents.begin_cycle()));
         Ok(())
     }
@@ -172,7 +188,8 @@ impl Plan {
         let state = self.state.clone().map(|path| State::new(path, self.issuers.clone()));
         for (index, (name, source)) in self.issuers.iter().enumerate() {
             let known = before.iter().find_map(|old| old.read(old.find(source)?));
-            let kept = || match state.as_ref()?.load(index) {
+            let is_fetched = self.fetched.get(index).is_some_and(|is_fetched| *is_fetched);
+            let kept = || match state.as_ref().filter(|_| is_fetched)?.load(index) {
                 Ok(found) => found,
                 Err(error) => {
                     let place = format_args!("kept keys of mesh_issuer \"{name}\"");
@@ -182,6 +199,21 @@ impl Plan {
             };
             if let Some(found) = known.or_else(kept) {
                 documents.seed(index, &found);
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// Records what the files held, so that a worker which begins while one of them is bad has it. It is
+    /// done again with each reload: what the master has read is what new workers begin with.
+    fn record_files(&self, documents: &Documents<'static>, log: Log<'_>) {
+        let mut writer = Writer::new(documents);
+        for (index, bytes) in self.files.take() {
+            let mut record =
+                |writer: &mut Writer| writer.record(index, &bytes, UnixTime::from_secs(0));
+            if !writer.as_mut().is_some_and(&mut record) {
+                log.write(Level::Warn, format_args!("keys of a file cannot be shared"));
             }
         }
     }
