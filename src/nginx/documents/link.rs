@@ -101,7 +101,7 @@ impl Link {
             return Some(());
         }
         *seen = found.generation;
-        match self.trust.issuers().get(index)?.read_keys(&found.bytes) {
+        match issuer.read_keys(&found.bytes) {
             Ok((set, _)) => {
                 *in_force = found.generation;
                 self.retired.push(self.trust.replace_fetched(index, set, found.confirmed));
