@@ -92,7 +92,7 @@ struct Published {
 
 impl<'k> Lead<'k> {
     fn new(keys: &'k mut Keys, board: &'k Board) -> Self {
-        let RemoteIssuer { index, remote, algorithms, .. } = keys.issuer.clone();
+        let RemoteIssuer { index, remote, .. } = keys.issuer.clone();
         let origin = Instant::now();
         let confirmed = board.borrow_mut().confirmed(index);
         let document = confirmed.and_then(|_| board.borrow_mut().document(index));
@@ -106,7 +106,7 @@ impl<'k> Lead<'k> {
             schedule.began_before(since);
         }
         let published = document.as_deref().and_then(|document| {
-            let (set, _) = KeySet::parse(document, algorithms).ok()?;
+            let (set, _) = keys.issuer.read_keys(document).ok()?;
             Some(Published { set, meaning: meaning(document) })
         });
         let source = Source::new(&remote.entry, document.as_deref());
@@ -204,8 +204,8 @@ impl<'k> Lead<'k> {
             Fetched::Nothing => return Ok(Judged::Nothing),
             Fetched::Same { fresh } => return Ok(Judged::Same { fresh }),
         };
-        let (set, skipped) = KeySet::parse(&document, self.keys.issuer.algorithms)
-            .map_err(|error| Failure::of(error, &url))?;
+        let read = self.keys.issuer.read_keys(&document);
+        let (set, skipped) = read.map_err(|error| Failure::of(error, &url))?;
         // A large document takes milliseconds.
         yield_now().await;
         let meaning = meaning(&document);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use mesh_core::algorithm::AlgorithmSet;
-use mesh_core::issuer::{Issuer, KeySource, Remote};
+use mesh_core::issuer::{Form, Issuer, KeySource, Remote};
+use mesh_core::jwks::{JwksError, KeySet, SkippedKey};
 use mesh_core::time::UnixTime;
 
 /// An issuer whose keys come from a server.
@@ -15,6 +16,8 @@ pub struct RemoteIssuer {
     pub name: Arc<str>,
     /// What its discovery document must name, byte by byte.
     pub url: Arc<str>,
+    /// What its tokens are, and so what its key set may hold.
+    pub form: Form,
     /// What its keys may verify.
     pub algorithms: AlgorithmSet,
     /// Where the keys are, and how often they are asked for.
@@ -31,10 +34,20 @@ impl RemoteIssuer {
                 index,
                 name: (&*issuer.name).into(),
                 url: (&*issuer.url).into(),
+                form: issuer.form.clone(),
                 algorithms: issuer.algorithms,
                 remote: Arc::new(remote.clone()),
             }),
         }
+    }
+
+    /// Parses the set that its keys are published in.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`KeySet::parse`].
+    pub fn read_keys(&self, bytes: &[u8]) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
+        self.form.read_keys(bytes, self.algorithms)
     }
 }
 

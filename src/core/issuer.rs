@@ -105,10 +105,25 @@ impl Issuer {
     ///
     /// Those of [`KeySet::parse`].
     pub fn read_keys(&self, bytes: &[u8]) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
-        match self.form {
-            Form::Spiffe(_) => KeySet::parse_bundle(bytes, self.algorithms),
-            Form::LoadBalancer(_) | Form::Plain | Form::Tenants(_) => {
-                KeySet::parse(bytes, self.algorithms)
+        self.form.read_keys(bytes, self.algorithms)
+    }
+}
+
+impl Form {
+    /// As [`Issuer::read_keys`], for an issuer of this form that signs by `algorithms`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`KeySet::parse`].
+    pub fn read_keys(
+        &self,
+        bytes: &[u8],
+        algorithms: AlgorithmSet,
+    ) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
+        match self {
+            Self::Spiffe(_) => KeySet::parse_bundle(bytes, algorithms),
+            Self::LoadBalancer(_) | Self::Plain | Self::Tenants(_) => {
+                KeySet::parse(bytes, algorithms)
             }
         }
     }

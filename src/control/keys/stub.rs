@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh_core::algorithm::AlgorithmSet;
 use mesh_core::endpoint::Endpoint;
-use mesh_core::issuer::{Entry, Remote};
+use mesh_core::issuer::{Entry, Form, Remote};
 use mesh_core::jwks::p256_jwk;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
@@ -163,6 +163,7 @@ pub(crate) fn issuer(entry: Entry, trusted_certificate: Option<&Path>) -> Remote
         index: 0,
         name: "idp".into(),
         url: "https://idp.example".into(),
+        form: Form::Plain,
         algorithms: AlgorithmSet::DEFAULT,
         remote: Arc::new(Remote {
             entry,

@@ -183,6 +183,21 @@ fn keys_that_are_skipped_are_told_with_the_set() {
 }
 
 #[test]
+fn bundle_of_a_trust_domain_is_read_as_one() {
+    let document = set(&["a"]).replace(r#""use":"sig""#, r#""use":"jwt-svid""#);
+    let (server, _) = changing(ok("", &document));
+    let domain = mesh_core::issuer::Form::Spiffe("prod.example".parse().unwrap());
+    let bundle = RemoteIssuer { form: domain, ..jwks(server.url("/keys")) };
+    let plain = RemoteIssuer { index: 1, ..jwks(server.url("/keys")) };
+    let memory = SharedMemory::led();
+    let _fetching = Fetching::start(&memory, vec![bundle, plain]);
+    memory.until_calls(2);
+    let mut calls = memory.calls()[..2].to_vec();
+    calls.sort_unstable();
+    assert_eq!(calls, ["fail 1 keys", "publish 0"]);
+}
+
+#[test]
 fn wish_brings_a_new_key_at_once() {
     let (server, answer) = changing(ok("", &set(&["a"])));
     let memory = SharedMemory::led();

@@ -11,7 +11,6 @@ use std::time::Instant;
 
 use mesh_control::{Level, RemoteIssuer, Shared};
 use mesh_core::documents::{Documents, Failure, Found, Head, Holder, Lead, Lock};
-use mesh_core::jwks::KeySet;
 use mesh_core::time::UnixTime;
 use mesh_core::trust::{Snapshot, Trust};
 
@@ -99,7 +98,7 @@ impl Link {
             return Some(());
         }
         *seen = found.generation;
-        match KeySet::parse(&found.bytes, issuer.algorithms) {
+        match issuer.read_keys(&found.bytes) {
             Ok((set, _)) => {
                 *in_force = found.generation;
                 self.retired.push(self.trust.replace_fetched(index, set, found.confirmed));
