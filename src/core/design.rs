@@ -111,3 +111,22 @@
 //! last confirmed a set lies beside it, in the half and in the snapshot, and is compared on every
 //! request, before the cache is asked. To hear that nothing has changed costs a store and forgets no
 //! token. *Consequence.* After `max_stale` every token of the issuer gets 503, never an allow.
+//!
+//! # 18. The form of an issuer chooses its tokens exactly
+//!
+//! *Context.* Issuers differ in what says whose a token is: tenants share a template and a key set, a
+//! JWT-SVID has only its subject, a load balancer speaks for somebody else. A pattern that is matched
+//! is a pattern that is got round. *Decision.* Every form is an exact look-up made when the
+//! configuration is read: each listed tenant is a URL, each trust domain a name, each load balancer an
+//! ARN ([`crate::issuer::Form`]). `iss` comes first, and where it is there no subject is looked at.
+//! Two blocks that a token could mean are refused. What the form asks for besides is checked once, with
+//! the signature, and a key that names its issuer is for that one alone. *Consequence.* To take a
+//! tenant in is a reload.
+//!
+//! # 19. One token in one place
+//!
+//! *Context.* Who reads a token from several places must say which one wins, and the platform behind
+//! may say otherwise. *Decision.* Two are refused, as is a cookie or a field that is there twice, before
+//! any of them is looked at ([`crate::source::Source`]). What held the token goes, its neighbours in
+//! the same field stay, and an internal redirect sees it as it came. *Consequence.* A client with a
+//! stale cookie beside its header gets 400 until it drops one.

@@ -23,6 +23,8 @@
 //! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
 //! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`trust::Trust`], [`trust::Snapshot`] |
 //! | document, lead, wish | a key set that all workers share, who fetches it, a key that nobody has yet | [`documents::Documents`] |
+//! | source | where in a request a token may stand | [`source::Source`] |
+//! | form | what tells an issuer's tokens from those of others | [`issuer::Form`] |
 //! | location | the frozen settings of one place in the configuration | [`config::Location`] |
 //! | permit | an identity that the location's rules let through | [`decision::Permit`] |
 //! | quota, cost | how much an identity may do | [`limit::Quota`] |
