@@ -27,14 +27,12 @@ my @algorithms = grep { !$unknown{$_} } $provider->algorithms;
 cmp_ok scalar @algorithms, '>=', 10, 'the provider signs with many algorithms' or diag "@algorithms";
 
 my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-chmod 0755, $directory;
-Test::Mesh::Server::spew("$directory/provider.jwks", $provider->jwks);
 my $server = Test::Mesh::Server->start(<<"END" . <<'CONF' =~ s/UPSTREAM/$upstream->url/er);
 mesh_issuer provider {
     issuer $issuer;
     audience mesh;
     algorithms @algorithms;
-    jwks $directory/provider.jwks;
+    trusted_certificate %%KEYS%%/ca.pem;
     leeway 0s;
     token_type at+jwt;
     service_claim /client_id;
@@ -42,7 +40,8 @@ mesh_issuer provider {
 mesh_issuer few {
     issuer https://few.example;
     audience mesh;
-    jwks $directory/provider.jwks;
+    jwks $issuer/jwks;
+    trusted_certificate %%KEYS%%/ca.pem;
 }
 mesh_claim \$scope /scope;
 END
@@ -56,6 +55,8 @@ server {
     }
 }
 CONF
+
+$server->await_log(qr/mesh_issuer "$_": \d+ keys from/) for 'provider', 'few';
 
 # The verdict on a token, and the identity that went upstream.
 sub ask ($token) {

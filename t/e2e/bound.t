@@ -4,7 +4,6 @@ use v5.36;
 
 use lib 't/lib';
 
-use File::Temp qw(tempdir);
 use Test::More;
 
 use Test::Mesh::Credentials;
@@ -16,11 +15,8 @@ use Test::Mesh::Upstream;
 my $provider = Test::Mesh::Provider->start;
 my $upstream = Test::Mesh::Upstream->start;
 my $issuer = $provider->issuer;
-my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-chmod 0755, $directory;
-Test::Mesh::Server::spew("$directory/provider.jwks", $provider->jwks);
 my $server = Test::Mesh::Server->start(<<"END" . <<'CONF' =~ s/UPSTREAM/$upstream->url/er);
-mesh_issuer provider { issuer $issuer; audience mesh; jwks $directory/provider.jwks; }
+mesh_issuer provider { issuer $issuer; audience mesh; trusted_certificate %%KEYS%%/ca.pem; }
 END
 server {
     listen 127.0.0.1:%%PORT%%;
@@ -34,6 +30,8 @@ server {
     location / { proxy_pass UPSTREAM; }
 }
 CONF
+
+$server->await_log(qr/mesh_issuer "provider": \d+ keys from/);
 
 sub ask ($token, $certificate) {
     my %certificate = map { $_ => key_path("$certificate.$_") } $certificate ? qw(pem key) : ();

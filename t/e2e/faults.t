@@ -1,0 +1,222 @@
+# What clients see while an issuer's keys cannot be fetched: each row of the manual, all at once.
+
+use v5.36;
+
+use lib 't/lib';
+
+use JSON::PP ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Test::Mesh::Credentials;
+use Test::Mesh::Forge qw(verdict);
+use Test::Mesh::ManualTable;
+use Test::Mesh::Provider;
+use Test::Mesh::Server;
+
+my $MAX_STALE = 20;
+# Seconds that what must come at last may take on a busy machine.
+my $PATIENCE = 60;
+
+my $table = Test::Mesh::ManualTable->under('When keys cannot be fetched');
+my @rows = $table->names;
+# The row that is no failure, and the issuer that has no fault.
+my $slow = 'slow answer';
+my $control = 'no fault';
+# Found by discovery; the others' key sets are named, so that the fault is in the set itself.
+my %by_discovery = map { $_ => 1 } $control, $slow, 'provider stopped', 'no answer', 'half an answer',
+    'another CA', 'status 500', 'redirect', 'another issuer', 'keys without TLS';
+
+my $provider = Test::Mesh::Provider->start;
+$provider->tell('generate', old => 'ES256', new => 'ES256');
+my %site = map { $_ => $provider->another('old') } @rows, $control;
+my %name = map { $rows[$_] => "row$_" } 0 .. $#rows;
+$name{$control} = 'control';
+
+my $conf = join '', map { issuer($_) } sort keys %site;
+$conf .= <<'CONF';
+mesh_log_level info;
+server {
+    listen 127.0.0.1:%%PORT%%;
+    location = /status { mesh_status; }
+    location / {
+        mesh_authenticate token;
+        add_header Reason $mesh_reason always;
+        empty_gif;
+    }
+}
+CONF
+
+sub issuer ($row) {
+    my $url = $site{$row}->issuer;
+    my $jwks = $by_discovery{$row} ? '' : "jwks $url/jwks;";
+    return <<"END";
+mesh_issuer $name{$row} {
+    issuer $url;
+    audience mesh;
+    $jwks
+    trusted_certificate %%KEYS%%/ca.pem;
+    refresh 2s;
+    min_refresh 1s;
+    max_stale ${MAX_STALE}s;
+}
+END
+}
+
+my $server = Test::Mesh::Server->start($conf, workers => 2, name => 'the server with keys');
+my %known = map { $_ => $site{$_}->token(alg => 'ES256') } keys %site;
+my %new = map { $_ => signed($_, 'new') } keys %site;
+my $page;
+until_all('keys at the start', $server, sub ($row) { ask($server, $known{$row}) eq '200' });
+
+# From here on nobody gets good documents, which name a second key.
+my $began = time;
+$site{$_}->requests for keys %site;
+$site{$_}->fault($_) for @rows;
+$site{$_}->tell('keys', publish => ['old', 'new'], sign => ['new']) for keys %site;
+
+# What was seen of each row: time, age before and after, verdicts on both tokens.
+my %seen;
+my %fault;
+until_all('503 in the end', $server, sub ($row) {
+    my $before = $page->{$row};
+    my ($old, $new) = map { ask($server, $_->{$row}) } \%known, \%new;
+    push $seen{$row}->@*, { before => $before, old => $old, new => $new, after => status($server)->{$row} };
+    return $row eq $slow || $row eq $control ? $new eq '200' : $old =~ /\A503/;
+}, sub {
+    $page = status($server);
+    $fault{$_} = $page->{$_}{last_error} for @rows;
+});
+my $lasted = time - $began;
+my %requests = map { $_ => [$site{$_}->requests] } keys %site;
+
+# One that starts now has no keys at all.
+my $cold = Test::Mesh::Server->start($conf, workers => 2, name => 'the server without keys');
+my %first = map { $_ => [ask($cold, $known{$_})] } @rows;
+my %cold_fault;
+until_all('a fault of a server without keys', $cold, sub ($row) {
+    push $first{$row}->@*, ask($cold, $known{$row});
+    return $row eq $slow || $row eq $control ? $first{$row}[-1] eq '200' : $cold_fault{$row};
+}, sub {
+    my $status = status($cold);
+    $cold_fault{$_} //= $status->{$_}{last_error} for @rows;
+});
+
+$_->fault(undef) for values %site;
+for my $which ($server, $cold) {
+    until_all('keys in the end', $which, sub ($row) {
+        return ask($which, $known{$row}) eq '200' && ask($which, $new{$row}) eq '200';
+    });
+}
+
+for my $row (@rows) {
+    my ($word, $text) = ($table->code($row, '`last_error`'), $table->code($row, 'error log'));
+    $table->row($row, sub {
+        if ($row eq $slow) {
+            is $table->cell($row, 'clients see'), 'nothing', 'the manual says that nothing is seen';
+            is counted(map { $_->{old} } $seen{$row}->@*), '200', 'nothing is';
+            is $fault{$row}, undef, 'it is no error';
+            is $cold_fault{$row}, undef, '... at the start neither';
+            is grep(/error/, told($server, $row)), 0, '... and none is told' or diag told($server, $row);
+            return;
+        }
+        is $table->cell($row, 'clients see'), 'nothing, then 503', 'the manual says what is seen';
+        is $table->cell($row, 'for how long'), 'from `max_stale` on', '... and when';
+        my @old = map { $_->{old} } $seen{$row}->@*;
+        is counted(@old), '200, 503 keys_unavailable', 'the last good keys count, and then do not';
+        like counted(map { $_->{new} } $seen{$row}->@*), qr/\A401 unknown_key, 503 keys_unavailable\z/,
+            'nothing was believed of what came';
+        my @early = grep { $_->{old} ne '200' && $_->{after}{age} < $MAX_STALE } $seen{$row}->@*;
+        is @early, 0, 'not before max_stale' or diag explain $early[0];
+        my @late = grep { $_->{old} eq '200' && $_->{before}{age} > $MAX_STALE + 1 } $seen{$row}->@*;
+        is @late, 0, 'and not long after' or diag explain $late[0];
+
+        for my $error ($fault{$row}, $cold_fault{$row}) {
+            is $error->{word}, $word, 'mesh_status has the word';
+            like $error->{text}, qr/\Q$text\E/, '... and the cause';
+        }
+        my $line = qr/\[error\].*\Q$text\E.* while fetching https:\S+ of mesh_issuer "\Q$name{$row}\E", (.*)/;
+        my @told = $server->error_log =~ /$line/g;
+        is "@told", 'what was in force stays in force', 'it is told once' or diag told($server, $row);
+        @told = $cold->error_log =~ /$line/g;
+        is "@told", 'it has no keys yet', '... and otherwise without keys' or diag told($cold, $row);
+        is counted($first{$row}->@*), '503 keys_unavailable', 'a server without keys lets nothing through';
+        # Messages are told about once a second.
+        $_->await_log(qr/\[notice\].*mesh_issuer "\Q$name{$row}\E" is good again: /) for $server, $cold;
+        pass 'and the end of it is told';
+
+        my @requests = $requests{$row}->@*;
+        is grep({ $_->{url} =~ /moved/ } @requests), 0, 'no redirect is followed';
+        # A second each at the least, up to two requests a fetch.
+        cmp_ok scalar @requests, '<=', 2 * ($lasted + 2), 'it is not asked too often';
+        is grep({ $_->{headers}{'accept-encoding'} ne 'identity' } @requests), 0, 'no encoding is asked for';
+    });
+}
+$table->is_shown;
+
+subtest 'an issuer beside them all' => sub {
+    is counted(map { $_->{old} } $seen{$control}->@*), '200', 'lost nothing';
+    cmp_ok scalar $requests{$control}->@*, '>=', $lasted / 2, 'was asked all the time';
+    my @ages = map { $_->{after}{age} } $seen{$control}->@*;
+    is grep({ $_ > $MAX_STALE / 2 } @ages), 0, 'its keys are never old' or diag "@ages";
+};
+
+for my $which ($server, $cold) {
+    my $status = status($which);
+    is join(' ', grep { $status->{$_}{stale} } keys %site), '', 'nothing is stale when all are good again';
+    my @last = grep { $status->{$_}{last_error} } keys %site;
+    is join(' ', sort @last), join(' ', sort grep { $_ ne $slow } @rows), '... when the last fault is still shown';
+    is join(' ', grep { $status->{$_}{last_error}{seconds_ago} < $status->{$_}{age} } @last), '',
+        '... as older than the keys';
+    $which->stop;
+}
+$provider->stop;
+is $provider->complaints, '', 'the provider has nothing to complain of';
+done_testing;
+
+# The verdict on a token.
+sub ask ($server, $token) {
+    my $response = $server->get('/', "Authorization: Bearer $token");
+    return verdict($response) if $response->{status} != 503;
+    my $is_polite = ($response->{headers}{'retry-after'} // '') =~ /\A[1-9]\d*\z/;
+    return verdict($response) . ($is_polite ? '' : ' without Retry-After');
+}
+
+# What mesh_status shows, by row.
+sub status ($server) {
+    my $shown = JSON::PP::decode_json($server->get('/status')->{body});
+    my %issuer = map { $_->{name} => $_ } $shown->{issuers}->@*;
+    return { map { $_ => $issuer{ $name{$_} } } keys %name };
+}
+
+# A token as the provider would give, which cannot be asked while it is not there.
+sub signed ($row, $key) {
+    return $site{$row}->tell('sign', key => $key, header => { kid => $key, typ => 'at+jwt' }, claims => {
+        iss => $site{$row}->issuer, aud => 'mesh', sub => 'orders-api', client_id => 'orders-api',
+        iat => int time, exp => 600 + int time,
+    });
+}
+
+# Asks about each row in turn until all have said yes.
+sub until_all ($what, $server, $is_done, $before = undef) {
+    my %waiting = map { $_ => 1 } keys %site;
+    my $deadline = time + $PATIENCE;
+    while (1) {
+        $before->() if $before;
+        $is_done->($_) && delete $waiting{$_} for sort keys %site;
+        return if !%waiting;
+        die "no $what: " . join(', ', sort keys %waiting) . "\n" . $server->error_log if time > $deadline;
+        sleep 0.3;
+    }
+}
+
+# A list with repetitions left out.
+sub counted (@values) {
+    my @counted;
+    for my $value (@values) {
+        push @counted, $value if !@counted || $counted[-1] ne $value;
+    }
+    return join ', ', @counted;
+}
+
+sub told ($server, $row) { return $server->error_log =~ /.*mesh_issuer "\Q$name{$row}\E".*\n/g }
