@@ -147,7 +147,7 @@ fn a_load_balancer_is_named_by_its_arn_and_its_keys() {
             block(&["arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/net/a/b"]),
             "is not the ARN",
         ),
-        (block(&[ALB])[..3].to_vec(), "has \"alb\", and no \"jwks\""),
+        (block(&[ALB])[..3].to_vec(), "has \"alb\", and no \"alb_keys\""),
         (block(&[OTHER_ALB, ALB]), "is already that of mesh_issuer \"i0\""),
     ] {
         let refused = refused_block(&lines, &[&block(&[ALB])]);
