@@ -11,8 +11,7 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use jsonwebtoken::{Algorithm, Header};
-use mesh_core::time::UnixTime;
+use mesh_core::{algorithm::Algorithm, time::UnixTime};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     input,
     mint::read_key,
     moment, output,
-    private_key::{ALGORITHMS, KeyError, parse_algorithm},
+    private_key::{ALGORITHMS, parse_algorithm},
 };
 
 /// Prove possession of the key that a token is bound to, for one request (RFC 9449).
@@ -43,7 +42,7 @@ pub(crate) struct Prove {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 
-    /// What to sign with [default: the JWK's alg, else RS256, ES256, ES384 or EdDSA]
+    /// What to sign with [default: the JWK's alg, else RS256 or that of the curve]
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
     alg: Option<Algorithm>,
@@ -81,13 +80,13 @@ impl Prove {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let key = read_key(&self.key)?;
         let invalid = |error| Failure::invalid(self.key.display(), error);
-        let jwk = Value::Object(key.to_proof_jwk().map_err(invalid)?);
-        let mut header = Header::new(self.alg.unwrap_or_else(|| key.algorithm()));
-        header.typ = Some("dpop+jwt".to_owned());
-        header.jwk = Some(serde_json::from_value(jwk).map_err(|_| invalid(KeyError::Encoding))?);
+        let mut header = Map::new();
+        header.insert("typ".to_owned(), "dpop+jwt".into());
+        header.insert("jwk".to_owned(), Value::Object(key.to_proof_jwk().map_err(invalid)?));
         let token = input::token(self.token.as_deref())?;
         let claims = self.claims(&token)?;
-        let proof = key.sign(&header, &claims).map_err(invalid)?;
+        let algorithm = self.alg.unwrap_or_else(|| key.algorithm());
+        let proof = key.sign(algorithm, header, claims).map_err(invalid)?;
         output::line(&proof)
     }
 

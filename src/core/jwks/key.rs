@@ -24,7 +24,7 @@ impl VerifyingKey {
     ///
     /// [`KeyFault`]
     pub fn of_jwk(jwk: &Map<String, Value>, algorithm: Algorithm) -> Result<Self, KeyFault> {
-        let keys = verifying_keys(jwk, AlgorithmSet::of(&[algorithm]))?;
+        let keys = verifying_keys(jwk, AlgorithmSet::of(&[algorithm]), Source::Issuer)?;
         keys.into_iter().next().ok_or(KeyFault::AlgorithmRefused)
     }
 
