@@ -29,23 +29,23 @@ CONF
 
 my $x5t = x5t('spiffe');
 
-sub bound ($confirmation) { return bearer(claims => { cnf => $confirmation }) }
+sub bound_by ($confirmation) { return bearer(claims => { cnf => $confirmation }) }
 
 my %token = (
     bound => bearer(thumbprint_of => key_path('spiffe.pem')),
     'to another' => bearer(thumbprint_of => key_path('dns.pem')),
     'to a foreign one' => bearer(thumbprint_of => key_path('foreign.pem')),
     unbound => bearer(),
-    jkt => bound({ jkt => $x5t }),
-    'x5t and jkt' => bound({ 'x5t#S256' => $x5t, jkt => $x5t }),
-    kid => bound({ kid => 'a' }),
-    empty => bound({}),
-    'padded' => bound({ 'x5t#S256' => "$x5t=" }),
-    'cut off' => bound({ 'x5t#S256' => substr $x5t, 0, 42 }),
-    'empty thumbprint' => bound({ 'x5t#S256' => '' }),
-    'of a number' => bound({ 'x5t#S256' => 1 }),
-    'of a list' => bound({ 'x5t#S256' => [$x5t] }),
-    'no object' => bound($x5t),
+    jkt => bound_by({ jkt => $x5t }),
+    'x5t and jkt' => bound_by({ 'x5t#S256' => $x5t, jkt => $x5t }),
+    kid => bound_by({ kid => 'a' }),
+    empty => bound_by({}),
+    'padded' => bound_by({ 'x5t#S256' => "$x5t=" }),
+    'cut off' => bound_by({ 'x5t#S256' => substr $x5t, 0, 42 }),
+    'empty thumbprint' => bound_by({ 'x5t#S256' => '' }),
+    'of a number' => bound_by({ 'x5t#S256' => 1 }),
+    'of a list' => bound_by({ 'x5t#S256' => [$x5t] }),
+    'no object' => bound_by($x5t),
 );
 
 sub tls ($name) {

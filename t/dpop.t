@@ -200,7 +200,8 @@ subtest 'forged proofs' => sub {
         my ($reason, $name, %changes) = @$row;
         is $with->(%changes), "401 $reason", $name;
     }
-    is $send->(compact(json({ %header, alg => 'none' }), $claims, sub { '' })), '401 dpop_malformed', 'no signature';
+    is $send->(compact(json({ %header, alg => 'none' }), $claims, sub { '' })), '401 dpop_key', 'alg none without a signature';
+    is $send->(compact(json(\%header), $claims, sub { '' })), '401 dpop_malformed', 'no signature';
     is $send->(compact(json(\%header), $claims, sub { 'A' x 256 })), '401 dpop_signature_invalid', 'a made-up one';
     is $send->(forged(header => json(\%header), payload => $claims =~ s/\}\z/,"htm":"GET"}/r)), '401 dpop_malformed',
         'a claim twice';

@@ -127,7 +127,8 @@ impl Case {
             _ => forge::token(u, &mut self.ledger)?,
         };
         tokens.push(token.clone());
-        let schemes = ["bearer   ", "BEARER ", " Bearer ", "Bearer\t", "Bearer", "Basic ", "DPoP ", ""];
+        let schemes =
+            ["bearer   ", "BEARER ", " Bearer ", "Bearer\t", "Bearer", "Basic ", "DPoP ", ""];
         let mut value = format!("{}{token}", pick(u, "Bearer ", &schemes)?).into_bytes();
         if rarely(u)? {
             let steps = [0; 12].map(|_: u8| u.arbitrary::<u8>().unwrap_or_default());
