@@ -105,9 +105,9 @@ for my $row (@table) {
         "$target: $shown, certificate " . ($certificate // 'none');
 }
 
-is get('/token', undef)->{headers}{'www-authenticate'}, 'Bearer realm="mesh"',
-    'who sends no token is asked for one';
-is get('/both', undef)->{headers}{'www-authenticate'}, 'Bearer realm="mesh"', '... where a certificate is needed too';
+my $asks = qr/\ABearer realm="mesh", DPoP realm="mesh", algs="[\w ]+"\z/;
+like get('/token', undef)->{headers}{'www-authenticate'}, $asks, 'who sends no token is asked for one';
+like get('/both', undef)->{headers}{'www-authenticate'}, $asks, '... where a certificate is needed too';
 is get('/certificate', undef)->{headers}{'www-authenticate'}, undef,
     '... but not where none is read';
 is $server->get('/certificate', bearer())->{status}, 401, 'without TLS there is no certificate';

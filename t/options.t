@@ -40,7 +40,7 @@ for my $row (@requests) {
 
     my $response = $server->request($method, '/', @options);
     is $response->{status}, 401, "$what without a credential";
-    is $response->{headers}{'www-authenticate'}, 'Bearer realm="mesh"', '... is asked for one';
+    like $response->{headers}{'www-authenticate'}, qr/\ABearer realm="mesh", DPoP /, '... is asked for one';
     ok !exists $response->{headers}{'x-upstream'}, '... and goes nowhere';
 
     is $server->request($method, '/', @options, headers => [@headers, bearer(expires => '-1h')])->{status}, 401,

@@ -119,8 +119,8 @@ for my $case (@cases) {
 my $refused = $server->get('/any/basic', $sent{expired}->@*)->{headers}{'www-authenticate'};
 like $refused, qr/Bearer realm="mesh", error="invalid_token"/, 'who asks in vain learns of both ways: a token';
 like $refused, qr/Basic realm="people"/, '... and a password';
-is $server->get('/all/allow', $sent{basic}->@*)->{headers}{'www-authenticate'}, 'Bearer realm="mesh"',
-    'where only a token would do, of one';
+like $server->get('/all/allow', $sent{basic}->@*)->{headers}{'www-authenticate'},
+    qr/\ABearer realm="mesh", DPoP realm="mesh", algs="[\w ]+"\z/, 'where only a token would do, of one';
 
 is $server->get('/any/limit', $sent{token}->@*)->{status}, 200, 'a limit admits its first request';
 my $limited = $server->get('/any/limit', $sent{token}->@*);

@@ -12,6 +12,7 @@ mod moment;
 mod nginx_conf;
 mod output;
 mod private_key;
+mod prove;
 mod revocation;
 mod verify;
 
@@ -69,7 +70,7 @@ enum Command {
     /// Check lists of revoked tokens
     #[command(subcommand)]
     Revocation(RevocationCommand),
-    /// Mint and verify tokens
+    /// Mint, prove and verify tokens
     #[command(subcommand)]
     Token(Box<TokenCommand>),
 }
@@ -97,6 +98,7 @@ enum RevocationCommand {
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
     Mint(mint::Mint),
+    Prove(prove::Prove),
     Verify(verify::Verify),
 }
 
@@ -109,6 +111,7 @@ impl Command {
             Self::Revocation(RevocationCommand::Check(check)) => check.run(),
             Self::Token(token) => match *token {
                 TokenCommand::Mint(mint) => mint.run().map(|()| Verdict::Accepted),
+                TokenCommand::Prove(prove) => prove.run().map(|()| Verdict::Accepted),
                 TokenCommand::Verify(verify) => verify.run(),
             },
         }

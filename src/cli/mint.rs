@@ -10,7 +10,7 @@ use clap::{
 };
 use mesh_core::{algorithm::Algorithm, time::UnixTime};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     error::Failure,
@@ -34,6 +34,9 @@ Examples:
 
   # Bound to a client certificate (RFC 8705)
   meshctl token mint --key signer.jwk --thumbprint-of client.pem
+
+  # Bound to a key (RFC 9449), to be sent with what `meshctl token prove` makes
+  meshctl token mint --key signer.jwk --jkt-of client.jwk
 
   # For curl
   curl -H \"Authorization: Bearer $(meshctl token mint --key signer.jwk)\" https://mesh.example/
@@ -96,6 +99,10 @@ pub(crate) struct Mint {
     #[arg(long, value_name = "CERT.pem")]
     thumbprint_of: Option<PathBuf>,
 
+    /// The claim cnf.jkt, from this private key: a JWK, or PEM
+    #[arg(long, value_name = "FILE")]
+    jkt_of: Option<PathBuf>,
+
     /// The time of issue: Unix seconds or RFC 3339 in UTC [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment::parse_moment)]
     at: Option<UnixTime>,
@@ -155,7 +162,17 @@ impl Mint {
             Some(path) => Some(thumbprint_of(path)?),
             None => self.thumbprint.clone(),
         };
-        say("cnf", "--thumbprint", thumbprint.map(|x5t| json!({ "x5t#S256": x5t })))?;
+        let mut confirmation = Map::new();
+        if let Some(x5t) = thumbprint {
+            confirmation.insert("x5t#S256".to_owned(), x5t.into());
+        }
+        if let Some(path) = &self.jkt_of {
+            let jkt = read_key(path)?.thumbprint();
+            let jkt = jkt.map_err(|error| Failure::invalid(path.display(), error))?;
+            confirmation.insert("jkt".to_owned(), jkt.into());
+        }
+        let confirmation = (!confirmation.is_empty()).then_some(Value::Object(confirmation));
+        say("cnf", "--thumbprint and --jkt-of", confirmation)?;
 
         claims.entry("iat").or_insert(at.secs().into());
         claims.entry("exp").or_insert(after(LIFETIME).into());
@@ -176,7 +193,7 @@ fn given_object(option: &str, given: &str) -> Result<Map<String, Value>, Failure
 }
 
 /// Reads a private key: a JWK where the file begins with a brace, else PEM.
-fn read_key(path: &Path) -> Result<PrivateKey, Failure> {
+pub(crate) fn read_key(path: &Path) -> Result<PrivateKey, Failure> {
     let bytes = input::file(path)?;
     let key = if bytes.trim_ascii_start().starts_with(b"{") {
         PrivateKey::from_jwk(&input::object(&path.display().to_string(), &bytes)?)

@@ -123,6 +123,14 @@ impl PrivateKey {
         Ok(members)
     }
 
+    /// The public JWK of a proof's header: the members that make the key, and no others.
+    ///
+    /// # Errors
+    /// As [`PrivateKey::to_jwk`].
+    pub(crate) fn to_proof_jwk(&self) -> Result<Map<String, Value>, KeyError> {
+        jwk::public(&self.pair)
+    }
+
     /// The algorithm that the JWK names, else the first that the key's type has.
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.algorithm.unwrap_or(match &self.pair {
@@ -172,7 +180,10 @@ impl PrivateKey {
     }
 
     /// The JWK thumbprint (RFC 7638) of the public key: SHA-256 in base64url.
-    fn thumbprint(&self) -> Result<String, KeyError> {
+    ///
+    /// # Errors
+    /// As [`PrivateKey::to_jwk`].
+    pub(crate) fn thumbprint(&self) -> Result<String, KeyError> {
         // The members' names are in order because the map is sorted, as section 3.3 asks.
         let canonical = Value::Object(jwk::public(&self.pair)?).to_string();
         Ok(URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes())))

@@ -162,11 +162,17 @@ impl Verify {
         let verdict = verified.check(&accept, &trust, &trust.load(), at);
         let claims = unverified_claims(token);
         match verdict {
-            Ok(()) if matches!(verified.confirmation(), Confirmation::Certificate(_)) => {
-                notes
-                    .push("the token is bound to a certificate, which was not compared".to_owned());
+            Ok(()) => {
+                let bound = match verified.confirmation() {
+                    Confirmation::Absent | Confirmation::Unsupported => None,
+                    Confirmation::Certificate(_) => Some("a certificate, which was"),
+                    Confirmation::CertificateAndKey(..) => {
+                        Some("a certificate and a key, which were")
+                    }
+                    Confirmation::Key(_) => Some("a key, which was"),
+                };
+                notes.extend(bound.map(|to| format!("the token is bound to {to} not compared")));
             }
-            Ok(()) => (),
             Err(reason) => {
                 notes = self.comparison(reason, at, claims.as_ref()).into_iter().collect();
             }

@@ -7,18 +7,21 @@ use std::sync::Arc;
 use crate::admission::{Limit, LimitKey};
 use crate::credential::Methods;
 use crate::decision::Requirement;
+use crate::dpop;
 use crate::identity::Authentication;
-use crate::issuer::Accept;
+use crate::issuer::{Accept, Issuer};
 use crate::json::Pointer;
 use crate::limit::Quota;
+use crate::refusal::Offer;
+use crate::resource::Resources;
 use crate::source::Source;
 
 mod form;
 mod raw;
 
 pub use raw::{
-    RawAccept, RawAuthenticate, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation, RawMain,
-    RawRequirement,
+    RawAccept, RawAuthenticate, RawDpop, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation,
+    RawMain, RawRequirement,
 };
 
 /// Where a directive stands.
@@ -109,6 +112,18 @@ pub struct Location {
     pub log_level: LogLevel,
     /// The status of a refusal by a limit.
     pub limit_status: u16,
+    /// Where the metadata of the resource is that this is a part of.
+    pub resource_metadata: Option<Arc<str>>,
+}
+
+impl Location {
+    /// What a refused client is offered.
+    pub fn offer(&self) -> Offer<'_> {
+        Offer {
+            dpop: self.authentication.dpop.mode,
+            resource_metadata: self.resource_metadata.as_deref(),
+        }
+    }
 }
 
 /// Resolves the locations of one configuration: finds issuers by name, numbers claims, quotas and
@@ -119,6 +134,7 @@ pub struct Resolver {
     pointers: Vec<Pointer>,
     quotas: HashMap<Box<str>, (usize, Arc<Quota>, RawLimitKey, Place)>,
     settings: Vec<Authentication>,
+    resources: Resources,
 }
 
 impl Resolver {
@@ -139,6 +155,33 @@ impl Resolver {
     /// Whether any location has a limit, so that a zone is needed.
     pub fn has_limits(&self) -> bool {
         !self.quotas.is_empty() || self.settings.iter().any(|it| it.failure_limit.is_some())
+    }
+
+    /// The most seconds that any location takes a proof after it was made; none where no location
+    /// takes any.
+    pub fn proof_age(&self) -> Option<i64> {
+        let proofs = self.settings.iter().filter(|it| it.dpop.mode != dpop::Mode::Off);
+        proofs.map(|it| it.dpop.max_age).max()
+    }
+
+    /// The number of the resource whose metadata a merged location serves, if it does.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say which.
+    pub fn served(&mut self, raw: &RawLocation) -> Result<Option<usize>, ConfigError> {
+        let Some(place) = &raw.resource_metadata else { return Ok(None) };
+        match &raw.resource {
+            Some(Some(resource)) => self.resources.index(resource).map(Some),
+            Some(None) | None => {
+                Err(ConfigError::at(place, "mesh_resource_metadata needs a mesh_resource"))
+            }
+        }
+    }
+
+    /// The metadata document of a resource, once every location is resolved.
+    pub fn document(&self, resource: usize, issuers: &[Issuer]) -> Option<String> {
+        self.resources.document(resource, issuers)
     }
 
     /// Resolves a merged location; `None` where `mesh_authenticate` is `off`. `variable` gives the
@@ -174,6 +217,12 @@ impl Resolver {
             .map(|limit| self.limit(limit, variable))
             .collect::<Result<_, _>>()?;
         let authentication = self.authentication(raw, *methods, place, dry_run)?;
+        let resource_metadata = match &raw.resource {
+            Some(Some(resource)) if methods.token => {
+                Some(self.resources.protect(resource, &authentication)?)
+            }
+            _ => None,
+        };
         Ok(Some(Location {
             authentication,
             requirements,
@@ -183,6 +232,7 @@ impl Resolver {
             dry_run,
             log_level: raw.log_level.unwrap_or_default(),
             limit_status: raw.limit_status.unwrap_or(429),
+            resource_metadata,
         }))
     }
 
@@ -202,6 +252,7 @@ impl Resolver {
                 .map_or_else(|| Box::from([Source::Authorization]), Into::into),
             names: raw.names.unwrap_or_default(),
             accept: if methods.token { self.accept(raw, place)? } else { Box::default() },
+            dpop: proofs(raw, methods),
             failure_limit: raw.failure_limit.clone().flatten().map(Arc::new),
             failure_limit_enforced: dry_run == DryRun::Off,
         };
@@ -210,6 +261,7 @@ impl Resolver {
                 && known.sources == wanted.sources
                 && known.names == wanted.names
                 && known.accept == wanted.accept
+                && known.dpop == wanted.dpop
                 && known.failure_limit == wanted.failure_limit
                 && known.failure_limit_enforced == wanted.failure_limit_enforced
         };
@@ -274,5 +326,19 @@ impl Resolver {
             self.pointers.push(pointer.clone());
             self.pointers.len().saturating_sub(1)
         })
+    }
+}
+
+/// How a location judges proofs; where no token is read there is none to be judged.
+fn proofs(raw: &RawLocation, methods: Methods) -> dpop::Settings {
+    if !methods.token {
+        return dpop::Settings { mode: dpop::Mode::Off, ..dpop::Settings::default() };
+    }
+    let line = raw.dpop.unwrap_or(RawDpop { mode: dpop::Mode::default(), max_age: None });
+    dpop::Settings {
+        mode: line.mode,
+        max_age: line.max_age.unwrap_or(dpop::Settings::MAX_AGE),
+        origin: raw.dpop_origin.clone().flatten(),
+        nonce: raw.dpop_nonce.flatten(),
     }
 }

@@ -4,6 +4,7 @@ use core::cell::OnceCell;
 use core::fmt;
 use std::rc::Rc;
 
+use crate::dpop::Target;
 use crate::refusal::{Reason, Refusal};
 use crate::source::Source;
 use crate::x509::{CertificateError, ChainVerdict, PeerCertificate};
@@ -18,6 +19,9 @@ pub trait Request {
 
     /// The method, as it was sent.
     fn method(&self) -> &[u8];
+
+    /// Where it was sent, as it came and before anything was rewritten.
+    fn target(&self) -> Target<'_>;
 
     /// The certificate that the peer presented on this connection, parsed once a connection.
     fn peer(&self) -> Option<Peer>;
@@ -61,9 +65,37 @@ pub struct Methods {
     pub any: bool,
 }
 
+/// How a token was sent: the scheme of the `Authorization` field.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    /// `Bearer` (RFC 6750 section 2.1), or in a place without a scheme.
+    Bearer,
+    /// `DPoP`, beside a proof (RFC 9449 section 7.1).
+    Dpop,
+}
+
+impl Scheme {
+    /// The scheme of an `Authorization` value, and what follows it; another scheme is no token.
+    pub fn of(value: &[u8]) -> Option<(Self, &[u8])> {
+        let value = value.trim_ascii();
+        // The scheme is a token of RFC 9110 section 5.6.2.
+        let is_tchar =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        let end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
+        let (scheme, rest) = value.split_at_checked(end)?;
+        if scheme.eq_ignore_ascii_case(b"Bearer") {
+            Some((Self::Bearer, rest))
+        } else if scheme.eq_ignore_ascii_case(b"DPoP") {
+            Some((Self::Dpop, rest))
+        } else {
+            None
+        }
+    }
+}
+
 /// The credentials that a location asked to see.
 pub struct Credentials<'r> {
-    bearer: Option<&'r [u8]>,
+    token: Option<(Scheme, &'r [u8])>,
     /// Where it stood, among the places that were looked in.
     source: usize,
     request: &'r dyn Request,
@@ -72,7 +104,7 @@ pub struct Credentials<'r> {
 
 impl fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("bearer", &self.bearer.map(<[u8]>::len)).finish()
+        f.debug_struct("Credentials").field("token", &self.bearer().map(<[u8]>::len)).finish()
     }
 }
 
@@ -88,22 +120,32 @@ impl<'r> Credentials<'r> {
         methods: Methods,
         sources: &[Source],
     ) -> Result<Self, Refusal> {
-        let (mut bearer, mut source) = (None, 0);
+        let (mut token, mut source) = (None, 0);
         let sources = if methods.token { sources } else { &[] };
         for (at, place) in sources.iter().enumerate() {
-            if let Some(token) = place.read(request)? {
-                if bearer.replace(token).is_some() {
+            if let Some(found) = place.read(request)? {
+                if token.replace(found).is_some() {
                     return Err(Reason::CredentialConflict.into());
                 }
                 source = at;
             }
         }
-        Ok(Self { bearer, source, request, peer: OnceCell::new() })
+        Ok(Self { token, source, request, peer: OnceCell::new() })
     }
 
     /// The token.
-    pub const fn bearer(&self) -> Option<&'r [u8]> {
-        self.bearer
+    pub fn bearer(&self) -> Option<&'r [u8]> {
+        self.token.map(|(_, token)| token)
+    }
+
+    /// How the token was sent.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.token.map(|(scheme, _)| scheme)
+    }
+
+    /// What the credentials came with.
+    pub(crate) const fn request(&self) -> &'r dyn Request {
+        self.request
     }
 
     /// Where the token stood, among the places that were looked in.
@@ -118,7 +160,7 @@ impl<'r> Credentials<'r> {
 
     /// Whether anything of what `methods` names was presented.
     pub(crate) fn is_any(&self, methods: Methods) -> bool {
-        self.bearer.is_some() || (methods.certificate && self.peer().is_some())
+        self.token.is_some() || (methods.certificate && self.peer().is_some())
     }
 
     /// Where it came from, for the limit on failures.

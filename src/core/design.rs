@@ -130,3 +130,29 @@
 //! any of them is looked at ([`crate::source::Source`]). What held the token goes, its neighbours in
 //! the same field stay, and an internal redirect sees it as it came. *Consequence.* A client with a
 //! stale cookie beside its header gets 400 until it drops one.
+//!
+//! # 20. A proof is forgotten last
+//!
+//! *Context.* A DPoP proof that is copied with its token is good until somebody remembers that it
+//! was used. Eviction, a restart or a longer `max_age` make a memory forget. *Decision.*
+//! [`crate::dpop::Memory`] holds a proof until nobody would accept it, refuses new ones where it is
+//! full, and refuses proofs from before the time that it knows of. Slots are claimed by
+//! compare-and-swap in two steps, so that of any number of workers exactly one accepts a proof, and
+//! a worker that dies between them leaves a refusal and not a hole. *Consequence.* Who holds a bound
+//! token can fill the memory with proofs of his own and have others refused: the zone is sized for
+//! the rate that is served, and the reason has a word of its own. A proof is remembered when it is
+//! verified, before the request is decided and limited: a variable may ask for the identity earlier
+//! than that.
+//!
+//! # 21. Who was told what by which scheme
+//!
+//! *Context.* Where bearer tokens and bound ones are both taken, a bound one that is sent as `Bearer`
+//! would make theft worthwhile. *Decision.* The binding picks the scheme: a bound token is believed
+//! as `DPoP` alone, an unbound one as `Bearer` alone. A challenge offers both, and tells the error
+//! by the scheme that was used (RFC 9449 section 7.2).
+//!
+//! # 22. A resource is what its locations say
+//!
+//! *Context.* Metadata that is written by hand differs from what is enforced. *Decision.* The
+//! document of [`crate::resource`] is made of the settings of the locations that carry the
+//! resource's name, when the configuration is read; the location that serves it has none of its own.

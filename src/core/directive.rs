@@ -4,9 +4,11 @@
 //! against them.
 
 mod answer;
+mod dpop;
 mod issuer;
 mod location;
 mod main;
+mod resource;
 
 use crate::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
 use crate::json::Pointer;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::credential::{Credentials, Methods, Peer};
+use crate::credential::{Credentials, Methods, Peer, Scheme};
+use crate::dpop::{self, Proofs};
 use crate::encode::encode;
 use crate::issuer::{Accept, Form};
 use crate::limit::{Charge, Key, Quota, Table};
@@ -12,7 +13,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::source::Source;
 use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::time::Now;
-use crate::token::{self, Claim, Confirmation, TokenCache, VerifiedToken, Wish};
+use crate::token::{self, Claim, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
 use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, PeerCertificate};
 
@@ -37,6 +38,8 @@ pub struct Worker<'w> {
     pub cache: &'w mut TokenCache,
     /// The limits; none where the configuration has no zone.
     pub table: Option<Table<'w>>,
+    /// The proofs of possession that were accepted.
+    pub proofs: Proofs<'w>,
     /// The time of this request.
     pub now: Now,
     /// What a dry run of the limits let pass.
@@ -58,6 +61,8 @@ pub struct Authentication {
     pub names: NameKinds,
     /// Which issuers are believed.
     pub accept: Box<[Accept]>,
+    /// Which tokens need a proof of possession, and what it must say.
+    pub dpop: dpop::Settings,
     /// `mesh_failure_limit`.
     pub failure_limit: Option<Arc<Quota>>,
     /// Whether it refuses, or only notes (a dry run of the limits).
@@ -128,10 +133,12 @@ fn verify(
     worker: &mut Worker<'_>,
 ) -> Result<Identity, Refusal> {
     let methods = settings.methods;
-    let token = match credentials.bearer() {
-        None if methods.token && !methods.any => return Err(Reason::CredentialMissing.into()),
-        None => None,
-        Some(bearer) => Some(verify_token(bearer, known, credentials, settings, worker)?),
+    let token = match (credentials.bearer(), credentials.scheme()) {
+        (Some(token), Some(scheme)) => {
+            Some(verify_token((scheme, token), known, credentials, settings, worker)?)
+        }
+        _ if methods.token && !methods.any => return Err(Reason::CredentialMissing.into()),
+        _ => None,
     };
     let peer = if methods.certificate { credentials.peer() } else { None };
     let certificate = match peer {
@@ -149,7 +156,7 @@ fn verify(
 }
 
 fn verify_token(
-    bearer: &[u8],
+    (scheme, bearer): (Scheme, &[u8]),
     known: Option<Rc<VerifiedToken>>,
     credentials: &Credentials<'_>,
     settings: &Authentication,
@@ -166,14 +173,18 @@ fn verify_token(
         }
     };
     token.check(&settings.accept, worker.trust, worker.snapshot, worker.now.unix)?;
-    if let Confirmation::Certificate(bound) = token.confirmation() {
+    let confirmation = token.confirmation();
+    if let Some(bound) = confirmation.certificate() {
         // The handshake proved possession of the key; whether the chain is trusted does not
         // matter to the binding (RFC 8705 section 3).
         let peer = credentials.peer().and_then(|peer| peer.certificate.as_ref().ok());
-        if peer.is_none_or(|certificate| *certificate.thumbprint() != bound) {
+        if peer.is_none_or(|certificate| certificate.thumbprint() != bound) {
             return Err(Reason::BindingMismatch);
         }
     }
+    let (proofs, now) = (&mut worker.proofs, worker.now.unix);
+    let request = credentials.request();
+    dpop::check(confirmation, (scheme, bearer), request, &settings.dpop, proofs, now)?;
     Ok(token)
 }
 

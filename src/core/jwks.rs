@@ -15,10 +15,12 @@ mod pem;
 mod rsa;
 #[cfg(test)]
 pub(crate) mod samples;
+mod thumbprint;
 
 pub use error::{JwksError, KeyFault, KeyLookupError, SkippedKey};
 pub use key::{SignatureInvalid, VerifyingKey};
 pub use pem::p256_jwk;
+pub use thumbprint::thumbprint;
 
 /// Bytes that a set may have.
 pub const MAX_BYTES: usize = 1024 * 1024;

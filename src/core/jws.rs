@@ -55,23 +55,10 @@ impl<'t> CompactJws<'t> {
         token: &'t [u8],
         decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
     ) -> Result<Self, JwsError> {
-        if token.len() > Self::MAX {
-            return Err(JwsError::TooLarge);
-        }
-        let (signing_input, signature) =
-            cut(token, token.iter().rposition(is_dot)).ok_or(JwsError::Malformed)?;
-        let (header, payload) =
-            cut(signing_input, signing_input.iter().position(is_dot)).ok_or(JwsError::Malformed)?;
-        let Header { algorithm, kid, typ, others } = Header::parse(&decode(header)?)?;
-        Ok(Self {
-            signing_input,
-            algorithm,
-            kid,
-            typ,
-            others,
-            payload: decode(payload)?,
-            signature: decode(signature)?,
-        })
+        let Parts { signing_input, header, payload, signature } = Parts::of(token, decode)?;
+        let Header { algorithm, kid, typ, others } = Header::read(header)?;
+        let (payload, signature) = (decode(payload)?, decode(signature)?);
+        Ok(Self { signing_input, algorithm, kid, typ, others, payload, signature })
     }
 
     /// The algorithm that the token says it was signed with.
@@ -124,6 +111,41 @@ impl fmt::Debug for CompactJws<'_> {
             .field("kid", &self.kid)
             .field("typ", &self.typ)
             .finish_non_exhaustive()
+    }
+}
+
+/// The parts of a compact JWS, of which the header is read and asks for no extension.
+pub(crate) struct Parts<'t> {
+    pub(crate) signing_input: &'t [u8],
+    pub(crate) header: Map<String, Value>,
+    /// To be decoded.
+    pub(crate) payload: &'t [u8],
+    /// To be decoded.
+    pub(crate) signature: &'t [u8],
+}
+
+impl<'t> Parts<'t> {
+    /// Takes a token apart, and reads its header as `decode` does.
+    pub(crate) fn of(
+        token: &'t [u8],
+        decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
+    ) -> Result<Self, JwsError> {
+        if token.len() > CompactJws::MAX {
+            return Err(JwsError::TooLarge);
+        }
+        let (signing_input, signature) =
+            cut(token, token.iter().rposition(is_dot)).ok_or(JwsError::Malformed)?;
+        let (header, payload) =
+            cut(signing_input, signing_input.iter().position(is_dot)).ok_or(JwsError::Malformed)?;
+        let header = match json::parse(&decode(header)?) {
+            Ok(Value::Object(members)) => members,
+            Err(JsonError::Duplicate { .. }) => return Err(JwsError::DuplicateMember),
+            _ => return Err(JwsError::Malformed),
+        };
+        if header.contains_key("crit") || header.contains_key("b64") {
+            return Err(JwsError::Critical);
+        }
+        Ok(Self { signing_input, header, payload, signature })
     }
 }
 
@@ -187,15 +209,7 @@ struct Header {
 }
 
 impl Header {
-    fn parse(bytes: &[u8]) -> Result<Self, JwsError> {
-        let mut members = match json::parse(bytes) {
-            Ok(Value::Object(members)) => members,
-            Err(JsonError::Duplicate { .. }) => return Err(JwsError::DuplicateMember),
-            _ => return Err(JwsError::Malformed),
-        };
-        if members.contains_key("crit") || members.contains_key("b64") {
-            return Err(JwsError::Critical);
-        }
+    fn read(mut members: Map<String, Value>) -> Result<Self, JwsError> {
         let algorithm = take(&mut members, "alg")?.ok_or(JwsError::Malformed)?;
         let algorithm = algorithm.parse().map_err(|_| JwsError::AlgorithmRefused)?;
         let kid = take(&mut members, "kid")?;
@@ -227,7 +241,7 @@ fn cut(bytes: &[u8], at: Option<usize>) -> Option<(&[u8], &[u8])> {
 }
 
 /// Decodes a part; one with a dot in it, as of a JWE, is no base64url.
-fn decode(part: &[u8]) -> Result<Vec<u8>, JwsError> {
+pub(crate) fn decode(part: &[u8]) -> Result<Vec<u8>, JwsError> {
     if part.is_empty() {
         return Err(JwsError::Malformed);
     }

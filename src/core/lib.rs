@@ -20,6 +20,8 @@
 //! | request | what the shell answers about one HTTP request, each answer borrowed | [`credential::Request`] |
 //! | credential | what arrived, believed by nobody | [`credential::Credentials`] |
 //! | identity, principal, service | who it is, verified; the name at its issuer; the workload's stable name | [`identity::Identity`] |
+//! | proof | that the client holds the key that its token is bound to | [`dpop`] |
+//! | resource | what the locations of one name protect, as clients are told | [`resource`] |
 //! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
 //! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`trust::Trust`], [`trust::Snapshot`] |
 //! | document, lead, wish | a key set that all workers share, who fetches it, a key that nobody has yet | [`documents::Documents`] |
@@ -66,6 +68,7 @@ pub mod decision;
 pub mod design;
 pub mod directive;
 pub mod documents;
+pub mod dpop;
 pub mod encode;
 pub mod endpoint;
 pub mod export;
@@ -78,6 +81,7 @@ pub mod limit;
 pub mod pipeline;
 pub mod refusal;
 pub mod reserved;
+pub mod resource;
 pub mod revocation;
 pub mod source;
 pub mod spiffe;

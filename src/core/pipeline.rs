@@ -6,6 +6,7 @@ use crate::admission::{self, Admission, Charged};
 use crate::config::{DryRun, Location};
 use crate::credential::{Credentials, Request};
 use crate::decision;
+use crate::dpop;
 use crate::identity::{self, Authentication, Identity, Worker};
 use crate::refusal::{Reason, Refusal};
 
@@ -60,9 +61,11 @@ pub fn identify(
     if let Some(known) = memo.find(settings) {
         return known.clone();
     }
+    worker.proofs.swap(&mut memo.proof);
     let found = Credentials::extract(request, settings.methods, &settings.sources)
         .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
         .map(Rc::new);
+    worker.proofs.swap(&mut memo.proof);
     if let Err(refusal) = &found
         && refusal.is_failure()
         && !core::mem::replace(&mut memo.has_failed, true)
@@ -87,9 +90,15 @@ pub struct Memo {
     /// Whether the address has been charged for a refused credential of this request.
     has_failed: bool,
     noted: Option<Refusal>,
+    proof: dpop::Known,
 }
 
 impl Memo {
+    /// The nonce that the client should use from now on (`DPoP-Nonce`, RFC 9449 section 8.2).
+    pub fn nonce(&self) -> Option<&str> {
+        self.proof.nonce()
+    }
+
     fn find(&self, settings: &Authentication) -> Option<&Result<Rc<Identity>, Refusal>> {
         self.identities.iter().find(|(id, _)| *id == settings.id).map(|(_, found)| found)
     }

@@ -7,6 +7,10 @@ use std::sync::Arc;
 
 use crate::limit::{Limited, Quota};
 
+mod challenge;
+
+pub use challenge::Offer;
+
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident => $word:literal, $status:literal, $error:expr, $meaning:literal;)+) => {
         /// The stable word of a refusal, for logs, `$mesh_reason` and people.
@@ -28,8 +32,8 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $status,)+ }
             }
 
-            /// The error code of an RFC 6750 section 3.1 challenge.
-            pub const fn bearer_error(self) -> Option<&'static str> {
+            /// The error code of a challenge (RFC 6750 section 3.1, RFC 9449 section 7.1).
+            pub const fn error(self) -> Option<&'static str> {
                 match self { $(Self::$variant => $error,)+ }
             }
 
@@ -42,6 +46,7 @@ macro_rules! reasons {
 }
 
 const TOKEN: Option<&str> = Some("invalid_token");
+const PROOF: Option<&str> = Some("invalid_dpop_proof");
 const NONE: Option<&str> = None;
 
 reasons! {
@@ -97,9 +102,33 @@ reasons! {
     /// `cnf` names a method that is not understood.
     BindingUnsupported => "binding_unsupported", 401, TOKEN,
         "the token is bound in a way that cannot be checked";
-    /// `cnf` names another certificate than the connection's, or there is none (RFC 8705 section 3).
+    /// `cnf` names another certificate than the connection's, or there is none (RFC 8705 section 3);
+    /// or another key than the proof's.
     BindingMismatch => "binding_mismatch", 401, TOKEN,
-        "the token is bound to another certificate than the connection's";
+        "the token is bound to another certificate or key than the client's";
+    /// A token that is bound to a key came without a proof, or as `Bearer`.
+    DpopMissing => "dpop_missing", 401, PROOF,
+        "the token is bound to a key and was not sent as DPoP with a proof";
+    /// Not exactly one JWT of the form of RFC 9449 section 4.2.
+    DpopMalformed => "dpop_malformed", 401, PROOF, "the DPoP proof is not one well-formed proof";
+    /// A private, weak or unsupported key, or one that does not fit the algorithm.
+    DpopKey => "dpop_key", 401, PROOF, "the key or the algorithm of the DPoP proof is not acceptable";
+    /// The signature is not one of the key in its header.
+    DpopSignatureInvalid => "dpop_signature_invalid", 401, PROOF,
+        "the signature of the DPoP proof is not valid";
+    /// `htm`, `htu` or `ath`.
+    DpopMismatch => "dpop_mismatch", 401, PROOF,
+        "the DPoP proof is for another method, URI or token";
+    /// `iat` is too old, or ahead.
+    DpopStale => "dpop_stale", 401, PROOF, "the DPoP proof was not made just now";
+    /// The nonce is missing, or is none of ours.
+    DpopNonce => "dpop_nonce", 401, Some("use_dpop_nonce"),
+        "the DPoP proof needs the nonce of this answer";
+    /// `jti` was there before.
+    DpopReplayed => "dpop_replayed", 401, PROOF, "the DPoP proof was used before";
+    /// A token that is not bound to a key was sent as `DPoP`, or where one that is bound is needed.
+    DpopUnbound => "dpop_unbound", 401, TOKEN,
+        "the token is not bound to a key, and one that is was asked for";
     /// No client certificate.
     CertificateMissing => "certificate_missing", 401, NONE, "no client certificate was sent";
     /// Nginx did not verify the chain.
@@ -130,6 +159,9 @@ reasons! {
         "the list of revoked tokens is not available";
     /// The issuer's keys were never had, or it is not known which are its last good ones.
     KeysUnavailable => "keys_unavailable", 503, NONE, "the issuer's keys are not available";
+    /// To forget another proof instead would let that one be used again.
+    DpopReplayFull => "dpop_replay_full", 503, NONE,
+        "there is no room to remember the DPoP proof: mesh_dpop_zone is too small";
 }
 
 impl fmt::Display for Reason {
@@ -213,23 +245,13 @@ impl Refusal {
             Reason::CertificateMissing
                 | Reason::ClaimRefused
                 | Reason::CredentialMissing
+                | Reason::DpopNonce
+                | Reason::DpopReplayFull
                 | Reason::FailureLimited
                 | Reason::KeysUnavailable
                 | Reason::Limited
                 | Reason::RevocationsUnavailable
         )
-    }
-
-    /// The `WWW-Authenticate` value (RFC 6750 section 3) for a location that reads tokens.
-    pub fn challenge(&self) -> Option<String> {
-        let description = self.reason.meaning();
-        match (self.reason.bearer_error(), self.reason.status()) {
-            (Some(error), _) => Some(format!(
-                "Bearer realm=\"mesh\", error=\"{error}\", error_description=\"{description}\""
-            )),
-            (None, 401) => Some("Bearer realm=\"mesh\"".to_owned()),
-            (None, _) => None,
-        }
     }
 }
 
@@ -268,23 +290,6 @@ mod tests {
     }
 
     #[test]
-    fn a_401_always_has_a_challenge_and_a_429_none() {
-        for reason in Reason::ALL {
-            let challenge = Refusal::from(*reason).challenge();
-            assert_eq!(challenge.is_some(), matches!(reason.status(), 400 | 401 | 403), "{reason}");
-        }
-        let challenge = Refusal::from(Reason::TokenExpired).challenge().unwrap();
-        assert_eq!(
-            challenge,
-            "Bearer realm=\"mesh\", error=\"invalid_token\", error_description=\"the token has expired\""
-        );
-        assert_eq!(
-            Refusal::from(Reason::CredentialMissing).challenge().unwrap(),
-            "Bearer realm=\"mesh\""
-        );
-    }
-
-    #[test]
     fn only_who_may_succeed_later_is_told_when() {
         for reason in Reason::ALL {
             let fields = Refusal::from(*reason).fields();
@@ -300,6 +305,8 @@ mod tests {
     fn an_absent_credential_is_not_a_failure() {
         assert!(!Refusal::from(Reason::CredentialMissing).is_failure());
         assert!(!Refusal::from(Reason::CertificateMissing).is_failure());
+        assert!(!Refusal::from(Reason::DpopNonce).is_failure());
+        assert!(Refusal::from(Reason::DpopReplayed).is_failure());
         assert!(Refusal::from(Reason::SignatureInvalid).is_failure());
         assert!(Refusal::from(Reason::CredentialConflict).is_failure());
     }

@@ -2,7 +2,7 @@
 //!
 //! What cannot be told apart is refused here already: two fields of one name, a cookie twice.
 
-use crate::credential::{Field, Request};
+use crate::credential::{Field, Request, Scheme};
 use crate::refusal::Reason;
 use crate::reserved::is_reserved;
 
@@ -12,7 +12,8 @@ pub const MAX_SOURCES: usize = 8;
 /// A place that a token may stand in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Source {
-    /// `Authorization: Bearer` (RFC 6750 section 2.1); another scheme is no token.
+    /// `Authorization: Bearer` (RFC 6750 section 2.1) or `DPoP` (RFC 9449 section 7.1); another
+    /// scheme is no token.
     Authorization,
     /// The cookie of that name, exact in case (RFC 6265 section 5.3).
     Cookie(Box<str>),
@@ -21,13 +22,13 @@ pub enum Source {
 }
 
 impl Source {
-    /// The token that stands there.
+    /// The token that stands there, and how it was sent.
     ///
     /// # Errors
     ///
     /// [`Reason::CredentialConflict`] where there may be two, [`Reason::TokenMalformed`] where
     /// something else stands in place of one.
-    pub fn read<'r>(&self, request: &'r dyn Request) -> Result<Option<&'r [u8]>, Reason> {
+    pub fn read<'r>(&self, request: &'r dyn Request) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
         let field = match self {
             Self::Authorization => request.authorization(),
             Self::Cookie(_) => request.field("cookie"),
@@ -40,31 +41,29 @@ impl Source {
             Field::Several => return Err(Reason::CredentialConflict),
         };
         match self {
-            Self::Authorization => bearer(value),
-            Self::Cookie(name) => cookie(value, name)?.map(token68).transpose(),
+            Self::Authorization => token(value),
+            Self::Cookie(name) => {
+                let value = cookie(value, name)?.map(token68).transpose()?;
+                Ok(value.map(|value| (Scheme::Bearer, value)))
+            }
             Self::Header(_) => {
                 let value = value.trim_ascii();
-                bearer(value)?.map_or_else(|| token68(value), Ok).map(Some)
+                // A proof belongs to `Authorization`.
+                let bearer = token(value)?.filter(|(scheme, _)| *scheme == Scheme::Bearer);
+                bearer.map_or_else(|| Ok((Scheme::Bearer, token68(value)?)), Ok).map(Some)
             }
         }
     }
 }
 
 /// The token of an `Authorization` value; another scheme is no token.
-fn bearer(value: &[u8]) -> Result<Option<&[u8]>, Reason> {
-    let value = value.trim_ascii();
-    // The scheme is a token of RFC 9110 section 5.6.2.
-    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let scheme_end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
-    let Some((scheme, rest)) = value.split_at_checked(scheme_end) else { return Ok(None) };
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Ok(None);
-    }
+fn token(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
+    let Some((scheme, rest)) = Scheme::of(value) else { return Ok(None) };
     // After a tab or a comma, a lenient reader upstream would see a token that we did not.
     if rest.first().is_some_and(|byte| *byte != b' ') {
         return Err(Reason::TokenMalformed);
     }
-    token68(rest.trim_ascii_start()).map(Some)
+    Ok(Some((scheme, token68(rest.trim_ascii_start())?)))
 }
 
 /// A text that is one token68 (RFC 9110 section 11.2), as every token is.
@@ -153,6 +152,7 @@ const OTHERS: &[&str] = &[
     "date",
     "depth",
     "destination",
+    "dpop",
     "expect",
     "host",
     "keep-alive",

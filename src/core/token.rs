@@ -19,10 +19,9 @@ mod origin;
 mod wish;
 
 pub use cache::TokenCache;
+pub(crate) use claim::numeric_date;
 pub use claim::{Claim, Confirmation};
-use claim::{
-    audiences, check_distributed, confirmation, groups, known, name, numeric_date, text, weight,
-};
+use claim::{audiences, check_distributed, confirmation, groups, known, name, text, weight};
 use origin::Origin;
 pub use wish::Wish;
 
@@ -140,8 +139,8 @@ impl VerifiedToken {
         })
     }
 
-    /// Whether the token is valid at `now`, for this location; the certificate that it may be
-    /// bound to is the caller's to compare.
+    /// Whether the token is valid at `now`, for this location; the certificate and the key that it
+    /// may be bound to are the caller's to compare.
     ///
     /// # Errors
     ///

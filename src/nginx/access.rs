@@ -3,6 +3,7 @@
 use mesh_core::admission::Admission;
 use mesh_core::clean::Clean;
 use mesh_core::config::{Location, LogLevel};
+use mesh_core::credential::Scheme;
 use mesh_core::refusal::Refusal;
 use mesh_core::reserved::is_reserved;
 use nginx_sys::{
@@ -83,9 +84,12 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
     context.evaluate(r, location)?;
+    if let Some(nonce) = context.nonce() {
+        headers::add_response_header(r, b"DPoP-Nonce", nonce.as_bytes()).ok()?;
+    }
     let answer = context.with_outcome(|outcome| match outcome {
         Ok(admission) => admit(r, location, admission, context),
-        Err(refusal) => refuse(r, location, refusal),
+        Err(refusal) => refuse(r, location, refusal, context),
     })??;
     Some(match answer {
         Answer::Continue(code) => code,
@@ -134,11 +138,17 @@ fn admit(
     Some(Answer::Continue(NGX_OK as ngx_int_t))
 }
 
-fn refuse(r: Live<'_>, location: &Location, refusal: &Refusal) -> Option<Answer> {
+fn refuse(
+    r: Live<'_>,
+    location: &Location,
+    refusal: &Refusal,
+    context: &Context,
+) -> Option<Answer> {
     let status = ngx_int_t::try_from(refusal.status(location.limit_status)).ok()?;
     log_refusal(r, location, refusal, "");
+    let used = context.authorization().and_then(Scheme::of).map(|(scheme, _)| scheme);
     if location.authentication.methods.token
-        && let Some(challenge) = refusal.challenge()
+        && let Some(challenge) = refusal.challenge(&location.offer(), used)
     {
         headers::set_challenge(r, challenge.as_bytes()).ok()?;
     }

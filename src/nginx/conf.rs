@@ -26,7 +26,7 @@ use super::log::{Level, Log};
 use super::pool::in_pool;
 use super::settings::{LocationConf, MainConf};
 use super::variable;
-use super::zone::Zone;
+use super::zone::{ProofZone, Zone};
 
 mod checks;
 mod directives;
@@ -45,8 +45,11 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         raw: RawMain::default(),
         resolver: Resolver::default(),
         trust: None,
+        served: Vec::new(),
         documents: Vec::new(),
         zone: None,
+        proofs: None,
+        metadata: Vec::new(),
         shared: None,
         wishes: RefCell::default(),
         cache: RefCell::new(TokenCache::with_capacity(CACHED_TOKENS)),
@@ -90,6 +93,13 @@ pub(crate) unsafe extern "C" fn merge_location(
         match main.resolver.resolve(&inner.raw, &mut variable) {
             Ok(location) => inner.location = location,
             Err(error) => return refuse(cf, None, &error),
+        }
+        match main.resolver.served(&inner.raw) {
+            Ok(serves) => inner.serves = serves,
+            Err(error) => return refuse(cf, None, &error),
+        }
+        if let (Some(resource), Some(place)) = (inner.serves, &inner.raw.resource_metadata) {
+            main.served.push((resource, place.clone()));
         }
         checks::check_server(cf, inner)
     })
@@ -146,6 +156,25 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         })?;
         main.zone = Some(zone);
     }
+    if resolver.proof_age().is_some() || main.raw.dpop_zone.is_some() {
+        let size = main.raw.dpop_zone.unwrap_or(DEFAULT_DPOP_ZONE);
+        let max_age = resolver.proof_age().unwrap_or(0);
+        let tag = ptr::from_ref(super::module()).cast_mut().cast();
+        // SAFETY: as above.
+        let zone = unsafe { ProofZone::add(cf, size, tag, max_age) }.map_err(|error| {
+            log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_dpop_zone: {error}"));
+        })?;
+        main.proofs = Some(zone);
+    }
+    for (resource, place) in core::mem::take(&mut main.served) {
+        let Some(document) = resolver.document(resource, &issuers) else {
+            let message = "mesh_resource_metadata: no location that reads tokens has this \
+                           mesh_resource";
+            refuse(cf, None, &ConfigError::at(&place, message));
+            return Err(());
+        };
+        main.metadata.push((resource, document));
+    }
     if let Some(directory) = &main.raw.state_path {
         checks::warn_unwritable(cf, directory);
     }
@@ -192,6 +221,9 @@ const REVOCATION_INTERVAL: Duration = Duration::from_millis(250);
 
 /// `mesh_zone` where none is given.
 const DEFAULT_ZONE: usize = 8 << 20;
+
+/// `mesh_dpop_zone` where none is given.
+const DEFAULT_DPOP_ZONE: usize = 1 << 20;
 
 /// What a name that is not absolute begins at.
 #[derive(Clone, Copy)]

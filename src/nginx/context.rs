@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use mesh_core::admission::Admission;
 use mesh_core::config::Location;
+use mesh_core::dpop::Proofs;
 use mesh_core::identity::{Identity, Worker};
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::refusal::Refusal;
@@ -104,6 +105,11 @@ impl Context {
         self.captured.get().and_then(|captured| captured.value())
     }
 
+    /// The nonce to tell the client, where proofs need one.
+    pub(crate) fn nonce(&self) -> Option<String> {
+        self.memo.try_borrow().ok()?.nonce().map(str::to_owned)
+    }
+
     /// Remembers the value that a field had before it was removed or shortened: the first one.
     ///
     /// `None` where the memory of it is in use.
@@ -187,8 +193,13 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
         Some(zone) => Some(zone.table()?),
         None => None,
     };
+    let memory = match &main.proofs {
+        Some(zone) => Some(zone.memory()?),
+        None => None,
+    };
     let snapshot = trust.load();
     let mut worker = Worker {
+        proofs: Proofs::new(memory),
         trust,
         snapshot: &snapshot,
         cache: &mut cache,

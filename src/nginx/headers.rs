@@ -56,21 +56,27 @@ pub(crate) fn remove_authorization(r: Live<'_>) -> Result<usize, HeaderError> {
 
 /// Puts `Authorization` back, where it was removed.
 pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
-    if fields(r, b"authorization").next().is_some() {
-        return Ok(());
+    if let Some(element) = put_back(r, b"Authorization", value)? {
+        // SAFETY: the request is alive, and the element is in its list, whose pool it shares.
+        unsafe { (*r.as_ptr()).headers_in.authorization = element };
     }
-    let element = push_element(r, Header::copied(r, b"Authorization", value)?)?;
-    // SAFETY: the request is alive, and the element is in its list, whose pool it shares.
-    unsafe { (*r.as_ptr()).headers_in.authorization = element };
     Ok(())
 }
 
-/// Puts a field that has no typed slot back, where it was removed.
+/// Puts a header that has no typed slot back, where it was removed.
 pub(crate) fn restore(r: Live<'_>, name: &[u8], value: &[u8]) -> Result<(), HeaderError> {
+    put_back(r, name, value).map(drop)
+}
+
+fn put_back(
+    r: Live<'_>,
+    name: &[u8],
+    value: &[u8],
+) -> Result<Option<*mut ngx_table_elt_t>, HeaderError> {
     if fields(r, name).next().is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    push_element(r, Header::copied(r, name, value)?).map(drop)
+    push_element(r, Header::copied(r, name, value)?).map(Some)
 }
 
 /// Adds a request header, for whoever reads the request from now on: the upstream above all.

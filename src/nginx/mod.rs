@@ -6,6 +6,7 @@
 //! | `conf.rs` | how directives become frozen settings |
 //! | `settings.rs` | what a request finds of them |
 //! | `access.rs` | what happens to a request in the phases |
+//! | `content.rs` | what the module itself answers with |
 //! | `context.rs` | what is remembered of a request |
 //! | `request.rs` | what a request says, as the core asks for it |
 //! | `variable.rs` | what the variables show |
@@ -19,7 +20,7 @@
 //! | `headers.rs` | which request headers are removed or added, which response headers are set |
 //! | `connection.rs` | who is at the other end of the TLS connection |
 //! | `pool.rs` | how Rust values go with a pool of Nginx's |
-//! | `zone.rs` | where the limits live between the workers |
+//! | `zone.rs` | where the limits and the proofs live between the workers |
 //! | `process.rs` | when the background thread starts and stops |
 //!
 //! # What the `SAFETY` comments stand on
@@ -38,6 +39,7 @@
 pub(crate) mod access;
 pub(crate) mod conf;
 pub(crate) mod connection;
+pub(crate) mod content;
 pub(crate) mod context;
 pub(crate) mod documents;
 pub(crate) mod guard;

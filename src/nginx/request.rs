@@ -3,6 +3,7 @@
 use core::cell::{OnceCell, RefCell};
 
 use mesh_core::credential::{Field, Peer, Request};
+use mesh_core::dpop::Target;
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::x509::{CertificateError, ChainVerdict};
 use nginx_sys::{ngx_http_get_flushed_variable, sockaddr, sockaddr_in, sockaddr_in6};
@@ -129,6 +130,21 @@ impl Request for RequestView<'_> {
     fn method(&self) -> &[u8] {
         // SAFETY: the request is live; its method lies in its header buffers.
         unsafe { bytes(&raw const (*self.r.as_ptr()).method_name) }
+    }
+
+    fn target(&self) -> Target<'_> {
+        // SAFETY: the main request is whole and live, and so are its connection, its header and its
+        // strings; `host` is null or an element of the list of its headers. No redirect changes
+        // any of them.
+        unsafe {
+            let main = self.r.main().as_ptr();
+            let host = (*main).headers_in.host.as_ref().map(|host| bytes(&raw const host.value));
+            Target {
+                is_secure: !(*(*main).connection).ssl.is_null(),
+                authority: Target::authority(host, bytes(&raw const (*main).headers_in.server)),
+                path: bytes(&raw const (*main).unparsed_uri),
+            }
+        }
     }
 
     fn peer(&self) -> Option<Peer> {

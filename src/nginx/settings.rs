@@ -6,7 +6,7 @@ use core::cell::RefCell;
 use std::sync::Arc;
 
 use mesh_control::WatchedFile;
-use mesh_core::config::{Location, RawLocation, RawMain, Resolver};
+use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
@@ -15,18 +15,24 @@ use nginx_sys::ngx_http_conf_ctx_t;
 use super::documents::DocumentsZone;
 use super::keys::Document;
 use super::live::Live;
-use super::zone::Zone;
+use super::zone::{ProofZone, Zone};
 
 /// The settings of one cycle.
 pub(crate) struct MainConf {
     pub(super) raw: RawMain,
     pub(super) resolver: Resolver,
+    /// The resources whose metadata is served, and where that is said.
+    pub(super) served: Vec<(usize, Place)>,
     /// The issuers and their keys; there from `postconfiguration` on.
     pub(crate) trust: Option<Arc<Trust>>,
     /// The files that the background thread watches, and what each is.
     pub(crate) documents: Vec<(Document, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
     pub(crate) zone: Option<Zone>,
+    /// The zone of the proofs that were accepted; there if any location takes them.
+    pub(crate) proofs: Option<ProofZone>,
+    /// The metadata documents that locations serve, by the resource's number.
+    pub(crate) metadata: Vec<(usize, String)>,
     /// The documents that workers share; there if there are issuers.
     pub(crate) shared: Option<DocumentsZone>,
     /// The tokens that this worker has verified. With the wishes the one thing here that requests
@@ -42,6 +48,8 @@ pub(crate) struct LocationConf {
     pub(super) raw: RawLocation,
     /// What requests use; none where `mesh_authenticate` is off.
     pub(crate) location: Option<Location>,
+    /// The number of the resource whose metadata it serves.
+    pub(crate) serves: Option<usize>,
 }
 
 /// The frozen settings of the cycle that a request belongs to.
@@ -58,6 +66,16 @@ pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
         &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
     };
     conf.location.as_ref()
+}
+
+/// The metadata document that the location of a request serves.
+pub(crate) fn metadata<'r>(r: Live<'r>) -> Option<&'r str> {
+    // SAFETY: as in `location`.
+    let conf = unsafe {
+        &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
+    };
+    let serves = conf.serves?;
+    main(r).metadata.iter().find(|(resource, _)| *resource == serves).map(|(_, text)| &**text)
 }
 
 /// The settings of a cycle, for the process hooks.

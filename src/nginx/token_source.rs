@@ -10,10 +10,21 @@ use super::live::Live;
 /// The name that cookies are remembered under.
 const COOKIE: &str = "cookie";
 
+/// The name of the field that holds a proof of possession (RFC 9449 section 4.1).
+const PROOF: &str = "dpop";
+
 /// Removes the token from what goes upstream; `None` where it could not be done.
 pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<()> {
     match source {
-        Source::Authorization => headers::remove_authorization(r).map(drop).ok(),
+        Source::Authorization => {
+            // What proves the token goes with it.
+            let mut proofs = headers::fields(r, PROOF.as_bytes());
+            if let (Some(value), None) = (proofs.next(), proofs.next()) {
+                context.keep_removed(PROOF, value)?;
+            }
+            headers::strip(r, |it| it.eq_ignore_ascii_case(PROOF.as_bytes())).ok()?;
+            headers::remove_authorization(r).map(drop).ok()
+        }
         Source::Cookie(name) => {
             // A location that this request was in before may have removed it.
             let Some(value) = headers::fields(r, COOKIE.as_bytes()).next() else { return Some(()) };
@@ -31,7 +42,12 @@ pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<
 /// Puts back what a location has removed that this request was in before.
 pub(crate) fn restore(r: Live<'_>, source: &Source, context: &Context) -> Option<()> {
     match source {
-        Source::Authorization => headers::restore_authorization(r, context.authorization()?).ok(),
+        Source::Authorization => {
+            if let Some(value) = context.removed(r, PROOF) {
+                headers::restore(r, b"DPoP", value).ok()?;
+            }
+            headers::restore_authorization(r, context.authorization()?).ok()
+        }
         Source::Cookie(_) => match context.removed(r, COOKIE) {
             Some(value) => headers::set_cookies(r, Some(value)).ok(),
             None => Some(()),

@@ -1,6 +1,7 @@
-//! Where the limits live between the workers: the shared memory zone "mesh".
+//! Where the limits live between the workers, the shared memory zone "mesh"; and what it has in
+//! common with that of the proofs.
 //!
-//! The zone is one block that takes all pages of Nginx's slab pool, so that nothing is allocated or
+//! A zone is one block that takes all pages of Nginx's slab pool, so that nothing is allocated or
 //! locked there afterwards: a worker that dies leaves nothing behind to be repaired.
 //!
 //! | when | what Nginx does (`ngx_init_cycle`) | what becomes of the counters |
@@ -19,6 +20,7 @@ use core::ptr::{self, NonNull};
 use core::slice;
 use std::hash::RandomState;
 
+use mesh_core::dpop::MemoryError;
 use mesh_core::limit::{BUCKETS_OFFSET, Bucket, Header, Table, TableError};
 use nginx_sys::{
     NGX_ERROR, NGX_OK, NGX_PROCESS_SINGLE, ngx_conf_t, ngx_int_t, ngx_pagesize, ngx_process,
@@ -29,6 +31,10 @@ use super::guard::guard;
 use super::headers::bytes;
 use super::list::Elements;
 use super::log::{Level, Log};
+
+mod proofs;
+
+pub(crate) use proofs::ProofZone;
 
 /// The zone of one configuration, to be kept in its main structure.
 #[derive(Clone, Copy, Debug)]
@@ -51,19 +57,8 @@ impl Zone {
         size: usize,
         tag: *mut c_void,
     ) -> Result<Self, ZoneError> {
-        let least = page_size().saturating_mul(MIN_PAGES);
-        if size < least {
-            return Err(ZoneError::TooSmall { least });
-        }
-        let mut name = ngx_str_t { len: NAME.len(), data: NAME.as_ptr().cast_mut() };
-        // SAFETY: the caller vouches for `cf`. Nginx copies the string's structure and only reads
-        // its bytes, which are static; the zone it returns lives in the cycle's pool.
-        unsafe {
-            let zone = ngx_shared_memory_add(cf, &raw mut name, size, tag);
-            let zone = NonNull::new(zone).ok_or(ZoneError::Refused)?;
-            (*zone.as_ptr()).init = Some(init);
-            Ok(Self(zone))
-        }
+        // SAFETY: the caller vouches for `cf`.
+        unsafe { declare(cf, NAME, size, tag, init) }.map(Self)
     }
 
     /// The table, once the configuration has taken effect; none under `nginx -s`.
@@ -90,47 +85,97 @@ impl Zone {
     /// As Nginx calls `init`: the zone is mapped, and `old` is null or the `data` of a zone of the
     /// same name, tag and size, which is mapped in the same place (`ngx_init_cycle`).
     unsafe fn begin(self, old: *mut c_void) -> Result<(), ZoneError> {
-        // SAFETY: the caller vouches for the zone. In a mapping that is new, `ngx_init_zone_pool`
-        // has laid out the slab pool, and the block that it returns is ours alone: as long as all
-        // pages, and zeroed before it is read.
+        // SAFETY: the caller vouches for the zone and for `old`.
         unsafe {
-            let zone = self.0.as_ptr();
-            let pool = (*zone).shm.addr.cast::<ngx_slab_pool_t>();
-            if old.is_null() {
-                self.refuse_to_resize_under_requests()?;
-                if (*zone).shm.exists == 0 {
-                    let size = block_size(pool);
-                    let block = ngx_slab_alloc(pool, size).cast::<u8>();
-                    if block.is_null() || !ptr::eq(block, (*pool).start) {
-                        return Err(ZoneError::NoBlock);
-                    }
-                    // The mapping is zeroed, unless Nginx was built to fill it with junk.
-                    block.write_bytes(0, size);
-                }
-            }
+            let pool = take_over(self.0, NAME, old)?;
             open(pool, random_seed()).map_err(ZoneError::Table)?;
-            (*zone).data = (*pool).start.cast();
+            (*self.0.as_ptr()).data = (*pool).start.cast();
         }
         Ok(())
     }
+}
 
-    /// In a single process, requests of the old configuration go on after `ngx_init_cycle` has
-    /// unmapped their zone, which it does when the size has changed.
-    fn refuse_to_resize_under_requests(self) -> Result<(), ZoneError> {
-        // SAFETY: `ngx_cycle` is the old cycle as long as `ngx_init_cycle` runs, or the empty one of
-        // `main`, whose list has no elements. Its zones and ours are alive (single thread).
-        unsafe {
-            if ngx_process != NGX_PROCESS_SINGLE as ngx_uint_t {
-                return Ok(());
-            }
-            let zone = self.0.as_ptr();
-            let resized = Elements::of(&raw const (*nginx_sys::ngx_cycle).shared_memory)
-                .map(<*mut c_void>::cast::<ngx_shm_zone_t>)
-                .any(|old| (*old).tag == (*zone).tag && bytes(&raw const (*old).shm.name) == NAME);
-            if resized { Err(ZoneError::Resized) } else { Ok(()) }
-        }
+/// Asks Nginx for a zone, whose memory is there when the configuration takes effect.
+///
+/// # Safety
+///
+/// `cf` is the structure that Nginx passed to a directive or to `postconfiguration`.
+unsafe fn declare(
+    cf: *mut ngx_conf_t,
+    name: &'static [u8],
+    size: usize,
+    tag: *mut c_void,
+    init: Init,
+) -> Result<NonNull<ngx_shm_zone_t>, ZoneError> {
+    let least = page_size().saturating_mul(MIN_PAGES);
+    if size < least {
+        return Err(ZoneError::TooSmall { least });
+    }
+    let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
+    // SAFETY: the caller vouches for `cf`. Nginx copies the string's structure and only reads its
+    // bytes, which are static; the zone it returns lives in the cycle's pool.
+    unsafe {
+        let zone = ngx_shared_memory_add(cf, &raw mut name, size, tag);
+        let zone = NonNull::new(zone).ok_or(ZoneError::Refused)?;
+        (*zone.as_ptr()).init = Some(init);
+        Ok(zone)
     }
 }
+
+/// The pool of a zone all of whose pages are one block: that of the old cycle, or a new one, which
+/// is zeroed.
+///
+/// # Safety
+///
+/// As Nginx calls `init`: the zone is mapped, and `old` is null or the `data` of a zone of the same
+/// name, tag and size, which is mapped in the same place (`ngx_init_cycle`).
+unsafe fn take_over(
+    zone: NonNull<ngx_shm_zone_t>,
+    name: &[u8],
+    old: *mut c_void,
+) -> Result<*mut ngx_slab_pool_t, ZoneError> {
+    // SAFETY: the caller vouches for the zone. In a mapping that is new, `ngx_init_zone_pool`
+    // has laid out the slab pool, and the block that it returns is ours alone: as long as all
+    // pages, and zeroed before it is read.
+    unsafe {
+        let pool = (*zone.as_ptr()).shm.addr.cast::<ngx_slab_pool_t>();
+        if old.is_null() {
+            refuse_to_resize_under_requests(zone, name)?;
+            if (*zone.as_ptr()).shm.exists == 0 {
+                let size = block_size(pool);
+                let block = ngx_slab_alloc(pool, size).cast::<u8>();
+                if block.is_null() || !ptr::eq(block, (*pool).start) {
+                    return Err(ZoneError::NoBlock);
+                }
+                // The mapping is zeroed, unless Nginx was built to fill it with junk.
+                block.write_bytes(0, size);
+            }
+        }
+        Ok(pool)
+    }
+}
+
+/// In a single process, requests of the old configuration go on after `ngx_init_cycle` has unmapped
+/// their zone, which it does when the size has changed.
+fn refuse_to_resize_under_requests(
+    zone: NonNull<ngx_shm_zone_t>,
+    name: &[u8],
+) -> Result<(), ZoneError> {
+    // SAFETY: `ngx_cycle` is the old cycle as long as `ngx_init_cycle` runs, or the empty one of
+    // `main`, whose list has no elements. Its zones and ours are alive (single thread).
+    unsafe {
+        if ngx_process != NGX_PROCESS_SINGLE as ngx_uint_t {
+            return Ok(());
+        }
+        let zone = zone.as_ptr();
+        let resized = Elements::of(&raw const (*nginx_sys::ngx_cycle).shared_memory)
+            .map(<*mut c_void>::cast::<ngx_shm_zone_t>)
+            .any(|old| (*old).tag == (*zone).tag && bytes(&raw const (*old).shm.name) == name);
+        if resized { Err(ZoneError::Resized) } else { Ok(()) }
+    }
+}
+
+type Init = unsafe extern "C" fn(*mut ngx_shm_zone_t, *mut c_void) -> ngx_int_t;
 
 /// The block of a zone as the table it holds, or zeroed memory as a new one.
 ///
@@ -201,6 +246,10 @@ unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_in
 pub(crate) enum ZoneError {
     /// The slab pool did not give all its pages at once.
     NoBlock,
+    /// The system gave no random bytes.
+    NoRandom,
+    /// The memory holds no proofs.
+    Proofs(MemoryError),
     /// Nginx refused: there is another zone of that name, or no memory.
     Refused,
     /// The size changed in a single process.
@@ -214,7 +263,9 @@ pub(crate) enum ZoneError {
 impl fmt::Display for ZoneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoBlock => f.write_str("no memory for the limits"),
+            Self::NoBlock => f.write_str("no memory for the zone"),
+            Self::NoRandom => f.write_str("no random bytes"),
+            Self::Proofs(error) => error.fmt(f),
             Self::Refused => f.write_str("cannot declare the shared memory"),
             Self::Resized => {
                 f.write_str("size cannot change on reload with \"master_process off\"")
@@ -228,6 +279,7 @@ impl fmt::Display for ZoneError {
 impl core::error::Error for ZoneError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
+            Self::Proofs(error) => Some(error),
             Self::Table(error) => Some(error),
             _ => None,
         }

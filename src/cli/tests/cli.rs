@@ -13,6 +13,8 @@ mod issuer;
 mod jwks;
 #[path = "cli/mint.rs"]
 mod mint;
+#[path = "cli/prove.rs"]
+mod prove;
 #[path = "cli/revocation.rs"]
 mod revocation;
 #[path = "cli/verify.rs"]

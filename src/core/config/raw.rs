@@ -7,10 +7,12 @@ use super::{ConfigError, DryRun, LogLevel, Place};
 use crate::admission::LimitKey;
 use crate::algorithm::AlgorithmSet;
 use crate::credential::Methods;
+use crate::dpop::{Mode, Origin};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::issuer::{Entry, Issuer, KeySource, Remote};
 use crate::json::Pointer;
 use crate::limit::Quota;
+use crate::resource::RawResource;
 use crate::source::Source;
 use crate::spiffe::TrustDomain;
 use crate::x509::NameKinds;
@@ -22,6 +24,8 @@ pub struct RawMain {
     pub zone: Option<usize>,
     /// `mesh_state_path`: a directory, relative to the prefix.
     pub state_path: Option<PathBuf>,
+    /// `mesh_dpop_zone`: bytes.
+    pub dpop_zone: Option<usize>,
     /// The issuers that are complete.
     pub issuers: Vec<Issuer>,
     /// The `mesh_issuer` block that is being read.
@@ -212,6 +216,16 @@ pub struct RawLocation {
     pub names: Option<NameKinds>,
     /// `mesh_accept`; empty is `off`: every issuer with its own audiences.
     pub accept: Option<Vec<RawAccept>>,
+    /// `mesh_dpop`.
+    pub dpop: Option<RawDpop>,
+    /// `mesh_dpop_origin`; the inner `None` is `off`.
+    pub dpop_origin: Option<Option<Origin>>,
+    /// `mesh_dpop_nonce`: seconds of a lifetime; the inner `None` is `off`.
+    pub dpop_nonce: Option<Option<i64>>,
+    /// `mesh_resource`; the inner `None` is `off`.
+    pub resource: Option<Option<RawResource>>,
+    /// Where `mesh_resource_metadata` stands; never inherited.
+    pub resource_metadata: Option<Place>,
     /// `mesh_require_claim`; empty is `off`.
     pub requirements: Option<Vec<RawRequirement>>,
     /// `mesh_limit`; empty is `off`.
@@ -239,6 +253,15 @@ pub struct RawAuthenticate {
     pub methods: Option<Methods>,
     /// Where it stands.
     pub place: Place,
+}
+
+/// A `mesh_dpop` line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RawDpop {
+    /// Which tokens are taken.
+    pub mode: Mode,
+    /// `max_age=`: seconds.
+    pub max_age: Option<i64>,
 }
 
 /// One `mesh_require_claim` line.
@@ -293,6 +316,10 @@ impl RawLocation {
         take(&mut self.token_sources, outer.token_sources.as_ref());
         take(&mut self.names, outer.names.as_ref());
         take(&mut self.accept, outer.accept.as_ref());
+        take(&mut self.dpop, outer.dpop.as_ref());
+        take(&mut self.dpop_origin, outer.dpop_origin.as_ref());
+        take(&mut self.dpop_nonce, outer.dpop_nonce.as_ref());
+        take(&mut self.resource, outer.resource.as_ref());
         take(&mut self.requirements, outer.requirements.as_ref());
         take(&mut self.limits, outer.limits.as_ref());
         take(&mut self.failure_limit, outer.failure_limit.as_ref());

@@ -1,6 +1,6 @@
 //! The directives of `http`, `server` and `location`.
 
-use super::{Directive, EVERYWHERE, Line, on_off, once, pointer, unknown};
+use super::{Context, Directive, EVERYWHERE, Line, dpop, on_off, once, pointer, resource, unknown};
 use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::config::{
     ConfigError, DryRun, LogLevel, RawAccept, RawAuthenticate, RawLimit, RawLimitKey, RawLocation,
@@ -35,6 +35,31 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         certificate_name,
     ),
     row("mesh_accept", "off | issuer [audience=value] ...", "mesh_accept off", (1, 65), accept),
+    row(
+        "mesh_dpop",
+        "off | accept | require [max_age=time]",
+        "mesh_dpop accept max_age=60s",
+        (1, 2),
+        dpop::dpop,
+    ),
+    row("mesh_dpop_origin", "off | origin", "mesh_dpop_origin off", (1, 1), dpop::origin),
+    row("mesh_dpop_nonce", "off | on [lifetime=time]", "mesh_dpop_nonce off", (1, 2), dpop::nonce),
+    row(
+        "mesh_resource",
+        "off | url [scope=value] ... [name=text] [documentation=url]",
+        "mesh_resource off",
+        (1, 67),
+        resource::resource,
+    ),
+    Directive {
+        name: "mesh_resource_metadata",
+        syntax: "",
+        default: "—",
+        contexts: &[Context::Location],
+        words: (0, 0),
+        block: false,
+        apply: resource::metadata,
+    },
     row(
         "mesh_require_claim",
         "off | pointer value ...",

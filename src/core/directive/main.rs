@@ -15,6 +15,18 @@ pub const MAIN: &[Directive<RawMain>] = &[
         apply: zone,
     },
     Directive {
+        name: "mesh_dpop_zone",
+        syntax: "size",
+        default: "mesh_dpop_zone 1m",
+        contexts: &[Context::Http],
+        words: (1, 1),
+        block: false,
+        apply: |main, line| {
+            let size = zone_size(line)?;
+            once(&mut main.dpop_zone, size)
+        },
+    },
+    Directive {
         name: "mesh_issuer",
         syntax: "name { ... }",
         default: "—",
@@ -65,12 +77,17 @@ fn state_path(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
 }
 
 fn zone(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
+    let size = zone_size(line)?;
+    once(&mut main.zone, size)
+}
+
+fn zone_size(line: &Line<'_>) -> Result<usize, ConfigError> {
     let size = bytes(line.first())?;
     if size < LEAST_ZONE {
         let message = format!("size \"{}\" is too small, at least 64k", line.first());
         return Err(ConfigError::new(message));
     }
-    once(&mut main.zone, size)
+    Ok(size)
 }
 
 /// Room for the slab allocator's own pages and a table; Nginx asks for eight pages at least.

@@ -18,6 +18,16 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
+    /// Makes a single JWK ready for `algorithm`, by the same rules as one of a set.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFault`]
+    pub fn of_jwk(jwk: &Map<String, Value>, algorithm: Algorithm) -> Result<Self, KeyFault> {
+        let keys = verifying_keys(jwk, AlgorithmSet::of(&[algorithm]), Source::Issuer)?;
+        keys.into_iter().next().ok_or(KeyFault::AlgorithmRefused)
+    }
+
     /// The algorithm this key verifies.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {

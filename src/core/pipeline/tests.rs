@@ -11,6 +11,7 @@ use super::*;
 use crate::config::{Place, RawLocation, RawMain, Resolver};
 use crate::credential::{Field, Peer};
 use crate::directive::{ISSUER, LOCATION, MAIN, read};
+use crate::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, Target};
 use crate::identity::Attribute;
 use crate::jwks::KeySet;
 use crate::limit::{Bucket, Header as ZoneHeader, Table};
@@ -23,6 +24,7 @@ mod certificates;
 mod fetched;
 mod issuers;
 mod limits;
+mod proofs;
 mod revocations;
 
 const NOW: i64 = 1_800_000_000;
@@ -88,9 +90,10 @@ impl Key {
 }
 
 /// What a client sends.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Sent {
     authorization: Vec<String>,
+    proofs: Vec<String>,
     peer: Option<Peer>,
     address: Vec<u8>,
 }
@@ -100,7 +103,7 @@ impl Sent {
         Self {
             authorization: vec![format!("Bearer {token}")],
             address: vec![127, 0, 0, 1],
-            peer: None,
+            ..Self::default()
         }
     }
 
@@ -119,12 +122,20 @@ impl Request for Sent {
         }
     }
 
-    fn field(&self, _: &str) -> Field<'_> {
-        Field::Absent
+    fn field(&self, name: &str) -> Field<'_> {
+        match self.proofs.as_slice() {
+            [one] if name == "dpop" => Field::One(one.as_bytes()),
+            [_, ..] if name == "dpop" => Field::Several,
+            _ => Field::Absent,
+        }
     }
 
     fn method(&self) -> &[u8] {
         b"GET"
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target { is_secure: true, authority: Some(b"api.example"), path: b"/topics?x=1" }
     }
 
     fn peer(&self) -> Option<Peer> {
@@ -150,6 +161,7 @@ struct Server {
     cache: TokenCache,
     header: ZoneHeader,
     buckets: Vec<Bucket>,
+    proofs: (MemoryHeader, Vec<MemoryBucket>),
     now: Now,
     /// What the last request wished for.
     wish: Option<Wish>,
@@ -200,6 +212,7 @@ impl Server {
             cache: TokenCache::with_capacity(8),
             header: ZoneHeader::default(),
             buckets: (0..64).map(|_| Bucket::default()).collect(),
+            proofs: (MemoryHeader::default(), vec![MemoryBucket::default()]),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
             wish: None,
         }
@@ -216,7 +229,11 @@ impl Server {
         memo: &mut Memo,
     ) -> Result<Admission, Refusal> {
         let table = Table::open(&self.header, &self.buckets, [1, 2]).unwrap();
+        let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
+        let (header, buckets) = &self.proofs;
+        let memory = Memory::begin(header, buckets, &secrets, 60, NOW - 1_000).unwrap();
         let mut worker = Worker {
+            proofs: Proofs::new(Some(memory)),
             trust: &self.trust,
             snapshot: &self.trust.load(),
             cache: &mut self.cache,

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::credential::{Credentials, Methods, Peer};
+use crate::dpop::Target;
 
 /// A request that has these fields.
 struct Sent<'s>(&'s [(&'s str, &'s str)]);
@@ -22,6 +23,10 @@ impl Request for Sent<'_> {
 
     fn method(&self) -> &[u8] {
         b"GET"
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target { is_secure: true, authority: None, path: b"/" }
     }
 
     fn peer(&self) -> Option<Peer> {
@@ -143,14 +148,17 @@ fn fields_of_another_meaning_are_no_sources() {
 fn a_short_or_foreign_authorization_is_no_token() {
     for value in [&b""[..], b"B", b"Beare", b"Basic dTpw", b"BearerX a", b"Token x", b"\0", b"\xff"]
     {
-        assert_eq!(bearer(value), Ok(None), "{value:?}");
+        assert_eq!(token(value), Ok(None), "{value:?}");
     }
 }
 
 #[test]
 fn the_scheme_folds_case_and_may_be_followed_by_several_spaces() {
     for value in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER   a.b.c "] {
-        assert_eq!(bearer(value), Ok(Some(&b"a.b.c"[..])));
+        assert_eq!(token(value), Ok(Some((Scheme::Bearer, &b"a.b.c"[..]))));
+    }
+    for value in [&b"DPoP a.b.c"[..], b" dpop   a.b.c", b"DPOP a.b.c"] {
+        assert_eq!(token(value), Ok(Some((Scheme::Dpop, &b"a.b.c"[..]))));
     }
 }
 
@@ -166,8 +174,11 @@ fn a_bearer_without_one_token_is_malformed() {
         b"Bearer,a.b.c",
         b"Bearer=a.b.c",
         b"Bearer \xff",
+        b"DPoP",
+        b"DPoP a, DPoP b",
+        b"DPoP\ta.b.c",
     ] {
-        assert_eq!(bearer(value), Err(Reason::TokenMalformed), "{value:?}");
+        assert_eq!(token(value), Err(Reason::TokenMalformed), "{value:?}");
     }
 }
 
@@ -182,7 +193,7 @@ fn a_token_is_of_letters_digits_and_seven_marks() {
 proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(value in proptest::collection::vec(any::<u8>(), 0..64)) {
-        let _ = bearer(&value);
+        let _ = token(&value);
         let _ = cookie(&value, "a");
         let _ = without_cookie(&value, "a");
     }

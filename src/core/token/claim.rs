@@ -7,15 +7,39 @@ use serde_json::Value;
 use crate::json::Pointer;
 use crate::refusal::Reason;
 
-/// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1).
+/// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1, RFC 9449 section 6.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Confirmation {
     /// There is no `cnf`: a plain bearer token.
     Absent,
     /// `x5t#S256`: the SHA-256 of the DER of the client's certificate.
     Certificate([u8; 32]),
-    /// A method that is not understood, or more than one.
+    /// Both of them.
+    CertificateAndKey([u8; 32], [u8; 32]),
+    /// `jkt`: the JWK thumbprint of the client's key (RFC 9449 section 6.1).
+    Key([u8; 32]),
+    /// A method that is not understood, or none.
     Unsupported,
+}
+
+impl Confirmation {
+    /// The certificate that the token is bound to.
+    pub const fn certificate(&self) -> Option<&[u8; 32]> {
+        match self {
+            Self::Certificate(certificate) | Self::CertificateAndKey(certificate, _) => {
+                Some(certificate)
+            }
+            Self::Absent | Self::Key(_) | Self::Unsupported => None,
+        }
+    }
+
+    /// The key that the token is bound to.
+    pub const fn key(&self) -> Option<&[u8; 32]> {
+        match self {
+            Self::CertificateAndKey(_, key) | Self::Key(key) => Some(key),
+            Self::Absent | Self::Certificate(_) | Self::Unsupported => None,
+        }
+    }
 }
 
 /// The value of a claim that the configuration names.
@@ -86,7 +110,7 @@ impl Claim {
 }
 
 /// RFC 7519 `NumericDate`: a finite number, rounded towards refusal by truncation of fractions.
-pub(super) fn numeric_date(claims: &Value, name: &str) -> Result<Option<i64>, Reason> {
+pub(crate) fn numeric_date(claims: &Value, name: &str) -> Result<Option<i64>, Reason> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     if let Some(secs) = value.as_i64() {
         return Ok(Some(secs));
@@ -118,13 +142,18 @@ pub(super) fn audiences(value: Option<&Value>) -> Result<Box<[Box<str>]>, Reason
 
 pub(super) fn confirmation(value: Option<&Value>) -> Confirmation {
     let Some(value) = value else { return Confirmation::Absent };
-    let thumbprint = value
-        .as_object()
-        .filter(|methods| methods.len() == 1)
-        .and_then(|methods| methods.get("x5t#S256")?.as_str())
-        .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
-        .and_then(|digest| <[u8; 32]>::try_from(digest).ok());
-    thumbprint.map_or(Confirmation::Unsupported, Confirmation::Certificate)
+    let Some(methods) = value.as_object() else { return Confirmation::Unsupported };
+    let digest = |name: &str| {
+        let digest = URL_SAFE_NO_PAD.decode(methods.get(name)?.as_str()?).ok()?;
+        <[u8; 32]>::try_from(digest).ok()
+    };
+    // All that is there must be understood.
+    match (methods.len(), digest("x5t#S256"), digest("jkt")) {
+        (1, Some(certificate), None) => Confirmation::Certificate(certificate),
+        (1, None, Some(key)) => Confirmation::Key(key),
+        (2, Some(certificate), Some(key)) => Confirmation::CertificateAndKey(certificate, key),
+        _ => Confirmation::Unsupported,
+    }
 }
 
 pub(super) fn text(value: Option<&Value>) -> Result<Option<Box<str>>, Reason> {

@@ -11,6 +11,7 @@ use nginx_sys::{
     ngx_str_t, ngx_uint_t,
 };
 
+use super::super::content;
 use super::super::headers::bytes;
 use super::super::settings::{LocationConf, MainConf};
 use super::super::{status, variable};
@@ -152,8 +153,10 @@ unsafe extern "C" fn set_location(
         if let Err(error) = set(cf, row, &mut location.raw) {
             return refuse(cf, Some(row.name), &error);
         }
-        if row.name == "mesh_status" {
-            status::answer_here(cf);
+        match row.name {
+            "mesh_resource_metadata" => content::serve_metadata(cf),
+            "mesh_status" => status::answer_here(cf),
+            _ => {}
         }
         ptr::null_mut()
     })

@@ -1,6 +1,7 @@
 //! The `Authorization` field.
 
 use mesh_core::credential::{Credentials, Field, Methods, Peer, Request};
+use mesh_core::dpop::Target;
 use mesh_core::refusal::Reason;
 use mesh_core::source::Source;
 
@@ -24,7 +25,7 @@ pub fn authorization_header(data: &[u8]) -> bool {
         Err(refusal) => Err(refusal.reason()),
     };
     let expected = match fields.as_slice() {
-        [field] => read(field),
+        [field] => read(field).map(|found| found.map(|(_, token)| token)),
         _ => Err(Reason::CredentialConflict),
     };
     assert_eq!(found, expected, "{fields:?}");
@@ -33,8 +34,9 @@ pub fn authorization_header(data: &[u8]) -> bool {
     true
 }
 
-/// What RFC 6750, section 2.1, and RFC 9110, section 11.2, say of one field.
-pub(crate) fn read(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
+/// What RFC 6750, section 2.1, RFC 9449, section 7.1, and RFC 9110, section 11.2, say of one field:
+/// whether its token was sent as `DPoP`, and the token.
+pub(crate) fn read(field: &[u8]) -> Result<Option<(bool, &[u8])>, Reason> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0c | b'\r');
     let Some(first) = field.iter().position(|byte| !is_space(byte)) else { return Ok(None) };
     let last = field.iter().rposition(|byte| !is_space(byte)).expect("there is a first");
@@ -43,7 +45,8 @@ pub(crate) fn read(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
     let separators = b"\"(),/:;<=>?@[\\]{}";
     let ends = |byte: &u8| !(0x21..0x7f).contains(byte) || separators.contains(byte);
     let (scheme, rest) = field.split_at(field.iter().position(ends).unwrap_or(field.len()));
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let is_dpop = scheme.eq_ignore_ascii_case(b"dpop");
+    if !is_dpop && !scheme.eq_ignore_ascii_case(b"bearer") {
         return Ok(None);
     }
     if !rest.is_empty() && rest[0] != b' ' {
@@ -54,7 +57,7 @@ pub(crate) fn read(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
     if token.is_empty() || token.iter().any(|byte| !alphabet.contains(byte)) {
         return Err(Reason::TokenMalformed);
     }
-    Ok(Some(token))
+    Ok(Some((is_dpop, token)))
 }
 
 struct Sent<'f>(&'f [&'f [u8]]);
@@ -74,6 +77,10 @@ impl Request for Sent<'_> {
 
     fn method(&self) -> &[u8] {
         b"GET"
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target { is_secure: true, authority: None, path: b"/" }
     }
 
     fn peer(&self) -> Option<Peer> {

@@ -17,6 +17,7 @@ mod certificate;
 mod compact_jws;
 pub mod der;
 mod directive_values;
+mod dpop_proof;
 mod jwks;
 pub mod keys;
 mod pipeline;
@@ -28,6 +29,7 @@ pub use authorization_header::authorization_header;
 pub use certificate::certificate;
 pub use compact_jws::compact_jws;
 pub use directive_values::directive_values;
+pub use dpop_proof::dpop_proof;
 pub use jwks::jwks;
 pub use pipeline::{pipeline, pipeline_outcomes};
 pub use revocations::revocations;
@@ -42,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
     ("compact_jws", compact_jws),
     ("directive_values", directive_values),
+    ("dpop_proof", dpop_proof),
     ("jwks", jwks),
     ("pipeline", pipeline),
     ("revocations", revocations),

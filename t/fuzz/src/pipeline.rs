@@ -11,7 +11,7 @@ use arbitrary::Unstructured;
 use mesh_core::admission::Admission;
 use mesh_core::identity::Attribute;
 use mesh_core::pipeline::{Memo, evaluate, identify};
-use mesh_core::refusal::{Reason, Refusal};
+use mesh_core::refusal::{Offer, Reason, Refusal};
 use serde_json::Value;
 
 use crate::assert_printable;
@@ -107,7 +107,7 @@ fn assert_refusal(refusal: &Refusal, place: &Place, judgement: &Judgement) -> &'
     }
     assert_eq!(by_limit, refusal.limited().is_some());
     assert!(by_limit || !judgement.admits(), "a good request is refused: {reason}");
-    refusal.challenge().iter().for_each(|text| assert_printable(text));
+    refusal.challenge(&Offer::default(), None).iter().for_each(|text| assert_printable(text));
     let fields = refusal.limited().map(|limit| limit.fields());
     fields.iter().flatten().for_each(|(_, text)| assert_printable(text));
     reason.word()

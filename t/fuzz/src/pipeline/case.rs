@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use mesh_core::credential::{Field, Peer, Request};
+use mesh_core::dpop::Target;
 use mesh_core::x509::ChainVerdict;
 
 use super::forge::{self, Signed};
@@ -57,6 +58,10 @@ impl Request for Sent {
 
     fn method(&self) -> &[u8] {
         b"GET"
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target { is_secure: true, authority: Some(b"api.example"), path: b"/" }
     }
 
     fn peer(&self) -> Option<Peer> {
@@ -122,7 +127,8 @@ impl Case {
             _ => forge::token(u, &mut self.ledger)?,
         };
         tokens.push(token.clone());
-        let schemes = ["bearer   ", "BEARER ", " Bearer ", "Bearer\t", "Bearer", "Basic ", ""];
+        let schemes =
+            ["bearer   ", "BEARER ", " Bearer ", "Bearer\t", "Bearer", "Basic ", "DPoP ", ""];
         let mut value = format!("{}{token}", pick(u, "Bearer ", &schemes)?).into_bytes();
         if rarely(u)? {
             let steps = [0; 12].map(|_: u8| u.arbitrary::<u8>().unwrap_or_default());

@@ -63,7 +63,9 @@ pub fn judge(
         [field] => match read(field) {
             Err(_) => Err("no bearer token"),
             Ok(None) => Ok(None),
-            Ok(Some(token)) => {
+            // No request of a case holds the proof that this asks for.
+            Ok(Some((true, _))) => Err("no proof"),
+            Ok(Some((false, token))) => {
                 check_token(token, sent, place, ledger, published).and_then(|(signed, issuer)| {
                     check_revoked(signed, issuer, list).map(|()| Some((signed, issuer)))
                 })

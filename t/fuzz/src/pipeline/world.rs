@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
 use mesh_core::credential::Peer;
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
+use mesh_core::dpop::Proofs;
 use mesh_core::identity::Worker;
 use mesh_core::issuer::Issuer;
 use mesh_core::json::Pointer;
@@ -363,6 +364,7 @@ impl Server {
     pub fn with_worker<T>(&mut self, sent: &Sent, ask: impl FnOnce(&mut Worker<'_>) -> T) -> T {
         let table = Table::open(&self.header, &self.buckets, [1, 2]).expect("a table");
         ask(&mut Worker {
+            proofs: Proofs::default(),
             trust: &self.trust,
             snapshot: &self.trust.load(),
             cache: &mut self.cache,

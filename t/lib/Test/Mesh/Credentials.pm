@@ -10,7 +10,7 @@ use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 use JSON::PP ();
 
-our @EXPORT = qw(bearer key_path keys_dir meshctl project_dir token x5t);
+our @EXPORT = qw(bearer bound dpop key_path keys_dir meshctl project_dir proof token x5t);
 
 # The signing keys, and the key set that each is published in.
 my %KEYS = (
@@ -18,6 +18,9 @@ my %KEYS = (
     rs256 => { alg => 'RS256', set => 'idp' },
     eddsa => { alg => 'EdDSA', set => 'idp' },
     other => { alg => 'ES256', set => 'other' },
+    # What clients prove possession of; no issuer signs with them.
+    client => { alg => 'ES256', set => 'clients' },
+    stranger => { alg => 'ES256', set => 'clients' },
 );
 
 my $project = abs_path(dirname(__FILE__) . '/../../../..');
@@ -68,6 +71,25 @@ sub token (%options) {
 
 # The header line that carries such a token.
 sub bearer (%options) { return 'Authorization: Bearer ' . token(%options) }
+
+# A token that is bound to the key of a client.
+sub bound (%options) { return token(jkt_of => key_path('client.jwk'), %options) }
+
+# A proof for a request by a token: the options are those of `meshctl token prove`, and `token`.
+sub proof (%options) {
+    my $token = delete $options{token} // bound();
+    %options = (url => 'http://localhost/', %options);
+    my $key = delete $options{key} // 'client';
+    my @arguments = map { '--' . tr/_/-/r, $options{$_} } grep { defined $options{$_} } sort keys %options;
+    return meshctl('token', 'prove', '--key', $key =~ m{/} ? $key : key_path("$key.jwk"), @arguments, $token)
+        =~ s/\s+\z//r;
+}
+
+# The header lines that carry a token and its proof.
+sub dpop (%options) {
+    my $token = $options{token} //= bound();
+    return ("Authorization: DPoP $token", 'DPoP: ' . proof(%options));
+}
 
 # Makes the keys beside those of other days, which it clears away.
 sub make_keys () {
@@ -149,6 +171,9 @@ Test::Mesh::Credentials - the keys, certificates and tokens of the tests
     token(key => 'other')                           # from https://other.example
     token(thumbprint_of => key_path('spiffe.pem'))  # bound to a certificate
     bearer(...)                                     # "Authorization: Bearer TOKEN"
+    bound()                                         # bound to the key client.jwk
+    proof(token => bound(), method => 'POST', url => 'http://localhost/a', nonce => 'N')
+    dpop(url => 'http://localhost/a')               # both header lines, for one request
     meshctl('token', 'verify', ...)
 
 =head1 DESCRIPTION
@@ -161,6 +186,8 @@ C<keys_dir> holds, to be read and never written:
 
 =item es256.jwk, rs256.jwk, eddsa.jwk, whose public halves are F<idp.jwks>; other.jwk of F<other.jwks>
 
+=item client.jwk and stranger.jwk, which tokens are bound to and no issuer signs with
+
 =item F<issuers.conf>: C<mesh_issuer idp> (https://idp.example, audience C<mesh>) and
 C<mesh_issuer other> (https://other.example)
 
@@ -170,7 +197,9 @@ A test that changes a key set makes its own: C<meshctl('key', 'generate', ...)> 
 directory.
 
 The options of C<token> are those of C<meshctl token mint>, with C<_> for C<->; a hash is written
-as JSON, undef takes the default away. A token is minted once in a run for the same options.
+as JSON, undef takes the default away. A token is minted once in a run for the same options, a proof
+anew each time. Those of C<proof> and C<dpop> are those of C<meshctl token prove>, with the C<token>
+and the name of the C<key>.
 Environment: C<MESHCTL> names another meshctl, C<MESH_TEST_KEYS> another directory.
 
 =cut

@@ -12,8 +12,8 @@ use Test::Mesh::Credentials qw(key_path token);
 my $ORDER = Math::BigInt->from_hex(
     'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
 
-# Signs by the key es256 of the tests.
-sub new ($class) {
+# Signs by the key es256 of the tests, under another header where one is given.
+sub new ($class, $other_head = undef) {
     my ($d) = slurp(key_path('es256.jwk')) =~ /"d"\s*:\s*"([\w-]+)"/ or die "no private key\n";
     my ($head, $payload, $signature) = split /\./, token();
     my ($r, $s) = map { number($_) } unpack 'a32 a32', decode_base64url($signature);
@@ -22,7 +22,7 @@ sub new ($class) {
     my $rd = number(decode_base64url($d)) * $r % $ORDER;
     my $inverse = ($rd + number(sha256("$head.$payload")))->bmodinv($ORDER) * $s % $ORDER;
     return bless {
-        head => $head, r => bytes($r), inverse => $inverse, rest => $inverse * $rd % $ORDER,
+        head => $other_head // $head, r => bytes($r), inverse => $inverse, rest => $inverse * $rd % $ORDER,
     }, $class;
 }
 

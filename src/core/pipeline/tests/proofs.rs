@@ -1,0 +1,310 @@
+//! Tokens that are bound to a key, and proofs of it.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
+use super::*;
+use crate::jwks::thumbprint;
+
+/// A client with a key of its own, and a token that is bound to it.
+struct Client {
+    key: Key,
+    token: String,
+}
+
+impl Client {
+    fn new(issuer: &Key) -> Self {
+        Self::bound(issuer, &json!({}))
+    }
+
+    /// `confirmation` goes into `cnf` beside the key.
+    fn bound(issuer: &Key, confirmation: &Value) -> Self {
+        let key = Key::new("ignored");
+        let jkt = thumbprint(key.jwk.as_object().unwrap()).unwrap();
+        let mut cnf = confirmation.clone();
+        cnf["jkt"] = BASE64URL.encode(jkt).into();
+        Self { token: issuer.token(&json!({ "cnf": cnf })), key }
+    }
+
+    fn claims(&self) -> Value {
+        let ath = BASE64URL.encode(digest(&SHA256, self.token.as_bytes()));
+        json!({ "jti": "one", "htm": "GET", "htu": "https://api.example/topics", "iat": NOW, "ath": ath })
+    }
+
+    fn header(&self) -> Value {
+        json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": self.key.jwk })
+    }
+
+    /// A proof whose header and claims are changed as told; `null` removes a member.
+    fn proof(&self, header: &Value, claims: &Value) -> String {
+        let merge = |mut all: Value, changes: &Value| {
+            for (name, value) in changes.as_object().unwrap() {
+                all[name] = value.clone();
+            }
+            all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+            all
+        };
+        let part = |value: Value| BASE64URL.encode(value.to_string());
+        let input =
+            [part(merge(self.header(), header)), part(merge(self.claims(), claims))].join(".");
+        let signature =
+            jsonwebtoken::crypto::sign(input.as_bytes(), &self.key.signer, Algorithm::ES256);
+        format!("{input}.{}", signature.unwrap())
+    }
+
+    fn sends(&self, proof: String) -> Sent {
+        let mut sent = Sent::token(&self.token);
+        sent.authorization = vec![format!("DPoP {}", self.token)];
+        sent.proofs = vec![proof];
+        sent
+    }
+
+    /// A request whose proof says that; `jti` is one of many.
+    fn says(&self, claims: &Value) -> Sent {
+        self.sends(self.proof(&json!({}), claims))
+    }
+}
+
+fn server(key: &Key, lines: &[(&str, &[&str])]) -> Server {
+    Server::new(key, &[], &[&[&[("mesh_authenticate", &["token"][..])], lines].concat()])
+}
+
+#[test]
+fn a_bound_token_is_admitted_with_its_proof_and_once() {
+    let key = Key::new("k1");
+    let (mut server, client) = (server(&key, &[]), Client::new(&key));
+    let sent = client.says(&json!({}));
+    let admission = server.ask(&sent).unwrap();
+    assert_eq!(admission.identity().unwrap().service(), "orders-api");
+    assert_eq!(server.reason(&sent), Reason::DpopReplayed);
+    server.now.unix = UnixTime::from_secs(NOW + 60);
+    assert_eq!(server.reason(&sent), Reason::DpopReplayed);
+    server.ask(&client.says(&json!({ "jti": "two" }))).unwrap();
+}
+
+#[test]
+fn each_way_of_sending_it_otherwise_has_a_reason() {
+    let key = Key::new("k1");
+    let client = Client::new(&key);
+    let good = client.says(&json!({}));
+    let unbound = key.token(&json!({}));
+    let with = |authorization: String, proofs: &[&String]| Sent {
+        authorization: vec![authorization],
+        proofs: proofs.iter().map(|proof| (*proof).clone()).collect(),
+        ..good.clone()
+    };
+    let proof = &good.proofs[0];
+    let dpop = format!("DPoP {}", client.token);
+    let cases = [
+        (with(dpop.clone(), &[]), Reason::DpopMissing),
+        (with(format!("Bearer {}", client.token), &[]), Reason::DpopMissing),
+        (with(format!("Bearer {}", client.token), &[proof]), Reason::DpopMissing),
+        (with(format!("DPoP {unbound}"), &[proof]), Reason::DpopUnbound),
+        (with(dpop.clone(), &[proof, proof]), Reason::DpopMalformed),
+        (with(dpop.clone(), &[&String::new()]), Reason::DpopMalformed),
+        (with(dpop.clone(), &[&format!("{proof}, {proof}")]), Reason::DpopMalformed),
+        (with(dpop.clone(), &[&format!("{proof}{}", "A".repeat(8_192))]), Reason::DpopMalformed),
+        (with(dpop.clone(), &[&client.token]), Reason::DpopMalformed),
+    ];
+    let mut server = server(&key, &[]);
+    for (sent, reason) in cases {
+        assert_eq!(server.reason(&sent), reason);
+    }
+    server.ask(&Sent { authorization: vec![format!("Bearer {unbound}")], ..good.clone() }).unwrap();
+    server.ask(&good).expect("no refusal uses a proof up");
+}
+
+#[test]
+fn each_wrong_claim_or_header_of_a_proof_has_a_reason() {
+    let key = Key::new("k1");
+    let (mut server, client) = (server(&key, &[]), Client::new(&key));
+    let none = json!({});
+    let claims = [
+        (json!({ "htm": "POST" }), Reason::DpopMismatch),
+        (json!({ "htm": "get" }), Reason::DpopMismatch),
+        (json!({ "htm": null }), Reason::DpopMalformed),
+        (json!({ "htu": "https://api.example/other" }), Reason::DpopMismatch),
+        (json!({ "htu": "http://api.example/topics" }), Reason::DpopMismatch),
+        (json!({ "htu": "/topics" }), Reason::DpopMismatch),
+        (json!({ "htu": null }), Reason::DpopMalformed),
+        (json!({ "htu": ["https://api.example/topics"] }), Reason::DpopMalformed),
+        (json!({ "ath": null }), Reason::DpopMismatch),
+        (json!({ "ath": "" }), Reason::DpopMalformed),
+        (json!({ "ath": BASE64URL.encode([0; 32]) }), Reason::DpopMismatch),
+        (json!({ "jti": null }), Reason::DpopMalformed),
+        (json!({ "jti": "" }), Reason::DpopMalformed),
+        (json!({ "jti": 5 }), Reason::DpopMalformed),
+        (json!({ "jti": "a".repeat(513) }), Reason::DpopMalformed),
+        (json!({ "iat": null }), Reason::DpopMalformed),
+        (json!({ "iat": "now" }), Reason::DpopMalformed),
+        (json!({ "iat": NOW - 61 }), Reason::DpopStale),
+        (json!({ "iat": NOW + 11 }), Reason::DpopStale),
+        (json!({ "iat": -1 }), Reason::DpopStale),
+    ];
+    for (claims, reason) in claims {
+        assert_eq!(server.reason(&client.says(&claims)), reason, "{claims}");
+    }
+    let other = Key::new("other");
+    let jwk = |member: &str, value: Value| {
+        let mut jwk = client.key.jwk.clone();
+        jwk[member] = value;
+        json!({ "jwk": jwk })
+    };
+    let headers = [
+        (json!({ "typ": "JWT" }), Reason::DpopMalformed),
+        (json!({ "typ": "DPoP+JWT" }), Reason::DpopMalformed),
+        (json!({ "typ": null }), Reason::DpopMalformed),
+        (json!({ "alg": "none" }), Reason::DpopKey),
+        (json!({ "alg": "HS256" }), Reason::DpopKey),
+        (json!({ "alg": "ES384" }), Reason::DpopKey),
+        (json!({ "alg": "RS256" }), Reason::DpopKey),
+        (json!({ "alg": null }), Reason::DpopMalformed),
+        (json!({ "crit": ["exp"] }), Reason::DpopMalformed),
+        (json!({ "b64": false }), Reason::DpopMalformed),
+        (json!({ "jwk": null }), Reason::DpopMalformed),
+        (json!({ "jwk": "key" }), Reason::DpopMalformed),
+        (json!({ "jwk": {} }), Reason::DpopKey),
+        (json!({ "jwk": { "kty": "oct", "k": "AAAA" } }), Reason::DpopKey),
+        (json!({ "jwk": other.jwk }), Reason::BindingMismatch),
+        (jwk("d", "AAAA".into()), Reason::DpopKey),
+        (jwk("use", "enc".into()), Reason::DpopKey),
+        (jwk("crv", "P-384".into()), Reason::BindingMismatch),
+    ];
+    for (header, reason) in headers {
+        let proof = client.proof(&header, &none);
+        assert_eq!(server.reason(&client.sends(proof)), reason, "{header}");
+    }
+    for (at, claims) in [json!({ "iat": NOW - 60 }), json!({ "iat": NOW + 10 }), json!({ "x": [] })]
+        .into_iter()
+        .enumerate()
+    {
+        let mut claims = claims;
+        claims["jti"] = format!("good {at}").into();
+        server.ask(&client.says(&claims)).unwrap();
+    }
+}
+
+#[test]
+fn a_signature_of_another_key_or_of_other_claims_is_refused() {
+    let key = Key::new("k1");
+    let (mut server, client) = (server(&key, &[]), Client::new(&key));
+    let (one, two) = (client.says(&json!({})), client.says(&json!({ "jti": "two" })));
+    let part = |sent: &Sent, at: usize| sent.proofs[0].split('.').nth(at).unwrap().to_owned();
+    let mixed = [part(&one, 0), part(&one, 1), part(&two, 2)].join(".");
+    assert_eq!(server.reason(&client.sends(mixed)), Reason::DpopSignatureInvalid);
+    let doubled = BASE64URL.encode(r#"{"jti":"a","jti":"b"}"#);
+    let mixed = [part(&one, 0), doubled, part(&one, 2)].join(".");
+    assert_eq!(server.reason(&client.sends(mixed)), Reason::DpopMalformed);
+    server.ask(&one).unwrap();
+}
+
+#[test]
+fn a_location_says_which_tokens_it_takes() {
+    let key = Key::new("k1");
+    let client = Client::new(&key);
+    let unbound = Sent::token(&key.token(&json!({})));
+    let mut off = server(&key, &[("mesh_dpop", &["off"])]);
+    assert_eq!(off.reason(&client.says(&json!({}))), Reason::BindingUnsupported);
+    off.ask(&unbound).unwrap();
+    let mut require = server(&key, &[("mesh_dpop", &["require", "max_age=30s"])]);
+    assert_eq!(require.reason(&unbound), Reason::DpopUnbound);
+    assert_eq!(require.reason(&client.says(&json!({ "iat": NOW - 31 }))), Reason::DpopStale);
+    require.ask(&client.says(&json!({ "iat": NOW - 30 }))).unwrap();
+}
+
+#[test]
+fn a_token_that_is_bound_to_both_needs_both() {
+    let key = Key::new("k1");
+    let (own, other) = (certificate(&["a.example"]), certificate(&["b.example"]));
+    let x5t = json!({ "x5t#S256": BASE64URL.encode(own.thumbprint()) });
+    let client = Client::bound(&key, &x5t);
+    let mut server = server(&key, &[]);
+    let sent = client.says(&json!({}));
+    assert_eq!(server.reason(&sent), Reason::BindingMismatch);
+    let with_other = sent.clone().with(&other, ChainVerdict::Verified);
+    assert_eq!(server.reason(&with_other), Reason::BindingMismatch);
+    let mut bearer = sent.clone().with(&own, ChainVerdict::Verified);
+    bearer.authorization = vec![format!("Bearer {}", client.token)];
+    assert_eq!(server.reason(&bearer), Reason::DpopMissing);
+    server.ask(&sent.with(&own, ChainVerdict::Verified)).unwrap();
+    for cnf in [json!({ "jkt": "AA" }), json!({ "jkt": 1 }), json!({ "jkt": "", "kid": "a" })] {
+        let token = key.token(&json!({ "cnf": cnf }));
+        assert_eq!(server.reason(&Sent::token(&token)), Reason::BindingUnsupported, "{cnf}");
+    }
+}
+
+#[test]
+fn the_same_request_is_no_replay_of_itself() {
+    let key = Key::new("k1");
+    let token: (&str, &[&str]) = ("mesh_authenticate", &["token"]);
+    let mut server = Server::new(
+        &key,
+        &[],
+        &[
+            &[token],
+            &[token, ("mesh_dpop", &["require"])],
+            &[token, ("mesh_dpop", &["accept", "max_age=1s"])],
+        ],
+    );
+    let client = Client::new(&key);
+    let sent = client.says(&json!({}));
+    let mut memo = Memo::default();
+    for location in [0, 1, 0, 2] {
+        server.ask_in(location, &sent, &mut memo).unwrap();
+    }
+    assert_eq!(server.reason(&sent), Reason::DpopReplayed);
+    // One that was refused stays refused, wherever it goes.
+    let mut memo = Memo::default();
+    for location in [0, 1, 2] {
+        let refusal = server.ask_in(location, &sent, &mut memo).unwrap_err();
+        assert_eq!(refusal.reason(), Reason::DpopReplayed);
+    }
+}
+
+#[test]
+fn a_nonce_is_asked_for_and_renewed() {
+    let key = Key::new("k1");
+    let client = Client::new(&key);
+    let mut server = server(&key, &[("mesh_dpop_nonce", &["on", "lifetime=30s"])]);
+    let mut ask = |now: i64, jti: &str, nonce: Option<&str>| {
+        server.now.unix = UnixTime::from_secs(now);
+        let mut claims = json!({ "jti": jti, "iat": now });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        let mut memo = Memo::default();
+        let told = server.ask_in(0, &client.says(&claims), &mut memo);
+        (told.map(drop).map_err(|refusal| refusal.reason()), memo.nonce().map(str::to_owned))
+    };
+    let (told, nonce) = ask(NOW, "a", None);
+    assert_eq!(told, Err(Reason::DpopNonce));
+    let nonce = nonce.unwrap();
+    assert_eq!(ask(NOW, "a", Some("made-up")).0, Err(Reason::DpopNonce));
+    assert_eq!(ask(NOW, "a", Some(&nonce)), (Ok(()), None));
+    let (told, next) = ask(NOW + 30, "b", Some(&nonce));
+    assert_eq!(told, Ok(()));
+    assert_eq!(ask(NOW + 30, "c", next.as_deref()), (Ok(()), None));
+    assert_eq!(ask(NOW + 60, "d", Some(&nonce)).0, Err(Reason::DpopNonce));
+    assert_ne!(next.unwrap(), nonce);
+}
+
+#[test]
+fn the_origin_of_a_location_is_what_clients_see() {
+    let key = Key::new("k1");
+    let client = Client::new(&key);
+    let mut server = server(&key, &[("mesh_dpop_origin", &["https://edge.example:8443"])]);
+    assert_eq!(server.reason(&client.says(&json!({}))), Reason::DpopMismatch);
+    server.ask(&client.says(&json!({ "htu": "https://EDGE.example:8443/topics" }))).unwrap();
+}
+
+#[test]
+fn without_room_or_memory_no_proof_is_accepted() {
+    let key = Key::new("k1");
+    let (mut server, client) = (server(&key, &[]), Client::new(&key));
+    let told: Vec<_> = (0..10)
+        .map(|n| server.ask(&client.says(&json!({ "jti": n.to_string() }))))
+        .map(|told| told.map(drop).map_err(|refusal| refusal.reason()))
+        .collect();
+    assert_eq!(told[..8], [Ok(()); 8]);
+    assert_eq!(told[8..], [Err(Reason::DpopReplayFull); 2]);
+}

@@ -1,0 +1,170 @@
+//! What a refused client is told to do: the `WWW-Authenticate` field.
+
+use core::fmt::Write as _;
+
+use super::{Reason, Refusal};
+use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::credential::Scheme;
+use crate::dpop::Mode;
+
+/// What a location that reads tokens offers its clients.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offer<'o> {
+    /// Which tokens it takes.
+    pub dpop: Mode,
+    /// Where its metadata is (RFC 9728 section 5.1).
+    pub resource_metadata: Option<&'o str>,
+}
+
+impl Refusal {
+    /// The `WWW-Authenticate` value (RFC 6750 section 3, RFC 9449 section 7.1) for a client that
+    /// sent its token by `used`, if it did.
+    ///
+    /// The scheme that was used tells the error; a 401 names the other one beside it, where both
+    /// are accepted.
+    pub fn challenge(&self, offer: &Offer<'_>, used: Option<Scheme>) -> Option<String> {
+        let (error, status) = (self.reason.error(), self.reason.status());
+        if error.is_none() && status != 401 {
+            return None;
+        }
+        let offered: &[Scheme] = match offer.dpop {
+            Mode::Accept => &[Scheme::Bearer, Scheme::Dpop],
+            Mode::Off => &[Scheme::Bearer],
+            Mode::Require => &[Scheme::Dpop],
+        };
+        // A client that used what is not offered learns what is.
+        let told = used.filter(|used| offered.contains(used)).or(offered.first().copied())?;
+        let mut field = String::new();
+        for scheme in offered.iter().filter(|scheme| status == 401 || **scheme == told) {
+            let separator = if field.is_empty() { "" } else { ", " };
+            let reason = (*scheme == told).then_some(self.reason);
+            let _ = write!(field, "{separator}{}", one(*scheme, reason, offer));
+        }
+        Some(field)
+    }
+}
+
+/// One challenge, with the error where there is a reason to tell it.
+fn one(scheme: Scheme, reason: Option<Reason>, offer: &Offer<'_>) -> String {
+    let mut text = match scheme {
+        Scheme::Bearer => "Bearer realm=\"mesh\"".to_owned(),
+        Scheme::Dpop => "DPoP realm=\"mesh\"".to_owned(),
+    };
+    if let Some((reason, error)) = reason.and_then(|reason| Some((reason, reason.error()?))) {
+        // What is wrong with a proof is wrong with the token of a client that knows of none.
+        let error =
+            if scheme == Scheme::Bearer && reason.is_of_proof() { "invalid_token" } else { error };
+        let description = reason.meaning();
+        let _ = write!(text, ", error=\"{error}\", error_description=\"{description}\"");
+    }
+    if scheme == Scheme::Dpop {
+        let algorithms = AlgorithmSet::from_iter(Algorithm::ALL);
+        let _ = write!(text, ", algs=\"{algorithms}\"");
+    }
+    if let Some(url) = offer.resource_metadata {
+        let _ = write!(text, ", resource_metadata=\"{url}\"");
+    }
+    text
+}
+
+impl Reason {
+    const fn is_of_proof(self) -> bool {
+        matches!(
+            self,
+            Self::DpopKey
+                | Self::DpopMalformed
+                | Self::DpopMismatch
+                | Self::DpopMissing
+                | Self::DpopNonce
+                | Self::DpopReplayed
+                | Self::DpopSignatureInvalid
+                | Self::DpopStale
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(reason: Reason, dpop: Mode, used: Option<Scheme>) -> String {
+        let offer = Offer { dpop, resource_metadata: None };
+        Refusal::from(reason).challenge(&offer, used).unwrap()
+    }
+
+    fn algs() -> String {
+        format!("algs=\"{}\"", AlgorithmSet::from_iter(Algorithm::ALL))
+    }
+
+    #[test]
+    fn a_401_always_has_a_challenge_and_a_429_none() {
+        for reason in Reason::ALL {
+            for dpop in [Mode::Accept, Mode::Off, Mode::Require] {
+                for used in [None, Some(Scheme::Bearer), Some(Scheme::Dpop)] {
+                    let offer = Offer { dpop, resource_metadata: None };
+                    let challenge = Refusal::from(*reason).challenge(&offer, used);
+                    let expected = matches!(reason.status(), 400 | 401 | 403);
+                    assert_eq!(challenge.is_some(), expected, "{reason}");
+                    let errors = challenge.unwrap_or_default().matches("error=").count();
+                    assert_eq!(errors, usize::from(reason.error().is_some()), "{reason}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_scheme_that_was_used_tells_the_error() {
+        let expired = "error=\"invalid_token\", error_description=\"the token has expired\"";
+        let algs = algs();
+        for (dpop, used, expected) in [
+            (Mode::Off, Scheme::Bearer, format!("Bearer realm=\"mesh\", {expired}")),
+            (Mode::Off, Scheme::Dpop, format!("Bearer realm=\"mesh\", {expired}")),
+            (Mode::Require, Scheme::Dpop, format!("DPoP realm=\"mesh\", {expired}, {algs}")),
+            (Mode::Require, Scheme::Bearer, format!("DPoP realm=\"mesh\", {expired}, {algs}")),
+            (
+                Mode::Accept,
+                Scheme::Bearer,
+                format!("Bearer realm=\"mesh\", {expired}, DPoP realm=\"mesh\", {algs}"),
+            ),
+            (
+                Mode::Accept,
+                Scheme::Dpop,
+                format!("Bearer realm=\"mesh\", DPoP realm=\"mesh\", {expired}, {algs}"),
+            ),
+        ] {
+            assert_eq!(challenge(Reason::TokenExpired, dpop, Some(used)), expected);
+        }
+        assert_eq!(
+            challenge(Reason::CredentialMissing, Mode::Accept, None),
+            format!("Bearer realm=\"mesh\", DPoP realm=\"mesh\", {algs}")
+        );
+    }
+
+    #[test]
+    fn only_a_401_offers_the_other_scheme() {
+        let denied = challenge(Reason::ClaimRefused, Mode::Accept, Some(Scheme::Dpop));
+        assert!(
+            denied.starts_with("DPoP realm=\"mesh\", error=\"insufficient_scope\""),
+            "{denied}"
+        );
+        assert!(!denied.contains("Bearer"));
+    }
+
+    #[test]
+    fn a_bearer_that_should_have_been_proven_is_an_invalid_token() {
+        let bearer = challenge(Reason::DpopMissing, Mode::Accept, Some(Scheme::Bearer));
+        assert!(bearer.starts_with("Bearer realm=\"mesh\", error=\"invalid_token\""), "{bearer}");
+        let proven = challenge(Reason::DpopMissing, Mode::Accept, Some(Scheme::Dpop));
+        assert!(proven.contains("DPoP realm=\"mesh\", error=\"invalid_dpop_proof\""), "{proven}");
+        let nonce = challenge(Reason::DpopNonce, Mode::Require, Some(Scheme::Dpop));
+        assert!(nonce.contains("error=\"use_dpop_nonce\""), "{nonce}");
+    }
+
+    #[test]
+    fn each_challenge_leads_to_the_metadata() {
+        let url = "https://api.example/.well-known/oauth-protected-resource";
+        let offer = Offer { dpop: Mode::Accept, resource_metadata: Some(url) };
+        let field = Refusal::from(Reason::TokenExpired).challenge(&offer, None).unwrap();
+        assert_eq!(field.matches(&format!("resource_metadata=\"{url}\"")).count(), 2);
+    }
+}
