@@ -29,6 +29,7 @@ server {
     add_header Reason $mesh_reason always;
     location = /t { mesh_authenticate token; empty_gif; }
     location = /any { mesh_authenticate any; empty_gif; }
+    location = /status { mesh_status; }
     location = /dry { mesh_authenticate token; mesh_dry_run all; empty_gif; }
 }
 CONF
@@ -113,6 +114,7 @@ subtest 'what the client is told' => sub {
     is verdict($server->get('/any', $token{a})), '401 token_revoked', 'also where one credential would do';
     is verdict($server->get('/dry', $token{a})), '200 token_revoked', 'a dry run notes it';
     like $server->error_log, qr/mesh refuses, reason: token_revoked/, 'the log tells it';
+    like $server->get('/status')->{body}, qr/"revocations":\{"known":true,"entries":1\}/, 'and the status counts the list';
     $server->stop;
 };
 

@@ -7,7 +7,7 @@ use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::documents::Documents;
 use crate::issuer::{Issuer, KeySource};
 use crate::time::UnixTime;
-use crate::trust::{IssuerKeys, Snapshot, Trust};
+use crate::trust::{IssuerKeys, Revoked, Snapshot, Trust};
 
 /// What there is to show, seen by one worker.
 #[derive(Debug)]
@@ -32,7 +32,16 @@ struct Page<'s> {
     worker: usize,
     pid: u32,
     issuers: Vec<IssuerLine<'s>>,
+    revocations: Option<RevocationLine>,
     workers: Vec<WorkerLine<'s>>,
+}
+
+/// The list of what is revoked that this worker has in force.
+#[derive(Serialize)]
+struct RevocationLine {
+    /// Whether the last good one is known.
+    known: bool,
+    entries: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -92,9 +101,25 @@ impl Status<'_> {
         let issuers = self.trust.issuers().iter().enumerate();
         let issuers = issuers.map(|(index, issuer)| self.issuer(index, issuer)).collect();
         let workers = (0..self.workers).filter_map(|number| self.worker(number)).collect();
-        let mut json = serde_json::to_string(&Page { worker, pid, issuers, workers })?;
+        let mut json = serde_json::to_string(&Page {
+            worker,
+            pid,
+            issuers,
+            revocations: self.revocations(),
+            workers,
+        })?;
         json.push('\n');
         Ok(json)
+    }
+
+    fn revocations(&self) -> Option<RevocationLine> {
+        match self.snapshot.revoked() {
+            Revoked::Listed(list) => {
+                Some(RevocationLine { known: true, entries: Some(list.count()) })
+            }
+            Revoked::Nothing => None,
+            Revoked::Unknown => Some(RevocationLine { known: false, entries: None }),
+        }
     }
 
     fn issuer<'a>(&'a self, index: usize, issuer: &'a Issuer) -> IssuerLine<'a> {

@@ -84,6 +84,7 @@ fn each_issuer_is_shown_with_what_is_known_of_it() {
                 "keys": [], "generation": null, "age": null, "stale": false, "last_error": null,
             },
         ],
+        "revocations": null,
         // The third is of a time when there were more.
         "workers": [{ "worker": 0, "pid": 100, "generations": [
             { "name": "found", "generation": 4 }, { "name": "asked", "generation": null },
@@ -110,4 +111,30 @@ fn without_shared_documents_the_files_are_shown() {
     });
     assert_eq!(page["issuers"][0]["generation"], json!(0));
     assert_eq!(page["workers"], json!([]));
+}
+
+#[test]
+fn the_list_of_what_is_revoked_is_counted() {
+    use std::sync::Arc;
+
+    use crate::revocation::Revocations;
+
+    let trust = trust();
+    let text = br#"{"version":1,"revoked":[{"jti":"a"},{"sub":"b"}]}"#;
+    let list = Revocations::parse(text, |_| None).unwrap();
+    for (revoked, shown) in [
+        (Revoked::Listed(Arc::new(list)), json!({ "known": true, "entries": 2 })),
+        (Revoked::Unknown, json!({ "known": false, "entries": null })),
+    ] {
+        trust.revoke(revoked);
+        let page = page(&Status {
+            trust: &trust,
+            snapshot: &trust.load(),
+            documents: None,
+            workers: 1,
+            this: (0, 1),
+            now: UnixTime::from_secs(NOW),
+        });
+        assert_eq!(page["revocations"], shown);
+    }
 }
