@@ -304,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn every_example_is_read_without_a_fault() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nginx-conf/issuers");
+        let mut count = 0;
+        for entry in fs::read_dir(examples).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "conf") {
+                let found = Configuration::read(&path).unwrap();
+                assert_eq!(found.faults, Vec::<String>::new(), "{}", path.display());
+                assert!(!found.issuers.is_empty(), "{}", path.display());
+                count += 1;
+            }
+        }
+        assert!(count > 0, "no example");
+    }
+
+    #[test]
     fn what_is_no_configuration_is_refused() {
         for (text, problem) in [
             ("http {", "unexpected end of file"),

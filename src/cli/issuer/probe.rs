@@ -10,7 +10,7 @@ use mesh_control::{
 use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::{Entry, Issuer, KeySource, Remote};
 use mesh_core::json;
-use mesh_core::jwks::{KeySet, MAX_BYTES};
+use mesh_core::jwks::{JwksError, MAX_BYTES, SkippedKey};
 use serde_json::Value;
 
 use super::config::Configuration;
@@ -49,32 +49,38 @@ fn of_file(issuer: &Issuer, file: &Path, checked: &mut Checked) {
 
 /// Says of each key whether it is usable.
 fn keys(issuer: &Issuer, document: &[u8], from: &str, checked: &mut Checked) {
-    let reports = match KeySet::inspect(document, issuer.algorithms) {
-        Ok(reports) => reports,
+    let (used, skipped) = match issuer.read_keys(document) {
+        Ok((set, skipped)) => {
+            let line = |(kid, algorithms): (Option<&str>, _)| (quoted(kid), algorithms);
+            (set.keys().map(line).collect(), skipped)
+        }
+        Err(JwksError::NoUsableKey(skipped)) => (Vec::new(), skipped),
         Err(error) => {
             let advice = "what is there is not a JWK set (RFC 7517): look at it, and check the URL";
             return checked.fail("keys", format_args!("{from}: {error}"), Some(advice));
         }
     };
-    let usable = reports.iter().filter(|report| report.usable.is_ok()).count();
-    let count = format!("{from}: {usable} of {} keys are usable", reports.len());
-    if usable == 0 {
+    let all = used.len().saturating_add(skipped.len());
+    let count = format!("{from}: {} of {all} keys are usable", used.len());
+    if used.is_empty() {
         let advice = "with another algorithm than the defaults, name it in `algorithms`";
         checked.fail("keys", count, Some(advice));
     } else {
         checked.find(Level::Ok, "keys", count);
     }
-    for report in reports {
-        // The publisher's word is quoted, so that no terminal obeys it.
-        let kid = report.kid.map_or_else(|| "no kid".to_owned(), |kid| format!("{kid:?}"));
-        match report.usable {
-            Ok(algorithms) => checked.find(Level::Ok, "key", format_args!("{kid}: {algorithms}")),
-            Err(fault) => {
-                let level = if fault.is_weakness() { Level::Warning } else { Level::Note };
-                checked.find(level, "key", format_args!("{kid} is not used: {fault}"));
-            }
-        }
+    for (kid, algorithms) in used {
+        checked.find(Level::Ok, "key", format_args!("{kid}: {algorithms}"));
     }
+    for SkippedKey { kid, fault, .. } in skipped {
+        let level = if fault.is_weakness() { Level::Warning } else { Level::Note };
+        let kid = quoted(kid.as_deref());
+        checked.find(level, "key", format_args!("{kid} is not used: {fault}"));
+    }
+}
+
+/// The publisher's word, so that no terminal obeys it.
+fn quoted(kid: Option<&str>) -> String {
+    kid.map_or_else(|| "no kid".to_owned(), |kid| format!("{kid:?}"))
 }
 
 /// The look at one issuer whose keys come from a server.

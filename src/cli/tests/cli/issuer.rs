@@ -217,3 +217,21 @@ fn what_cannot_be_asked_is_status_2() {
     assert_eq!((run.status, run.out.lines().count()), (1, 2), "{run:?}");
     assert!(run.out.contains("there is no mesh_issuer in it"));
 }
+
+#[test]
+fn a_bundle_of_a_trust_domain_is_judged_as_one() {
+    let desk = Desk::new();
+    desk.write(
+        "bundle.json",
+        &KEYS.replace("\"kid\":\"ed\"", "\"kid\":\"ed\",\"use\":\"jwt-svid\""),
+    );
+    let issuer = "{ audience a; jwks bundle.json; issuer https://a; }";
+    desk.write("plain.conf", &format!("mesh_issuer plain {issuer}"));
+    assert_eq!(desk.run("issuer check plain.conf").status, 1, "a key for something else");
+    let spiffe = issuer.replace("issuer https://a", "spiffe_trust_domain prod.example");
+    desk.write("spiffe.conf", &format!("mesh_issuer prod {spiffe}"));
+    let run = desk.run("issuer check spiffe.conf");
+    assert_eq!(run.status, 0, "{run:?}");
+    let line = run.out.lines().nth(1);
+    assert_eq!(line, Some("  ok       keys: bundle.json: 1 of 2 keys are usable"), "{}", run.out);
+}
