@@ -21,6 +21,7 @@ server {
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
     location /limited { mesh_limit plain rate=1r/m burst=9; empty_gif; }
     location /fast { empty_gif; }
+    location /cookie { mesh_token_source cookie session; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 server {
     listen 127.0.0.1:%%PORT:tls%% ssl http2;
@@ -91,6 +92,14 @@ is_deeply [map { /^X-Mesh-Service: (.*)\r$/mg } $streams->{bodies}->@*],
 
 my $limited = curl('tls', [('/limited') x 12], certificate('spiffe'));
 is_deeply $limited->{lines}, ['2 200 1', ('2 200 0') x 9, ('2 429 limited 0') x 2], 'a limit counts streams';
+
+# Here a client may split its cookies into several fields (RFC 9113 section 8.2.3), which are one.
+my @cookies = ('-H', 'cookie: a=1', '-H', 'cookie: session=' . token(), '-H', 'cookie: b=2');
+my $cookies = curl('', ['/cookie'], @cookies);
+is_deeply $cookies->{lines}, ['2 200 1'], 'a token in one of several cookie fields';
+like $cookies->{bodies}[0], qr/^Cookie: a=1; b=2\r$/mi, '... of which the others go upstream';
+$cookies = curl('', ['/cookie'], @cookies, '-H', 'cookie: session=x');
+is_deeply $cookies->{lines}, ['2 400 credential_conflict 1'], '... and two of which are a conflict';
 
 sub h2load ($url, @arguments) {
     my $log = qx{h2load -n 400 -c 2 -m 32 @{[map { "'$_'" } @arguments, $url]} 2>&1};

@@ -79,6 +79,9 @@ subtest 'in a field' => sub {
     is ask('/header', "Authorization: Basic dTpw", "X-Token: $token"), 'orders-api | authorization: Basic dTpw',
         'what is not named goes on';
     is ask('/header', "X_Token: $token"), '401 credential_missing', 'the name is exact but for case';
+    my $folded = $server->get('/header', "X-Token: $token", "X_Token: $bad", "x.token: $bad");
+    is verdict($folded), '200', 'beside spellings that nobody reads';
+    unlike $folded->{body}, qr/^x[_.]token:/mi, '... which do not go upstream in its place';
     is ask('/header', "X-Token: $bad"), '401 token_expired', 'a bad one is refused';
     is ask('/header', "X-Token: $_"), '401 token_malformed', "no token: $_" for '', 'Bearer', "Basic dTpw", "$token,$token", "$token $token";
     is ask('/header', "X-Token: $token", "X-Token: $token"), '400 credential_conflict', 'twice is a conflict';

@@ -34,6 +34,19 @@ pub fn folds_to_prefix(name: &[u8], prefix: &[u8]) -> bool {
         && name.iter().zip(prefix).all(|(&a, &b)| fold(a) == fold(b))
 }
 
+/// Tells whether two names are one to a platform that folds them, as [`folds_to_prefix`] does.
+///
+/// ```
+/// use mesh_core::reserved::folds_to_name;
+///
+/// assert!(folds_to_name(b"X_Token", b"x-token"));
+/// assert!(!folds_to_name(b"x-token-2", b"x-token"));
+/// ```
+#[must_use]
+pub fn folds_to_name(name: &[u8], other: &[u8]) -> bool {
+    name.len() == other.len() && folds_to_prefix(name, other)
+}
+
 const fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
