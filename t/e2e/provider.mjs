@@ -28,9 +28,13 @@ const keys = new Map();
 // Public keys of clients that authenticate by one.
 let clientKeys = [];
 
+// RSA takes its time: all of these keys are one.
+let rsa;
 async function generate(kid, alg) {
-  const { privateKey } = await jose.generateKeyPair(alg, { extractable: true });
-  keys.set(kid, { ...await jose.exportJWK(privateKey), kid, alg, use: 'sig' });
+  const pair = () => jose.generateKeyPair(alg, { extractable: true });
+  const key = async () => jose.exportJWK((await pair()).privateKey);
+  const jwk = /^[RP]S/.test(alg) ? await (rsa ??= key()) : await key();
+  keys.set(kid, { ...jwk, kid, alg, use: 'sig' });
 }
 
 function publicKey(kid) {
@@ -186,7 +190,10 @@ const commands = {
     clientKeys = jwks.keys;
     site.swap(site.published, Object.values(site.signers));
   },
-  fault: (site, { name }) => site.front.fault(name),
+  fault: async (site, { name, publish }) => {
+    await site.front.fault(name);
+    if (publish) site.swap(publish);
+  },
   // What was asked for since the last time.
   requests: (site) => site.front.requests.splice(0),
   uuid: () => randomUUID(),
