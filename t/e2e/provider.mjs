@@ -3,7 +3,7 @@
 // usage: node provider.mjs PACKAGES CERTIFICATES
 //
 // A line of JSON on standard input is a command, and a line on standard output its answer; the first
-// one says on which port it listens. The end of the input is the end of it.
+// one says on which port it listens. It ends with the input, or with who started it.
 
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -202,6 +202,10 @@ const commands = {
 const names = ALGORITHMS.map((alg) => alg.toLowerCase());
 for (const [place, alg] of ALGORITHMS.entries()) await generate(names[place], alg);
 console.log(JSON.stringify({ port: await open(names), algorithms: ALGORITHMS }));
+
+// The input may be held open by processes that outlive the one that started this.
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || process.exit(1), 1000).unref();
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [port, name, options] = JSON.parse(line);
