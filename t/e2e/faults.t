@@ -14,7 +14,7 @@ use Test::Mesh::ManualTable;
 use Test::Mesh::Provider;
 use Test::Mesh::Server;
 
-my $MAX_STALE = 20;
+my $MAX_STALE = 25;
 # Seconds that what must come at last may take on a busy machine.
 my $PATIENCE = 60;
 
@@ -70,22 +70,24 @@ my $page;
 until_all('keys at the start', $server, sub ($row) { ask($server, $known{$row}) eq '200' });
 
 # From here on nobody gets good documents, which name a second key.
-my $began = time;
 $site{$_}->requests for keys %site;
-$site{$_}->fault($_) for @rows;
-$site{$_}->tell('keys', publish => ['old', 'new'], sign => ['new']) for keys %site;
+my $began = time;
+$site{$_}->fault($_, publish => ['old', 'new']) for @rows;
+$site{$control}->fault(undef, publish => ['old', 'new']);
 
-# What was seen of each row: time, age before and after, verdicts on both tokens.
+# What was seen of each row: the status before and after, the verdicts on both tokens.
 my %seen;
 my %fault;
 until_all('503 in the end', $server, sub ($row) {
-    my $before = $page->{$row};
     my ($old, $new) = map { ask($server, $_->{$row}) } \%known, \%new;
-    push $seen{$row}->@*, { before => $before, old => $old, new => $new, after => status($server)->{$row} };
+    push $seen{$row}->@*, { before => $page->{$row}, old => $old, new => $new };
     return $row eq $slow || $row eq $control ? $new eq '200' : $old =~ /\A503/;
 }, sub {
     $page = status($server);
-    $fault{$_} = $page->{$_}{last_error} for @rows;
+    for my $row (keys %site) {
+        $fault{$row} = $page->{$row}{last_error};
+        $seen{$row}[-1]{after} = $page->{$row} if $seen{$row};
+    }
 });
 my $lasted = time - $began;
 my %requests = map { $_ => [$site{$_}->requests] } keys %site;
@@ -156,9 +158,9 @@ $table->is_shown;
 
 subtest 'an issuer beside them all' => sub {
     is counted(map { $_->{old} } $seen{$control}->@*), '200', 'lost nothing';
-    cmp_ok scalar $requests{$control}->@*, '>=', $lasted / 2, 'was asked all the time';
+    cmp_ok scalar $requests{$control}->@*, '>=', 5, 'was asked all the time';
     my @ages = map { $_->{after}{age} } $seen{$control}->@*;
-    is grep({ $_ > $MAX_STALE / 2 } @ages), 0, 'its keys are never old' or diag "@ages";
+    is grep({ $_ >= $MAX_STALE } @ages), 0, 'its keys are never old' or diag "@ages";
 };
 
 for my $which ($server, $cold) {
@@ -176,7 +178,14 @@ done_testing;
 
 # The verdict on a token.
 sub ask ($server, $token) {
-    my $response = $server->get('/', "Authorization: Bearer $token");
+    state %client;
+    my $response;
+    until ($response) {
+        my $client = $client{$server} //= $server->connect;
+        $response = $client->request('GET', '/', headers => ["Authorization: Bearer $token"]);
+        my $is_last = !$response || ($response->{headers}{connection} // '') eq 'close';
+        delete($client{$server})->close if $is_last;
+    }
     return verdict($response) if $response->{status} != 503;
     my $is_polite = ($response->{headers}{'retry-after'} // '') =~ /\A[1-9]\d*\z/;
     return verdict($response) . ($is_polite ? '' : ' without Retry-After');
@@ -197,16 +206,16 @@ sub signed ($row, $key) {
     });
 }
 
-# Asks about each row in turn until all have said yes.
-sub until_all ($what, $server, $is_done, $before = undef) {
+# Asks about each row in turn until all have said yes; before and after each turn comes `around`.
+sub until_all ($what, $server, $is_done, $around = undef) {
     my %waiting = map { $_ => 1 } keys %site;
     my $deadline = time + $PATIENCE;
     while (1) {
-        $before->() if $before;
-        $is_done->($_) && delete $waiting{$_} for sort keys %site;
+        $around->() if $around;
         return if !%waiting;
+        $is_done->($_) && delete $waiting{$_} for sort keys %site;
         die "no $what: " . join(', ', sort keys %waiting) . "\n" . $server->error_log if time > $deadline;
-        sleep 0.3;
+        sleep 0.5;
     }
 }
 

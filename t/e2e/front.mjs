@@ -123,15 +123,16 @@ export class Front {
     this.#https.on('tlsClientError', () => {});
   }
 
+  // What has begun has a moment to end.
   async stop() {
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => { this.#server.close(resolve); });
-    for (const socket of this.#sockets) socket.destroy();
+    const timer = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), 500);
     await closed;
+    clearTimeout(timer);
   }
 
-  // Gets it wrong from now on, or no longer (null), at the same port. What is answered already goes
-  // on, unless the server goes.
+  // Gets it wrong from now on, or no longer (null), at the same port.
   async fault(name) {
     if (name !== null && ![ANSWERS, CERTIFICATES, SERVERS].some((faults) => Object.hasOwn(faults, name))) {
       throw new Error(`no such fault: ${name}`);

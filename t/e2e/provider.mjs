@@ -3,7 +3,7 @@
 // usage: node provider.mjs PACKAGES CERTIFICATES
 //
 // A line of JSON on standard input is a command, and a line on standard output its answer; the first
-// one says on which port it listens. The end of the input is the end of it.
+// one says on which port it listens. It ends with the input, or with who started it.
 
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -28,9 +28,13 @@ const keys = new Map();
 // Public keys of clients that authenticate by one.
 let clientKeys = [];
 
+// RSA takes its time: all of these keys are one.
+let rsa;
 async function generate(kid, alg) {
-  const { privateKey } = await jose.generateKeyPair(alg, { extractable: true });
-  keys.set(kid, { ...await jose.exportJWK(privateKey), kid, alg, use: 'sig' });
+  const pair = () => jose.generateKeyPair(alg, { extractable: true });
+  const key = async () => jose.exportJWK((await pair()).privateKey);
+  const jwk = /^[RP]S/.test(alg) ? await (rsa ??= key()) : await key();
+  keys.set(kid, { ...jwk, kid, alg, use: 'sig' });
 }
 
 function publicKey(kid) {
@@ -186,7 +190,10 @@ const commands = {
     clientKeys = jwks.keys;
     site.swap(site.published, Object.values(site.signers));
   },
-  fault: (site, { name }) => site.front.fault(name),
+  fault: async (site, { name, publish }) => {
+    await site.front.fault(name);
+    if (publish) site.swap(publish);
+  },
   // What was asked for since the last time.
   requests: (site) => site.front.requests.splice(0),
   uuid: () => randomUUID(),
@@ -195,6 +202,10 @@ const commands = {
 const names = ALGORITHMS.map((alg) => alg.toLowerCase());
 for (const [place, alg] of ALGORITHMS.entries()) await generate(names[place], alg);
 console.log(JSON.stringify({ port: await open(names), algorithms: ALGORITHMS }));
+
+// The input may be held open by processes that outlive the one that started this.
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || process.exit(1), 1000).unref();
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [port, name, options] = JSON.parse(line);

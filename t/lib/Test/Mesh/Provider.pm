@@ -23,6 +23,8 @@ my %running;
 sub start ($class) {
     my $root = tempdir('provider-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
     my $self = bless { root => $root, owner => $$, port => 0 }, $class;
+    # Made here, where there is time for it, when they are not there yet.
+    my $keys = keys_dir();
     my $packages = project_dir() . '/build/e2e';
     my ($node) = glob "$packages/node_modules/node-linux-*/bin/node";
     croak 'no provider is installed: see scripts/setup e2e' unless defined $node;
@@ -34,7 +36,7 @@ sub start ($class) {
         open STDIN, '<&', $in;
         open STDOUT, '>&', $out;
         open STDERR, '>', "$self->{root}/stderr";
-        exec $node, project_dir() . '/t/e2e/provider.mjs', $packages, keys_dir() or POSIX::_exit(127);
+        exec $node, project_dir() . '/t/e2e/provider.mjs', $packages, $keys or POSIX::_exit(127);
     }
     $commands->autoflush;
     $self->@{qw(pid commands answers)} = ($pid, $commands, $answers);
@@ -70,8 +72,9 @@ sub tell ($self, $name, %options) {
 # The key set that it publishes, as JSON.
 sub jwks ($self) { return $JSON->encode($self->tell('jwks')) }
 
-# Gets it wrong from now on; nothing is wrong with undef. See t/e2e/front.mjs.
-sub fault ($self, $name) { return $self->tell('fault', name => $name) }
+# Gets it wrong from now on; nothing is wrong with undef. See t/e2e/front.mjs. With `publish`, other keys
+# are published where nobody can see them any more.
+sub fault ($self, $name, %options) { return $self->tell('fault', name => $name, %options) }
 
 # What the gateway has asked for since the last call: time, method, url, headers.
 sub requests ($self) { return $self->tell('requests')->@* }
