@@ -38,7 +38,12 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`JwsError`]; never [`JwsError::SignatureInvalid`] or [`JwsError::UnknownKey`].
     pub fn parse(token: &'t [u8]) -> Result<Self, JwsError> {
-        Self::parse_by(token, decode)
+        Self::parse_by(token, Self::MAX, decode)
+    }
+
+    /// As [`Self::parse`], for what is no token and may be larger.
+    pub(crate) fn parse_up_to(token: &'t [u8], most: usize) -> Result<Self, JwsError> {
+        Self::parse_by(token, most, decode)
     }
 
     /// As [`CompactJws::parse`], for a token whose parts may be padded, as AWS load balancers write
@@ -48,14 +53,15 @@ impl<'t> CompactJws<'t> {
     ///
     /// Those of [`CompactJws::parse`].
     pub(crate) fn parse_padded(token: &'t [u8]) -> Result<Self, JwsError> {
-        Self::parse_by(token, decode_padded)
+        Self::parse_by(token, Self::MAX, decode_padded)
     }
 
     fn parse_by(
         token: &'t [u8],
+        most: usize,
         decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
     ) -> Result<Self, JwsError> {
-        if token.len() > Self::MAX {
+        if token.len() > most {
             return Err(JwsError::TooLarge);
         }
         let (signing_input, signature) =

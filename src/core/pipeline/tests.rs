@@ -12,6 +12,7 @@ use crate::config::{Place, RawLocation, RawMain, Resolver};
 use crate::credential::{Field, Peer};
 use crate::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::identity::Attribute;
+use crate::introspection::Introspections;
 use crate::jwks::KeySet;
 use crate::limit::{Bucket, Header as ZoneHeader, Table};
 use crate::time::{Now, Tick, UnixTime};
@@ -21,6 +22,7 @@ use crate::x509::{ChainVerdict, PeerCertificate};
 
 mod certificates;
 mod fetched;
+mod introspection;
 mod issuers;
 mod limits;
 mod revocations;
@@ -148,6 +150,7 @@ struct Server {
     trust: Arc<Trust>,
     locations: Vec<Location>,
     cache: TokenCache,
+    introspections: Introspections,
     header: ZoneHeader,
     buckets: Vec<Bucket>,
     now: Now,
@@ -198,6 +201,7 @@ impl Server {
             trust: Arc::new(Trust::new(main.issuers, resolver.into_pointers(), keys)),
             locations,
             cache: TokenCache::with_capacity(8),
+            introspections: Introspections::default(),
             header: ZoneHeader::default(),
             buckets: (0..64).map(|_| Bucket::default()).collect(),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
@@ -220,6 +224,7 @@ impl Server {
             trust: &self.trust,
             snapshot: &self.trust.load(),
             cache: &mut self.cache,
+            introspections: &mut self.introspections,
             table: Some(table),
             now: self.now,
             noted: None,
