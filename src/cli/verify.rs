@@ -151,6 +151,7 @@ impl Verify {
             service_arn: false,
             groups_claim: None,
             keys: KeySource::File(self.jwks.clone()),
+            introspection: None,
         };
         let trust = Trust::new(vec![issuer], Vec::new(), vec![Some(keys)]);
         let at = self.at.unwrap_or_else(moment::now);

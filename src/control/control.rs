@@ -11,12 +11,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use mesh_core::introspection::Question;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
 use crate::http::Network;
+use crate::introspect::{Answered, Counter, Desk, Introspector, serve};
 use crate::keys::{Board, Keys};
 use crate::message::{Level, Message, Outbox};
 use crate::publish::Publish;
@@ -30,6 +32,7 @@ pub struct Control {
     outbox: Arc<Outbox>,
     stop: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
+    desk: Option<Desk>,
 }
 
 impl Control {
@@ -42,7 +45,7 @@ impl Control {
     ///
     /// [`StartError`], when the runtime or the thread cannot be made. It can be tried again.
     pub fn start(
-        tasks: Tasks,
+        mut tasks: Tasks,
         publish: impl Publish,
         options: Options,
     ) -> Result<Self, StartError> {
@@ -50,24 +53,37 @@ impl Control {
         let runtime = runtime.map_err(StartError::Runtime)?;
         let outbox = Arc::new(Outbox::new(options.report));
         let stop = Arc::new(Notify::new());
+        let (desk, counter) = tasks.introspector.take().map(Desk::new).unzip();
         let body = {
             let (outbox, stop) = (Arc::clone(&outbox), Arc::clone(&stop));
             let interval = options.interval.max(MIN_INTERVAL);
             move || {
                 announce_death(&outbox, || {
-                    work(&runtime, tasks, publish, interval, &outbox, &stop);
+                    work(&runtime, tasks, counter, publish, interval, &outbox, &stop);
                 });
                 runtime.shutdown_background();
             }
         };
         let thread = thread::Builder::new().name("mesh-control".into()).spawn(body);
         let thread = thread.map_err(StartError::Thread)?;
-        Ok(Self { outbox, stop, thread: Some(thread) })
+        Ok(Self { outbox, stop, thread: Some(thread), desk })
     }
 
     /// Takes the messages that wait, oldest first; for the event loop, about once per second.
     pub fn messages(&self) -> impl Iterator<Item = Message> + use<> {
         self.outbox.drain()
+    }
+
+    /// Asks the question's issuer, whose answer [`Self::answers`] gives: there is one for each
+    /// question, within the issuer's time. False when it cannot be asked: too many are open already,
+    /// the thread is gone, or nobody introspects.
+    pub fn introspect(&self, question: Question) -> bool {
+        self.is_running() && self.desk.as_ref().is_some_and(|desk| desk.ask(question))
+    }
+
+    /// Takes the answers that are there.
+    pub fn answers(&self) -> Vec<Answered> {
+        self.desk.as_ref().map(Desk::answers).unwrap_or_default()
     }
 
     /// Whether the thread still runs; when it died, a critical message says so too.
@@ -116,6 +132,8 @@ pub struct Tasks {
     pub issuers: Vec<RemoteIssuer>,
     /// What all workers share. Without it nothing is fetched.
     pub shared: Option<Box<dyn Shared>>,
+    /// Who asks about opaque tokens.
+    pub introspector: Option<Introspector>,
 }
 
 impl fmt::Debug for Tasks {
@@ -123,6 +141,7 @@ impl fmt::Debug for Tasks {
         f.debug_struct("Tasks")
             .field("files", &self.files)
             .field("issuers", &self.issuers)
+            .field("introspector", &self.introspector)
             .finish_non_exhaustive()
     }
 }
@@ -174,6 +193,7 @@ impl core::error::Error for StartError {
 fn work(
     runtime: &Runtime,
     work: Tasks,
+    counter: Option<Counter>,
     publish: impl Publish,
     interval: Duration,
     outbox: &Arc<Outbox>,
@@ -193,6 +213,12 @@ fn work(
     let start = move || retire(Rc::clone(&publish), interval);
     let name = "that retires snapshots".to_owned();
     tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+    if let Some(counter) = counter {
+        let service = counter.open(&Network::new(), outbox);
+        let start = move || serve(service.clone());
+        let name = "that asks about tokens".to_owned();
+        tasks.spawn_local(supervise(name, Arc::clone(outbox), backoff, start));
+    }
     if let Some(shared) = work.shared {
         let shared = Rc::new(RefCell::new(shared));
         let start = {

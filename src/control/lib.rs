@@ -33,6 +33,7 @@
 mod control;
 mod file;
 pub mod http;
+mod introspect;
 mod keys;
 mod message;
 mod publish;
@@ -45,6 +46,7 @@ mod watch;
 
 pub use control::{Control, Options, StartError, Tasks};
 pub use file::{FileStamp, ReadError, read_capped};
+pub use introspect::{Answered, Credential, CredentialError, Introspector, MOST_CREDENTIAL};
 pub use keys::{DiscoveryFault, discovery_request, keys_request, keys_url, next_fetch};
 pub use message::{Level, Message};
 pub use publish::{Publish, Refusal};

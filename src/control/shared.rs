@@ -29,7 +29,7 @@ impl RemoteIssuer {
     #[must_use]
     pub fn of(index: usize, issuer: &Issuer) -> Option<Self> {
         match &issuer.keys {
-            KeySource::File(_) => None,
+            KeySource::File(_) | KeySource::None => None,
             KeySource::Remote(remote) => Some(Self {
                 index,
                 name: (&*issuer.name).into(),

@@ -17,8 +17,10 @@ use crate::resource::Resources;
 use crate::source::Source;
 
 mod form;
+mod introspection;
 mod raw;
 
+pub use introspection::{RawClient, RawIntrospection};
 pub use raw::{
     RawAccept, RawAuthenticate, RawDpop, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation,
     RawMain, RawRequirement,
@@ -131,6 +133,8 @@ impl Location {
 #[derive(Debug, Default)]
 pub struct Resolver {
     issuers: Vec<Box<str>>,
+    /// Those that are asked about opaque tokens.
+    introspecting: Vec<usize>,
     pointers: Vec<Pointer>,
     quotas: HashMap<Box<str>, (usize, Arc<Quota>, RawLimitKey, Place)>,
     settings: Vec<Authentication>,
@@ -142,6 +146,9 @@ impl Resolver {
     pub fn new(main: &RawMain) -> Self {
         Self {
             issuers: main.issuers.iter().map(|issuer| issuer.name.clone()).collect(),
+            introspecting: (main.issuers.iter().enumerate())
+                .filter_map(|(index, issuer)| issuer.introspection.as_ref().map(|_| index))
+                .collect(),
             pointers: main.claims.iter().map(|(_, pointer)| pointer.clone()).collect(),
             ..Self::default()
         }
@@ -243,6 +250,7 @@ impl Resolver {
         place: &Place,
         dry_run: DryRun,
     ) -> Result<Authentication, ConfigError> {
+        let accept = if methods.token { self.accept(raw, place)? } else { Box::default() };
         let mut wanted = Authentication {
             id: self.settings.len(),
             methods,
@@ -251,7 +259,8 @@ impl Resolver {
                 .as_deref()
                 .map_or_else(|| Box::from([Source::Authorization]), Into::into),
             names: raw.names.unwrap_or_default(),
-            accept: if methods.token { self.accept(raw, place)? } else { Box::default() },
+            introspector: self.introspector(raw, &accept, place)?,
+            accept,
             dpop: proofs(raw, methods),
             failure_limit: raw.failure_limit.clone().flatten().map(Arc::new),
             failure_limit_enforced: dry_run == DryRun::Off,
@@ -296,6 +305,29 @@ impl Resolver {
         let audiences =
             (!accept.audiences.is_empty()).then(|| accept.audiences.clone().into_boxed_slice());
         Ok(Accept { issuer, audiences })
+    }
+
+    /// The one accepted issuer that is asked about opaque tokens, which do not say whose they are.
+    fn introspector(
+        &self,
+        raw: &RawLocation,
+        accept: &[Accept],
+        place: &Place,
+    ) -> Result<Option<usize>, ConfigError> {
+        let mut asked = accept.iter().filter(|it| self.introspecting.contains(&it.issuer));
+        let (first, second) = (asked.next(), asked.next());
+        if let (Some(first), Some(second)) = (first, second) {
+            let name = |it: &Accept| self.issuers.get(it.issuer).map_or("", |name| name);
+            let line = raw.accept.iter().flatten().next_back();
+            let message = format!(
+                "mesh_issuer \"{}\" and \"{}\" both introspect, and an opaque token does not say \
+                 whose it is: name one of them by mesh_accept",
+                name(first),
+                name(second)
+            );
+            return Err(ConfigError::at(line.map_or(place, |line| &line.place), message));
+        }
+        Ok(first.map(|it| it.issuer))
     }
 
     fn limit(

@@ -156,3 +156,16 @@
 //! *Context.* Metadata that is written by hand differs from what is enforced. *Decision.* The
 //! document of [`crate::resource`] is made of the settings of the locations that carry the
 //! resource's name, when the configuration is read; the location that serves it has none of its own.
+//!
+//! # 23. Opaque tokens: the request waits, the worker does not
+//!
+//! *Context.* Only its issuer can read an opaque token, and an answer takes a round trip. *Decision.*
+//! [`crate::pipeline::evaluate`] never waits: what is not known is the refusal
+//! `introspection_pending`, which is not remembered, so that every caller that cannot wait fails
+//! closed. The shell alone turns it into a parked request, as `limit_req` parks a delayed one; the
+//! background thread asks, and writes to an eventfd of ours. The answer becomes the same
+//! [`crate::token::VerifiedToken`] as a JWT, and every check runs on every request. *Consequence.* A
+//! token says nothing of its issuer, so a location may have one that is asked; each worker asks for
+//! itself; a revoked token counts for as long as `introspection_cache`. What an issuer says is
+//! remembered under the whole token, hashed by SipHash, since clients write the keys; what is refused
+//! has its own shelf, so that guesses push out nothing that is good.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::credential::{Credentials, Methods, Peer, Scheme};
 use crate::dpop::{self, Proofs};
 use crate::encode::encode;
+use crate::introspection::{self, Introspections, Known, Question};
 use crate::issuer::{Accept, Form};
+use crate::jws::CompactJws;
 use crate::limit::{Charge, Key, Quota, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::source::Source;
@@ -36,6 +38,8 @@ pub struct Worker<'w> {
     pub snapshot: &'w Snapshot,
     /// The signatures that are verified already.
     pub cache: &'w mut TokenCache,
+    /// The opaque tokens that their issuers have spoken of.
+    pub introspections: &'w mut Introspections,
     /// The limits; none where the configuration has no zone.
     pub table: Option<Table<'w>>,
     /// The proofs of possession that were accepted.
@@ -63,6 +67,8 @@ pub struct Authentication {
     pub accept: Box<[Accept]>,
     /// Which tokens need a proof of possession, and what it must say.
     pub dpop: dpop::Settings,
+    /// The one of them that is asked about opaque tokens; it follows from `accept`.
+    pub introspector: Option<usize>,
     /// `mesh_failure_limit`.
     pub failure_limit: Option<Arc<Quota>>,
     /// Whether it refuses, or only notes (a dry run of the limits).
@@ -80,8 +86,7 @@ pub fn authenticate(
     settings: &Authentication,
     worker: &mut Worker<'_>,
 ) -> Result<Identity, Refusal> {
-    let (snapshot, now) = (worker.snapshot, worker.now.unix);
-    let known = credentials.bearer().and_then(|token| worker.cache.find(token, snapshot, now));
+    let known = credentials.bearer().and_then(|token| find(token, settings, worker));
     let has_certificate = settings.methods.certificate && credentials.peer().is_some();
     let is_known = known.is_some() && !has_certificate;
     if !is_known && credentials.is_any(settings.methods) {
@@ -90,6 +95,40 @@ pub fn authenticate(
         gate(credentials, settings, worker)?;
     }
     verify(credentials, known, settings, worker)
+}
+
+/// A token that was verified before, by its signature or by its issuer.
+fn find(
+    token: &[u8],
+    settings: &Authentication,
+    worker: &mut Worker<'_>,
+) -> Option<Rc<VerifiedToken>> {
+    worker.cache.find(token, worker.snapshot, worker.now.unix).or_else(|| {
+        match worker.introspections.find(settings.introspector?, token, worker.now.tick) {
+            Known::Active(token) => Some(token),
+            Known::Nothing | Known::Refused(_) => None,
+        }
+    })
+}
+
+/// What its issuer has said of a token that was not found by [`find`]; without a word of it the
+/// issuer is to be asked.
+fn introspect(token: &[u8], issuer: usize, worker: &mut Worker<'_>) -> Reason {
+    if token.len() > CompactJws::MAX {
+        return Reason::TokenTooLarge;
+    }
+    if let Known::Refused(reason) = worker.introspections.find(issuer, token, worker.now.tick) {
+        return reason;
+    }
+    worker.introspections.want(Question { issuer, token: token.into() });
+    Reason::IntrospectionPending
+}
+
+/// The issuer that is to be asked about a token, if it cannot be verified here.
+fn introspector(token: &[u8], settings: &Authentication, trust: &Trust) -> Option<usize> {
+    let index = settings.introspector?;
+    trust.issuers().get(index).filter(|issuer| introspection::concerns(token, issuer))?;
+    Some(index)
 }
 
 /// Charges the address for a refused credential, where the location limits failures.
@@ -165,6 +204,9 @@ fn verify_token(
     let token = match known {
         Some(known) => known,
         None => {
+            if let Some(issuer) = introspector(bearer, settings, worker.trust) {
+                return Err(introspect(bearer, issuer, worker));
+            }
             let (snapshot, now) = (worker.snapshot, worker.now.unix);
             let verified = token::verify(bearer, worker.trust, snapshot, now, &mut worker.wish)?;
             let verified = Rc::new(verified);

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::algorithm::AlgorithmSet;
 use crate::arn::Role;
 use crate::endpoint::Endpoint;
+use crate::introspection::Introspection;
 use crate::json::Pointer;
 use crate::jwks::{JwksError, KeySet, SkippedKey};
 use crate::spiffe::TrustDomain;
@@ -40,6 +41,8 @@ pub struct Issuer {
     pub groups_claim: Option<Pointer>,
     /// Where the JWK set comes from.
     pub keys: KeySource,
+    /// How it is asked about tokens that only it can read.
+    pub introspection: Option<Introspection>,
 }
 
 /// What tells the tokens of an issuer from those of others, and which rules they have of their own.
@@ -134,8 +137,17 @@ impl Form {
 pub enum KeySource {
     /// A file, watched by every worker.
     File(PathBuf),
+    /// Nowhere: the issuer is asked about every token of its own.
+    None,
     /// A server, asked by one worker for all.
     Remote(Remote),
+}
+
+impl KeySource {
+    /// Whether there are no keys to have.
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
 }
 
 /// How keys are fetched from a server, and for how long they count.

@@ -38,7 +38,12 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`JwsError`]; never [`JwsError::SignatureInvalid`] or [`JwsError::UnknownKey`].
     pub fn parse(token: &'t [u8]) -> Result<Self, JwsError> {
-        Self::parse_by(token, decode)
+        Self::parse_by(token, Self::MAX, decode)
+    }
+
+    /// As [`Self::parse`], for what is no token and may be larger.
+    pub(crate) fn parse_up_to(token: &'t [u8], most: usize) -> Result<Self, JwsError> {
+        Self::parse_by(token, most, decode)
     }
 
     /// As [`CompactJws::parse`], for a token whose parts may be padded, as AWS load balancers write
@@ -48,14 +53,15 @@ impl<'t> CompactJws<'t> {
     ///
     /// Those of [`CompactJws::parse`].
     pub(crate) fn parse_padded(token: &'t [u8]) -> Result<Self, JwsError> {
-        Self::parse_by(token, decode_padded)
+        Self::parse_by(token, Self::MAX, decode_padded)
     }
 
     fn parse_by(
         token: &'t [u8],
+        most: usize,
         decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
     ) -> Result<Self, JwsError> {
-        let Parts { signing_input, header, payload, signature } = Parts::of(token, decode)?;
+        let Parts { signing_input, header, payload, signature } = Parts::of(token, most, decode)?;
         let Header { algorithm, kid, typ, others } = Header::read(header)?;
         let (payload, signature) = (decode(payload)?, decode(signature)?);
         Ok(Self { signing_input, algorithm, kid, typ, others, payload, signature })
@@ -128,9 +134,10 @@ impl<'t> Parts<'t> {
     /// Takes a token apart, and reads its header as `decode` does.
     pub(crate) fn of(
         token: &'t [u8],
+        most: usize,
         decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
     ) -> Result<Self, JwsError> {
-        if token.len() > CompactJws::MAX {
+        if token.len() > most {
             return Err(JwsError::TooLarge);
         }
         let (signing_input, signature) =

@@ -23,6 +23,7 @@
 //! | proof | that the client holds the key that its token is bound to | [`dpop`] |
 //! | resource | what the locations of one name protect, as clients are told | [`resource`] |
 //! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
+//! | introspection, question | a token that only its issuer can read, and what it is asked | [`introspection::Introspections`] |
 //! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`trust::Trust`], [`trust::Snapshot`] |
 //! | document, lead, wish | a key set that all workers share, who fetches it, a key that nobody has yet | [`documents::Documents`] |
 //! | source | where in a request a token may stand | [`source::Source`] |
@@ -49,7 +50,8 @@
 //! | [`refusal::Refusal`] | any of these | a [`refusal::Reason`] |
 //!
 //! What a request may remember (an internal redirect must not verify or charge twice) is
-//! [`pipeline::Memo`]; what a worker remembers is [`token::TokenCache`].
+//! [`pipeline::Memo`]; what a worker remembers is [`token::TokenCache`], and of opaque tokens
+//! [`introspection::Introspections`].
 //!
 //! # Configuration
 //!
@@ -73,6 +75,7 @@ pub mod encode;
 pub mod endpoint;
 pub mod export;
 pub mod identity;
+pub mod introspection;
 pub mod issuer;
 pub mod json;
 pub mod jwks;

@@ -8,6 +8,8 @@ use crate::credential::{Credentials, Request};
 use crate::decision;
 use crate::dpop;
 use crate::identity::{self, Authentication, Identity, Worker};
+#[cfg(doc)]
+use crate::introspection::Introspections;
 use crate::refusal::{Reason, Refusal};
 
 /// Takes one request from bytes to an admission, or to the reason of its refusal.
@@ -23,7 +25,8 @@ pub fn evaluate(
     worker: &mut Worker<'_>,
 ) -> Result<Admission, Refusal> {
     line(request, location, memo, worker).or_else(|refusal| {
-        if location.dry_run.covers(refusal.reason()) {
+        // What is not decided yet is no refusal that a dry run could let pass.
+        if location.dry_run.covers(refusal.reason()) && !refusal.is_pending() {
             Ok(Admission::in_dry_run(memo.identity(&location.authentication), refusal))
         } else {
             Err(refusal)
@@ -51,7 +54,8 @@ fn line(
 ///
 /// # Errors
 ///
-/// The [`Refusal`] of the credential or of the authentication; it is remembered as the identity is.
+/// The [`Refusal`] of the credential or of the authentication; it is remembered as the identity is,
+/// unless it is pending: then [`Introspections::take_wanted`] says whom to ask about what.
 pub fn identify(
     request: &dyn Request,
     settings: &Authentication,
@@ -66,6 +70,11 @@ pub fn identify(
         .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
         .map(Rc::new);
     worker.proofs.swap(&mut memo.proof);
+    if let Err(refusal) = &found
+        && refusal.is_pending()
+    {
+        return found;
+    }
     if let Err(refusal) = &found
         && refusal.is_failure()
         && !core::mem::replace(&mut memo.has_failed, true)

@@ -97,6 +97,8 @@ reasons! {
     AudienceRefused => "audience_refused", 401, TOKEN, "the token is for another audience";
     /// The header's `typ` is not the issuer's `token_type`.
     TypeRefused => "type_refused", 401, TOKEN, "the token is of another type";
+    /// Its issuer says that it is not active (RFC 7662).
+    TokenInactive => "token_inactive", 401, TOKEN, "the token's issuer says that it is not active";
     /// The service claim is absent or not a non-empty string.
     ServiceMissing => "service_missing", 401, TOKEN, "the token does not name a service";
     /// `cnf` names a method that is not understood.
@@ -162,6 +164,12 @@ reasons! {
     /// To forget another proof instead would let that one be used again.
     DpopReplayFull => "dpop_replay_full", 503, NONE,
         "there is no room to remember the DPoP proof: mesh_dpop_zone is too small";
+    /// The token's issuer is being asked, and the caller cannot wait.
+    IntrospectionPending => "introspection_pending", 503, NONE,
+        "the token's issuer is still being asked about it";
+    /// The token's issuer was asked and gave no usable answer.
+    IntrospectionUnavailable => "introspection_unavailable", 503, NONE,
+        "the token's issuer gives no usable answer about it";
 }
 
 impl fmt::Display for Reason {
@@ -223,11 +231,19 @@ impl Refusal {
         self.limited.as_deref()
     }
 
+    /// Whether it is none yet: the same request can be judged once the token's issuer has answered.
+    pub const fn is_pending(&self) -> bool {
+        matches!(self.reason, Reason::IntrospectionPending)
+    }
+
     /// The response fields that tell the client when to come again.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         match (&self.limited, self.reason) {
             (Some(limited), _) => limited.fields().into(),
             (None, Reason::KeysUnavailable) => vec![("Retry-After", KEYS_WAIT_SECS.to_string())],
+            (None, Reason::IntrospectionPending | Reason::IntrospectionUnavailable) => {
+                vec![("Retry-After", ANSWER_WAIT_SECS.to_string())]
+            }
             (None, _) => Vec::new(),
         }
     }
@@ -248,6 +264,8 @@ impl Refusal {
                 | Reason::DpopNonce
                 | Reason::DpopReplayFull
                 | Reason::FailureLimited
+                | Reason::IntrospectionPending
+                | Reason::IntrospectionUnavailable
                 | Reason::KeysUnavailable
                 | Reason::Limited
                 | Reason::RevocationsUnavailable
@@ -257,6 +275,9 @@ impl Refusal {
 
 /// When to come again for keys that are not there: they are fetched as soon as they can be.
 const KEYS_WAIT_SECS: u32 = 5;
+
+/// When to come again for an issuer's answer: before that it is not asked about the same token.
+const ANSWER_WAIT_SECS: u32 = 1;
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
@@ -295,6 +316,9 @@ mod tests {
             let fields = Refusal::from(*reason).fields();
             let expected = match reason {
                 Reason::KeysUnavailable => vec![("Retry-After", "5".to_owned())],
+                Reason::IntrospectionPending | Reason::IntrospectionUnavailable => {
+                    vec![("Retry-After", "1".to_owned())]
+                }
                 _ => Vec::new(),
             };
             assert_eq!(fields, expected, "{reason}");

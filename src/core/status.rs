@@ -128,7 +128,7 @@ impl Status<'_> {
         let head = documents.and_then(|documents| documents.head(index));
         let since = |at: UnixTime| self.now.secs().saturating_sub(at.secs()).max(0);
         let generation = match &issuer.keys {
-            KeySource::File(_) => keys.map(IssuerKeys::generation),
+            KeySource::File(_) | KeySource::None => keys.map(IssuerKeys::generation),
             KeySource::Remote(_) => head.map(|head| head.generation),
         };
         let failure = documents.and_then(|documents| documents.failure(index));
@@ -175,6 +175,12 @@ fn source(issuer: &Issuer) -> SourceLine {
         KeySource::File(path) => {
             SourceLine { kind: "file", at: path.to_string_lossy().into_owned() }
         }
+        // It has no keys, and is asked about each token.
+        KeySource::None => SourceLine {
+            kind: "introspection",
+            at: (issuer.introspection.as_ref())
+                .map_or_else(String::new, |introspection| introspection.endpoint.to_string()),
+        },
         KeySource::Remote(remote) => {
             SourceLine { kind: remote.entry.kind(), at: remote.entry.url().to_string() }
         }

@@ -5,9 +5,10 @@ use core::fmt;
 use serde_json::Value;
 
 use crate::encode::json_array;
+use crate::introspection;
 use crate::issuer::{Accept, Issuer};
-use crate::json::{JsonError, Pointer};
-use crate::jws::JwsError;
+use crate::json::{self, JsonError, Pointer};
+use crate::jws::{CompactJws, JwsError};
 use crate::refusal::Reason;
 use crate::revocation::Revocable;
 use crate::time::UnixTime;
@@ -38,6 +39,8 @@ pub struct VerifiedToken {
     issued_at: Option<i64>,
     audiences: Box<[Box<str>]>,
     for_issuer: bool,
+    /// It names no audience, and its issuer is one that may leave it out.
+    for_anybody: bool,
     confirmation: Confirmation,
     subject: Option<Box<str>>,
     service: Option<Box<str>>,
@@ -74,6 +77,10 @@ pub fn verify(
     let Origin { jws, claims, index } = &origin;
     let index = *index;
     let issuer = trust.issuers().get(index).ok_or(Reason::IssuerRefused)?;
+    if issuer.keys.is_none() {
+        // It is asked about its tokens where it is accepted, and here it is not.
+        return Err(Reason::IssuerRefused);
+    }
     let Some(keys) = snapshot.keys(index, now) else {
         *wish = Wish::of(index, issuer, jws.kid());
         return Err(Reason::KeysUnavailable);
@@ -84,8 +91,9 @@ pub fn verify(
         }
     })?;
     origin.check(issuer, keys.set().issuer(jws.kid(), jws.algorithm()))?;
+    let (typ, generation) = (jws.typ(), keys.generation());
     let mut token =
-        VerifiedToken::read(claims, jws.typ(), issuer, index, keys.generation(), trust.pointers())?;
+        VerifiedToken::read(claims, typ, issuer, index, generation, trust.pointers(), None)?;
     if !matches!(snapshot.revoked(), Revoked::Nothing) {
         token.names = Some(Box::new(Names {
             token: name(claims.get("jti"))?,
@@ -104,11 +112,13 @@ impl VerifiedToken {
         index: usize,
         keys_generation: u64,
         pointers: &[Pointer],
+        without_expiry: Option<i64>,
     ) -> Result<Self, Reason> {
         if !claims.is_object() {
             return Err(Reason::TokenMalformed);
         }
-        let expires = numeric_date(claims, "exp")?.ok_or(Reason::ExpiryMissing)?;
+        let expires = numeric_date(claims, "exp")?.or(without_expiry);
+        let expires = expires.ok_or(Reason::ExpiryMissing)?;
         let not_before = numeric_date(claims, "nbf")?;
         let issued_at = numeric_date(claims, "iat")?;
         let audiences = audiences(claims.get("aud"))?;
@@ -123,6 +133,7 @@ impl VerifiedToken {
                 .as_deref()
                 .is_none_or(|wanted| token_type.is_some_and(|is| same_type(is, wanted))),
             for_issuer: audiences.iter().any(|it| issuer.audiences.contains(it)),
+            for_anybody: false,
             expires,
             not_before,
             issued_at,
@@ -137,6 +148,50 @@ impl VerifiedToken {
                 .collect(),
             names: None,
         })
+    }
+
+    /// Reads what the issuer says of a token that is active (RFC 7662 section 2.2).
+    ///
+    /// `exp`, `iss` and, where the issuer's settings say so, `aud` may be left out: the issuer was
+    /// asked a moment ago, and will be again.
+    pub(crate) fn introspected(
+        claims: &Value,
+        token: &[u8],
+        issuer: &Issuer,
+        index: usize,
+        trust: &Trust,
+    ) -> Result<Self, Reason> {
+        match claims.get("iss") {
+            None => {}
+            Some(Value::String(url)) if **url == *issuer.url => {}
+            Some(_) => return Err(Reason::IssuerRefused),
+        }
+        if !is_access_token(claims) {
+            return Err(Reason::TypeRefused);
+        }
+        // The issuer has judged the token as a whole, so that its header counts where it has one.
+        let jws = CompactJws::parse(token).ok();
+        let typ = jws.as_ref().and_then(CompactJws::typ);
+        let pointers = trust.pointers();
+        let mut read = Self::read(claims, typ, issuer, index, 0, pointers, Some(i64::MAX))?;
+        read.has_type |= introspection::is_opaque(token);
+        let needs_audience = issuer.introspection.as_ref().is_none_or(|it| it.needs_audience);
+        read.for_anybody = !needs_audience && claims.get("aud").is_none();
+        if !matches!(trust.load().revoked(), Revoked::Nothing) {
+            // What the issuer leaves out, a signed token may say itself.
+            let own = jws.as_ref().and_then(|jws| json::parse(jws.unverified_payload()).ok());
+            let find = |member: &str| {
+                let said = name(claims.get(member))?;
+                let own = own.as_ref().and_then(|own| own.get(member));
+                said.map_or_else(|| name(own), |said| Ok(Some(said)))
+            };
+            read.names = Some(Box::new(Names {
+                token: find("jti")?,
+                session: find("sid")?,
+                key: jws.as_ref().and_then(CompactJws::kid).map(Into::into),
+            }));
+        }
+        Ok(read)
     }
 
     /// Whether the token is valid at `now`, for this location; the certificate and the key that it
@@ -172,7 +227,7 @@ impl VerifiedToken {
             }
         }
         let is_for_us = match &accept.audiences {
-            None => self.for_issuer,
+            None => self.for_issuer || self.for_anybody,
             Some(ours) => self.audiences.iter().any(|audience| ours.contains(audience)),
         };
         if !is_for_us {
@@ -243,7 +298,7 @@ impl VerifiedToken {
 
 impl VerifiedToken {
     /// About the bytes of its claims: a list of one letter each takes ten times its JSON.
-    fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let texts = [&self.subject, &self.service, &self.groups].into_iter().flatten();
         let texts: usize = texts.map(|text| text.len()).sum();
         let claims: usize = self.claims.iter().flatten().map(Claim::weight).sum();
@@ -267,6 +322,24 @@ impl fmt::Debug for VerifiedToken {
             .field("expires", &self.expires)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether what the issuer says is about an access token, as far as it says so: some answer about
+/// refresh tokens and ID tokens alike. `token_type` is of RFC 7662, `token_use` and `typ` are of
+/// servers that mark them otherwise.
+fn is_access_token(claims: &Value) -> bool {
+    let is_one_of = |name, words: &[&str]| match claims.get(name) {
+        None | Some(Value::Null) => true,
+        Some(value) => value
+            .as_str()
+            .is_some_and(|value| words.iter().any(|word| value.eq_ignore_ascii_case(word))),
+    };
+    let is_marked = ["ID", "Offline", "Refresh"]
+        .iter()
+        .any(|typ| claims.get("typ").and_then(Value::as_str).is_some_and(|is| is == *typ));
+    is_one_of("token_type", &["Bearer", "DPoP", "access_token"])
+        && is_one_of("token_use", &["access", "access_token"])
+        && !is_marked
 }
 
 /// RFC 7515 section 4.1.9: media types fold case, and `application/` may be left out.

@@ -167,7 +167,7 @@ impl Trust {
         confirmed: UnixTime,
     ) -> Arc<Snapshot> {
         let lease = self.issuers.get(issuer).and_then(|issuer| match &issuer.keys {
-            KeySource::File(_) => None,
+            KeySource::File(_) | KeySource::None => None,
             KeySource::Remote(remote) => Some(Lease {
                 confirmed: AtomicI64::new(confirmed.secs()),
                 max_stale: i64::try_from(remote.max_stale.as_secs()).unwrap_or(i64::MAX),

@@ -7,14 +7,15 @@ use mesh_core::credential::Scheme;
 use mesh_core::refusal::Refusal;
 use mesh_core::reserved::is_reserved;
 use nginx_sys::{
-    NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_http_finalize_request,
-    ngx_http_request_t, ngx_int_t,
+    NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK,
+    ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
 };
 
 use super::context::Context;
 use super::guard::guard;
 use super::live::Live;
 use super::log::Level;
+use super::parking::{self, Parked};
 use super::{headers, settings, token_source};
 
 const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
@@ -84,6 +85,14 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
     context.evaluate(r, location)?;
+    if let Some(question) = context.take_wanted(r) {
+        match parking::park(r, context, question)? {
+            Parked::Waits => return Some(NGX_AGAIN as ngx_int_t),
+            // Now it is known that there is no answer.
+            Parked::Cannot => context.evaluate(r, location)?,
+        }
+    }
+    parking::renew(r);
     if let Some(nonce) = context.nonce() {
         headers::add_response_header(r, b"DPoP-Nonce", nonce.as_bytes()).ok()?;
     }

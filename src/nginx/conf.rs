@@ -10,8 +10,9 @@ use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mesh_control::{WatchedFile, read_capped};
+use mesh_control::{Credential, MOST_CREDENTIAL, WatchedFile, read_capped};
 use mesh_core::config::{ConfigError, RawMain, Resolver};
+use mesh_core::introspection::{Introspections, Proof};
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
@@ -53,6 +54,8 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         shared: None,
         wishes: RefCell::default(),
         cache: RefCell::new(TokenCache::with_capacity(CACHED_TOKENS)),
+        introspections: RefCell::new(Introspections::with_capacity(CACHED_TOKENS)),
+        credentials: Vec::new(),
     };
     // SAFETY: Nginx passes the configuration that it reads, whose pool is the cycle's.
     guarded(cf, ptr::null_mut(), || unsafe { in_pool((*cf).pool, conf) }.cast())
@@ -119,7 +122,13 @@ fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut 
 pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: nothing else refers to our settings between merging and the first request.
     let main = unsafe { main_mut(cf) };
-    let issuers = core::mem::take(&mut main.raw.issuers);
+    let mut issuers = core::mem::take(&mut main.raw.issuers);
+    for (index, issuer) in issuers.iter_mut().enumerate() {
+        name_authorities(cf, issuer)?;
+        if let Some(credential) = introspection(cf, issuer)? {
+            main.credentials.push((index, Arc::new(credential)));
+        }
+    }
     let (mut keys, mut files) = (Vec::new(), Vec::new());
     for (index, issuer) in issuers.iter().enumerate() {
         let KeySource::File(file) = &issuer.keys else {
@@ -218,6 +227,56 @@ const MOST_REVOCATIONS: u64 = revocation::MAX_BYTES as u64;
 /// The time between two looks at it: it has to count within a second, and is not read before it
 /// has been left alone for 100 ms.
 const REVOCATION_INTERVAL: Duration = Duration::from_millis(250);
+/// Completes the name of the file of an issuer's authorities, which must be there.
+fn name_authorities(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<(), ()> {
+    let fetched = match &mut issuer.keys {
+        KeySource::File(_) | KeySource::None => &mut None,
+        KeySource::Remote(remote) => &mut remote.trusted_certificate,
+    };
+    let asked = issuer.introspection.as_mut().and_then(|it| it.trusted_certificate.as_mut());
+    let Some(file) = asked.as_deref().or(fetched.as_ref()) else { return Ok(()) };
+    let path = full_name(cf, file, Relative::ToConfiguration)?;
+    let place = format!(
+        "trusted_certificate file \"{}\" of mesh_issuer \"{}\"",
+        path.display(),
+        issuer.name
+    );
+    read_capped(&path, MOST_AUTHORITIES).map_err(|error| {
+        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
+    })?;
+    checks::warn_unreadable(cf, &path, &place);
+    // Both are asked by the same authorities.
+    for file in asked.into_iter().chain(fetched.as_mut()) {
+        file.clone_from(&path);
+    }
+    Ok(())
+}
+
+/// Completes the name of the file that proves who asks an issuer about tokens, and reads it; none
+/// where the issuer is not asked.
+fn introspection(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<Option<Credential>, ()> {
+    let Some(introspection) = &mut issuer.introspection else { return Ok(None) };
+    let refused = |place: &dyn core::fmt::Display, error: &dyn core::fmt::Display| {
+        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
+    };
+    let (Proof::Key(file, _) | Proof::Secret(file)) = &mut introspection.client.proof;
+    *file = full_name(cf, file, Relative::ToConfiguration)?;
+    let file = file.clone();
+    let place = format!(
+        "introspection_client file \"{}\" of mesh_issuer \"{}\"",
+        file.display(),
+        issuer.name
+    );
+    let (contents, _) =
+        read_capped(&file, MOST_CREDENTIAL).map_err(|error| refused(&place, &error))?;
+    let credential = Credential::read(&introspection.client, &contents)
+        .map_err(|error| refused(&place, &error))?;
+    checks::warn_unreadable(cf, &file, &place);
+    Ok(Some(credential))
+}
+
+/// The most bytes of a file of authorities.
+const MOST_AUTHORITIES: u64 = 4 << 20;
 
 /// `mesh_zone` where none is given.
 const DEFAULT_ZONE: usize = 8 << 20;

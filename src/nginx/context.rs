@@ -1,7 +1,7 @@
 //! What is remembered of a request: its memo and its outcome, found again after an internal
 //! redirect, which wipes the modules' contexts.
 
-use core::cell::{OnceCell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 use std::time::Instant;
@@ -10,11 +10,13 @@ use mesh_core::admission::Admission;
 use mesh_core::config::Location;
 use mesh_core::dpop::Proofs;
 use mesh_core::identity::{Identity, Worker};
+use mesh_core::introspection::Question;
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::refusal::Refusal;
 
 use super::documents;
 use super::live::Live;
+use super::parking::Ticket;
 use super::pool::{Cleanup, drop_value, in_pool_under};
 use super::request::{self, Captured, Removed, RequestView};
 use super::settings;
@@ -26,6 +28,9 @@ pub(crate) struct Context {
     removed: RefCell<Vec<Removed>>,
     memo: RefCell<Memo>,
     outcome: RefCell<Option<(Result<Admission, Refusal>, Duration)>>,
+    /// The place of the request while it waits for an issuer's answer.
+    ticket: Cell<Option<Ticket>>,
+    parked: Cell<u8>,
 }
 
 impl Context {
@@ -87,6 +92,30 @@ impl Context {
         })?;
         *self.outcome.try_borrow_mut().ok()? = Some((outcome, begun.elapsed()));
         Some(())
+    }
+
+    /// Whom to ask about what, where the request cannot be judged before; asked for once.
+    pub(crate) fn take_wanted(&self, r: Live<'_>) -> Option<Question> {
+        if !self.with_outcome(|outcome| outcome.as_ref().is_err_and(Refusal::is_pending))? {
+            return None;
+        }
+        settings::main(r).introspections.try_borrow_mut().ok()?.take_wanted()
+    }
+
+    /// Whether the request may wait once more.
+    pub(crate) fn may_park(&self) -> bool {
+        self.parked.get() < MOST_PARKINGS
+    }
+
+    /// Keeps the place of a request that waits.
+    pub(crate) fn hold(&self, ticket: Ticket) {
+        self.parked.set(self.parked.get().saturating_add(1));
+        self.ticket.set(Some(ticket));
+    }
+
+    /// The place of a request that does not wait any more.
+    pub(crate) fn release(&self) -> Option<Ticket> {
+        self.ticket.take()
     }
 
     /// The verified identity, at the first question and in any phase; none where the request is
@@ -180,6 +209,10 @@ impl Context {
     }
 }
 
+/// How often one request waits: more than once only where it is led from a location to another, or
+/// an answer was pushed out of the cache before it could be read.
+const MOST_PARKINGS: u8 = 4;
+
 /// The handler by which a context is found. It is read from here alone: Rust does not promise one
 /// address a function.
 static DROP: Cleanup = drop_value::<Context>;
@@ -189,6 +222,7 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
     let main = settings::main(r);
     let trust = main.trust.as_ref()?;
     let mut cache = main.cache.try_borrow_mut().ok()?;
+    let mut introspections = main.introspections.try_borrow_mut().ok()?;
     let table = match &main.zone {
         Some(zone) => Some(zone.table()?),
         None => None,
@@ -203,6 +237,7 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
         trust,
         snapshot: &snapshot,
         cache: &mut cache,
+        introspections: &mut introspections,
         table,
         now: request::now(),
         noted: None,

@@ -11,7 +11,7 @@ use nginx_sys::{
 
 use super::guard::guard;
 use super::log::Log;
-use super::{access, conf, keys, process, settings, variable};
+use super::{access, conf, keys, parking, process, settings, variable};
 
 /// Declares the variables, before a directive may name one.
 pub(crate) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
@@ -43,7 +43,10 @@ pub(crate) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int
 
 /// Ends a worker.
 pub(crate) unsafe extern "C" fn exit_process(_: *mut ngx_cycle_t) {
-    guard("exit_process", (), Log::cycle, process::stop);
+    guard("exit_process", (), Log::cycle, || {
+        process::stop();
+        parking::close();
+    });
 }
 
 type Handler = unsafe extern "C" fn(*mut nginx_sys::ngx_http_request_t) -> ngx_int_t;

@@ -5,16 +5,16 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use mesh_control::{
-    Control, FileStamp, Options, Publish, ReadError, Refusal, Shared, Tasks, WatchedFile,
-    read_capped,
+    Control, FileStamp, Introspector, Options, Publish, ReadError, Refusal, Shared, Tasks,
+    WatchedFile, read_capped,
 };
 use mesh_core::revocation::Revocations;
 use mesh_core::trust::{Revoked, Snapshot, Trust};
 
 use super::documents::Link;
 use super::log::{Level, Log};
-use super::process;
 use super::settings::MainConf;
+use super::{parking, process};
 
 /// What a watched file is.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,8 @@ pub(crate) fn watch(main: &MainConf) {
         let fault = "the shared memory of keys cannot be read, nothing is fetched";
         Log::cycle().write(Level::Crit, format_args!("{fault}"));
     }
-    if main.documents.is_empty() && link.is_none() {
+    let introspects = trust.issuers().iter().any(|issuer| issuer.introspection.is_some());
+    if main.documents.is_empty() && link.is_none() && !introspects {
         return;
     }
     let (documents, mut files): (Vec<_>, Vec<_>) = main.documents.iter().cloned().unzip();
@@ -49,6 +50,11 @@ pub(crate) fn watch(main: &MainConf) {
     }
     keys.retire();
     let trust = Arc::clone(trust);
+    let introspector = if introspects { parking::open() } else { None }.map(|wake| Introspector {
+        trust: Arc::clone(&trust),
+        credentials: main.credentials.clone(),
+        wake,
+    });
     process::start(move || {
         // One voice is enough: every worker sees the same files.
         let options = Options { report: process::worker_number() == 0, ..Options::default() };
@@ -57,6 +63,7 @@ pub(crate) fn watch(main: &MainConf) {
             files: files.clone(),
             issuers: asks.map_or_else(Vec::new, |link| link.issuers().to_vec()),
             shared: asks.cloned().map(|link| Box::new(link) as Box<dyn Shared>),
+            introspector: introspector.clone(),
         };
         Control::start(tasks, Keys::new(&trust, &documents, link.clone()), options)
     });

@@ -19,6 +19,7 @@
 //! | `list.rs` | how elements leave and enter an Nginx list without moving |
 //! | `headers.rs` | which request headers are removed or added, which response headers are set |
 //! | `connection.rs` | who is at the other end of the TLS connection |
+//! | `parking.rs` | how a request waits for an issuer's answer |
 //! | `pool.rs` | how Rust values go with a pool of Nginx's |
 //! | `zone.rs` | where the limits and the proofs live between the workers |
 //! | `process.rs` | when the background thread starts and stops |
@@ -49,6 +50,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod parking;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod request;

@@ -10,7 +10,8 @@ use core::cell::RefCell;
 use core::mem;
 use core::ptr::{self, NonNull};
 
-use mesh_control::{Control, Message, StartError};
+use mesh_control::{Answered, Control, Message, StartError};
+use mesh_core::introspection::Question;
 use nginx_sys::{
     NGX_PROCESS_WORKER, ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_event_t, ngx_msec_t,
     ngx_process, ngx_uint_t, ngx_worker,
@@ -19,6 +20,7 @@ use nginx_sys::{
 use super::documents;
 use super::guard::guard;
 use super::log::{Level, Log};
+use super::parking;
 
 /// Tells whether this process is a worker that serves requests, and has a master.
 pub(crate) fn is_worker() -> bool {
@@ -59,6 +61,22 @@ pub(crate) fn stop() {
     report(documents::said());
 }
 
+/// Has the background thread ask an issuer about a token; false where it cannot.
+pub(crate) fn introspect(question: Question) -> bool {
+    WORKER.with_borrow(|worker| {
+        let control = worker.as_ref().and_then(|worker| worker.control.as_ref());
+        control.is_some_and(|control| control.introspect(question))
+    })
+}
+
+/// The answers of issuers that are there.
+pub(crate) fn answers() -> Vec<Answered> {
+    WORKER.with_borrow(|worker| {
+        let control = worker.as_ref().and_then(|worker| worker.control.as_ref());
+        control.map(Control::answers).unwrap_or_default()
+    })
+}
+
 thread_local! {
     /// Of the thread of Nginx: filled in a worker between `init_process` and `exit_process`.
     static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
@@ -85,6 +103,8 @@ impl Worker {
         }
         if let Some(dead) = self.control.take() {
             report(dead.stop());
+            // Its answers went with it.
+            parking::abandon();
             self.wait = RETRY;
         }
         if self.wait > 0 {

@@ -5,9 +5,10 @@
 use core::cell::RefCell;
 use std::sync::Arc;
 
-use mesh_control::WatchedFile;
+use mesh_control::{Credential, WatchedFile};
 use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
+use mesh_core::introspection::Introspections;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
 use nginx_sys::ngx_http_conf_ctx_t;
@@ -40,6 +41,10 @@ pub(crate) struct MainConf {
     pub(crate) cache: RefCell<TokenCache>,
     /// The keys that this worker has wished for lately.
     pub(crate) wishes: RefCell<WishMemo>,
+    /// What issuers have said of opaque tokens, likewise.
+    pub(crate) introspections: RefCell<Introspections>,
+    /// How this cycle proves to an issuer who asks, by the issuer's index.
+    pub(crate) credentials: Vec<(usize, Arc<Credential>)>,
 }
 
 /// The settings of one `http`, `server` or `location`.

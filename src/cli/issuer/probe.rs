@@ -27,6 +27,11 @@ pub(super) async fn all(configuration: &Configuration) -> Vec<Checked> {
             KeySource::File(file) => {
                 of_file(issuer, &configuration.directory.join(file), &mut checked);
             }
+            KeySource::None => checked.find(
+                Level::Note,
+                "keys",
+                "none: the issuer is asked about every token of its own, which is not tried here",
+            ),
             KeySource::Remote(remote) => {
                 let authorities =
                     remote.trusted_certificate.as_ref().map(|it| configuration.directory.join(it));

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
+use super::introspection::RawIntrospection;
 use super::{ConfigError, DryRun, LogLevel, Place};
 use crate::admission::LimitKey;
 use crate::algorithm::AlgorithmSet;
@@ -81,6 +82,8 @@ pub struct RawIssuer {
     pub trust_domain: Option<TrustDomain>,
     /// `groups_claim`.
     pub groups_claim: Option<Pointer>,
+    /// What is about introspection.
+    pub introspection: RawIntrospection,
 }
 
 /// What `jwks` names.
@@ -106,7 +109,10 @@ impl RawIssuer {
                 ("refresh", self.refresh.is_some()),
                 ("min_refresh", self.min_refresh.is_some()),
                 ("max_stale", self.max_stale.is_some()),
-                ("trusted_certificate", self.trusted_certificate.is_some()),
+                (
+                    "trusted_certificate",
+                    self.trusted_certificate.is_some() && !self.introspection.is_meant(),
+                ),
             ];
             if let Some((word, _)) = fetched.iter().find(|(_, is_set)| *is_set) {
                 let message =
@@ -114,6 +120,23 @@ impl RawIssuer {
                 return Err(refused(&message));
             }
             return Ok(KeySource::File(file.clone()));
+        }
+        if self.jwks.is_none()
+            && self.discovery.is_none()
+            && self.alb_keys.is_none()
+            && self.introspection.needs_no_keys()
+        {
+            let unused = [
+                ("refresh", self.refresh.is_some()),
+                ("min_refresh", self.min_refresh.is_some()),
+                ("max_stale", self.max_stale.is_some()),
+                ("algorithms", self.algorithms.is_some()),
+            ];
+            if let Some((word, _)) = unused.iter().find(|(_, is_set)| *is_set) {
+                let message = format!("has no keys to fetch, and no use for \"{word}\"");
+                return Err(refused(&message));
+            }
+            return Ok(KeySource::None);
         }
         let entry = match (&self.jwks, &self.discovery, &self.alb_keys) {
             (Some(RawJwks::Server(url)), None, None) => Entry::Jwks(url.clone()),
@@ -173,12 +196,19 @@ impl RawMain {
         let missing = |what| {
             ConfigError::at(&raw.place, format!("mesh_issuer \"{}\" has no \"{what}\"", raw.name))
         };
+        let introspection = raw.introspection()?;
+        let needs_audience = introspection.as_ref().is_none_or(|it| it.needs_audience);
+        let audiences = match &raw.audiences {
+            None if needs_audience => return Err(missing("audience")),
+            audiences => audiences.clone().unwrap_or_default(),
+        };
         let (url, form) = raw.form()?;
         let issuer = Issuer {
             url,
             form,
-            audiences: raw.audiences.clone().ok_or_else(|| missing("audience"))?,
+            audiences,
             keys: raw.key_source()?,
+            introspection,
             name: raw.name,
             algorithms: raw.algorithms.unwrap_or(AlgorithmSet::DEFAULT),
             leeway: raw.leeway.unwrap_or(30),

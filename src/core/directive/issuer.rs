@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Context, Directive, Line, on_off, once, pointer, seconds, unknown};
 use crate::algorithm::{Algorithm, AlgorithmSet};
-use crate::config::{ConfigError, RawIssuer, RawJwks};
+use crate::config::{ConfigError, RawClient, RawIssuer, RawJwks};
 use crate::endpoint::Endpoint;
 use crate::issuer::{TENANT, is_guid, is_load_balancer};
 use crate::spiffe::TrustDomain;
@@ -118,6 +118,47 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
     row("groups_claim", "pointer", "—", (1, 1), |raw, line| {
         once(&mut raw.groups_claim, pointer(line.first())?)
     }),
+    row("introspection", "url [always]", "—", (1, 2), |raw, line| {
+        let always = match line.rest() {
+            [] => false,
+            ["always"] => true,
+            [other, ..] => return Err(unknown(other, "always")),
+        };
+        once(&mut raw.introspection.endpoint, (endpoint(line.first())?, always))
+    }),
+    row(
+        "introspection_client",
+        "id secret=file | id key=file [algorithm=name]",
+        "—",
+        (2, 3),
+        introspection_client,
+    ),
+    row("introspection_cache", "time", "introspection_cache 60s", (1, 1), |raw, line| {
+        once(&mut raw.introspection.cache, duration(line.first(), 1, DAY)?)
+    }),
+    row("introspection_negative", "time", "introspection_negative 10s", (1, 1), |raw, line| {
+        once(&mut raw.introspection.negative, duration(line.first(), 1, DAY)?)
+    }),
+    row("introspection_timeout", "time", "introspection_timeout 5s", (1, 1), |raw, line| {
+        once(&mut raw.introspection.timeout, duration(line.first(), 1, 60)?)
+    }),
+    row("introspection_signed", "on | off", "introspection_signed off", (1, 1), |raw, line| {
+        once(&mut raw.introspection.signed, on_off(line)?)
+    }),
+    row(
+        "introspection_audience",
+        "required | optional",
+        "introspection_audience required",
+        (1, 1),
+        |raw, line| {
+            let needed = match line.first() {
+                "optional" => false,
+                "required" => true,
+                other => return Err(unknown(other, "required or optional")),
+            };
+            once(&mut raw.introspection.needs_audience, needed)
+        },
+    ),
 ];
 
 /// Adds the words of one of several lines, each of them once.
@@ -134,6 +175,25 @@ fn listed(
         list.push((*word).into());
     }
     Ok(())
+}
+
+fn introspection_client(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
+    let id = line.first();
+    // RFC 6749 appendix A.1: visible characters.
+    if id.is_empty() || !id.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Err(ConfigError::new("the client's id is not of visible characters"));
+    }
+    let (mut secret, mut key, mut named) = (None, None, None);
+    for word in line.rest() {
+        match word.split_once('=') {
+            Some(("algorithm", value)) => once(&mut named, algorithm(value)?)?,
+            Some(("key", value)) => once(&mut key, file(value)?)?,
+            Some(("secret", value)) => once(&mut secret, file(value)?)?,
+            _ => return Err(unknown(word, "secret=, key= or algorithm=")),
+        }
+    }
+    let client = RawClient { id: id.into(), secret, key, algorithm: named };
+    once(&mut raw.introspection.client, client)
 }
 
 fn endpoint(word: &str) -> Result<Endpoint, ConfigError> {
@@ -154,6 +214,9 @@ fn duration(word: &str, least: u64, most: u64) -> Result<Duration, ConfigError> 
         .ok_or_else(|| unknown(word, &format!("a time from {least} to {most} seconds")))
 }
 
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
 /// Seconds of a week.
 const WEEK: u64 = 7 * 86_400;
 
@@ -171,10 +234,11 @@ const fn row(
 }
 
 fn algorithms(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
-    let named = line.words.iter().map(|word| {
-        word.parse::<Algorithm>().map_err(|_| {
-            unknown(word, &format!("one of {}", AlgorithmSet::from_iter(Algorithm::ALL)))
-        })
-    });
+    let named = line.words.iter().map(|word| algorithm(word));
     once(&mut raw.algorithms, named.collect::<Result<AlgorithmSet, _>>()?)
+}
+
+fn algorithm(word: &str) -> Result<Algorithm, ConfigError> {
+    word.parse()
+        .map_err(|_| unknown(word, &format!("one of {}", AlgorithmSet::from_iter(Algorithm::ALL))))
 }

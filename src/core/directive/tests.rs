@@ -4,6 +4,8 @@ use super::*;
 use crate::config::{DryRun, LogLevel, RawLimitKey};
 use crate::issuer::{Entry, KeySource};
 
+mod introspection;
+
 const MANUAL: &str = include_str!("../../../README.md");
 
 fn location(name: &str, words: &[&str]) -> Result<RawLocation, String> {
@@ -350,6 +352,20 @@ fn wrong_values_of_an_issuer_are_refused() {
         ("leeway", &["s"]),
         ("max_lifetime", &["0"]),
         ("max_lifetime", &["99999999999999999999d"]),
+        ("introspection", &["http://a.example/i"]),
+        ("introspection", &["https://a.example/i", "never"]),
+        ("introspection_client", &["", "secret=s"]),
+        ("introspection_client", &["a\nb", "secret=s"]),
+        ("introspection_client", &["a", "secret="]),
+        ("introspection_client", &["a", "password=s"]),
+        ("introspection_client", &["a", "key=k", "algorithm=HS256"]),
+        ("introspection_cache", &["0"]),
+        ("introspection_cache", &["2d"]),
+        ("introspection_negative", &["0"]),
+        ("introspection_timeout", &["0"]),
+        ("introspection_timeout", &["61s"]),
+        ("introspection_signed", &["yes"]),
+        ("introspection_audience", &["off"]),
         ("service_claim", &["sub"]),
         ("service_claim", &["/a~2b"]),
         ("nothing", &["x"]),

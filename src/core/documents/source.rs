@@ -17,6 +17,7 @@ impl Source {
                 file = path.to_string_lossy();
                 ("file", &*file)
             }
+            KeySource::None => ("none", ""),
             KeySource::Remote(remote) => (remote.entry.kind(), remote.entry.url().as_str()),
         };
         let mut context = Context::new(&SHA256);

@@ -38,7 +38,7 @@ impl<'p> Proof<'p> {
             return Err(Reason::DpopMalformed);
         }
         let Parts { signing_input, mut header, payload, signature } =
-            Parts::of(text, jws::decode).map_err(|_| Reason::DpopMalformed)?;
+            Parts::of(text, MAX_BYTES, jws::decode).map_err(|_| Reason::DpopMalformed)?;
         if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
             return Err(Reason::DpopMalformed);
         }

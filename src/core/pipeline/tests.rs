@@ -13,6 +13,7 @@ use crate::credential::{Field, Peer};
 use crate::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, Target};
 use crate::identity::Attribute;
+use crate::introspection::Introspections;
 use crate::jwks::KeySet;
 use crate::limit::{Bucket, Header as ZoneHeader, Table};
 use crate::time::{Now, Tick, UnixTime};
@@ -22,6 +23,7 @@ use crate::x509::{ChainVerdict, PeerCertificate};
 
 mod certificates;
 mod fetched;
+mod introspection;
 mod issuers;
 mod limits;
 mod proofs;
@@ -159,6 +161,7 @@ struct Server {
     trust: Arc<Trust>,
     locations: Vec<Location>,
     cache: TokenCache,
+    introspections: Introspections,
     header: ZoneHeader,
     buckets: Vec<Bucket>,
     proofs: (MemoryHeader, Vec<MemoryBucket>),
@@ -210,6 +213,7 @@ impl Server {
             trust: Arc::new(Trust::new(main.issuers, resolver.into_pointers(), keys)),
             locations,
             cache: TokenCache::with_capacity(8),
+            introspections: Introspections::default(),
             header: ZoneHeader::default(),
             buckets: (0..64).map(|_| Bucket::default()).collect(),
             proofs: (MemoryHeader::default(), vec![MemoryBucket::default()]),
@@ -237,6 +241,7 @@ impl Server {
             trust: &self.trust,
             snapshot: &self.trust.load(),
             cache: &mut self.cache,
+            introspections: &mut self.introspections,
             table: Some(table),
             now: self.now,
             noted: None,

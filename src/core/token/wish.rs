@@ -17,7 +17,7 @@ impl Wish {
     /// Bytes that a `kid` may have to be wished for: longer ones come with the next refresh.
     pub const MAX: usize = 63;
 
-    pub(super) fn of(issuer: usize, settings: &Issuer, kid: Option<&str>) -> Option<Self> {
+    pub(crate) fn of(issuer: usize, settings: &Issuer, kid: Option<&str>) -> Option<Self> {
         let kid = kid.filter(|kid| Self::is_modest(kid))?;
         let is_fetched = matches!(settings.keys, KeySource::Remote(_));
         is_fetched.then(|| Self { issuer, kid: kid.into() })

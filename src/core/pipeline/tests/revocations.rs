@@ -2,7 +2,7 @@ use super::*;
 use crate::revocation::Revocations;
 use crate::trust::Revoked;
 
-fn list(entries: &Value) -> Revoked {
+pub(super) fn list(entries: &Value) -> Revoked {
     let text = json!({ "version": 1, "revoked": entries }).to_string();
     let find = |name: &str| (name == "idp").then_some(0);
     Revoked::Listed(Arc::new(Revocations::parse(text.as_bytes(), find).unwrap()))

@@ -10,6 +10,7 @@ use mesh_core::credential::Peer;
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::dpop::Proofs;
 use mesh_core::identity::Worker;
+use mesh_core::introspection::Introspections;
 use mesh_core::issuer::Issuer;
 use mesh_core::json::Pointer;
 use mesh_core::jwks::KeySet;
@@ -368,6 +369,7 @@ impl Server {
             trust: &self.trust,
             snapshot: &self.trust.load(),
             cache: &mut self.cache,
+            introspections: &mut Introspections::default(),
             table: sent.has_zone.then_some(table),
             now: self.now,
             noted: None,

@@ -1,0 +1,356 @@
+//! Asking issuers about opaque tokens (RFC 7662): a task for each question, and an answer for each.
+
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::fmt;
+use core::future::pending;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mesh_core::introspection::{
+    Answer, Introspection, MAX_ANSWER, MEDIA_TYPE, Question, SIGNED_MEDIA_TYPE, read,
+};
+use mesh_core::time::UnixTime;
+use mesh_core::token::Wish;
+use mesh_core::trust::Trust;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, timeout};
+
+use crate::http::{Client, Network, Request};
+use crate::message::{Level, Outbox};
+
+mod credential;
+mod signer;
+
+pub use credential::{Credential, CredentialError, MOST_CREDENTIAL};
+
+use credential::CredentialFile;
+
+/// Whom to ask about opaque tokens, and how to say that there is an answer.
+#[derive(Clone)]
+pub struct Introspector {
+    /// The issuers; those that are to be asked say how.
+    pub trust: Arc<Trust>,
+    /// The credentials that were read with the configuration, by the issuer's index.
+    pub credentials: Vec<(usize, Arc<Credential>)>,
+    /// Called on the background thread whenever [`Control::answers`](crate::Control::answers) has
+    /// something new: it returns at once, and wakes the event loop.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Introspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspector")
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The end of a question.
+#[derive(Debug)]
+pub struct Answered {
+    /// What was asked.
+    pub question: Question,
+    /// What the issuer said; nothing where it gave no usable answer.
+    pub answer: Option<Answer>,
+    /// The key that a signed answer names and that is not there.
+    pub wish: Option<Wish>,
+}
+
+/// The event loop's end of the two queues.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    questions: mpsc::Sender<Question>,
+    answers: Arc<Answers>,
+}
+
+impl Desk {
+    /// The two ends: the other one is for [`serve`].
+    pub(crate) fn new(introspector: Introspector) -> (Self, Counter) {
+        let (questions, receiver) = mpsc::channel(MAX_OPEN);
+        let answers = Arc::new(Answers {
+            ready: Mutex::default(),
+            open: AtomicUsize::new(0),
+            wake: Arc::clone(&introspector.wake),
+        });
+        let counter = Counter { receiver, answers: Arc::clone(&answers), introspector };
+        (Self { questions, answers }, counter)
+    }
+
+    /// Passes a question on, unless too many are open.
+    pub(crate) fn ask(&self, question: Question) -> bool {
+        // The event loop alone opens and closes: between the two lines nobody comes.
+        if self.answers.open.load(Ordering::Acquire) >= MAX_OPEN {
+            return false;
+        }
+        let is_sent = self.questions.try_send(question).is_ok();
+        if is_sent {
+            self.answers.open.fetch_add(1, Ordering::AcqRel);
+        }
+        is_sent
+    }
+
+    /// Takes the answers that are there.
+    pub(crate) fn answers(&self) -> Vec<Answered> {
+        let ready = core::mem::take(&mut *self.answers.lock());
+        self.answers.open.fetch_sub(ready.len(), Ordering::AcqRel);
+        ready
+    }
+}
+
+/// The answers that wait for the event loop: as many as there are questions, which are bounded.
+struct Answers {
+    ready: Mutex<Vec<Answered>>,
+    /// Questions whose answer was not taken yet.
+    open: AtomicUsize,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+impl Answers {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Answered>> {
+        // Nothing under the lock leaves the list half changed.
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, answered: Answered) {
+        self.lock().push(answered);
+        (self.wake)();
+    }
+}
+
+/// A question that is owed an answer: whatever becomes of its task, there is one.
+struct Owed<'a> {
+    question: Option<Question>,
+    answers: &'a Answers,
+}
+
+impl Owed<'_> {
+    fn pay(mut self, answer: Option<Answer>, wish: Option<Wish>) {
+        if let Some(question) = self.question.take() {
+            self.answers.push(Answered { question, answer, wish });
+        }
+    }
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        if let Some(question) = self.question.take() {
+            self.answers.push(Answered { question, answer: None, wish: None });
+        }
+    }
+}
+
+/// The thread's end of the two queues.
+pub(crate) struct Counter {
+    receiver: mpsc::Receiver<Question>,
+    answers: Arc<Answers>,
+    introspector: Introspector,
+}
+
+impl Counter {
+    /// What [`serve`] needs, once the thread is there.
+    pub(crate) fn open(self, network: &Network, outbox: &Arc<Outbox>) -> Service {
+        let Self { receiver, answers, introspector } = self;
+        let Introspector { trust, credentials, .. } = introspector;
+        let asker = |index: usize, introspection: &Introspection| {
+            let primed = credentials.iter().find(|(issuer, _)| *issuer == index);
+            let primed = primed.map(|(_, credential)| Arc::clone(credential));
+            Rc::new(Asker {
+                issuer: index,
+                client: network.client(introspection.trusted_certificate.clone()),
+                credential: RefCell::new(CredentialFile::new(&introspection.client, primed)),
+                room: Semaphore::new(MAX_AT_ONCE),
+                told: RefCell::default(),
+                trust: Arc::clone(&trust),
+                outbox: Arc::clone(outbox),
+            })
+        };
+        let issuers = trust.issuers().iter().enumerate();
+        let askers = issuers
+            .map(|(index, issuer)| issuer.introspection.as_ref().map(|it| asker(index, it)))
+            .collect();
+        let receiver = Rc::new(tokio::sync::Mutex::new(receiver));
+        Service { receiver, answers, askers }
+    }
+}
+
+/// All that the task needs which takes the questions; it can be started anew with it.
+#[derive(Clone)]
+pub(crate) struct Service {
+    receiver: Rc<tokio::sync::Mutex<mpsc::Receiver<Question>>>,
+    answers: Arc<Answers>,
+    askers: Rc<[Option<Rc<Asker>>]>,
+}
+
+/// Takes questions for ever, and gives each a task of its own.
+pub(crate) async fn serve(service: Service) -> Infallible {
+    let mut questions = service.receiver.lock().await;
+    while let Some(question) = questions.recv().await {
+        let asker = service.askers.get(question.issuer).cloned().flatten();
+        let answers = Arc::clone(&service.answers);
+        // It is bounded by the questions that are open, and ends by its deadline.
+        spawn_local(async move {
+            let owed = Owed { question: Some(question), answers: &answers };
+            let mut wish = None;
+            let answer = match (&asker, &owed.question) {
+                (Some(asker), Some(question)) => asker.ask(&question.token, &mut wish).await,
+                _ => None,
+            };
+            owed.pay(answer, wish);
+        });
+    }
+    // The other end is gone, and so will this one be.
+    pending().await
+}
+
+/// One issuer that can be asked.
+struct Asker {
+    issuer: usize,
+    client: Client,
+    credential: RefCell<CredentialFile>,
+    room: Semaphore,
+    told: RefCell<Told>,
+    trust: Arc<Trust>,
+    outbox: Arc<Outbox>,
+}
+
+/// The fault that the log has been told of.
+#[derive(Default)]
+struct Told {
+    fault: Option<String>,
+    at: Option<Instant>,
+}
+
+impl Asker {
+    /// Asks the issuer about a token, within its time; the time in the queue counts.
+    async fn ask(&self, token: &[u8], wish: &mut Option<Wish>) -> Option<Answer> {
+        let issuer = self.trust.issuers().get(self.issuer)?;
+        let introspection = issuer.introspection.as_ref()?;
+        let fault =
+            match timeout(introspection.timeout, self.exchange(introspection, token, wish)).await {
+                Ok(Ok(answer)) => {
+                    self.tell_good(&issuer.name);
+                    return Some(answer);
+                }
+                Ok(Err(fault)) => fault,
+                Err(_) => "timed out".to_owned(),
+            };
+        self.tell_fault(&issuer.name, fault);
+        None
+    }
+
+    async fn exchange(
+        &self,
+        introspection: &Introspection,
+        token: &[u8],
+        wish: &mut Option<Wish>,
+    ) -> Result<Answer, String> {
+        let _room = self.room.acquire().await.map_err(|_| "is being stopped".to_owned())?;
+        let issuer = self.trust.issuers().get(self.issuer).map_or("", |issuer| &issuer.url);
+        let mut body = form([("token", token), ("token_type_hint", b"access_token")]);
+        let credential = self.credential.borrow_mut().current()?;
+        let authorization = credential.prove(&mut body, issuer, now())?;
+        let accept = if introspection.signed { SIGNED_MEDIA_TYPE } else { MEDIA_TYPE };
+        let request = Request {
+            accept,
+            authorization: authorization.as_deref(),
+            max_bytes: MAX_ANSWER,
+            connect: introspection.timeout,
+            deadline: introspection.timeout,
+            ..Request::post(&introspection.endpoint, FORM, body.as_bytes())
+        };
+        let response = self.client.send(&request).await.map_err(|error| error.to_string())?;
+        let media_type = response.content_type.as_deref().unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case(accept) {
+            return Err(format!("the answer is not {accept}"));
+        }
+        read(&response.body, token, self.issuer, &self.trust, now(), wish)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Says what is wrong: once while it stays the same, and at most once in a while.
+    fn tell_fault(&self, issuer: &str, fault: String) {
+        let mut told = self.told.borrow_mut();
+        let now = Instant::now();
+        let is_recent = told.at.is_some_and(|at| now.duration_since(at) < QUIET);
+        if told.fault.as_ref() == Some(&fault) || is_recent {
+            return;
+        }
+        self.outbox.announce(
+            Level::Error,
+            &format!("{fault} while mesh_issuer \"{issuer}\" is asked about a token"),
+        );
+        *told = Told { fault: Some(fault), at: Some(now) };
+    }
+
+    fn tell_good(&self, issuer: &str) {
+        let mut told = self.told.borrow_mut();
+        if told.fault.take().is_some() {
+            self.outbox.announce(
+                Level::Notice,
+                &format!("mesh_issuer \"{issuer}\" answers about tokens again"),
+            );
+        }
+    }
+}
+
+/// The time on the wall, for what is signed.
+fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// A form (WHATWG URL section 5) of names that need no escape, and values of any bytes.
+fn form<'v>(fields: impl IntoIterator<Item = (&'v str, &'v [u8])>) -> String {
+    let mut text = String::new();
+    for (name, value) in fields {
+        add_field(&mut text, name, value);
+    }
+    text
+}
+
+/// Adds a field to a form.
+fn add_field(text: &mut String, name: &str, value: &[u8]) {
+    if !text.is_empty() {
+        text.push('&');
+    }
+    text.push_str(name);
+    text.push('=');
+    escape(text, value);
+}
+
+/// Escapes all but the unreserved characters of RFC 3986 section 2.3.
+fn escape(text: &mut String, bytes: &[u8]) {
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(byte.into());
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Questions that wait for an answer at most.
+const MAX_OPEN: usize = 1024;
+
+/// Requests to one issuer that are under way at most.
+const MAX_AT_ONCE: usize = 64;
+
+/// The least time between two faults that are told.
+const QUIET: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

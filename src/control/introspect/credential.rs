@@ -1,0 +1,191 @@
+//! How a client proves who it is: by a secret or by a private key, from a file that may change.
+
+use core::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use mesh_core::introspection::{Client, Proof};
+use mesh_core::time::UnixTime;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::signer::Signer;
+use super::{add_field, escape};
+use crate::file::{FileStamp, read_capped};
+
+/// Bytes that the file of a credential may have.
+pub const MOST_CREDENTIAL: u64 = 64 * 1024;
+
+/// What proves who a client is; it is never shown.
+pub struct Credential {
+    id: Box<str>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// The value of an `Authorization` field.
+    Basic(Box<str>),
+    Key(Signer),
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Credential {
+    /// Reads the contents of a client's file: a secret, without one line end behind it, or a
+    /// private key in PEM or as a JWK.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`]; it quotes nothing.
+    pub fn read(client: &Client, contents: &[u8]) -> Result<Self, CredentialError> {
+        let kind = match &client.proof {
+            Proof::Key(_, algorithm) => Kind::Key(Signer::read(contents, *algorithm)?),
+            Proof::Secret(_) => Kind::Basic(basic(&client.id, contents)?),
+        };
+        Ok(Self { id: client.id.clone(), kind })
+    }
+
+    /// Adds to the form what proves the client, or returns the `Authorization` that does.
+    pub(super) fn prove(
+        &self,
+        form: &mut String,
+        issuer: &str,
+        now: UnixTime,
+    ) -> Result<Option<Box<str>>, String> {
+        let signer = match &self.kind {
+            Kind::Basic(authorization) => return Ok(Some(authorization.clone())),
+            Kind::Key(signer) => signer,
+        };
+        let mut id = [0; 16];
+        rand::fill(&mut id).map_err(|_| "there is no randomness to be had".to_owned())?;
+        // RFC 7523 section 3. The issuer alone is the audience: no other server may use it.
+        let claims = json!({
+            "iss": self.id,
+            "sub": self.id,
+            "aud": issuer,
+            "jti": URL_SAFE_NO_PAD.encode(id),
+            "iat": now.secs(),
+            "exp": now.saturating_add(LIFETIME).secs(),
+        });
+        let assertion = signer.sign(&claims).ok_or("the client's key does not sign")?;
+        add_field(form, "client_id", self.id.as_bytes());
+        add_field(form, "client_assertion_type", ASSERTION_TYPE);
+        add_field(form, "client_assertion", assertion.as_bytes());
+        Ok(None)
+    }
+}
+
+const ASSERTION_TYPE: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Seconds that an assertion counts, which is made for each request.
+const LIFETIME: i64 = 60;
+
+/// The `Authorization` of RFC 6749 section 2.3.1: both parts are escaped as in a form.
+fn basic(id: &str, contents: &[u8]) -> Result<Box<str>, CredentialError> {
+    let secret = contents.strip_suffix(b"\n").unwrap_or(contents);
+    let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+    if secret.is_empty() {
+        return Err(CredentialError::Empty);
+    }
+    // More than one line is another file than the one that was meant.
+    if secret.iter().any(u8::is_ascii_control) {
+        return Err(CredentialError::Control);
+    }
+    let mut pair = String::new();
+    escape(&mut pair, id.as_bytes());
+    pair.push(':');
+    escape(&mut pair, secret);
+    Ok(format!("Basic {}", STANDARD.encode(pair)).into())
+}
+
+/// Why a file is no credential.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// The key does not sign with the algorithm that was named.
+    Algorithm,
+    /// A secret with control characters, a line end among them.
+    Control,
+    /// A secret without a character.
+    Empty,
+    /// No private key that can be used.
+    Key,
+}
+
+impl fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Algorithm => "the key does not fit the algorithm",
+            Self::Control => "the secret holds control characters or several lines",
+            Self::Empty => "the secret is empty",
+            Self::Key => {
+                "no private key: expected RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519, as \
+                 PEM or JWK, not encrypted"
+            }
+        })
+    }
+}
+
+impl core::error::Error for CredentialError {}
+
+/// The file of a credential: what was good last counts until something better is there.
+pub(super) struct CredentialFile {
+    client: Client,
+    file: PathBuf,
+    good: Option<Arc<Credential>>,
+    /// The contents that were judged last.
+    stamp: Option<FileStamp>,
+    looked: Option<Instant>,
+}
+
+impl CredentialFile {
+    pub(super) fn new(client: &Client, primed: Option<Arc<Credential>>) -> Self {
+        let file = client.proof.file().clone();
+        Self { client: client.clone(), file, good: primed, stamp: None, looked: None }
+    }
+
+    /// The credential, read again if the file has changed; looked for once in a while.
+    pub(super) fn current(&mut self) -> Result<Arc<Credential>, String> {
+        let now = Instant::now();
+        let mut fault = None;
+        if self.looked.is_none_or(|looked| now.duration_since(looked) >= INTERVAL) {
+            self.looked = Some(now);
+            fault = self.look().err();
+        }
+        match (&self.good, fault) {
+            (Some(good), _) => Ok(Arc::clone(good)),
+            (None, fault) => {
+                // Without any it is looked for each time.
+                self.looked = None;
+                Err(fault.unwrap_or_else(|| "no client credential".to_owned()))
+            }
+        }
+    }
+
+    fn look(&mut self) -> Result<(), String> {
+        let is_same = FileStamp::of(&self.file).is_ok_and(|stamp| self.stamp == Some(stamp));
+        if is_same {
+            return Ok(());
+        }
+        let within = |why: &dyn fmt::Display| format!("client credential: {why}");
+        let (contents, stamp) =
+            read_capped(&self.file, MOST_CREDENTIAL).map_err(|error| within(&error))?;
+        self.stamp = Some(stamp);
+        let read = Credential::read(&self.client, &contents).map_err(|error| within(&error))?;
+        self.good = Some(Arc::new(read));
+        Ok(())
+    }
+}
+
+/// The time between two looks at the file.
+const INTERVAL: core::time::Duration = core::time::Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

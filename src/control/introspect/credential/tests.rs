@@ -1,0 +1,93 @@
+use std::fs;
+
+use super::super::tests::issuer;
+use super::*;
+
+fn client(words: &[&str]) -> Client {
+    let issuer = issuer("https://idp.example/i", &[("introspection_client", words)]);
+    issuer.introspection.unwrap().client
+}
+
+fn proof(credential: &Credential) -> (String, Option<Box<str>>) {
+    let mut form = "token=t".to_owned();
+    let now = UnixTime::from_secs(1_800_000_000);
+    let authorization = credential.prove(&mut form, "https://idp.example", now).unwrap();
+    (form, authorization)
+}
+
+#[test]
+fn a_secret_is_sent_as_a_form_escapes_it_and_without_one_line_end() {
+    for (id, secret, pair) in [
+        ("gateway", &b"secret"[..], "gateway:secret"),
+        ("gateway", b"secret\n", "gateway:secret"),
+        ("gateway", b"secret\r\n", "gateway:secret"),
+        ("gateway", b" s e c ", "gateway:%20s%20e%20c%20"),
+        ("a:b c", b"x:y+z%\xc3\xa9", "a%3Ab%20c:x%3Ay%2Bz%25%C3%A9"),
+    ] {
+        let read = Credential::read(&client(&[id, "secret=s"]), secret).unwrap();
+        let (form, authorization) = proof(&read);
+        assert_eq!(form, "token=t");
+        assert_eq!(*authorization.unwrap(), *format!("Basic {}", STANDARD.encode(pair)));
+    }
+}
+
+#[test]
+fn what_is_no_secret_is_refused_without_a_quote() {
+    for (contents, error) in [
+        (&b""[..], CredentialError::Empty),
+        (b"\n", CredentialError::Empty),
+        (b"\r\n", CredentialError::Empty),
+        (b"secret\n\n", CredentialError::Control),
+        (b"secret\nother\n", CredentialError::Control),
+        (b"sec\0ret", CredentialError::Control),
+    ] {
+        let refused = Credential::read(&client(&["gateway", "secret=s"]), contents).unwrap_err();
+        assert_eq!(refused, error, "{contents:?}");
+        assert!(!refused.to_string().contains("sec\0"));
+    }
+}
+
+#[test]
+fn a_credential_is_never_shown() {
+    let read = Credential::read(&client(&["gateway", "secret=s"]), b"hush").unwrap();
+    let shown = format!("{read:?}");
+    assert!(!shown.contains("hush") && !shown.contains("Basic"), "{shown}");
+}
+
+#[test]
+fn the_last_good_credential_counts_until_a_better_one_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret");
+    let client = client(&["gateway", &format!("secret={}", path.display())]);
+    let mut file = CredentialFile::new(&client, None);
+    let now = |file: &mut CredentialFile| {
+        file.looked = None;
+        let credential = file.current()?;
+        let (_, authorization) = proof(&credential);
+        let pair = STANDARD.decode(authorization.unwrap().trim_start_matches("Basic ")).unwrap();
+        Ok::<_, String>(String::from_utf8(pair).unwrap())
+    };
+    let fault = now(&mut file).unwrap_err();
+    assert!(fault.starts_with("client credential: cannot stat"), "{fault}");
+    for (contents, pair) in [
+        ("one", "gateway:one"),
+        ("two\n", "gateway:two"),
+        ("", "gateway:two"),
+        ("a\nb", "gateway:two"),
+        ("three", "gateway:three"),
+    ] {
+        fs::write(&path, contents).unwrap();
+        assert_eq!(now(&mut file).unwrap(), pair, "{contents:?}");
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!(now(&mut file).unwrap(), "gateway:three");
+}
+
+#[test]
+fn what_the_configuration_has_read_counts_until_the_file_can_be_read() {
+    let client = client(&["gateway", "secret=/nowhere/at/all"]);
+    let primed = Arc::new(Credential::read(&client, b"primed").unwrap());
+    let mut file = CredentialFile::new(&client, Some(Arc::clone(&primed)));
+    assert!(Arc::ptr_eq(&file.current().unwrap(), &primed));
+    assert!(Arc::ptr_eq(&file.current().unwrap(), &primed));
+}

@@ -1,0 +1,92 @@
+use super::*;
+use crate::config::Resolver;
+use crate::introspection::Proof;
+
+#[test]
+fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
+    let asked = |lines: &[(&str, &[&str])]| {
+        let url = ("issuer", &["https://a.example"][..]);
+        issuer(&[&[url], lines].concat()).map(|main| main.issuers[0].clone())
+    };
+    let (audience, url) =
+        (("audience", &["api"][..]), ("introspection", &["https://a.example/i"][..]));
+    let secret = ("introspection_client", &["gateway", "secret=s"][..]);
+    let found = asked(&[audience, url, secret]).unwrap();
+    assert_eq!(found.keys, KeySource::None);
+    let introspection = found.introspection.unwrap();
+    assert_eq!(introspection.client.proof, Proof::Secret("s".into()));
+    let times = [introspection.cache, introspection.negative, introspection.timeout];
+    assert_eq!(times.map(|time| time.as_secs()), [60, 10, 5]);
+    assert!(introspection.needs_audience && !introspection.signed && !introspection.always);
+
+    let key = ("introspection_client", &["gateway", "key=k", "algorithm=PS256"][..]);
+    let signed = ("introspection_signed", &["on"][..]);
+    let found = asked(&[audience, url, key, signed, ("refresh", &["1m"])]).unwrap();
+    assert!(matches!(found.keys, KeySource::Remote(_)), "a signed answer needs keys");
+    let optional = ("introspection_audience", &["optional"][..]);
+    assert!(asked(&[url, secret, optional]).unwrap().audiences.is_empty());
+    let trusted = ("trusted_certificate", &["ca.pem"][..]);
+    assert!(asked(&[audience, url, secret, trusted, ("jwks", &["k.json"])]).is_ok());
+
+    for (lines, error) in [
+        (&[audience, url][..], "has \"introspection\" without \"introspection_client\""),
+        (&[audience, secret], "has \"introspection_client\" without \"introspection\""),
+        (&[audience, signed], "has \"introspection_signed\" without \"introspection\""),
+        (&[url, secret], "has no \"audience\""),
+        (
+            &[audience, url, secret, ("refresh", &["1m"])],
+            "has no keys to fetch, and no use for \"refresh\"",
+        ),
+        (
+            &[audience, url, ("introspection_client", &["gateway", "secret=s", "algorithm=RS256"])],
+            "needs either secret= or key= in \"introspection_client\", and algorithm= with key= alone",
+        ),
+        (
+            &[audience, url, ("introspection_client", &["gateway", "secret=s", "key=k"])],
+            "needs either secret= or key= in \"introspection_client\", and algorithm= with key= alone",
+        ),
+    ] {
+        assert_eq!(asked(lines).unwrap_err(), format!("mesh_issuer \"idp\" {error} in x.conf:3"));
+    }
+}
+
+#[test]
+fn a_location_asks_one_issuer_about_opaque_tokens() {
+    let (mut main, place) = (RawMain::default(), Place { file: "x.conf".into(), line: 9 });
+    for name in ["one", "two", "keys"] {
+        read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
+        let open = main.open.as_mut().unwrap();
+        let url = format!("https://{name}.example");
+        let lines: &[(&str, &[&str])] = match name {
+            "keys" => &[("jwks", &["k.json"])],
+            _ => &[
+                ("introspection", &["https://a.example/i"]),
+                ("introspection_client", &["gateway", "secret=s"]),
+            ],
+        };
+        let own = [("issuer", &[url.as_str()][..]), ("audience", &["api"])];
+        for (name, words) in own.iter().chain(lines) {
+            read(ISSUER, open, name, words, &place).unwrap();
+        }
+        main.close_issuer().unwrap();
+    }
+    let mut resolver = Resolver::new(&main);
+    let mut introspector = |accepted: &[&str]| {
+        let mut raw = RawLocation::default();
+        read(LOCATION, &mut raw, "mesh_authenticate", &["token"], &place).unwrap();
+        for name in accepted {
+            read(LOCATION, &mut raw, "mesh_accept", &[name], &place).unwrap();
+        }
+        let location = resolver.resolve(&raw, &mut |_| None);
+        location.map(|it| it.unwrap().authentication.introspector).map_err(|it| it.to_string())
+    };
+    assert_eq!(introspector(&["two", "keys"]), Ok(Some(1)));
+    assert_eq!(introspector(&["keys"]), Ok(None));
+    for ambiguous in [&[][..], &["one", "keys", "two"]] {
+        assert_eq!(
+            introspector(ambiguous).unwrap_err(),
+            "mesh_issuer \"one\" and \"two\" both introspect, and an opaque token does not say whose \
+             it is: name one of them by mesh_accept in x.conf:9"
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Opaque tokens: what only their issuer can read, asked for by RFC 7662.
+//!
+//! Nothing here asks: [`Introspections`] says what is known of a token, and who is to be asked for
+//! one that is not. The shell parks such a request, the background thread asks, and [`read`] turns
+//! the answer into the claims that a signed token has, so that every check after it is the same.
+
+use core::fmt;
+use core::time::Duration;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::algorithm::Algorithm;
+use crate::endpoint::Endpoint;
+use crate::issuer::Issuer;
+use crate::json;
+
+mod answer;
+mod cache;
+
+pub use answer::{Answer, AnswerError, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
+pub use cache::{Asked, Introspections, Known};
+
+/// How an issuer is asked about a token that only it can read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Introspection {
+    /// Whom to ask.
+    pub endpoint: Endpoint,
+    /// Who asks.
+    pub client: Client,
+    /// Whether it is asked about its signed tokens too.
+    pub always: bool,
+    /// How long a good answer counts at most.
+    pub cache: Duration,
+    /// How long a bad answer counts.
+    pub negative: Duration,
+    /// How long an answer is waited for.
+    pub timeout: Duration,
+    /// Whether answers are signed (RFC 9701).
+    pub signed: bool,
+    /// Whether an answer without `aud` is for nobody.
+    pub needs_audience: bool,
+    /// The file of the authorities that the server's certificate must come from; none means those
+    /// of the system.
+    pub trusted_certificate: Option<PathBuf>,
+}
+
+/// Who asks, as the issuer knows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Client {
+    /// The client's name at the issuer.
+    pub id: Box<str>,
+    /// How it proves that.
+    pub proof: Proof,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Proof {
+    /// `private_key_jwt` (RFC 7523 section 2.2): the file of a private key, and the algorithm if it
+    /// is not the one that the key is for.
+    Key(PathBuf, Option<Algorithm>),
+    /// `client_secret_basic` (RFC 6749 section 2.3.1): the file of a secret.
+    Secret(PathBuf),
+}
+
+impl Proof {
+    /// The file that holds it.
+    pub const fn file(&self) -> &PathBuf {
+        match self {
+            Self::Key(file, _) | Self::Secret(file) => file,
+        }
+    }
+}
+
+/// A token, and the issuer that it may be asked about at: what an answer is remembered under.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Question {
+    /// The issuer's index in [`Trust`](crate::trust::Trust).
+    pub issuer: usize,
+    /// The token.
+    pub token: Box<[u8]>,
+}
+
+/// Shows no credential.
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+/// Whether the issuer, which introspects, is the one to ask about a token: it cannot be read by
+/// anybody else, or it says that it is this issuer's, of which every token is asked about.
+pub fn concerns(token: &[u8], issuer: &Issuer) -> bool {
+    let Some(introspection) = &issuer.introspection else { return false };
+    let Some(payload) = signed_payload(token) else { return true };
+    // Nobody has believed the payload: it chooses whom to ask, no more.
+    (introspection.always || issuer.keys.is_none())
+        && URL_SAFE_NO_PAD
+            .decode(payload)
+            .ok()
+            .and_then(|claims| json::parse(&claims).ok())
+            .is_some_and(|claims| claims.get("iss").and_then(Value::as_str) == Some(&*issuer.url))
+}
+
+/// Whether a token has another form than a signed JWT: three parts of base64url, of which the first
+/// is a JSON object.
+pub fn is_opaque(token: &[u8]) -> bool {
+    signed_payload(token).is_none()
+}
+
+/// The second of the three parts of what has the form of a signed JWT.
+fn signed_payload(token: &[u8]) -> Option<&[u8]> {
+    let mut parts = token.split(|byte| *byte == b'.');
+    let (Some(header), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let is_part = |part: &[u8]| {
+        let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        !part.is_empty() && part.iter().all(is_base64url)
+    };
+    // Load balancers write theirs with padding.
+    let [header, payload, signature] = [header, payload, signature].map(|part| {
+        let end =
+            part.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last.saturating_add(1));
+        part.get(..end).unwrap_or_default()
+    });
+    let is_object = |header: &[u8]| {
+        let decoded = URL_SAFE_NO_PAD.decode(header);
+        decoded.is_ok_and(|json| json.trim_ascii_start().first() == Some(&b'{'))
+    };
+    (is_part(payload) && is_part(signature) && is_object(header)).then_some(payload)
+}
+
+#[cfg(test)]
+mod tests;
