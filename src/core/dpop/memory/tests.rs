@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
+use super::search::State;
 use super::*;
 
 const NOW: i64 = 1_800_000_000;
