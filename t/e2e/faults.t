@@ -27,6 +27,13 @@ my $control = 'no fault';
 my %by_discovery = map { $_ => 1 } $control, $slow, 'provider stopped', 'no answer', 'half an answer',
     'another CA', 'status 500', 'redirect', 'another issuer', 'keys without TLS';
 
+# Where meshctl issuer check says more than the error log.
+my %in_other_words = (
+    'an empty set' => '0 of 0 keys are usable',
+    'no usable key' => '0 of 1 keys are usable',
+    'another issuer' => 'the configuration says "https://localhost',
+);
+
 my $provider = Test::Mesh::Provider->start;
 $provider->tell('generate', old => 'ES256', new => 'ES256');
 my %site = map { $_ => $provider->another('old') } @rows, $control;
@@ -75,6 +82,9 @@ my $began = time;
 $site{$_}->fault($_, publish => ['old', 'new']) for @rows;
 $site{$control}->fault(undef, publish => ['old', 'new']);
 
+# It has as long as the rest of this takes.
+my $checking = begin_check($server->root . '/nginx.conf');
+
 # What was seen of each row: the status before and after, the verdicts on both tokens.
 my %seen;
 my %fault;
@@ -104,6 +114,8 @@ until_all('a fault of a server without keys', $cold, sub ($row) {
     $cold_fault{$_} //= $status->{$_}{last_error} for @rows;
 });
 
+my %checked = end_check($checking);
+
 $_->fault(undef) for values %site;
 for my $which ($server, $cold) {
     until_all('keys in the end', $which, sub ($row) {
@@ -119,6 +131,7 @@ for my $row (@rows) {
             is counted(map { $_->{old} } $seen{$row}->@*), '200', 'nothing is';
             is $fault{$row}, undef, 'it is no error';
             is $cold_fault{$row}, undef, '... at the start neither';
+            is join(' ', errors($row)), '', '... nor does meshctl find one';
             is grep(/error/, told($server, $row)), 0, '... and none is told' or diag told($server, $row);
             return;
         }
@@ -137,6 +150,8 @@ for my $row (@rows) {
             is $error->{word}, $word, 'mesh_status has the word';
             like $error->{text}, qr/\Q$text\E/, '... and the cause';
         }
+        my $found = $in_other_words{$row} // $text;
+        like join(' ', errors($row)), qr/\Q$found\E/, 'meshctl issuer check finds the same';
         my $line = qr/\[error\].*\Q$text\E.* while fetching https:\S+ of mesh_issuer "\Q$name{$row}\E", (.*)/;
         my @told = $server->error_log =~ /$line/g;
         is "@told", 'what was in force stays in force', 'it is told once' or diag told($server, $row);
@@ -190,6 +205,23 @@ sub ask ($server, $token) {
     my $is_polite = ($response->{headers}{'retry-after'} // '') =~ /\A[1-9]\d*\z/;
     return verdict($response) . ($is_polite ? '' : ' without Retry-After');
 }
+
+# Begins to look at the issuers as `meshctl issuer check` does.
+sub begin_check ($file) {
+    open my $out, '-|', $ENV{MESHCTL} // project_dir() . '/build/meshctl', qw(issuer check --json), $file
+        or die "meshctl: $!\n";
+    return $out;
+}
+
+# What it found, by row.
+sub end_check ($out) {
+    my $found = JSON::PP::decode_json(do { local $/; <$out> });
+    close $out;
+    my %issuer = map { $_->{name} => $_ } $found->{issuers}->@*;
+    return map { $_ => $issuer{ $name{$_} } } keys %name;
+}
+
+sub errors ($row) { return map { $_->{text} } grep { $_->{level} eq 'error' } $checked{$row}{findings}->@* }
 
 # What mesh_status shows, by row.
 sub status ($server) {
