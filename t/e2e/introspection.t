@@ -1,0 +1,171 @@
+# Opaque tokens of a real provider, which alone can say what they are worth (RFC 7662, RFC 9701).
+
+use v5.36;
+
+use lib 't/lib';
+
+use File::Temp qw(tempdir);
+use IO::Select;
+use JSON::PP ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Test::Mesh::Credentials;
+use Test::Mesh::Forge qw(verdict);
+use Test::Mesh::Provider;
+use Test::Mesh::Server;
+use Test::Mesh::Upstream;
+
+# Seconds that what must come at last may take on a busy machine.
+my $PATIENCE = 20;
+
+my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+chmod 0755, $directory;
+meshctl('key', 'generate', '--alg', 'ES256', '--kid', 'gateway', '--out', "$directory/gateway.jwk", '--jwks',
+    "$directory/gateway.jwks");
+Test::Mesh::Server::spew("$directory/secret", Test::Mesh::Provider::secret('gateway') . "\n");
+
+my $upstream = Test::Mesh::Upstream->start;
+my $provider = Test::Mesh::Provider->start;
+$provider->tell('clients', jwks => JSON::PP::decode_json(Test::Mesh::Server::slurp("$directory/gateway.jwks")));
+# Of the first the answers are plain, of the second they are signed.
+my %site = (plain => $provider, signed => $provider->another('es256'));
+my %issuer = map { $_ => $site{$_}->issuer } keys %site;
+
+my $server = Test::Mesh::Server->start(<<"END" . <<'CONF' =~ s/UPSTREAM/$upstream->url/ger);
+mesh_issuer plain {
+    issuer $issuer{plain};
+    audience mesh;
+    service_claim /client_id;
+    trusted_certificate %%KEYS%%/ca.pem;
+    introspection $issuer{plain}/token/introspection;
+    introspection_client gateway secret=$directory/secret;
+    introspection_cache 2s;
+    introspection_negative 1s;
+    leeway 0s;
+}
+mesh_issuer signed {
+    issuer $issuer{signed};
+    audience mesh;
+    service_claim /client_id;
+    jwks $issuer{signed}/jwks;
+    trusted_certificate %%KEYS%%/ca.pem;
+    introspection $issuer{signed}/token/introspection;
+    introspection_client gateway-jwt key=$directory/gateway.jwk;
+    introspection_signed on;
+    introspection_cache 2s;
+}
+END
+mesh_log_level info;
+server {
+    listen 127.0.0.1:%%PORT%%;
+    listen 127.0.0.1:%%PORT:tls%% ssl;
+    ssl_certificate %%KEYS%%/server.pem;
+    ssl_certificate_key %%KEYS%%/server.key;
+    ssl_client_certificate %%KEYS%%/ca.pem;
+    ssl_verify_client optional;
+    add_header Reason $mesh_reason always;
+    location /plain { mesh_authenticate token; mesh_accept plain; proxy_pass UPSTREAM; }
+    location /signed { mesh_authenticate token; mesh_accept signed; proxy_pass UPSTREAM; }
+    location /off { empty_gif; }
+}
+CONF
+
+# The verdict on a token, and the service that upstream learns.
+sub ask ($which, $token, %options) {
+    my $response = $server->request('GET', "/$which", headers => ["Authorization: Bearer $token"], %options);
+    my ($service) = $response->{body} =~ /^X-Mesh-Service: (.*?)\r$/m;
+    my $retry = $response->{status} == 503 && !$response->{headers}{'retry-after'} ? 'without Retry-After' : undef;
+    return join ' ', verdict($response), grep { defined } $service, $retry;
+}
+
+sub questions ($which) { return grep { $_->{url} =~ /introspection/ } $site{$which}->requests }
+
+sub await ($what, $is_there) {
+    my $deadline = time + $PATIENCE;
+    until ($is_there->()) {
+        die "no $what within $PATIENCE s\n" . $server->error_log if time > $deadline;
+        sleep 0.1;
+    }
+    return;
+}
+
+# The keys are there before the first answer needs them.
+$server->await_log(qr/mesh_issuer "signed": \d+ keys/);
+
+for my $which ('plain', 'signed') {
+    subtest "answers that are $which" => sub {
+        my $token = $site{$which}->token;
+        questions($which);
+        is ask($which, $token), '200 orders-api', 'a token is admitted';
+        is ask($which, $token), '200 orders-api', '... again' for 1 .. 20;
+        my @questions = questions($which);
+        cmp_ok scalar @questions, '<', 5, 'and not asked about each time';
+        is $questions[0]{method}, 'POST', 'the question is no URL';
+
+        is ask($which, 'x' x 43), '401 token_inactive', 'a token that nobody gave is refused';
+        is ask($which, $site{$which}->token(audience => 'elsewhere')), '401 audience_refused', 'one for another audience';
+        my $foreign = $site{ $which eq 'plain' ? 'signed' : 'plain' };
+        is ask($which, $foreign->token(alg => 'ES256')), '401 issuer_refused', 'a signed one of another issuer';
+
+        my $form = { token => $token };
+        my $revoked = $site{$which}->request('POST', '/token/revocation', form => $form,
+            headers => [Test::Mesh::Provider::basic('orders-api')]);
+        is $revoked->{status}, 200, 'the provider revokes a token';
+        await('refusal', sub () { ask($which, $token) eq '401 token_inactive' });
+        pass '... and it is refused within introspection_cache';
+    };
+}
+
+subtest 'a token expires while its answer is remembered' => sub {
+    my $token = $provider->token(ttl => 2);
+    is ask('plain', $token), '200 orders-api', 'until then it is admitted';
+    await('refusal', sub () { ask('plain', $token) =~ /\A401 (?:token_expired|token_inactive)\z/ });
+    pass 'and then refused';
+};
+
+subtest 'a token that is bound to a certificate' => sub {
+    my $token = $provider->token(client => 'payments');
+    my $tls = sub ($name) {
+        return (port => 'tls', tls => { ca => key_path('ca.pem'), cert => key_path("$name.pem"), key => key_path("$name.key") });
+    };
+    is ask('plain', $token, $tls->('spiffe')), '200 payments', 'with it';
+    is ask('plain', $token, $tls->('dns')), '401 binding_mismatch', 'with another one';
+    is ask('plain', $token), '401 binding_mismatch', 'without';
+};
+
+for my $fault ('provider stopped', 'another CA', 'half an answer', '10 MB', 'a page') {
+    subtest $fault => sub {
+        my ($known, $new) = map { $provider->token } 1 .. 2;
+        is ask('plain', $known), '200 orders-api', 'a token before';
+        $provider->fault($fault);
+        is ask('plain', $new), '503 introspection_unavailable', 'a token that is not known is refused for now';
+        await('refusal', sub () { ask('plain', $known) eq '503 introspection_unavailable' });
+        pass 'and one that is known, when its answer has become old';
+        is ask('signed', $site{signed}->token), '200 orders-api', 'another issuer knows nothing of it';
+        $provider->fault(undef);
+        await('end', sub () { ask('plain', $new) eq '200 orders-api' });
+        pass 'and it ends with the fault';
+    };
+}
+
+subtest 'the provider says nothing' => sub {
+    my $token = $provider->token;
+    $provider->fault('no answer');
+    my $waiting = $server->connect;
+    $waiting->send("GET /plain HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n\r\n");
+    is $server->get('/off')->{status}, 200, 'the worker answers others' for 1 .. 20;
+    is ask('signed', $site{signed}->token), '200 orders-api', 'and asks about tokens of others';
+    ok !IO::Select->new($waiting->socket)->can_read(0), 'before the one that waits';
+    is verdict($waiting->response), '503 introspection_unavailable', 'which is refused in the end';
+    $waiting->close;
+    $provider->fault('slow answer');
+    await('answer', sub () { ask('plain', $token) eq '200 orders-api' });
+    pass 'a slow answer is waited for';
+    $provider->fault(undef);
+};
+
+$server->stop;
+$provider->stop;
+is $provider->complaints, '', 'the provider has nothing to complain of';
+done_testing;
