@@ -118,7 +118,8 @@ impl RawIssuer {
             // What is at the template's own place is nobody's document.
             (Some(RawJwks::File(_)) | None, None, None) if self.tenants.is_some() => {
                 return Err(refused(&format!(
-                    "has \"{TENANT}\" in its issuer, and no \"discovery\" or \"jwks\" to ask for its keys"
+                    "has \"{TENANT}\" in its issuer, and no \"discovery\" or \"jwks\" to ask for \
+                     its keys"
                 )));
             }
             (Some(RawJwks::File(_)) | None, None, None) => {
