@@ -34,6 +34,19 @@ pub fn folds_to_prefix(name: &[u8], prefix: &[u8]) -> bool {
         && name.iter().zip(prefix).all(|(&a, &b)| fold(a) == fold(b))
 }
 
+/// Tells whether two header names are one, once both are folded as by [`folds_to_prefix`].
+///
+/// ```
+/// use mesh_core::reserved::folds_to;
+///
+/// assert!(folds_to(b"X_Token", b"x-token"));
+/// assert!(!folds_to(b"x-tokens", b"x-token"));
+/// ```
+#[must_use]
+pub fn folds_to(name: &[u8], other: &[u8]) -> bool {
+    name.len() == other.len() && folds_to_prefix(name, other)
+}
+
 const fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
