@@ -97,9 +97,9 @@ impl<'k> Lead<'k> {
         let confirmed = board.borrow_mut().confirmed(index);
         let document = confirmed.and_then(|_| board.borrow_mut().document(index));
         let age = confirmed.map(|at| {
-            Duration::from_secs(
-                u64::try_from(unix_now().secs().saturating_sub(at.secs())).unwrap_or(0),
-            )
+            let age = unix_now().secs().saturating_sub(at.secs());
+            // By a clock that has been put back since: nobody knows how old they are.
+            u64::try_from(age).map_or(Duration::MAX, Duration::from_secs)
         });
         let mut schedule = Schedule::new(&remote, Duration::ZERO, age, roll());
         if let Some(since) = keys.began.get().map(|began| origin.saturating_duration_since(began)) {

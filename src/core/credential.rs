@@ -14,7 +14,8 @@ pub trait Request {
     /// The `Authorization` fields.
     fn authorization(&self) -> Field<'_>;
 
-    /// The fields of another name, which is given in lower case.
+    /// The fields of another name, which is given in lower case, and of those that
+    /// [fold to it](crate::reserved::folds_to).
     fn field(&self, name: &str) -> Field<'_>;
 
     /// The method, as it was sent.

@@ -34,16 +34,16 @@ pub fn folds_to_prefix(name: &[u8], prefix: &[u8]) -> bool {
         && name.iter().zip(prefix).all(|(&a, &b)| fold(a) == fold(b))
 }
 
-/// Tells whether two names are one to a platform that folds them, as [`folds_to_prefix`] does.
+/// Tells whether two header names are one, once both are folded as by [`folds_to_prefix`].
 ///
 /// ```
-/// use mesh_core::reserved::folds_to_name;
+/// use mesh_core::reserved::folds_to;
 ///
-/// assert!(folds_to_name(b"X_Token", b"x-token"));
-/// assert!(!folds_to_name(b"x-token-2", b"x-token"));
+/// assert!(folds_to(b"X_Token", b"x-token"));
+/// assert!(!folds_to(b"x-tokens", b"x-token"));
 /// ```
 #[must_use]
-pub fn folds_to_name(name: &[u8], other: &[u8]) -> bool {
+pub fn folds_to(name: &[u8], other: &[u8]) -> bool {
     name.len() == other.len() && folds_to_prefix(name, other)
 }
 

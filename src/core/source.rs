@@ -4,7 +4,7 @@
 
 use crate::credential::{Field, Request, Scheme};
 use crate::refusal::Reason;
-use crate::reserved::is_reserved;
+use crate::reserved::{folds_to, folds_to_prefix, is_reserved};
 
 /// The most places that one location may look in.
 pub const MAX_SOURCES: usize = 8;
@@ -17,11 +17,22 @@ pub enum Source {
     Authorization,
     /// The cookie of that name, exact in case (RFC 6265 section 5.3).
     Cookie(Box<str>),
-    /// The field of that name, in lower case: the token alone, or behind `Bearer`.
+    /// The field of that name, in lower case: the token alone, or behind `Bearer`. Names that fold to
+    /// one (`X_Token`, `X-Token`) are one field, as they are to many a platform.
     Header(Box<str>),
 }
 
 impl Source {
+    /// Whether both are one place.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Header(name), Self::Header(other)) => {
+                folds_to(name.as_bytes(), other.as_bytes())
+            }
+            _ => self == other,
+        }
+    }
+
     /// The token that stands there, and how it was sent.
     ///
     /// # Errors
@@ -88,14 +99,24 @@ const fn is_token68(byte: u8) -> bool {
 
 /// The cookies of a field, each its name and its value, as RFC 6265 section 5.2 has a user agent read
 /// what a server sets: split at every semicolon, then at the first `=`, white space around dropped.
-/// Quotes are letters like others.
+/// Quotes are letters like others. Around a name goes all that is not visible ASCII: platforms differ
+/// in what is white space to them, and one cookie must not have two names.
 fn cookies(field: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {
     field.split(|byte| *byte == b';').map(|pair| {
         let pair = pair.trim_ascii();
         let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (name, value) = pair.split_at_checked(end).unwrap_or((pair, &[]));
-        (pair, name.trim_ascii(), value.strip_prefix(b"=").unwrap_or_default().trim_ascii())
+        (pair, trim_name(name), value.strip_prefix(b"=").unwrap_or_default().trim_ascii())
     })
+}
+
+fn trim_name(name: &[u8]) -> &[u8] {
+    let visible = |byte: &u8| byte.is_ascii_graphic();
+    let (Some(first), Some(last)) = (name.iter().position(visible), name.iter().rposition(visible))
+    else {
+        return &[];
+    };
+    name.get(first..=last).unwrap_or_default()
 }
 
 /// The value of the only cookie of that name.
@@ -135,7 +156,9 @@ pub(crate) fn is_name(name: &str) -> bool {
 /// Whether a field of that name, in lower case, may be read as a token and taken away: not where
 /// Nginx or HTTP give it another meaning, nor where only we may write.
 pub(crate) fn may_be_source(name: &str) -> bool {
-    !is_reserved(name.as_bytes()) && !OTHERS.contains(&name) && !name.starts_with("if-")
+    let name = name.as_bytes();
+    let is_other = |other: &&str| folds_to(name, other.as_bytes());
+    !is_reserved(name) && !OTHERS.iter().any(is_other) && !folds_to_prefix(name, b"if-")
 }
 
 /// The fields that Nginx keeps a pointer to (`ngx_http_headers_in_t`), and `Proxy-Authorization`.

@@ -9,6 +9,7 @@ use core::ptr;
 use core::slice;
 
 use mesh_core::export::{Field, hash};
+use mesh_core::reserved::folds_to;
 use nginx_sys::{
     ngx_http_request_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_pnalloc, ngx_pool_t, ngx_str_t,
     ngx_table_elt_t, ngx_uint_t,
@@ -120,12 +121,12 @@ pub(crate) fn panic_where_asked(r: Live<'_>) {
     }
 }
 
-/// The values of all headers of that name, in the order they came.
+/// The values of all headers whose name folds to that one, in the order they came.
 pub(crate) fn fields<'r, 'n>(
     r: Live<'r>,
     name: &'n [u8],
 ) -> impl Iterator<Item = &'r [u8]> + use<'r, 'n> {
-    request_headers(r).filter(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    request_headers(r).filter(|(it, _)| folds_to(it, name)).map(|(_, value)| value)
 }
 
 fn elements<'r>(r: Live<'r>) -> impl Iterator<Item = *mut ngx_table_elt_t> + use<'r> {

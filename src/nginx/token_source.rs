@@ -1,7 +1,7 @@
 //! What held a verified token is taken away before the request goes upstream, and put back where a
 //! location that the request is redirected to passes it on.
 
-use mesh_core::reserved::folds_to_name;
+use mesh_core::reserved::folds_to;
 use mesh_core::source::{Source, without_cookie};
 
 use super::context::Context;
@@ -36,7 +36,7 @@ pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<
             let Some(value) = headers::fields(r, name.as_bytes()).next() else { return Some(()) };
             context.keep_removed(name, value)?;
             // In every spelling: nobody verified what an upstream would take for the same field.
-            headers::strip(r, |it| folds_to_name(it, name.as_bytes())).map(drop).ok()
+            headers::strip(r, |it| folds_to(it, name.as_bytes())).map(drop).ok()
         }
     }
 }

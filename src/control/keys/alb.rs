@@ -66,7 +66,12 @@ impl Alb {
         let excess = keys.len().saturating_sub(MAX_KEYS);
         keys.drain(..excess);
         if keys.is_empty() {
-            return Ok(Fetched::Nothing);
+            // A store that has lost all of them is asked again, by no token's leave: one that names a
+            // key in force wishes for nothing.
+            return match self.is_empty() {
+                true => Ok(Fetched::Nothing),
+                false => Err(Failure::of(Cause::Gone, &self.base)),
+            };
         }
         self.offered = keys;
         let jwks: Vec<&Value> = self.offered.iter().map(|(_, jwk)| jwk).collect();

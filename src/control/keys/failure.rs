@@ -35,6 +35,8 @@ pub(super) enum Cause {
     Discovery(DiscoveryFault),
     /// Nothing usable was answered.
     Fetch(FetchError),
+    /// The server has no more any key that is in force.
+    Gone,
     /// The keys are bad.
     Keys(JwksError),
     /// What came is no public key in PEM on the curve P-256.
@@ -50,7 +52,7 @@ impl Cause {
             Self::Discovery(DiscoveryFault::OtherIssuer) => "issuer",
             Self::Discovery(_) => "discovery",
             Self::Fetch(error) => error.word(),
-            Self::Keys(_) | Self::Pem => "keys",
+            Self::Gone | Self::Keys(_) | Self::Pem => "keys",
             Self::Publish => "publish",
         }
     }
@@ -61,6 +63,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Discovery(fault) => fault.fmt(f),
             Self::Fetch(error) => error.fmt(f),
+            Self::Gone => f.write_str("the server has none of the keys that are in force"),
             Self::Keys(error) => error.fmt(f),
             Self::Pem => f.write_str("no public key in PEM on the curve P-256"),
             Self::Publish => f.write_str("the keys could not be put into shared memory"),

@@ -77,6 +77,17 @@ fn fresh_keys_are_not_fetched_at_the_start_and_old_ones_are() {
 }
 
 #[test]
+fn keys_of_a_time_to_come_are_fetched_at_the_start() {
+    let (server, _) = changing(ok("", &set(&["b"])));
+    let memory = SharedMemory::led();
+    let document = set(&["a"]).into_bytes();
+    memory.lock().documents[0] = Some((document, unix_now().saturating_add(7200)));
+    let _fetching = Fetching::start(&memory, vec![jwks(server.url("/keys"))]);
+    memory.until_calls(1);
+    assert_eq!(memory.kids(0), ["b"]);
+}
+
+#[test]
 fn what_is_unchanged_is_confirmed_and_not_published() {
     let document = set(&["a", "b"]);
     let both: Value = serde_json::from_str(&document).unwrap();

@@ -10,7 +10,7 @@ use crate::algorithm::AlgorithmSet;
 use crate::credential::Methods;
 use crate::dpop::{Mode, Origin};
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::issuer::{Entry, Issuer, KeySource, Remote};
+use crate::issuer::{Entry, Issuer, KeySource, Remote, TENANT};
 use crate::json::Pointer;
 use crate::limit::Quota;
 use crate::resource::RawResource;
@@ -142,6 +142,13 @@ impl RawIssuer {
             (Some(RawJwks::Server(url)), None, None) => Entry::Jwks(url.clone()),
             (None, Some(url), None) => Entry::Discovery(url.clone()),
             (None, None, Some(url)) => Entry::AlbKeys(url.clone()),
+            // What is at the template's own place is nobody's document.
+            (Some(RawJwks::File(_)) | None, None, None) if self.tenants.is_some() => {
+                return Err(refused(&format!(
+                    "has \"{TENANT}\" in its issuer, and no \"discovery\" or \"jwks\" to ask for \
+                     its keys"
+                )));
+            }
             (Some(RawJwks::File(_)) | None, None, None) => {
                 Entry::Discovery(self.well_known().map_err(|error| {
                     refused(&format!("has no \"jwks\", and its issuer {error}: it cannot be asked"))

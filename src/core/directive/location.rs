@@ -188,7 +188,7 @@ fn token_source(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
             }
             other => return Err(unknown(other, "authorization, header name or cookie name")),
         };
-        if sources.contains(&source) {
+        if sources.iter().any(|known| known.is_same(&source)) {
             return Err(ConfigError::new("names a place twice"));
         }
         if sources.len() >= MAX_SOURCES {

@@ -270,7 +270,13 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
     let arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/edge/50dc6c495c0c9188";
     let alb = ("alb", &[arn][..]);
     assert_eq!(entry(&[url, alb, balancer]), "alb_keys https://keys.example/");
+    let template = ("issuer", &["https://a.example/{tenantid}/"][..]);
+    let tenants = ("tenants", &["8c1b5a2e-0f3d-4b6a-9c7e-1d2f3a4b5c6d"][..]);
     for (lines, error) in [
+        (
+            &[template, tenants][..],
+            "has \"{tenantid}\" in its issuer, and no \"discovery\" or \"jwks\" to ask for its keys",
+        ),
         (&[url, balancer][..], "has \"alb_keys\", and no \"alb\" to say whose"),
         (&[url, alb, balancer, ("jwks", &["https://a/k"])], "has both \"jwks\" and \"alb_keys\""),
         (

@@ -16,7 +16,7 @@ pub struct Lead(u64);
 const TURN_BITS: u32 = 32;
 
 /// A process that holds the lock: its pid, and a number by which it differs from one that has the
-/// same pid later.
+/// same pid later, and from itself when it takes the lock again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Holder(NonZeroU64);
 

@@ -1,12 +1,13 @@
 //! What a worker has wished for lately, so that a flood of tokens does not become a flood of wishes.
 
 use core::hash::BuildHasher;
+use std::collections::HashMap;
 use std::hash::RandomState;
 
 use crate::time::Tick;
 use crate::token::Wish;
 
-/// The wishes of the last second: the same one counts once, and all of them up to a few.
+/// The wishes of the last second: the same one counts once, and those for one issuer up to a few.
 ///
 /// It asks for no lock and no shared memory; two wishes that share a place cost one more look.
 #[derive(Debug)]
@@ -14,12 +15,18 @@ pub struct WishMemo {
     hashes: RandomState,
     places: [Option<(u64, Tick)>; PLACES],
     second: u64,
-    count: u32,
+    /// Wishes in that second, by issuer.
+    counts: HashMap<usize, u32>,
 }
 
 impl Default for WishMemo {
     fn default() -> Self {
-        Self { hashes: RandomState::new(), places: [None; PLACES], second: 0, count: 0 }
+        Self {
+            hashes: RandomState::new(),
+            places: [None; PLACES],
+            second: 0,
+            counts: HashMap::new(),
+        }
     }
 }
 
@@ -35,12 +42,14 @@ impl WishMemo {
         }
         let second = now.nanos().div_euclid(SECOND);
         if self.second != second {
-            (self.second, self.count) = (second, 0);
+            self.second = second;
+            self.counts.clear();
         }
-        if self.count >= A_SECOND {
+        let count = self.counts.entry(wish.issuer).or_default();
+        if *count >= A_SECOND {
             return false;
         }
-        self.count = self.count.saturating_add(1);
+        *count = count.saturating_add(1);
         *place = Some((hash, now));
         true
     }
@@ -52,7 +61,8 @@ const PLACES_U64: u64 = 64;
 /// Nanoseconds of one.
 const SECOND: u64 = 1_000_000_000;
 
-/// Wishes of a worker in a second, of all issuers: the ring of one holds four.
+/// Wishes of a worker in a second for one issuer, whose ring holds four. Whoever makes up keys of one
+/// issuer must not keep another's from being asked for.
 const A_SECOND: u32 = 32;
 
 #[cfg(test)]
@@ -86,5 +96,16 @@ mod tests {
         assert_eq!(flood(&mut memo, 5_000), 32);
         assert_eq!(flood(&mut memo, 5_999), 0);
         assert_eq!(flood(&mut memo, 6_000), 32);
+    }
+
+    #[test]
+    fn a_flood_for_one_issuer_leaves_another_its_wishes() {
+        let mut memo = WishMemo::default();
+        let at = Tick::from_millis(5_000);
+        for number in 0..1_000 {
+            let _ = memo.is_new(&wish(0, &number.to_string()), at);
+        }
+        assert!(memo.is_new(&wish(1, "new"), at));
+        assert!(!memo.is_new(&wish(1, "new"), at));
     }
 }

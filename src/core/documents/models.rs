@@ -115,7 +115,7 @@ fn two_writers_at_once_leave_a_document_that_one_of_them_wrote_or_the_one_before
         let first = first.join().unwrap();
         let read = zone.read().unwrap();
         assert!(["one", "two", "three"].contains(&&*read), "{read}");
-        assert!(first || second || read == "one" || read == "two" || read == "three");
+        assert!(first || second || read == "one", "{read}");
         assert!(zone.publish(1, "four", LIVES));
         assert_eq!(zone.read(), Some("four".to_owned()));
     });

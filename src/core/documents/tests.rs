@@ -271,8 +271,8 @@ fn wishes_come_in_their_order_once_each_and_only_modest_ones() {
     let zone = Zone::new(&SOURCES);
     let documents = zone.open();
     assert_eq!(documents.take_wish(0), None);
-    let longest = "k".repeat(63);
-    for kid in ["a", "b", "a", &longest, "", "a b", "é", &"k".repeat(64)] {
+    let longest = "k".repeat(127);
+    for kid in ["a", "b", "a", &longest, "", "a b", "é", &"k".repeat(128)] {
         documents.wish(0, kid);
     }
     documents.wish(1, "c");

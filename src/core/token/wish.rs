@@ -14,8 +14,9 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Bytes that a `kid` may have to be wished for: longer ones come with the next refresh.
-    pub const MAX: usize = 63;
+    /// Bytes that a `kid` may have to be wished for; a SHA-256 in hexadecimal has 64. Longer ones come
+    /// with the next refresh.
+    pub const MAX: usize = 127;
 
     pub(crate) fn of(issuer: usize, settings: &Issuer, kid: Option<&str>) -> Option<Self> {
         let kid = kid.filter(|kid| Self::is_modest(kid))?;

@@ -22,15 +22,14 @@ pub(super) struct Writer {
 impl Writer {
     /// This process; none if it has no pid.
     pub(super) fn new(documents: &Documents<'static>) -> Option<Self> {
-        let pid = std::process::id();
-        let [a, b, c, d, ..] = RandomState::new().hash_one(pid).to_le_bytes();
-        let holder = Holder::new(pid, u32::from_le_bytes([a, b, c, d]))?;
-        Some(Self { documents: documents.clone(), holder, awaited: None })
+        Some(Self { documents: documents.clone(), holder: this_process()?, awaited: None })
     }
 
     /// The right to write. It waits a few milliseconds for another process, and for a dead one not at
     /// all.
     pub(super) fn lock(&mut self) -> Option<Lock<'static>> {
+        // Another one each time: who comes back for the lock now and then is not one that keeps it.
+        self.holder = this_process()?;
         for _ in 0..PATIENCE {
             match self.documents.lock(self.holder) {
                 Ok(lock) => return Some(lock),
@@ -67,6 +66,13 @@ impl Writer {
         };
         since.elapsed() >= DEADLINE || holder.pid().is_none_or(is_dead)
     }
+}
+
+/// This process, with a number of its own each time; none if it has no pid.
+fn this_process() -> Option<Holder> {
+    let pid = std::process::id();
+    let [a, b, c, d, ..] = RandomState::new().hash_one(pid).to_le_bytes();
+    Holder::new(pid, u32::from_le_bytes([a, b, c, d]))
 }
 
 fn is_dead(pid: u32) -> bool {

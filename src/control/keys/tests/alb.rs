@@ -108,3 +108,20 @@ fn sixteen_keys_are_kept_the_oldest_is_dropped() {
     }
     assert_eq!(memory.kids(0), kids[2..]);
 }
+
+#[test]
+fn store_that_loses_every_key_is_asked_again() {
+    let (server, keys) = store(&[A]);
+    let memory = SharedMemory::led();
+    let issuer = every(Duration::from_millis(200), &balancer(&server));
+    let mut fetching = Fetching::start(&memory, vec![issuer]);
+    memory.wish(A);
+    memory.until_calls(1);
+    let lost = core::mem::take(&mut *keys.lock().unwrap());
+    fetching.until_said("the server has none of the keys that are in force");
+    assert!(memory.calls().contains(&"fail 0 keys".to_owned()));
+    assert_eq!(memory.kids(0), [A], "what was in force stays in force");
+    *keys.lock().unwrap() = lost;
+    fetching.until_said("is good again: unchanged");
+    assert_eq!(memory.calls().last().map(String::as_str), Some("confirm 0"));
+}
