@@ -12,6 +12,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Forge qw(verdict);
+use Test::Mesh::ManualTable;
 use Test::Mesh::Provider;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
@@ -90,6 +91,9 @@ sub await ($what, $is_there) {
     return;
 }
 
+# How much of the log was looked at.
+my $told = 0;
+
 # The keys are there before the first answer needs them.
 $server->await_log(qr/mesh_issuer "signed": \d+ keys/);
 
@@ -134,22 +138,24 @@ subtest 'a token that is bound to a certificate' => sub {
     is ask('plain', $token), '401 binding_mismatch', 'without';
 };
 
-for my $fault ('provider stopped', 'another CA', 'half an answer', '10 MB', 'a page') {
-    subtest $fault => sub {
+my $table = Test::Mesh::ManualTable->under('When an issuer cannot be asked about a token');
+for my $row (grep { ($table->cell($_, 'clients see')) eq 'nothing, then 503' } $table->names) {
+    $table->row($row, sub {
         my ($known, $new) = map { $provider->token } 1 .. 2;
         is ask('plain', $known), '200 orders-api', 'a token before';
-        $provider->fault($fault);
+        $provider->fault($row);
         is ask('plain', $new), '503 introspection_unavailable', 'a token that is not known is refused for now';
         await('refusal', sub () { ask('plain', $known) eq '503 introspection_unavailable' });
         pass 'and one that is known, when its answer has become old';
         is ask('signed', $site{signed}->token), '200 orders-api', 'another issuer knows nothing of it';
+        is_told($row, $new);
         $provider->fault(undef);
         await('end', sub () { ask('plain', $new) eq '200 orders-api' });
         pass 'and it ends with the fault';
-    };
+    });
 }
 
-subtest 'the provider says nothing' => sub {
+$table->row('no answer', sub {
     my $token = $provider->token;
     $provider->fault('no answer');
     my $waiting = $server->connect;
@@ -159,11 +165,31 @@ subtest 'the provider says nothing' => sub {
     ok !IO::Select->new($waiting->socket)->can_read(0), 'before the one that waits';
     is verdict($waiting->response), '503 introspection_unavailable', 'which is refused in the end';
     $waiting->close;
-    $provider->fault('slow answer');
-    await('answer', sub () { ask('plain', $token) eq '200 orders-api' });
-    pass 'a slow answer is waited for';
+    is_told('no answer', $token);
     $provider->fault(undef);
-};
+});
+
+$table->row('slow answer', sub {
+    my $token = $provider->token;
+    $provider->fault('slow answer');
+    is ask('plain', $token), '200 orders-api', 'it is waited for';
+    $provider->fault(undef);
+});
+$table->is_shown;
+
+# The fault is told, though not while another was told a moment ago.
+sub is_told ($row, $token) {
+    my $text = $table->code($row, 'error log');
+    my $line = qr/\[error\].*\Q$text\E.* while mesh_issuer "plain" is asked about a token/;
+    my $from = $told;
+    await($text, sub () {
+        ask('plain', $token);
+        return substr($server->error_log, $from) =~ $line;
+    });
+    $told = length $server->error_log;
+    pass 'it is told';
+    return;
+}
 
 $server->stop;
 $provider->stop;
