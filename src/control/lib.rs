@@ -3,8 +3,8 @@
 //! One thread per worker runs a tokio current-thread runtime, with one task per document. A task
 //! polls `stat` (through symbolic links), reads a file that changed and hands its bytes to the
 //! caller's [`Publish`]. In the one worker that leads, a task per issuer fetches the keys that
-//! come from a server into what all workers share ([`Shared`]). The thread never calls Nginx: what it has to say waits in a bounded queue
-//! that the event loop drains through [`Control::messages`].
+//! come from a server into what all workers share ([`Shared`]). The thread never calls Nginx: what
+//! it has to say waits in a bounded queue that the event loop drains through [`Control::messages`].
 //!
 //! ```no_run
 //! use mesh_control::{Control, Options, Publish, Refusal, Tasks, WatchedFile};

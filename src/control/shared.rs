@@ -86,7 +86,7 @@ pub trait Shared: Send + 'static {
     /// Asked about every 100 ms, by the leader alone, until it gives none. Workers wish whenever
     /// they lack the key of a token, so also while nothing at all is published for the issuer. They
     /// need not judge the wish, but for its length: how often it may lead to a fetch is decided
-    /// here. A bounded place for wishes that is full drops the newest, and need hold none twice.
+    /// here. A bounded place for wishes that is full may lose any, and need hold none twice.
     fn wish(&mut self, issuer: usize) -> Option<Box<str>>;
 
     /// Takes what other workers have published into force; called in every worker about every

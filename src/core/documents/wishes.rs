@@ -6,7 +6,8 @@ use super::pen::Pen;
 use crate::token::Wish;
 
 /// A ring of a few wishes. A newcomer takes the place of the oldest: any wish makes the leader fetch
-/// the whole set, so that a lost one is granted with the others.
+/// the whole set, so that a lost one is granted with the others. Of load balancers' keys, which come
+/// one by one, a lost one is wished for again by the next token.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub(super) struct Wishes {

@@ -1,5 +1,7 @@
 //! Who gets the lock, by the file alone: the module itself links only inside Nginx.
 
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
 use std::process::Command;
 
 use mesh_core::documents::{Documents, Header, Holder, Layout, Word};
