@@ -25,7 +25,7 @@ pub const SIGNED_MEDIA_TYPE: &str = "application/token-introspection+jwt";
 #[derive(Debug)]
 pub enum Answer {
     /// It is active; whether it is valid now, and here, is checked on every request.
-    Active(VerifiedToken),
+    Active(Box<VerifiedToken>),
     /// It is not, or what is said of it is no identity.
     Refused(Reason),
 }
@@ -70,7 +70,7 @@ pub fn read(
         _ => return Err(AnswerError::Active),
     }
     Ok(VerifiedToken::introspected(&claims, token, asked, issuer, trust)
-        .map_or_else(Answer::Refused, Answer::Active))
+        .map_or_else(Answer::Refused, |token| Answer::Active(Box::new(token))))
 }
 
 /// Takes the answer out of its envelope, which is for this client and new.

@@ -151,7 +151,7 @@ impl Introspections {
                     cache.saturating_sub(cache.checked_div(RENEWED_PART).unwrap_or_default());
                 let (renew, until) = (now.saturating_add(early), now.saturating_add(cache));
                 self.refused.remove(question);
-                let active = Active { token: Rc::new(token), renew, until };
+                let active = Active { token: token.into(), renew, until };
                 self.active.put(question.clone(), active, weight);
             }
             Answer::Refused(reason) => {
