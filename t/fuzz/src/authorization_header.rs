@@ -16,7 +16,8 @@ pub fn authorization_header(data: &[u8]) -> bool {
     let fields: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     let request = Sent(&fields);
     let methods = |token| Methods { token, certificate: !token, any: false };
-    let unread = Credentials::extract(&request, methods(false), &SOURCES).expect("no token is read");
+    let unread =
+        Credentials::extract(&request, methods(false), &SOURCES).expect("no token is read");
     assert_eq!(unread.bearer(), None);
 
     let extracted = Credentials::extract(&request, methods(true), &SOURCES);

@@ -65,11 +65,10 @@ pub fn judge(
             Ok(None) => Ok(None),
             // No request of a case holds the proof that this asks for.
             Ok(Some((true, _))) => Err("no proof"),
-            Ok(Some((false, token))) => {
-                check_token(token, sent, place, ledger, published).and_then(|(signed, issuer)| {
+            Ok(Some((false, token))) => check_token(token, sent, place, ledger, published)
+                .and_then(|(signed, issuer)| {
                     check_revoked(signed, issuer, list).map(|()| Some((signed, issuer)))
-                })
-            }
+                }),
         },
         _ => Err("several fields"),
     };
