@@ -32,6 +32,14 @@ subtest 'nothing is asked' => sub {
     ok !IO::Select->new($socket)->can_read(0), 'nobody came to the server';
 };
 
+subtest 'plain http' => sub {
+    my $warning = sub ($url) { qr/\[warn\].*mesh_issuer "idp" believes whoever listens at "\Q$url\E", which is asked without TLS/ };
+    for my $url ("http://127.0.0.1:$port/keys", "http://localhost:$port/keys") {
+        config_accepted(issuer('idp', "jwks $url;"), "is warned of: $url", says => $warning->($url));
+    }
+    config_accepted(issuer('idp', 'jwks https://192.0.2.1/keys;'), 'TLS is not', says => qr/\A(?!.*without TLS)/s);
+};
+
 subtest 'a single process' => sub {
     my $refusal = qr/\[emerg\].*whose keys come from a server needs "master_process on"/;
     my $text = issuer('idp', "jwks http://127.0.0.1:$port/keys;");

@@ -112,7 +112,7 @@
 //! request, before the cache is asked. To hear that nothing has changed costs a store and forgets no
 //! token. *Consequence.* After `max_stale` every token of the issuer gets 503, never an allow.
 //!
-//! # 18. The form of an issuer chooses its tokens exactly
+//! # 16. The form of an issuer chooses its tokens exactly
 //!
 //! *Context.* Issuers differ in what says whose a token is: tenants share a template and a key set, a
 //! JWT-SVID has only its subject, a load balancer speaks for somebody else. A pattern that is matched
@@ -123,7 +123,7 @@
 //! the signature, and a key that names its issuer is for that one alone. *Consequence.* To take a
 //! tenant in is a reload.
 //!
-//! # 19. One token in one place
+//! # 17. One token in one place
 //!
 //! *Context.* Who reads a token from several places must say which one wins, and the platform behind
 //! may say otherwise. *Decision.* Two are refused, as is a cookie or a field that is there twice, before
@@ -131,7 +131,7 @@
 //! the same field stay, and an internal redirect sees it as it came. *Consequence.* A client with a
 //! stale cookie beside its header gets 400 until it drops one.
 //!
-//! # 20. A proof is forgotten last
+//! # 18. A proof is forgotten last
 //!
 //! *Context.* A DPoP proof that is copied with its token is good until somebody remembers that it
 //! was used. Eviction, a restart or a longer `max_age` make a memory forget. *Decision.*
@@ -144,20 +144,20 @@
 //! verified, before the request is decided and limited: a variable may ask for the identity earlier
 //! than that.
 //!
-//! # 21. Who was told what by which scheme
+//! # 19. Who was told what by which scheme
 //!
 //! *Context.* Where bearer tokens and bound ones are both taken, a bound one that is sent as `Bearer`
 //! would make theft worthwhile. *Decision.* The binding picks the scheme: a bound token is believed
 //! as `DPoP` alone, an unbound one as `Bearer` alone. A challenge offers both, and tells the error
 //! by the scheme that was used (RFC 9449 section 7.2).
 //!
-//! # 22. A resource is what its locations say
+//! # 20. A resource is what its locations say
 //!
 //! *Context.* Metadata that is written by hand differs from what is enforced. *Decision.* The
 //! document of [`crate::resource`] is made of the settings of the locations that carry the
 //! resource's name, when the configuration is read; the location that serves it has none of its own.
 //!
-//! # 23. Opaque tokens: the request waits, the worker does not
+//! # 21. Opaque tokens: the request waits, the worker does not
 //!
 //! *Context.* Only its issuer can read an opaque token, and an answer takes a round trip. *Decision.*
 //! [`crate::pipeline::evaluate`] never waits: what is not known is the refusal

@@ -73,6 +73,15 @@ impl Issuer {
         }
     }
 
+    /// The servers that are asked for its keys or about its tokens.
+    pub fn servers(&self) -> impl Iterator<Item = &Endpoint> {
+        let keys = match &self.keys {
+            KeySource::File(_) | KeySource::None => None,
+            KeySource::Remote(remote) => Some(remote.entry.url()),
+        };
+        keys.into_iter().chain(self.introspection.as_ref().map(|it| &it.endpoint))
+    }
+
     /// What both would be chosen by, so that a token could be of either.
     pub(crate) fn shares(&self, other: &Self) -> Option<String> {
         match (&self.form, &other.form) {

@@ -125,6 +125,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     let mut issuers = core::mem::take(&mut main.raw.issuers);
     for (index, issuer) in issuers.iter_mut().enumerate() {
         name_authorities(cf, issuer)?;
+        checks::warn_plain(cf, issuer);
         if let Some(credential) = introspection(cf, issuer)? {
             main.credentials.push((index, Arc::new(credential)));
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mesh_core::clean::Clean;
 use mesh_core::config::ConfigError;
+use mesh_core::issuer::Issuer;
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 
 use super::super::headers::bytes;
@@ -95,6 +96,19 @@ fn location_name(cf: *mut ngx_conf_t) -> String {
         return String::new();
     }
     format!(", in location \"{}\"", Clean(name))
+}
+
+/// Warns of servers that nothing vouches for but the host they are on.
+pub(super) fn warn_plain(cf: *mut ngx_conf_t, issuer: &Issuer) {
+    for url in issuer.servers().filter(|url| !url.is_secure()) {
+        log_elsewhere(cf).write(
+            Level::Warn,
+            format_args!(
+                "mesh_issuer \"{}\" believes whoever listens at \"{url}\", which is asked without TLS",
+                issuer.name
+            ),
+        );
+    }
 }
 
 /// Warns of a file that the master can read and a worker cannot: it would never be replaced.
