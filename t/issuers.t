@@ -55,7 +55,7 @@ sub start ($conf, %published) {
         several_upstreams => 1, edit => sub ($text) {
             for my $issuer (sort keys %file) {
                 $$text =~ s/^    mesh_issuer \Q$issuer\E \{\n\K(.*?)^    \}/
-                    "        jwks $file{$issuer};\n" . $1 =~ s{^ +(?:jwks|discovery) [^;]+;\n}{}mgr . '    }'/mse
+                    "        jwks $file{$issuer};\n" . $1 =~ s{^ +(?:alb_keys|jwks|discovery) [^;]+;\n}{}mgr . '    }'/mse
                     or die "$conf has no mesh_issuer $issuer\n";
             }
             $$text =~ s/^http \{\n\K/    add_header Reason \$mesh_reason always;\n/m or die "no http\n";
