@@ -11,6 +11,7 @@ use mesh_core::credential::{Field, Peer, Request};
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, Target};
 use mesh_core::identity::Worker;
+use mesh_core::introspection::Introspections;
 use mesh_core::jwks::KeySet;
 use mesh_core::pipeline::{Memo, evaluate};
 use mesh_core::refusal::Reason;
@@ -101,6 +102,7 @@ pub fn dpop_proof(data: &[u8]) -> bool {
             trust: &world.trust,
             snapshot: &world.trust.load(),
             cache: &mut cache,
+            introspections: &mut Introspections::default(),
             table: None,
             proofs: Proofs::new(Some(memory)),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1) },
