@@ -62,7 +62,7 @@ pub struct MemoryBucket([Slot; SLOTS]);
 
 /// The accepted proofs of all keys, in memory that outlives `'z`.
 ///
-/// A slot takes 16 bytes and is taken from the first use of a proof until it is [`SLACK`] older
+/// A slot takes 16 bytes and is taken from the first use of a proof until it is a minute older
 /// than any location accepts. A proof may live in any of three buckets; the first that finds all of
 /// them full comes when about 40 % of the slots are taken. It is refused: to forget another instead
 /// would let that one be used again.
