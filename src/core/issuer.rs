@@ -73,6 +73,19 @@ impl Issuer {
         }
     }
 
+    /// The authorization servers that a client can have its tokens from, by their issuer identifiers
+    /// (RFC 8414 section 2): not the names of issuers that are none.
+    pub(crate) fn servers(&self) -> Vec<Box<str>> {
+        match &self.form {
+            Form::LoadBalancer(_) | Form::Spiffe(_) => Vec::new(),
+            Form::Plain | Form::Tenants(_) => {
+                let mut urls = self.urls();
+                urls.retain(|url| url.starts_with("https://") && !url.contains(['?', '#']));
+                urls
+            }
+        }
+    }
+
     /// What both would be chosen by, so that a token could be of either.
     pub(crate) fn shares(&self, other: &Self) -> Option<String> {
         match (&self.form, &other.form) {
