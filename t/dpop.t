@@ -48,6 +48,14 @@ server {
     location /any { mesh_authenticate any; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /claim { mesh_require_claim /admin true; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /certificate { mesh_authenticate certificate; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /moved { mesh_require_claim /admin true; error_page 403 = /require; empty_gif; }
+    location /denied { error_page 401 = /require; empty_gif; }
+    location /ssi {
+        mesh_authenticate off;
+        ssi on;
+        proxy_pass http://127.0.0.1:%%PORT:page%%;
+    }
+    location /included { proxy_set_header Who $mesh_service; proxy_pass http://127.0.0.1:UPSTREAM; }
     # To the same settings, and to others.
     location ~ ^/try(?<to>/.*) { try_files /none $to; }
     location ~ ^/rewrite(?<to>/.*) { rewrite ^ $to last; }
@@ -63,6 +71,10 @@ server {
         add_header Reason $mesh_reason always;
         proxy_pass http://127.0.0.1:UPSTREAM;
     }
+}
+server {
+    listen 127.0.0.1:%%PORT:page%%;
+    location / { default_type text/html; return 200 '<!--# include virtual="/included" -->'; }
 }
 # Two servers of one address: a proof for the one is none for the other.
 server {
@@ -255,6 +267,15 @@ subtest 'methods' => sub {
         for qw(X-HTTP-Method-Override X-HTTP-Method X-Method-Override);
     is $request->('POST', 'POST', 'X-HTTP-Method-Override: GET'), 200, '... and harms none';
     is $request->('PURGE', 'PURGE'), 200, 'a method of nobody is one';
+    # Nginx asks for an error page, and for what is included, by GET.
+    my $post = sub ($target, $claimed) {
+        my @headers = dpop(url => "http://localhost$target", method => $claimed);
+        return $server->request('POST', $target, headers => \@headers, body => 'x');
+    };
+    is verdict($post->('/moved', 'POST')), 200, 'an error page needs the proof of the request that led to it';
+    is verdict($post->('/denied', 'GET')), '401 dpop_mismatch', '... and takes no other';
+    is join(',', arrived($post->('/ssi', 'POST'), 'Who')), 'orders-api', 'so does what is included';
+    is join(',', arrived($post->('/ssi', 'GET'), 'Who')), '', '... and takes no other';
 };
 
 subtest 'which tokens a location takes' => sub {

@@ -45,6 +45,7 @@ server {
     location /any { satisfy any; auth_basic x; auth_basic_user_file %%DIR%%/users; empty_gif; }
     location /deny { satisfy any; deny all; empty_gif; }
     location /limited { mesh_limit calls rate=1r/m burst=9; empty_gif; }
+    location /given-up { mesh_failure_limit rate=1r/m burst=5; empty_gif; }
     location /guessed { mesh_failure_limit rate=1r/m burst=4; empty_gif; }
 }
 CONF
@@ -137,6 +138,23 @@ subtest 'a client that goes away' => sub {
     is verdict($late->response), '200', 'who asks the same has the answer';
     is verdict($clients[9]->response), '200', '... and who stayed';
     is $issuer->counts->{ $tokens[0] }, 1, '... to one question';
+};
+
+subtest 'guesses whose answer nobody waits for' => sub {
+    my $given_up = sub (@tokens) {
+        my $lines = () = line_log() =~ /^499 /mg;
+        $_->close for parked($server, '/given-up', \@tokens);
+        $server->await('499', sub { (() = line_log() =~ /^499 /mg) == $lines + @tokens });
+        $issuer->mode('normal');
+        # Who asks where failures are not limited knows that the answers are there.
+        return map { verdict($server->get('/', opaque($_))) } @tokens;
+    };
+    is_deeply [$given_up->(map { fresh() } 1 .. 10)], [('200') x 10], 'those that are right';
+    is verdict($server->get('/given-up', opaque(fresh('inactive')))), '401 token_inactive', '... are not charged';
+    is_deeply [$given_up->(map { fresh('inactive') } 1 .. 10)], [('401 token_inactive') x 10], 'those that are wrong';
+    my $guess = fresh('inactive');
+    is verdict($server->get('/given-up', opaque($guess))), '429 failure_limited', '... are';
+    is $issuer->counts->{$guess}, undef, 'so that the next one is not even asked about';
 };
 
 subtest 'an issuer that gives no answer' => sub {

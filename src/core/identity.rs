@@ -10,7 +10,7 @@ use crate::encode::encode;
 use crate::introspection::{self, Introspections, Known, Question};
 use crate::issuer::{Accept, Form};
 use crate::jws::CompactJws;
-use crate::limit::{Charge, Key, Quota, Table};
+use crate::limit::{Charge, Quota, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::source::Source;
 use crate::spiffe::{SpiffeId, TrustDomain};
@@ -18,6 +18,11 @@ use crate::time::Now;
 use crate::token::{self, Claim, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
 use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, PeerCertificate};
+
+mod failure;
+
+pub use failure::Failure;
+use failure::failure_key;
 
 /// A verified identity. [`authenticate`] makes the only ones there are.
 #[derive(Debug)]
@@ -133,18 +138,11 @@ fn introspector(token: &[u8], settings: &Authentication, trust: &Trust) -> Optio
 
 /// Charges the address for a refused credential, where the location limits failures.
 pub(crate) fn charge_failure(address: &[u8], settings: &Authentication, worker: &Worker<'_>) {
-    if let (Some(quota), Some(table)) = (&settings.failure_limit, worker.table) {
-        let charge = Charge::new(quota, failure_key(quota, address, table));
-        // It is counted also when it is past the limit already.
-        let _ = table.debit(&charge, worker.now.tick);
+    if let Some(table) = worker.table
+        && let Some(failure) = Failure::of(address, settings, table)
+    {
+        failure.charge(table, worker.now.tick);
     }
-}
-
-/// An address has a bucket for each set of parameters: a strict limit in one location does not
-/// shut an address out of another that is generous.
-fn failure_key(quota: &Quota, address: &[u8], table: Table<'_>) -> Key {
-    let interval = quota.rate().interval().as_nanos().to_le_bytes();
-    table.key(quota, &[&interval, &quota.burst().to_le_bytes(), address])
 }
 
 fn gate(

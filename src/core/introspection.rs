@@ -95,14 +95,19 @@ impl fmt::Debug for Question {
 /// anybody else, or it says that it is this issuer's, of which every token is asked about.
 pub fn concerns(token: &[u8], issuer: &Issuer) -> bool {
     let Some(introspection) = &issuer.introspection else { return false };
-    let Some(payload) = signed_payload(token) else { return true };
-    // Nobody has believed the payload: it chooses whom to ask, no more.
+    if is_opaque(token) {
+        return true;
+    }
+    // Nobody has believed the claims: they choose whom to ask, no more.
     (introspection.always || issuer.keys.is_none())
-        && URL_SAFE_NO_PAD
-            .decode(payload)
-            .ok()
-            .and_then(|claims| json::parse(&claims).ok())
+        && own_claims(token)
             .is_some_and(|claims| claims.get("iss").and_then(Value::as_str) == Some(&*issuer.url))
+}
+
+/// What a token says itself where it has the form of a signed JWT, by whatever algorithm.
+pub(crate) fn own_claims(token: &[u8]) -> Option<Value> {
+    let claims = URL_SAFE_NO_PAD.decode(signed_payload(token)?).ok()?;
+    json::parse(&claims).ok()
 }
 
 /// Whether a token has another form than a signed JWT: three parts of base64url, of which the first

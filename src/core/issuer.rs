@@ -74,12 +74,25 @@ impl Issuer {
     }
 
     /// The servers that are asked for its keys or about its tokens.
-    pub fn servers(&self) -> impl Iterator<Item = &Endpoint> {
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         let keys = match &self.keys {
             KeySource::File(_) | KeySource::None => None,
             KeySource::Remote(remote) => Some(remote.entry.url()),
         };
         keys.into_iter().chain(self.introspection.as_ref().map(|it| &it.endpoint))
+    }
+
+    /// The authorization servers that a client can have its tokens from, by their issuer identifiers
+    /// (RFC 8414 section 2): not the names of issuers that are none.
+    pub(crate) fn authorization_servers(&self) -> Vec<Box<str>> {
+        match &self.form {
+            Form::LoadBalancer(_) | Form::Spiffe(_) => Vec::new(),
+            Form::Plain | Form::Tenants(_) => {
+                let mut urls = self.urls();
+                urls.retain(|url| url.starts_with("https://") && !url.contains(['?', '#']));
+                urls
+            }
+        }
     }
 
     /// What both would be chosen by, so that a token could be of either.

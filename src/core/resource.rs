@@ -163,11 +163,14 @@ impl Resource {
     fn document(&self, issuers: &[Issuer]) -> Value {
         let believed = issuers.iter().enumerate();
         let believed = believed.filter(|(index, _)| self.issuers.contains(index));
-        let servers: Vec<&str> = believed.map(|(_, issuer)| &*issuer.url).collect();
+        let servers: Vec<_> =
+            believed.flat_map(|(_, issuer)| issuer.authorization_servers()).collect();
         let mut members = Map::new();
         let mut say = |name: &str, value: Value| members.insert(name.to_owned(), value);
         say("resource", self.raw.url.as_str().into());
-        say("authorization_servers", json!(servers));
+        if !servers.is_empty() {
+            say("authorization_servers", json!(servers));
+        }
         say("bearer_methods_supported", json!(["header"]));
         say("dpop_bound_access_tokens_required", self.needs_dpop.into());
         say("tls_client_certificate_bound_access_tokens", self.asks_certificates.into());
@@ -191,6 +194,65 @@ impl Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RawMain;
+    use crate::directive::{ISSUER, MAIN, read};
+
+    fn issuer(main: &mut RawMain, name: &str, lines: &[(&str, &[&str])]) {
+        let place = Place::default();
+        read(MAIN, main, "mesh_issuer", &[name], &place).unwrap();
+        let open = main.open.as_mut().unwrap();
+        for (name, words) in [("audience", &["api"][..])].iter().chain(lines) {
+            read(ISSUER, open, name, words, &place).unwrap();
+        }
+        main.close_issuer().unwrap();
+    }
+
+    #[test]
+    fn the_servers_are_those_that_a_client_can_ask_for_a_token() {
+        const TENANT: [&str; 2] =
+            ["8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "f8cdef31-a31e-4b4a-93e4-5f571e91255a"];
+        let mut main = RawMain::default();
+        let jwks = ("jwks", &["k.json"][..]);
+        issuer(&mut main, "plain", &[("issuer", &["https://idp.example/a"]), jwks]);
+        issuer(&mut main, "historic", &[("issuer", &["accounts.example"]), jwks]);
+        issuer(&mut main, "here", &[("issuer", &["http://127.0.0.1:8080"]), jwks]);
+        issuer(&mut main, "query", &[("issuer", &["https://idp.example/?a"]), jwks]);
+        issuer(
+            &mut main,
+            "entra",
+            &[
+                ("issuer", &["https://login.example/{tenantid}/v2.0"]),
+                ("tenants", &TENANT),
+                ("jwks", &["https://login.example/keys"]),
+            ],
+        );
+        issuer(&mut main, "mesh", &[("spiffe_trust_domain", &["mesh.example"]), jwks]);
+        let servers = |named: &[&str]| {
+            let index = |name: &&str| main.issuers.iter().position(|it| *it.name == **name);
+            let resource = Resource {
+                raw: RawResource {
+                    url: Identifier::parse("https://api.example").unwrap(),
+                    scopes: Vec::new(),
+                    name: None,
+                    documentation: None,
+                    place: Place::default(),
+                },
+                metadata_url: Arc::default(),
+                is_protected: true,
+                issuers: named.iter().filter_map(index).collect(),
+                takes_dpop: false,
+                needs_dpop: false,
+                asks_certificates: false,
+            };
+            resource.document(&main.issuers).get("authorization_servers").cloned()
+        };
+        let [one, other] = TENANT.map(|tenant| format!("https://login.example/{tenant}/v2.0"));
+        assert_eq!(
+            servers(&["entra", "mesh", "plain", "historic", "here", "query"]),
+            Some(json!(["https://idp.example/a", one, other]))
+        );
+        assert_eq!(servers(&["mesh", "here"]), None);
+    }
 
     #[test]
     fn the_well_known_path_goes_between_host_and_path() {

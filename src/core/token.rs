@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::encode::json_array;
 use crate::introspection;
 use crate::issuer::{Accept, Issuer};
-use crate::json::{self, JsonError, Pointer};
+use crate::json::{JsonError, Pointer};
 use crate::jws::{CompactJws, JwsError};
 use crate::refusal::Reason;
 use crate::revocation::Revocable;
@@ -177,9 +177,12 @@ impl VerifiedToken {
         read.has_type |= introspection::is_opaque(token);
         let needs_audience = issuer.introspection.as_ref().is_none_or(|it| it.needs_audience);
         read.for_anybody = !needs_audience && claims.get("aud").is_none();
+        // What the issuer leaves out, a signed token may say itself.
+        let own = introspection::own_claims(token);
+        if claims.get("cnf").is_none() {
+            read.confirmation = confirmation(own.as_ref().and_then(|own| own.get("cnf")));
+        }
         if !matches!(trust.load().revoked(), Revoked::Nothing) {
-            // What the issuer leaves out, a signed token may say itself.
-            let own = jws.as_ref().and_then(|jws| json::parse(jws.unverified_payload()).ok());
             let find = |member: &str| {
                 let said = name(claims.get(member))?;
                 let own = own.as_ref().and_then(|own| own.get(member));

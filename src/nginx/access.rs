@@ -86,7 +86,7 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     headers::panic_where_asked(r);
     context.evaluate(r, location)?;
     if let Some(question) = context.take_wanted(r) {
-        match parking::park(r, context, question)? {
+        match parking::park(r, location, context, question)? {
             Parked::Waits => return Some(NGX_AGAIN as ngx_int_t),
             // Now it is known that there is no answer.
             Parked::Cannot => context.evaluate(r, location)?,

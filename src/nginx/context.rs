@@ -73,12 +73,17 @@ impl Context {
         core::ptr::null_mut()
     }
 
+    /// What the core sees of the request.
+    pub(crate) fn view<'c>(&'c self, r: Live<'c>) -> RequestView<'c> {
+        RequestView::new(r, &self.captured, &self.removed)
+    }
+
     /// Takes the request through the line and keeps the outcome.
     ///
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
     pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<()> {
         let begun = Instant::now();
-        let mut view = RequestView::new(r, &self.captured, &self.removed);
+        let mut view = self.view(r);
         let mut variables =
             location.limits.iter().filter_map(|limit| limit.key.variable()).peekable();
         if variables.peek().is_some() {
@@ -122,7 +127,7 @@ impl Context {
     /// refused or its location does not authenticate.
     pub(crate) fn identify(&self, r: Live<'_>) -> Option<Rc<Identity>> {
         let location = settings::location(r)?;
-        let view = RequestView::new(r, &self.captured, &self.removed);
+        let view = self.view(r);
         with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
             pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()

@@ -15,7 +15,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mesh_core::introspection::{Asked, Introspections, Question};
+use mesh_core::config::Location;
+use mesh_core::credential::Request as _;
+use mesh_core::identity::Failure;
+use mesh_core::introspection::{Answer, Asked, Introspections, Question};
 use nginx_sys::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_del_timer,
     ngx_event_t, ngx_get_connection, ngx_handle_read_event, ngx_handle_write_event,
@@ -30,6 +33,10 @@ use super::live::Live;
 use super::log::{Level, Log};
 use super::settings::MainConf;
 use super::{documents, process, request, settings};
+
+mod debts;
+
+use debts::Debts;
 
 /// Makes the eventfd, from `init_process`, and returns what wakes the event loop by it; without one
 /// no request is parked.
@@ -85,7 +92,12 @@ pub(crate) enum Parked {
 }
 
 /// Parks a request in the access phase until the question is answered.
-pub(crate) fn park(r: Live<'_>, context: &Context, question: Question) -> Option<Parked> {
+pub(crate) fn park(
+    r: Live<'_>,
+    location: &Location,
+    context: &Context,
+    question: Question,
+) -> Option<Parked> {
     let main = settings::main(r);
     let patience = patience(main, &question)?;
     let now = request::now().tick;
@@ -107,7 +119,10 @@ pub(crate) fn park(r: Live<'_>, context: &Context, question: Question) -> Option
     drop(introspections);
     // SAFETY: the request is live and in its access phase, as in `ngx_http_limit_req_handler`.
     unsafe { suspend(r, patience)? };
-    context.hold(Ticket::new(r, question));
+    let table = main.zone.as_ref().and_then(|zone| zone.table());
+    let failure = table
+        .and_then(|table| Failure::of(context.view(r).address(), &location.authentication, table));
+    context.hold(Ticket::new(r, question, failure));
     Some(Parked::Waits)
 }
 
@@ -206,7 +221,9 @@ unsafe extern "C" fn resume(r: *mut ngx_http_request_t) {
 
 /// Where the time of a request is over, so is that of its question.
 fn give_up_unanswered(r: Live<'_>) {
-    let Some(ticket) = Context::known(r).and_then(Context::release) else { return };
+    let Some(mut ticket) = Context::known(r).and_then(Context::release) else { return };
+    // It is still there to be charged.
+    ticket.failure = None;
     if ticket.is_waiting()
         && let Ok(mut introspections) = settings::main(r).introspections.try_borrow_mut()
     {
@@ -238,6 +255,12 @@ fn take_answers() {
         let question = answered.question;
         if let Some(wish) = &answered.wish {
             documents::wish(main, wish, now);
+        }
+        let debts = LOT.with_borrow_mut(|lot| lot.debts.take(&question));
+        if matches!(answered.answer, Some(Answer::Refused(_)))
+            && let Some(table) = main.zone.as_ref().and_then(|zone| zone.table())
+        {
+            debts.iter().for_each(|failure| failure.charge(table, now));
         }
         let issuer = main.trust.as_ref().and_then(|trust| trust.issuers().get(question.issuer));
         match (answered.answer, issuer.and_then(|issuer| issuer.introspection.as_ref())) {
@@ -296,6 +319,8 @@ struct Lot {
     parked: HashMap<Rc<Question>, HashMap<u64, NonNull<ngx_connection_t>>>,
     waiting: usize,
     next: u64,
+    /// Of those that went away.
+    debts: Debts,
 }
 
 impl Lot {
@@ -308,6 +333,7 @@ impl Lot {
 
     fn take_all(&mut self) -> Vec<NonNull<ngx_connection_t>> {
         self.waiting = 0;
+        self.debts = Debts::default();
         self.parked.drain().flat_map(|(_, waiting)| waiting.into_values()).collect()
     }
 }
@@ -316,10 +342,12 @@ impl Lot {
 pub(crate) struct Ticket {
     question: Rc<Question>,
     number: u64,
+    /// What its address owes should it go and the token be refused.
+    failure: Option<Failure>,
 }
 
 impl Ticket {
-    fn new(r: Live<'_>, question: Question) -> Self {
+    fn new(r: Live<'_>, question: Question, failure: Option<Failure>) -> Self {
         LOT.with_borrow_mut(|lot| {
             let number = lot.next;
             lot.next = lot.next.wrapping_add(1);
@@ -329,7 +357,7 @@ impl Ticket {
                 places.insert(number, connection);
                 lot.waiting = lot.waiting.saturating_add(1);
             }
-            Self { question, number }
+            Self { question, number, failure }
         })
     }
 
@@ -353,6 +381,9 @@ impl Drop for Ticket {
             }
             if is_gone {
                 lot.waiting = lot.waiting.saturating_sub(1);
+                if let Some(failure) = self.failure.take() {
+                    lot.debts.add(&self.question, failure);
+                }
             }
         });
     }

@@ -128,8 +128,12 @@ impl Request for RequestView<'_> {
     }
 
     fn method(&self) -> &[u8] {
-        // SAFETY: the request is live; its method lies in its header buffers.
-        unsafe { bytes(&raw const (*self.r.as_ptr()).method_name) }
+        // An error page and a subrequest have a method of their own; the request line stays as it
+        // came, and Nginx writes one for HTTP/2 and HTTP/3.
+        // SAFETY: the main request is whole and live; its request line lies in its header buffers
+        // or in its pool.
+        let line = unsafe { bytes(&raw const (*self.r.main().as_ptr()).request_line) };
+        line.split(|byte| *byte == b' ').next().unwrap_or_default()
     }
 
     fn target(&self) -> Target<'_> {

@@ -100,7 +100,7 @@ fn location_name(cf: *mut ngx_conf_t) -> String {
 
 /// Warns of servers that nothing vouches for but the host they are on.
 pub(super) fn warn_plain(cf: *mut ngx_conf_t, issuer: &Issuer) {
-    for url in issuer.servers().filter(|url| !url.is_secure()) {
+    for url in issuer.endpoints().filter(|url| !url.is_secure()) {
         log_elsewhere(cf).write(
             Level::Warn,
             format_args!(

@@ -5,6 +5,7 @@ use super::super::tests::issuer;
 use super::*;
 use crate::algorithm::AlgorithmSet;
 use crate::jwks::KeySet;
+use crate::token::Confirmation;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -27,6 +28,34 @@ fn an_active_token_has_the_claims_of_its_answer() {
     let accept = [crate::issuer::Accept { issuer: 0, audiences: None }];
     let trust = plain();
     assert_eq!(token.check(&accept, &trust, &trust.load(), UnixTime::from_secs(NOW)), Ok(()));
+}
+
+#[test]
+fn a_binding_that_the_answer_leaves_out_is_that_of_the_token() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let key = URL_SAFE_NO_PAD.encode([7; 32]);
+    let claims = json!({ "iss": "https://idp.example", "cnf": { "jkt": key } }).to_string();
+    let mut answer = json!({ "active": true, "sub": "etl", "aud": "api" });
+    let bound_to = |answer: &Value, token: &str| {
+        let body = answer.to_string();
+        let now = UnixTime::from_secs(NOW);
+        match read(body.as_bytes(), token.as_bytes(), 0, &plain(), now, &mut None) {
+            Ok(Answer::Active(token)) => token.confirmation(),
+            other => panic!("{other:?}"),
+        }
+    };
+    // Also of an algorithm that is not verified here.
+    for header in [r#"{"alg":"ES256"}"#, r#"{"alg":"HS256"}"#] {
+        let [header, claims] = [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let token = format!("{header}.{claims}.c2ln");
+        assert_eq!(bound_to(&answer, &token), Confirmation::Key([7; 32]));
+    }
+    assert_eq!(bound_to(&answer, "opaque"), Confirmation::Absent);
+    let [header, claims] = ["{}", &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+    answer["cnf"] = json!({ "jkt": URL_SAFE_NO_PAD.encode([8; 32]) });
+    assert_eq!(bound_to(&answer, &format!("{header}.{claims}.c2ln")), Confirmation::Key([8; 32]));
 }
 
 #[test]
