@@ -330,6 +330,25 @@ subtest 'a token in use' => sub {
     $server->stop;
 };
 
+subtest 'an issuer that holds all of its places' => sub {
+    plan skip_all => 'without h2load' if qx{h2load --version 2>&1} !~ /nghttp2/;
+    my $slow = Test::Mesh::Introspector->start->mode('hold');
+    my $block = $conf =~ s/\}\n.*//sr =~ s/mesh_issuer idp/mesh_issuer slow/r =~ s/idp\.example/slow.example/r;
+    $block =~ s/introspection http\S+/'introspection ' . $slow->url . ';'/e;
+    my $server = Test::Mesh::Server->start("$block}\n" . $conf
+        =~ s/mesh_authenticate token;/mesh_authenticate token;\n mesh_accept idp;\n location \/slow { mesh_accept slow; empty_gif; }/r);
+    my $url = 'http://127.0.0.1:' . $server->port('h2') . '/slow';
+    my $refused = sub { my @lines = Test::Mesh::Server::slurp($server->root . '/logs/line.log') =~ /^503 /mg };
+    open my $many, '-|', "h2load -n 1280 -c 10 -m 128 -H '@{[opaque(fresh())]}' $url 2>&1" or die "h2load: $!\n";
+    $server->await('503', sub { $refused->() >= 256 });
+    is verdict($server->get('/', opaque(fresh()))), '200', 'leaves another the half of them';
+    $slow->mode('html');
+    my ($counted) = do { local $/; <$many> } =~ /^status codes: (.*)$/m;
+    is $counted, '0 2xx, 0 3xx, 0 4xx, 1280 5xx', '... and is answered as one that gives no answer';
+    $server->stop;
+    $slow->stop;
+};
+
 subtest 'an issuer that takes too long' => sub {
     my $server = Test::Mesh::Server->start($conf =~ s/introspection_timeout 60s/introspection_timeout 1s/r);
     my $token = fresh();

@@ -196,6 +196,8 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     if let Some(list) = revocations {
         trust = trust.with_revocations(list);
     }
+    let asked = trust.issuers().iter().filter(|issuer| issuer.introspection.is_some());
+    main.introspections.get_mut().share_among(asked.count());
     main.trust = Some(Arc::new(trust));
     Ok(())
 }

@@ -8,11 +8,8 @@
 //! event of one that is gone in between. The timers also keep a worker that is asked to go until
 //! its parked requests have their answer.
 
-use core::cell::RefCell;
 use core::ptr::NonNull;
 use core::time::Duration;
-use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use mesh_core::config::Location;
@@ -35,8 +32,10 @@ use super::settings::MainConf;
 use super::{documents, process, request, settings};
 
 mod debts;
+mod lot;
 
-use debts::Debts;
+pub(crate) use lot::Ticket;
+use lot::{LOT, Lot};
 
 /// Makes the eventfd, from `init_process`, and returns what wakes the event loop by it; without one
 /// no request is parked.
@@ -102,7 +101,9 @@ pub(crate) fn park(
     let patience = patience(main, &question)?;
     let now = request::now().tick;
     let mut introspections = main.introspections.try_borrow_mut().ok()?;
-    let has_room = LOT.with_borrow(|lot| lot.eventfd.is_some() && lot.waiting < MOST_PARKED);
+    let has_room = LOT.with_borrow(|lot| {
+        lot.eventfd.is_some() && lot.waiting_for(question.issuer) < introspections.share()
+    });
     // A request that comes back without an answer again and again is not let in for ever.
     if !has_room || !context.may_park() {
         introspections.put_off(&question, now);
@@ -306,91 +307,6 @@ fn post(waiting: NonNull<ngx_connection_t>) {
         ngx_post_event(write, &raw mut ngx_posted_events);
     }
 }
-
-thread_local! {
-    /// Of the thread of Nginx.
-    static LOT: RefCell<Lot> = RefCell::default();
-}
-
-/// The requests that are parked in this worker, by what they wait for.
-#[derive(Default)]
-struct Lot {
-    eventfd: Option<NonNull<ngx_connection_t>>,
-    parked: HashMap<Rc<Question>, HashMap<u64, NonNull<ngx_connection_t>>>,
-    waiting: usize,
-    next: u64,
-    /// Of those that went away.
-    debts: Debts,
-}
-
-impl Lot {
-    fn take(&mut self, question: &Question) -> Vec<NonNull<ngx_connection_t>> {
-        let taken: Vec<_> =
-            self.parked.remove(question).map(HashMap::into_values).into_iter().flatten().collect();
-        self.waiting = self.waiting.saturating_sub(taken.len());
-        taken
-    }
-
-    fn take_all(&mut self) -> Vec<NonNull<ngx_connection_t>> {
-        self.waiting = 0;
-        self.debts = Debts::default();
-        self.parked.drain().flat_map(|(_, waiting)| waiting.into_values()).collect()
-    }
-}
-
-/// A place in the lot, given back when it is dropped: with its request at the latest.
-pub(crate) struct Ticket {
-    question: Rc<Question>,
-    number: u64,
-    /// What its address owes should it go and the token be refused.
-    failure: Option<Failure>,
-}
-
-impl Ticket {
-    fn new(r: Live<'_>, question: Question, failure: Option<Failure>) -> Self {
-        LOT.with_borrow_mut(|lot| {
-            let number = lot.next;
-            lot.next = lot.next.wrapping_add(1);
-            let question = Rc::new(question);
-            if let Some(connection) = NonNull::new(r.connection()) {
-                let places = lot.parked.entry(Rc::clone(&question)).or_default();
-                places.insert(number, connection);
-                lot.waiting = lot.waiting.saturating_add(1);
-            }
-            Self { question, number, failure }
-        })
-    }
-
-    /// Whether nobody has answered yet.
-    fn is_waiting(&self) -> bool {
-        LOT.with_borrow(|lot| {
-            lot.parked.get(&self.question).is_some_and(|places| places.contains_key(&self.number))
-        })
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        // After the end of the thread-local there is no lot to leave.
-        let _ = LOT.try_with(|lot| {
-            let Ok(mut lot) = lot.try_borrow_mut() else { return };
-            let Some(places) = lot.parked.get_mut(&self.question) else { return };
-            let is_gone = places.remove(&self.number).is_some();
-            if places.is_empty() {
-                lot.parked.remove(&self.question);
-            }
-            if is_gone {
-                lot.waiting = lot.waiting.saturating_sub(1);
-                if let Some(failure) = self.failure.take() {
-                    lot.debts.add(&self.question, failure);
-                }
-            }
-        });
-    }
-}
-
-/// Requests that are parked at most in one worker.
-const MOST_PARKED: usize = 1024;
 
 /// What an answer may take beyond the time that its issuer has: the thread gives up before.
 const SLACK: Duration = Duration::from_secs(1);

@@ -25,6 +25,8 @@ pub struct Introspections {
     refused: Shelf<(Reason, Tick)>,
     /// Those that the issuer is being asked about, and when that is given up.
     pending: HashMap<Question, Tick>,
+    /// The most of them for one issuer.
+    share: usize,
     /// What the last request asked that had no answer here.
     wanted: Option<Question>,
     /// What the last request was told that will end soon.
@@ -58,7 +60,7 @@ pub enum Asked {
     Already,
     /// It is new, and noted: somebody has to ask it.
     Now,
-    /// There are too many.
+    /// Its issuer has too many.
     TooMany,
 }
 
@@ -69,9 +71,27 @@ impl Introspections {
             active: Shelf::with_capacity(capacity),
             refused: Shelf::with_capacity(capacity.div_ceil(4)),
             pending: HashMap::new(),
+            share: MAX_PENDING,
             wanted: None,
             renewal: None,
         }
+    }
+
+    /// Gives each of so many issuers that are asked its share of what may be on its way: one that
+    /// does not answer takes nothing from the others.
+    pub fn share_among(&mut self, issuers: usize) {
+        self.share = MAX_PENDING.checked_div(issuers).unwrap_or(MAX_PENDING).max(1);
+    }
+
+    /// How many questions, and requests that wait for them, one issuer may have.
+    pub const fn share(&self) -> usize {
+        self.share
+    }
+
+    /// Whether an issuer has so many questions on their way.
+    fn has_pending(&self, issuer: usize, many: usize) -> bool {
+        let theirs = || self.pending.keys().filter(|question| question.issuer == issuer).count();
+        self.pending.len() >= many && theirs() >= many
     }
 
     /// What is known at `now` of an issuer's token.
@@ -99,7 +119,8 @@ impl Introspections {
     /// Whether its issuer can be asked ahead of time: nobody asks now, nobody did so in vain a moment
     /// ago, and there is room beside those who wait.
     fn may_renew(&mut self, question: &dyn Key, now: Tick) -> bool {
-        self.pending.len() < MAX_RENEWALS
+        let most = self.share.div_ceil(RENEWALS_PART);
+        !self.has_pending(question.parts().0, most)
             && self.pending.get(question).is_none_or(|until| now >= *until)
             && self.refused.get(question).is_none_or(|(_, until)| now >= *until)
     }
@@ -125,10 +146,10 @@ impl Introspections {
         if self.pending.get(question).is_some_and(|until| now < *until) {
             return Asked::Already;
         }
-        if self.pending.len() >= MAX_PENDING {
+        if self.has_pending(question.issuer, self.share) {
             self.pending.retain(|_, until| now < *until);
         }
-        if self.pending.len() >= MAX_PENDING {
+        if self.has_pending(question.issuer, self.share) {
             return Asked::TooMany;
         }
         self.pending.insert(question.clone(), now.saturating_add(patience));
@@ -198,8 +219,8 @@ impl Default for Introspections {
 /// The most questions that are on their way in one worker.
 const MAX_PENDING: usize = 1024;
 
-/// Questions on their way up to which tokens are asked about ahead of time.
-const MAX_RENEWALS: usize = MAX_PENDING / 4;
+/// The part of an issuer's questions up to which tokens are asked about ahead of time.
+const RENEWALS_PART: usize = 4;
 
 /// A token in use is asked about again in the last quarter of its time.
 const RENEWED_PART: u32 = 4;

@@ -32,4 +32,4 @@ impl Debts {
 }
 
 /// Debts at most in one worker: as many as two generations of parked requests.
-const MOST: usize = 2 * super::MOST_PARKED;
+const MOST: usize = 2048;

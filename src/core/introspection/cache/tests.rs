@@ -118,7 +118,7 @@ fn a_token_in_use_is_asked_about_in_the_last_quarter_of_its_time() {
 fn who_waits_comes_before_what_is_asked_ahead_of_time() {
     let mut known = Introspections::default();
     known.answer(&question("a"), active("one"), TIMES, at(0));
-    for number in 0..MAX_RENEWALS {
+    for number in 0..MAX_PENDING / RENEWALS_PART {
         known.ask(&question(&number.to_string()), Duration::from_secs(5), at(50));
     }
     assert_eq!(state(&mut known, "a", at(50)), "one");
@@ -159,6 +159,22 @@ fn waiting_questions_are_bounded() {
     assert_eq!(known.ask(&question("0"), patience, at(4)), Asked::Already);
     assert_eq!(known.ask(&question("more"), patience, at(5)), Asked::Now);
     assert_eq!(known.counts(), [0, 0, 1]);
+}
+
+#[test]
+fn an_issuer_that_does_not_answer_leaves_the_others_their_share() {
+    let mut known = Introspections::default();
+    known.share_among(4);
+    let patience = Duration::from_secs(5);
+    known.answer(&Question { issuer: 1, ..question("a") }, active("one"), TIMES, at(0));
+    for number in 0..MAX_PENDING / 4 {
+        assert_eq!(known.ask(&question(&number.to_string()), patience, at(50)), Asked::Now);
+    }
+    assert_eq!(known.ask(&question("more"), patience, at(50)), Asked::TooMany);
+    let other = Question { issuer: 1, ..question("more") };
+    assert_eq!(known.ask(&other, patience, at(50)), Asked::Now);
+    assert!(matches!(known.find(1, b"a", at(50)), Known::Active(_)));
+    assert!(known.take_renewal().is_some(), "tokens of others are asked about ahead of time");
 }
 
 proptest! {
