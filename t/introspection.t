@@ -108,8 +108,8 @@ subtest 'a token that is active' => sub {
 subtest 'a token that is not' => sub {
     my $response = $server->get('/', opaque('inactive'));
     is verdict($response), '401 token_inactive', 'is refused';
-    is $response->{headers}{'www-authenticate'},
-        'Bearer realm="mesh", error="invalid_token", error_description="the token\'s issuer says that it is not active"',
+    like $response->{headers}{'www-authenticate'},
+        qr/\ABearer realm="mesh", error="invalid_token", error_description="the token's issuer says that it is not active", DPoP /,
         '... with a challenge';
     is verdict($server->get('/', opaque('inactive'))), '401 token_inactive', '... again';
     is $issuer->counts->{inactive}, 1, '... and its issuer is asked once';
