@@ -7,11 +7,14 @@ use lib 't/lib';
 
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
+use JSON::PP ();
+use MIME::Base64 qw(decode_base64url);
 use Test::More;
 use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Introspector;
+use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -31,6 +34,7 @@ my %said = (
     'nameless' => { sub => undef },
     'refresh' => { token_use => 'refresh_token' },
     'bound' => { cnf => { 'x5t#S256' => x5t('spiffe') } },
+    'key' => { cnf => { jkt => jkt() } },
     'text' => { active => 'true' },
 );
 my $issuer = Test::Mesh::Introspector->start(answer => sub ($question, $mode) {
@@ -82,6 +86,11 @@ server {
 }
 CONF
 my $server = Test::Mesh::Server->start($conf);
+
+# The thumbprint of the key that bound tokens are bound to.
+sub jkt () {
+    return JSON::PP::decode_json(decode_base64url((split /\./, bound())[1]))->{cnf}{jkt};
+}
 
 sub opaque ($token) { return "Authorization: Bearer $token" }
 
@@ -213,6 +222,26 @@ subtest 'always' => sub {
     my ($token) = $bearer =~ /(\S+)\z/;
     is $server->get('/', $bearer)->{status}, 200, 'a signed token';
     is $issuer->counts->{$token}, 1, '... is asked about';
+    $server->stop;
+};
+
+subtest 'a token that is bound to a key' => sub {
+    my $server = Test::Mesh::Server->start($conf);
+    my @sent = dpop(token => 'key');
+    $issuer->mode('hold');
+    my $before = $issuer->questions;
+    my @clients = map { $server->connect->send(request_bytes('/', @sent)) } 1 .. 6;
+    $issuer->await($before + 1);
+    $issuer->mode('normal');
+    is_deeply [sort map { verdict($_->response) } @clients], ['200', ('401 dpop_replayed') x 5],
+        'is admitted with a proof, which counts once for all who waited';
+    is verdict($server->get('/', opaque('key'))), '401 dpop_missing', '... and not without';
+    is verdict($server->get('/', dpop(token => 'orders-api'))), '401 dpop_unbound', 'a proof binds no token';
+
+    $server->reload($conf =~ s{(introspection http\S+);}{$1 always;}r);
+    my $bound = bound();
+    is verdict($server->get('/', opaque($bound))), '401 dpop_missing', 'a JWT is bound as it says, whatever the answer leaves out';
+    is verdict($server->get('/', dpop(token => $bound))), '200', '... and needs its proof';
     $server->stop;
 };
 
