@@ -45,13 +45,15 @@ sub shown ($bytes) {
 
 my @absent = (
     '', ' ', '  ', 'B', ' B', 'b', 'Be', 'Bea', 'Bear', 'Beare', 'earer', 'BearerX', "Bearer$token",
-    "BearerX $token", "Bear $token", "Basic $token", "Token $token", "DPoP $token", "JWT $token", "$token",
+    "BearerX $token", "Bear $token", "Basic $token", "Token $token", "DPoPX $token", "JWT $token", "$token",
     'Basic', 'Basic ', 'Basic dTpw', 'Negotiate YII=', 'Digest username="Bearer"', "Basic Bearer $token",
     "\"Bearer $token\"", "\xef\xbb\xbfBearer $token",
     "\xff", "\xc3\x28", "B\xe9arer $token", "\x01", "%42earer $token", "=$token", ',', ',,',
     'x' x 8000,
 );
 is verdict_of(" $_"), '401 credential_missing', 'no token: ' . shown($_) for @absent;
+
+is verdict_of(' DPoP ' . $token), '401 dpop_unbound', 'a token that is sent as what it is not';
 
 my @malformed = (
     'Bearer', ' Bearer', 'Bearer ', 'bearer', 'BEARER  ', 'Bearer' . ' ' x 200, "Bearer $token $token",

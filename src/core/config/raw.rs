@@ -203,13 +203,13 @@ impl RawMain {
         let missing = |what| {
             ConfigError::at(&raw.place, format!("mesh_issuer \"{}\" has no \"{what}\"", raw.name))
         };
+        let (url, form) = raw.form()?;
         let introspection = raw.introspection()?;
         let needs_audience = introspection.as_ref().is_none_or(|it| it.needs_audience);
         let audiences = match &raw.audiences {
             None if needs_audience => return Err(missing("audience")),
             audiences => audiences.clone().unwrap_or_default(),
         };
-        let (url, form) = raw.form()?;
         let issuer = Issuer {
             url,
             form,
