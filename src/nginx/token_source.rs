@@ -20,10 +20,12 @@ pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<
         Source::Authorization => {
             // What proves the token goes with it.
             let mut proofs = headers::fields(r, PROOF.as_bytes());
-            if let (Some(value), None) = (proofs.next(), proofs.next()) {
-                context.keep_removed(PROOF, value)?;
+            if let Some(value) = proofs.next() {
+                if proofs.next().is_none() {
+                    context.keep_removed(PROOF, value)?;
+                }
+                headers::strip(r, |it| it.eq_ignore_ascii_case(PROOF.as_bytes())).ok()?;
             }
-            headers::strip(r, |it| it.eq_ignore_ascii_case(PROOF.as_bytes())).ok()?;
             headers::remove_authorization(r).map(drop).ok()
         }
         Source::Cookie(name) => {
