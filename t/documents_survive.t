@@ -148,11 +148,11 @@ subtest 'an upgrade' => sub {
     $issuer->down;
     # Nginx upgrades only as a daemon: its first parent must be gone.
     my $root = $server->root;
-    my $text = slurp("$root/nginx.conf") =~ s/^daemon off/daemon on/mr;
-    spew("$root/nginx.conf", $text);
+    my $text = Test::Mesh::Server::slurp("$root/nginx.conf") =~ s/^daemon off/daemon on/mr;
+    Test::Mesh::Server::spew("$root/nginx.conf", $text);
     my @command = (nginx_path(), '-p', "$root/", '-c', "$root/nginx.conf", '-e', "$root/logs/error.log");
     system(@command) == 0 or die "nginx does not start\n";
-    my $master = sub { (slurp("$root/nginx.pid") =~ /\A(\d+)/)[0] };
+    my $master = sub { (Test::Mesh::Server::slurp("$root/nginx.pid") =~ /\A(\d+)/)[0] };
     my ($old, $new);
     $server->await('a daemon', sub { $old = $master->() });
     $server->await('an answer', sub { eval { $server->get('/t', $of{a})->{status} == 200 } });
@@ -184,16 +184,4 @@ sub await_all ($server, $clients, $key, $status) {
     my $all = join ' ', ($status) x keys %$clients;
     $server->await("$status for key $key", sub { answers($clients, $key) eq $all });
     return;
-}
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or return '';
-    local $/;
-    return <$in>;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
 }

@@ -54,7 +54,7 @@ sub publish ($self, @names) {
             unless -e "$path.jwk";
         push @keys, slurp("$path.set") =~ /"keys"\s*:\s*\[(.*)\]/s;
     }
-    spew("$self->{directory}/new", '{"keys":[' . join(',', @keys) . ']}');
+    Test::Mesh::Server::spew("$self->{directory}/new", '{"keys":[' . join(',', @keys) . ']}');
     rename "$self->{directory}/new", "$self->{directory}/keys.json" or die "rename: $!\n";
     return $self;
 }
@@ -82,13 +82,6 @@ sub slurp ($path) {
     open my $in, '<:raw', $path or die "$path: $!\n";
     local $/;
     return <$in>;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-    return;
 }
 
 1;
