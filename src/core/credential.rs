@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::dpop::Target;
 use crate::refusal::{Reason, Refusal};
-use crate::source::Source;
+use crate::source::{Source, token68};
 use crate::x509::{CertificateError, ChainVerdict, PeerCertificate};
 
 /// What the shell answers about one request. Each answer is computed when it is asked for.
@@ -79,12 +79,18 @@ impl Scheme {
     /// The scheme of an `Authorization` value, and what follows it; another scheme is no token.
     pub fn of(value: &[u8]) -> Option<(Self, &[u8])> {
         let value = value.trim_ascii();
+        // Nearly all come so: what is looked at below is found by one comparison.
+        if let Some((scheme, rest @ [b' ', ..])) = value.split_at_checked(BEARER.len())
+            && scheme.eq_ignore_ascii_case(BEARER)
+        {
+            return Some((Self::Bearer, rest));
+        }
         // The scheme is a token of RFC 9110 section 5.6.2.
         let is_tchar =
             |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
         let end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
         let (scheme, rest) = value.split_at_checked(end)?;
-        if scheme.eq_ignore_ascii_case(b"Bearer") {
+        if scheme.eq_ignore_ascii_case(BEARER) {
             Some((Self::Bearer, rest))
         } else if scheme.eq_ignore_ascii_case(b"DPoP") {
             Some((Self::Dpop, rest))
@@ -94,11 +100,15 @@ impl Scheme {
     }
 }
 
+const BEARER: &[u8] = b"Bearer";
+
 /// The credentials that a location asked to see.
 pub struct Credentials<'r> {
     token: Option<(Scheme, &'r [u8])>,
     /// Where it stood, among the places that were looked in.
     source: usize,
+    /// Whether the token is known to be one token68.
+    is_checked: bool,
     request: &'r dyn Request,
     peer: OnceCell<Option<Peer>>,
 }
@@ -121,17 +131,48 @@ impl<'r> Credentials<'r> {
         methods: Methods,
         sources: &[Source],
     ) -> Result<Self, Refusal> {
+        let found = Self::find(request, methods, sources)?;
+        found.check()?;
+        Ok(found)
+    }
+
+    /// As [`Self::extract`], but that a token from the only place is still to be [checked](Self::check):
+    /// one that was verified before is well-formed, and every byte of it would be looked at again.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn find(
+        request: &'r dyn Request,
+        methods: Methods,
+        sources: &[Source],
+    ) -> Result<Self, Refusal> {
         let (mut token, mut source) = (None, 0);
         let sources = if methods.token { sources } else { &[] };
+        // Of several places, the first that holds something else than a token speaks.
+        let is_checked = sources.len() != 1;
         for (at, place) in sources.iter().enumerate() {
-            if let Some(found) = place.read(request)? {
+            let found = if is_checked { place.read(request) } else { place.find(request) };
+            if let Some(found) = found? {
                 if token.replace(found).is_some() {
                     return Err(Reason::CredentialConflict.into());
                 }
                 source = at;
             }
         }
-        Ok(Self { token, source, request, peer: OnceCell::new() })
+        Ok(Self { token, source, is_checked, request, peer: OnceCell::new() })
+    }
+
+    /// Whether what stands in place of a token is one, by its form.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::TokenMalformed`].
+    pub(crate) fn check(&self) -> Result<(), Reason> {
+        match self.bearer() {
+            Some(token) if !self.is_checked => token68(token).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// The token.

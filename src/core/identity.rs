@@ -92,6 +92,9 @@ pub fn authenticate(
     worker: &mut Worker<'_>,
 ) -> Result<Identity, Refusal> {
     let known = credentials.bearer().and_then(|token| find(token, settings, worker));
+    if known.is_none() {
+        credentials.check()?;
+    }
     let has_certificate = settings.methods.certificate && credentials.peer().is_some();
     let is_known = known.is_some() && !has_certificate;
     if !is_known && credentials.is_any(settings.methods) {

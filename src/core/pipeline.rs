@@ -66,7 +66,7 @@ pub fn identify(
         return known.clone();
     }
     worker.proofs.swap(&mut memo.proof);
-    let found = Credentials::extract(request, settings.methods, &settings.sources)
+    let found = Credentials::find(request, settings.methods, &settings.sources)
         .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
         .map(Rc::new);
     worker.proofs.swap(&mut memo.proof);

@@ -40,6 +40,19 @@ impl Source {
     /// [`Reason::CredentialConflict`] where there may be two, [`Reason::TokenMalformed`] where
     /// something else stands in place of one.
     pub fn read<'r>(&self, request: &'r dyn Request) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
+        let Some((scheme, text)) = self.find(request)? else { return Ok(None) };
+        Ok(Some((scheme, token68(text)?)))
+    }
+
+    /// As [`Self::read`], before anybody has looked whether the text that stands there is one token68.
+    ///
+    /// # Errors
+    ///
+    /// As there, but for that.
+    pub(crate) fn find<'r>(
+        &self,
+        request: &'r dyn Request,
+    ) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
         let field = match self {
             Self::Authorization => request.authorization(),
             Self::Cookie(_) => request.field("cookie"),
@@ -52,33 +65,37 @@ impl Source {
             Field::Several => return Err(Reason::CredentialConflict),
         };
         match self {
-            Self::Authorization => token(value),
-            Self::Cookie(name) => {
-                let value = cookie(value, name)?.map(token68).transpose()?;
-                Ok(value.map(|value| (Scheme::Bearer, value)))
-            }
+            Self::Authorization => behind_scheme(value),
+            Self::Cookie(name) => Ok(cookie(value, name)?.map(|value| (Scheme::Bearer, value))),
             Self::Header(_) => {
                 let value = value.trim_ascii();
                 // A proof belongs to `Authorization`.
-                let bearer = token(value)?.filter(|(scheme, _)| *scheme == Scheme::Bearer);
-                bearer.map_or_else(|| Ok((Scheme::Bearer, token68(value)?)), Ok).map(Some)
+                let bearer = behind_scheme(value)?.filter(|(scheme, _)| *scheme == Scheme::Bearer);
+                Ok(Some(bearer.unwrap_or((Scheme::Bearer, value))))
             }
         }
     }
 }
 
 /// The token of an `Authorization` value; another scheme is no token.
+#[cfg(test)]
 fn token(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
+    let Some((scheme, text)) = behind_scheme(value)? else { return Ok(None) };
+    Ok(Some((scheme, token68(text)?)))
+}
+
+/// What stands behind the scheme of an `Authorization` value; another scheme is no token.
+fn behind_scheme(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
     let Some((scheme, rest)) = Scheme::of(value) else { return Ok(None) };
     // After a tab or a comma, a lenient reader upstream would see a token that we did not.
     if rest.first().is_some_and(|byte| *byte != b' ') {
         return Err(Reason::TokenMalformed);
     }
-    Ok(Some((scheme, token68(rest.trim_ascii_start())?)))
+    Ok(Some((scheme, rest.trim_ascii_start())))
 }
 
 /// A text that is one token68 (RFC 9110 section 11.2), as every token is.
-fn token68(text: &[u8]) -> Result<&[u8], Reason> {
+pub(crate) fn token68(text: &[u8]) -> Result<&[u8], Reason> {
     // In bytes, and without a way out at the first: so the compiler takes 16 at a time.
     let others = text.iter().fold(0, |any, byte| any | u8::from(!is_token68(*byte)));
     if text.is_empty() || others != 0 {

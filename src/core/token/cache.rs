@@ -1,5 +1,6 @@
 //! The tokens that a worker has verified, by their bytes.
 
+use core::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 
 use lru::LruCache;
@@ -15,7 +16,7 @@ use crate::trust::Snapshot;
 /// collisions. An entry counts only under the key set that verified it.
 #[derive(Debug)]
 pub struct TokenCache {
-    tokens: LruCache<Box<[u8]>, Rc<VerifiedToken>>,
+    tokens: LruCache<Box<[u8]>, Rc<VerifiedToken>, ByEnd>,
     capacity: usize,
     bytes: usize,
     most_bytes: usize,
@@ -26,7 +27,12 @@ impl TokenCache {
     /// with their claims, on average.
     pub fn with_capacity(capacity: usize) -> Self {
         let most_bytes = capacity.saturating_mul(1536);
-        Self { tokens: LruCache::unbounded(), capacity, bytes: 0, most_bytes }
+        Self {
+            tokens: LruCache::unbounded_with_hasher(ByEnd::default()),
+            capacity,
+            bytes: 0,
+            most_bytes,
+        }
     }
 
     /// The verified form of `token`, if its signature was verified under the keys of `snapshot`, and
@@ -69,3 +75,39 @@ impl TokenCache {
         self.tokens.is_empty()
     }
 }
+
+/// Hashes the length and the end of a text, seeded for each process.
+///
+/// The end of a token is its signature: of all its bytes those that nobody chooses. Whoever sends
+/// another token with the same end finds the place of that token and, since the whole is compared,
+/// nothing in it; to come in, a token needs a signature of its own.
+#[derive(Clone, Debug, Default)]
+struct ByEnd(lru::DefaultHasher);
+
+/// What [`ByEnd`] hashes with.
+struct EndHasher(<lru::DefaultHasher as BuildHasher>::Hasher);
+
+impl BuildHasher for ByEnd {
+    type Hasher = EndHasher;
+
+    fn build_hasher(&self) -> EndHasher {
+        EndHasher(self.0.build_hasher())
+    }
+}
+
+impl Hasher for EndHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes.last_chunk::<END>().map_or(bytes, |end| &end[..]));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.0.write_usize(number);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+}
+
+/// How many bytes at the end are hashed: 384 bits of a signature.
+const END: usize = 64;
