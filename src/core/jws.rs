@@ -141,9 +141,9 @@ impl<'t> Parts<'t> {
             return Err(JwsError::TooLarge);
         }
         let (signing_input, signature) =
-            cut(token, token.iter().rposition(is_dot)).ok_or(JwsError::Malformed)?;
+            cut(token, memchr::memrchr(b'.', token)).ok_or(JwsError::Malformed)?;
         let (header, payload) =
-            cut(signing_input, signing_input.iter().position(is_dot)).ok_or(JwsError::Malformed)?;
+            cut(signing_input, memchr::memchr(b'.', signing_input)).ok_or(JwsError::Malformed)?;
         let header = match json::parse(&decode(header)?) {
             Ok(Value::Object(members)) => members,
             Err(JsonError::Duplicate { .. }) => return Err(JwsError::DuplicateMember),
@@ -235,10 +235,6 @@ fn take(members: &mut Map<String, Value>, name: &str) -> Result<Option<Box<str>>
         Some(Value::String(text)) => Ok(Some(text.into())),
         Some(_) => Err(JwsError::Malformed),
     }
-}
-
-fn is_dot(byte: &u8) -> bool {
-    *byte == b'.'
 }
 
 /// What is before and behind the byte `at`.

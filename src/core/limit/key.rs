@@ -18,6 +18,11 @@ impl Key {
     pub(super) fn new(seed: [u64; 2], name: &str, who: &[&[u8]]) -> Self {
         let [first, second] = seed;
         let mut hasher = SipHasher13::new_with_keys(first, second);
+        // What is short is put together first: the hash takes whole words then.
+        let mut flat = [0_u8; SHORT];
+        if let Some(len) = flatten(&mut flat, name, who) {
+            return Self::from_hash(hasher.hash(flat.get(..len).unwrap_or_default()));
+        }
         for part in core::iter::once(name.as_bytes()).chain(who.iter().copied()) {
             hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hasher.write(part);
@@ -47,6 +52,21 @@ impl Key {
         [scale(self.0, buckets), scale(second, buckets), scale(third, buckets)]
     }
 }
+
+/// Writes each part behind its length, if there is room; returns how many bytes that are.
+fn flatten(flat: &mut [u8; SHORT], name: &str, who: &[&[u8]]) -> Option<usize> {
+    let mut at = 0_usize;
+    for part in core::iter::once(name.as_bytes()).chain(who.iter().copied()) {
+        let (len, rest) = flat.get_mut(at..)?.split_first_chunk_mut::<8>()?;
+        *len = u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes();
+        rest.get_mut(..part.len())?.copy_from_slice(part);
+        at = at.saturating_add(8).saturating_add(part.len());
+    }
+    Some(at)
+}
+
+/// Bytes that most keys have less of.
+const SHORT: usize = 128;
 
 /// The bits of a slot's first word that are not the key's.
 pub(super) const TURN_MASK: u64 = 0xff;
