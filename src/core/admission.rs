@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::credential::Request;
 use crate::decision::Permit;
-use crate::export::Fields;
+use crate::export::{Fields, Rendered};
 use crate::identity::Identity;
 use crate::limit::{Charge, Key, Quota, Remaining, Table};
 use crate::refusal::{Reason, Refusal};
@@ -92,7 +92,7 @@ fn charge(
     table: Table<'_>,
     now: Tick,
 ) -> Result<(), Refusal> {
-    let due = limits.iter().filter(|limit| !charged.quotas.contains(&limit.index));
+    let due = limits.iter().filter(|limit| !charged.holds(limit.index));
     let mut due = due.filter_map(|limit| {
         let key = bucket(limit, permit.identity(), request, table)?;
         Some((limit, Charge::new(&limit.quota, key)))
@@ -120,7 +120,12 @@ fn settle(
         Some(limit) => Refusal::by_limit(Reason::Limited, &limit.quota, limited),
         None => Reason::Limited.into(),
     })?;
-    charged.quotas.extend(due.iter().map(|limit| limit.index));
+    for limit in due {
+        match charged.first {
+            None => charged.first = Some(limit.index),
+            Some(_) => charged.others.push(limit.index),
+        }
+    }
     let left = done.remaining().map(Remaining::units);
     charged.remaining = match (charged.remaining, left) {
         (Some(before), Some(now)) => Some(before.min(now)),
@@ -132,8 +137,16 @@ fn settle(
 /// What one request has been charged for.
 #[derive(Debug, Default)]
 pub struct Charged {
-    quotas: Vec<usize>,
+    /// The number of the first limit: most requests have no other.
+    first: Option<usize>,
+    others: Vec<usize>,
     remaining: Option<u64>,
+}
+
+impl Charged {
+    fn holds(&self, limit: usize) -> bool {
+        self.first == Some(limit) || self.others.contains(&limit)
+    }
 }
 
 fn bucket(
@@ -142,16 +155,23 @@ fn bucket(
     request: &dyn Request,
     table: Table<'_>,
 ) -> Option<Key> {
-    let (kind, authority) = identity.authority();
-    let authority = authority.as_bytes();
     let quota = &limit.quota;
+    let of_identity = |name: Option<&str>| {
+        let (kind, authority) = identity.authority();
+        let parts = [kind, authority.as_bytes(), name.unwrap_or_default().as_bytes()];
+        let count = if name.is_some() { 3 } else { 2 };
+        table.key(quota, parts.get(..count).unwrap_or_default())
+    };
+    let kept = |make: &dyn Fn() -> Key| match identity.token() {
+        // Where there is a token, all of it is the token's.
+        Some(token) => token.bucket(limit.index, make),
+        None => make(),
+    };
     Some(match limit.key {
         LimitKey::Address => table.key(quota, &[request.address()]),
-        LimitKey::Issuer => table.key(quota, &[kind, authority]),
-        LimitKey::Principal => {
-            table.key(quota, &[kind, authority, identity.principal().as_bytes()])
-        }
-        LimitKey::Service => table.key(quota, &[kind, authority, identity.service().as_bytes()]),
+        LimitKey::Issuer => kept(&|| of_identity(None)),
+        LimitKey::Principal => kept(&|| of_identity(Some(identity.principal()))),
+        LimitKey::Service => kept(&|| of_identity(Some(identity.service()))),
         LimitKey::Variable(index) => {
             table.key(quota, &[request.variable(index).filter(|value| !value.is_empty())?])
         }
@@ -196,5 +216,10 @@ impl Admission {
     /// The header fields that carry the identity upstream.
     pub fn exports(&self) -> Fields<'_> {
         Fields::of(self.identity())
+    }
+
+    /// The same, as they are written once a token.
+    pub fn rendered(&self) -> Option<std::borrow::Cow<'_, Rendered>> {
+        self.identity().map(Identity::rendered)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::credential::{Credentials, Methods, Peer, Scheme};
 use crate::dpop::{self, Proofs};
 use crate::encode::encode;
+use crate::export::Rendered;
 use crate::introspection::{self, Introspections, Known, Question};
 use crate::issuer::{Accept, Form};
 use crate::jws::CompactJws;
@@ -294,9 +295,25 @@ impl Identity {
         }
     }
 
+    /// The exported fields: written once for a token, and once for the certificate of a connection.
+    pub(crate) fn rendered(&self) -> Cow<'_, Rendered> {
+        match (&self.token, &self.certificate) {
+            (Some(token), None) => Cow::Borrowed(token.rendered(|| Rendered::of(self))),
+            (None, Some((certificate, names))) => certificate
+                .rendered(*names, || Rendered::of(self))
+                .map_or_else(|| Cow::Owned(Rendered::of(self)), Cow::Borrowed),
+            _ => Cow::Owned(Rendered::of(self)),
+        }
+    }
+
     /// The value of the claim with that index in [`Trust::pointers`].
     pub fn claim(&self, index: usize) -> Option<&Claim> {
         self.token.as_ref()?.claim(index)
+    }
+
+    /// The token that is among what proved it.
+    pub(crate) fn token(&self) -> Option<&VerifiedToken> {
+        self.token.as_deref()
     }
 
     /// Whether a token is among what proved it.

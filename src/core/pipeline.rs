@@ -84,7 +84,7 @@ pub fn identify(
     if memo.noted.is_none() {
         memo.noted = worker.noted.take();
     }
-    memo.identities.push((settings.id, found.clone()));
+    memo.keep(settings.id, found.clone());
     found
 }
 
@@ -94,7 +94,9 @@ pub fn identify(
 /// same settings verifies once, under others anew. The decision is always made anew.
 #[derive(Debug, Default)]
 pub struct Memo {
-    identities: Vec<(usize, Result<Rc<Identity>, Refusal>)>,
+    /// Of the first settings: most requests see no others.
+    first: Option<(usize, Result<Rc<Identity>, Refusal>)>,
+    others: Vec<(usize, Result<Rc<Identity>, Refusal>)>,
     charged: Charged,
     /// Whether the address has been charged for a refused credential of this request.
     has_failed: bool,
@@ -109,7 +111,15 @@ impl Memo {
     }
 
     fn find(&self, settings: &Authentication) -> Option<&Result<Rc<Identity>, Refusal>> {
-        self.identities.iter().find(|(id, _)| *id == settings.id).map(|(_, found)| found)
+        let mut known = self.first.iter().chain(&self.others);
+        known.find(|(id, _)| *id == settings.id).map(|(_, found)| found)
+    }
+
+    fn keep(&mut self, id: usize, found: Result<Rc<Identity>, Refusal>) {
+        match self.first {
+            None => self.first = Some((id, found)),
+            Some(_) => self.others.push((id, found)),
+        }
     }
 
     fn identity(&self, settings: &Authentication) -> Option<Rc<Identity>> {

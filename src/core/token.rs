@@ -1,14 +1,18 @@
 //! A token, verified: its signature and claims once, its validity on every request.
 
+use core::cell::{Cell, OnceCell};
 use core::fmt;
+use core::num::NonZeroU32;
 
 use serde_json::Value;
 
 use crate::encode::json_array;
+use crate::export::Rendered;
 use crate::introspection;
 use crate::issuer::{Accept, Issuer};
 use crate::json::{JsonError, Pointer};
 use crate::jws::{CompactJws, JwsError};
+use crate::limit::Key;
 use crate::refusal::Reason;
 use crate::revocation::Revocable;
 use crate::time::UnixTime;
@@ -41,13 +45,46 @@ pub struct VerifiedToken {
     for_issuer: bool,
     /// It names no audience, and its issuer is one that may leave it out.
     for_anybody: bool,
-    confirmation: Confirmation,
-    subject: Option<Box<str>>,
-    service: Option<Box<str>>,
-    groups: Option<Box<str>>,
+    /// Where it is bound to something: few are.
+    confirmation: Option<Box<Confirmation>>,
+    /// `sub`, the service and the groups.
+    texts: Texts,
     claims: Box<[Option<Claim>]>,
     /// Kept where the configuration has a list of what is revoked.
     names: Option<Box<Names>>,
+    /// What goes upstream of it alone, from its first export on.
+    rendered: OnceCell<Rendered>,
+    /// The buckets that it is charged to, by the limit's number: see [`Self::bucket`].
+    buckets: [Cell<Option<(u32, Key)>>; 2],
+}
+
+/// Some texts in one block: each that is kept by itself takes twice its length.
+#[derive(Debug)]
+struct Texts {
+    all: Box<str>,
+    /// Where each ends, none where it is not there.
+    ends: [Option<NonZeroU32>; 3],
+}
+
+impl Texts {
+    /// Keeps three texts that are there or not; none is longer than a token.
+    fn of(texts: [Option<&str>; 3]) -> Self {
+        let (mut all, mut ends) = (String::new(), [None; 3]);
+        for (text, end) in texts.into_iter().zip(&mut ends) {
+            let Some(text) = text else { continue };
+            all.push_str(text);
+            // Behind its last byte and one more, so that it is never 0.
+            *end = u32::try_from(all.len().saturating_add(1)).ok().and_then(NonZeroU32::new);
+        }
+        Self { all: all.into(), ends }
+    }
+
+    fn get<const N: usize>(&self) -> Option<&str> {
+        const { assert!(N < 3) };
+        let end = |end: &NonZeroU32| (end.get() as usize).saturating_sub(1);
+        let before = self.ends.get(..N)?.iter().flatten().next_back().map_or(0, end);
+        self.all.get(before..self.ends.get(N)?.as_ref().map(end)?)
+    }
 }
 
 /// What a token can be revoked by, besides its subject.
@@ -138,15 +175,19 @@ impl VerifiedToken {
             not_before,
             issued_at,
             audiences,
-            confirmation: confirmation(claims.get("cnf")),
-            subject: text(claims.get("sub"))?,
-            service: issuer.service(claims),
-            groups: groups.map(|groups| json_array(&groups).into()),
+            confirmation: bound(confirmation(claims.get("cnf"))),
+            texts: Texts::of([
+                text(claims.get("sub"))?.as_deref(),
+                issuer.service(claims).as_deref(),
+                groups.map(|groups| json_array(&groups)).as_deref(),
+            ]),
             claims: pointers
                 .iter()
                 .map(|pointer| known(pointer, claims).and_then(Claim::read))
                 .collect(),
             names: None,
+            rendered: OnceCell::new(),
+            buckets: Default::default(),
         })
     }
 
@@ -180,7 +221,7 @@ impl VerifiedToken {
         // What the issuer leaves out, a signed token may say itself.
         let own = introspection::own_claims(token);
         if claims.get("cnf").is_none() {
-            read.confirmation = confirmation(own.as_ref().and_then(|own| own.get("cnf")));
+            read.confirmation = bound(confirmation(own.as_ref().and_then(|own| own.get("cnf"))));
         }
         if !matches!(trust.load().revoked(), Revoked::Nothing) {
             let find = |member: &str| {
@@ -239,7 +280,7 @@ impl VerifiedToken {
         if !self.has_type {
             return Err(Reason::TypeRefused);
         }
-        match (&self.service, self.confirmation) {
+        match (self.service(), self.confirmation()) {
             (None, _) => Err(Reason::ServiceMissing),
             (_, Confirmation::Unsupported) => Err(Reason::BindingUnsupported),
             // As long as the clocks may differ, a token counts past its `exp`, and so does an
@@ -259,7 +300,7 @@ impl VerifiedToken {
         let token = Revocable {
             issuer: self.issuer,
             token: names.token.as_deref(),
-            subject: self.subject.as_deref(),
+            subject: self.texts.get::<0>(),
             session: names.session.as_deref(),
             key: names.key.as_deref(),
             issued_at: self.issued_at,
@@ -273,24 +314,46 @@ impl VerifiedToken {
     }
 
     /// What `cnf` asks for.
-    pub const fn confirmation(&self) -> Confirmation {
-        self.confirmation
+    pub fn confirmation(&self) -> Confirmation {
+        self.confirmation.as_deref().copied().unwrap_or(Confirmation::Absent)
     }
 
     /// The service, as the issuer's `service_claim` names it.
     pub fn service(&self) -> Option<&str> {
-        self.service.as_deref()
+        self.texts.get::<1>()
     }
 
     /// `sub`, or the service for a token without one.
     pub fn principal(&self) -> Option<&str> {
-        self.subject.as_deref().or(self.service.as_deref())
+        self.texts.get::<0>().or_else(|| self.service())
     }
 
     /// The groups as a JSON array in ASCII; none when the issuer's `groups_claim` is absent, so
     /// that *unknown* is not *empty*.
     pub fn groups(&self) -> Option<&str> {
-        self.groups.as_deref()
+        self.texts.get::<2>()
+    }
+
+    /// The bucket that it is charged to by the limit with that number, hashed once: it follows from
+    /// the token, the limit and the seed of the zone, all of the cycle that the token is kept in.
+    pub(crate) fn bucket(&self, limit: usize, make: impl FnOnce() -> Key) -> Key {
+        let (Ok(number), [even, odd]) = (u32::try_from(limit), &self.buckets) else {
+            return make();
+        };
+        let kept = if number.is_multiple_of(2) { even } else { odd };
+        match kept.get() {
+            Some((known, key)) if known == number => key,
+            _ => {
+                let key = make();
+                kept.set(Some((number, key)));
+                key
+            }
+        }
+    }
+
+    /// What an identity that is this token alone is exported as.
+    pub(crate) fn rendered(&self, make: impl FnOnce() -> Rendered) -> &Rendered {
+        self.rendered.get_or_init(make)
     }
 
     /// The value of the claim with that index in [`Trust::pointers`].
@@ -302,8 +365,7 @@ impl VerifiedToken {
 impl VerifiedToken {
     /// About the bytes of its claims: a list of one letter each takes ten times its JSON.
     pub(crate) fn weight(&self) -> usize {
-        let texts = [&self.subject, &self.service, &self.groups].into_iter().flatten();
-        let texts: usize = texts.map(|text| text.len()).sum();
+        let texts = self.texts.all.len();
         let claims: usize = self.claims.iter().flatten().map(Claim::weight).sum();
         let names = self.names.as_deref().map_or(0, Names::weight);
         texts.saturating_add(weight(&self.audiences)).saturating_add(claims).saturating_add(names)
@@ -315,6 +377,11 @@ impl Names {
         let names = [&self.token, &self.session, &self.key].into_iter().flatten();
         names.map(|name| name.len().saturating_add(48)).sum()
     }
+}
+
+/// Keeps what a token is bound to, if it is.
+fn bound(confirmation: Confirmation) -> Option<Box<Confirmation>> {
+    (confirmation != Confirmation::Absent).then(|| Box::new(confirmation))
 }
 
 /// Shows what is not secret: a token's claims are its owner's.

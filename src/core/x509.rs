@@ -4,7 +4,7 @@
 //! strict about names and extensions: what could be read in two ways there is refused. The rest of
 //! the encoding is OpenSSL's to judge, which has read the certificate before.
 
-use core::{error::Error, fmt, ops::BitOr};
+use core::{cell::OnceCell, error::Error, fmt, ops::BitOr};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -16,6 +16,7 @@ use x509_parser::{
 };
 
 use crate::{
+    export::Rendered,
     spiffe::{SpiffeId, SpiffeIdError},
     time::UnixTime,
     x509::{extensions::Extensions, subject::Subject},
@@ -50,6 +51,8 @@ pub struct PeerCertificate {
     not_before: UnixTime,
     not_after: UnixTime,
     subject: Subject,
+    /// What goes upstream of it alone, under the kinds of names of its first export.
+    rendered: OnceCell<(NameKinds, Box<Rendered>)>,
 }
 
 impl PeerCertificate {
@@ -90,7 +93,19 @@ impl PeerCertificate {
             not_before: UnixTime::from_secs(tbs.validity().not_before.timestamp()),
             not_after: UnixTime::from_secs(tbs.validity().not_after.timestamp()),
             subject: Subject::read(&extensions, tbs.subject().as_raw())?,
+            rendered: OnceCell::new(),
         })
+    }
+
+    /// What an identity that is this certificate alone is exported as; none under other kinds of
+    /// names than the first.
+    pub(crate) fn rendered(
+        &self,
+        names: NameKinds,
+        make: impl FnOnce() -> Rendered,
+    ) -> Option<&Rendered> {
+        let (known, rendered) = self.rendered.get_or_init(|| (names, Box::new(make())));
+        (*known == names).then_some(rendered)
     }
 
     /// SHA-256 of the DER: what `cnf.x5t#S256` of a bound token must equal (RFC 8705, 3.1).
