@@ -45,6 +45,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
     let conf = MainConf {
         raw: RawMain::default(),
         resolver: Resolver::default(),
+        is_timed: false,
         trust: None,
         served: Vec::new(),
         documents: Vec::new(),
@@ -122,6 +123,7 @@ fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut 
 pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: nothing else refers to our settings between merging and the first request.
     let main = unsafe { main_mut(cf) };
+    main.is_timed = variable::is_named(cf, "mesh_time");
     let mut issuers = core::mem::take(&mut main.raw.issuers);
     for (index, issuer) in issuers.iter_mut().enumerate() {
         name_authorities(cf, issuer)?;

@@ -2,7 +2,6 @@
 //! redirect, which wipes the modules' contexts.
 
 use core::cell::{Cell, OnceCell, RefCell};
-use core::time::Duration;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -27,7 +26,7 @@ pub(crate) struct Context {
     captured: OnceCell<Captured>,
     removed: RefCell<Vec<Removed>>,
     memo: RefCell<Memo>,
-    outcome: RefCell<Option<(Result<Admission, Refusal>, Duration)>>,
+    outcome: RefCell<Option<Outcome>>,
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
@@ -82,20 +81,21 @@ impl Context {
     ///
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
     pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<()> {
-        let begun = Instant::now();
+        let begun = settings::main(r).is_timed.then(Instant::now);
         let mut view = self.view(r);
         let mut variables =
             location.limits.iter().filter_map(|limit| limit.key.variable()).peekable();
         if variables.peek().is_some() {
-            // A variable may be made of ours: they are answered before the memo is in use.
-            let _ = self.identify(r);
+            // A variable may be made of ours, whose getters ask for the identity themselves: they are
+            // all read before the memo is in use.
             variables.try_for_each(|index| view.read_variable(index))?;
         }
         let outcome = with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
             Some(pipeline::evaluate(&view, location, &mut memo, worker))
         })?;
-        *self.outcome.try_borrow_mut().ok()? = Some((outcome, begun.elapsed()));
+        *self.outcome.try_borrow_mut().ok()? =
+            Some((outcome, begun.map(|begun| [begun, Instant::now()])));
         Some(())
     }
 
@@ -200,7 +200,9 @@ impl Context {
 
     /// `$mesh_time`
     pub(crate) fn micros(&self) -> Option<u128> {
-        self.outcome.try_borrow().ok()?.as_ref().map(|(_, spent)| spent.as_micros())
+        let outcome = self.outcome.try_borrow().ok()?;
+        let [begun, ended] = outcome.as_ref()?.1?;
+        Some(ended.duration_since(begun).as_micros())
     }
 
     /// Forgets an admission: the request has moved to a location that does not authenticate. A
@@ -213,6 +215,9 @@ impl Context {
         }
     }
 }
+
+/// What became of a request, and when it was judged, where the configuration asks for that.
+type Outcome = (Result<Admission, Refusal>, Option<[Instant; 2]>);
 
 /// How often one request waits: more than once only where it is led from a location to another, or
 /// an answer was pushed out of the cache before it could be read.

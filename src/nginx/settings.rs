@@ -24,6 +24,8 @@ pub(crate) struct MainConf {
     pub(super) resolver: Resolver,
     /// The resources whose metadata is served, and where that is said.
     pub(super) served: Vec<(usize, Place)>,
+    /// Whether the configuration names `$mesh_time`: two looks at the clock cost more than all else.
+    pub(crate) is_timed: bool,
     /// The issuers and their keys; there from `postconfiguration` on.
     pub(crate) trust: Option<Arc<Trust>>,
     /// The files that the background thread watches, and what each is.

@@ -6,12 +6,15 @@ use mesh_core::config::ConfigError;
 use mesh_core::encode::encode;
 use mesh_core::identity::Attribute;
 use nginx_sys::{
-    NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_get_variable_index,
-    ngx_http_request_t, ngx_http_variable_value_t, ngx_int_t, ngx_pnalloc, ngx_str_t,
+    NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_conf_ctx_t,
+    ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_get_variable_index,
+    ngx_http_request_t, ngx_http_variable_t, ngx_http_variable_value_t, ngx_int_t, ngx_pnalloc,
+    ngx_str_t,
 };
 
 use super::context::Context;
 use super::guard::guard;
+use super::headers::bytes;
 use super::live::Live;
 
 /// What a variable of ours shows.
@@ -65,6 +68,19 @@ pub(crate) fn index(cf: *mut ngx_conf_t, name: &str) -> Option<usize> {
     // SAFETY: Nginx copies the name and leaves the original.
     let index = unsafe { ngx_http_get_variable_index(cf, &raw mut name) };
     usize::try_from(index).ok()
+}
+
+/// Whether the configuration that was read names the variable.
+pub(crate) fn is_named(cf: *mut ngx_conf_t, name: &str) -> bool {
+    // SAFETY: in `postconfiguration`, `cf->ctx` is the HTTP context, and the variables of the core
+    // module are an array of those that have an index.
+    unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let core = *(*ctx).main_conf.add(ngx_http_core_module.ctx_index);
+        let variables = &raw const (*core.cast::<ngx_http_core_main_conf_t>()).variables;
+        let first = (*variables).elts.cast::<ngx_http_variable_t>();
+        (0..(*variables).nelts).any(|at| bytes(&raw const (*first.add(at)).name) == name.as_bytes())
+    }
 }
 
 type Getter = unsafe extern "C" fn(
