@@ -5,7 +5,6 @@ use mesh_core::clean::Clean;
 use mesh_core::config::{Location, LogLevel};
 use mesh_core::credential::Scheme;
 use mesh_core::refusal::Refusal;
-use mesh_core::reserved::is_reserved;
 use nginx_sys::{
     NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK,
     ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
@@ -34,9 +33,13 @@ pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
         || r.log(),
         || {
             // A subrequest shares its parent's headers, in which nothing is left that is not ours.
-            if r.is_main() && headers::strip(r, is_reserved).is_err() {
+            if !r.is_main() || Context::is_stripped(r) {
+                return DECLINED;
+            }
+            if headers::strip_reserved(r).is_err() {
                 return FAILED;
             }
+            Context::set_stripped(r);
             DECLINED
         },
     )
@@ -133,16 +136,16 @@ fn admit(
         // A dry run let it pass: we have no opinion, and others keep theirs.
         return Some(Answer::Continue(DECLINED));
     };
-    if location.export {
-        for (field, value) in admission.exports() {
-            headers::push(r, field, value.as_bytes()).ok()?;
-        }
-    }
     if let Some(source) = identity.source(&location.authentication) {
         match location.forward_credential {
             true => token_source::restore(r, source, context)?,
             false => token_source::remove(r, source, context)?,
         }
+    }
+    if location.export
+        && let Some(fields) = admission.rendered()
+    {
+        headers::push_all(r, &fields).ok()?;
     }
     Some(Answer::Continue(NGX_OK as ngx_int_t))
 }

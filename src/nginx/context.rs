@@ -14,9 +14,10 @@ use mesh_core::pipeline::{self, Memo};
 use mesh_core::refusal::Refusal;
 
 use super::documents;
+use super::headers;
 use super::live::Live;
 use super::parking::Ticket;
-use super::pool::{Cleanup, drop_value, in_pool_under};
+use super::pool::{Cleanup, drop_within, within_pool_under};
 use super::request::{self, Captured, Removed, RequestView};
 use super::settings;
 
@@ -39,15 +40,41 @@ impl Context {
         // SAFETY: a whole request has an array of contexts with a place for each module; what is
         // at ours is null or what is put there below, and lives in the pool of the main request.
         unsafe {
-            let slot = (*main.as_ptr()).ctx.add(super::module().ctx_index).cast::<*mut Self>();
-            if (*slot).is_null() {
+            let slot = Self::slot(main);
+            if is_none(*slot) {
                 *slot = Self::find(main);
             }
             if (*slot).is_null() {
-                *slot = in_pool_under(main.pool(), Self::default(), DROP);
+                *slot = within_pool_under(main.pool(), Self::default, DROP);
             }
             (*slot).as_ref()
         }
+    }
+
+    /// Whether nothing was added to the headers since [`Self::set_stripped`].
+    pub(crate) fn is_stripped(main: Live<'_>) -> bool {
+        // SAFETY: as in `of`.
+        unsafe { *Self::slot(main) as usize == headers::stamp(main) }
+    }
+
+    /// Notes that the headers hold nothing that only we may set, for as long as nothing is added and
+    /// the request stays where it is: in place of the context, while there is none.
+    pub(crate) fn set_stripped(main: Live<'_>) {
+        // SAFETY: as in `of`; the number is odd, and no address of a context.
+        unsafe {
+            let slot = Self::slot(main);
+            if is_none(*slot) {
+                *slot = core::ptr::without_provenance_mut(headers::stamp(main));
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The request is whole.
+    unsafe fn slot(main: Live<'_>) -> *mut *mut Self {
+        // SAFETY: the caller's.
+        unsafe { (*main.as_ptr()).ctx.add(super::module().ctx_index).cast::<*mut Self>() }
     }
 
     /// The context of a request, if anything asked for one before.
@@ -147,7 +174,7 @@ impl Context {
     /// Remembers the value that a field had before it was removed or shortened: the first one.
     ///
     /// `None` where the memory of it is in use.
-    pub(crate) fn keep_removed(&self, name: &str, value: &[u8]) -> Option<()> {
+    pub(crate) fn keep_removed(&self, name: &str, value: (*const u8, usize)) -> Option<()> {
         let mut removed = self.removed.try_borrow_mut().ok()?;
         if !removed.iter().any(|known| known.is_of(name)) {
             removed.push(Removed::new(name, value));
@@ -225,7 +252,12 @@ const MOST_PARKINGS: u8 = 4;
 
 /// The handler by which a context is found. It is read from here alone: Rust does not promise one
 /// address a function.
-static DROP: Cleanup = drop_value::<Context>;
+static DROP: Cleanup = drop_within::<Context>;
+
+/// Whether what is at our place among the contexts is none: nothing, or a note that is odd.
+fn is_none(context: *mut Context) -> bool {
+    context.is_null() || context as usize & 1 == 1
+}
 
 /// Calls `work` with what this worker has at hand.
 fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) -> Option<T> {

@@ -8,11 +8,11 @@ use core::mem::size_of;
 use core::ptr;
 use core::slice;
 
-use mesh_core::export::{Field, hash};
-use mesh_core::reserved::folds_to;
+use mesh_core::export::{Rendered, hash};
+use mesh_core::reserved::{folds_to, is_reserved};
 use nginx_sys::{
-    ngx_http_request_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_pnalloc, ngx_pool_t, ngx_str_t,
-    ngx_table_elt_t, ngx_uint_t,
+    ngx_http_request_t, ngx_list_part_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_pnalloc,
+    ngx_pool_t, ngx_str_t, ngx_table_elt_t, ngx_uint_t,
 };
 
 use super::list::{self, Elements, OutOfMemory};
@@ -46,17 +46,64 @@ pub(crate) fn strip(
     Ok(unsafe { list::retain(headers_in(r), &mut alloc, &mut keep) }?)
 }
 
-/// Unlinks every `Authorization` and empties its typed slot, so that the credential is not proxied.
-pub(crate) fn remove_authorization(r: Live<'_>) -> Result<usize, HeaderError> {
-    let removed = strip(r, |name| name.eq_ignore_ascii_case(b"authorization"))?;
+/// Unlinks every header that only we may set.
+pub(crate) fn strip_reserved(r: Live<'_>) -> Result<(), HeaderError> {
+    // Nearly no request has one: it is only looked for.
+    if request_names(r).any(is_reserved) {
+        strip(r, is_reserved)?;
+    }
+    Ok(())
+}
+
+/// What changes whenever a header is added to the list; odd, and so no address of ours.
+pub(crate) fn stamp(r: Live<'_>) -> usize {
+    // SAFETY: the request is alive, and `last` is null or a part of its list.
+    unsafe {
+        let last = (*headers_in(r)).last;
+        let count = last.as_ref().map_or(0, |last| last.nelts);
+        ((last as usize) ^ count.rotate_right(16)) | 1
+    }
+}
+
+/// Unlinks every `Authorization` and empties its typed slot, so that the credential is not proxied;
+/// and what proves it, with the values that it had.
+pub(crate) fn remove_authorization(
+    r: Live<'_>,
+    mut is_proof: impl FnMut(&[u8], &[u8]),
+) -> Result<(), HeaderError> {
+    let mut alloc = |size| palloc(r, size);
+    let mut keep = |element: *mut core::ffi::c_void| {
+        let element = element.cast::<ngx_table_elt_t>();
+        // SAFETY: as in `strip`.
+        let name = unsafe { bytes(&raw const (*element).key) };
+        if is_word(name, b"dpop") {
+            // SAFETY: as in `strip`.
+            is_proof(name, unsafe { bytes(&raw const (*element).value) });
+            return false;
+        }
+        !is_word(name, b"authorization")
+    };
+    // SAFETY: as in `strip`.
+    unsafe { list::retain(headers_in(r), &mut alloc, &mut keep) }?;
     // SAFETY: the request is alive. Null is what the slot holds when no such header came; from
     // 1.23.0 on it heads the chain of all of them, which therefore goes as a whole.
     unsafe { (*r.as_ptr()).headers_in.authorization = ptr::null_mut() };
-    Ok(removed)
+    Ok(())
+}
+
+/// Tells whether a name is that word of lower-case letters, in any case.
+fn is_word<const N: usize>(name: &[u8], word: &[u8; N]) -> bool {
+    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
+    // A letter's two cases differ in this bit, and nothing else becomes a letter by it.
+    name.iter().zip(word).fold(0, |other, (byte, letter)| other | ((byte | 0x20) ^ letter)) == 0
 }
 
 /// Puts `Authorization` back, where it was removed.
 pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
+    // SAFETY: the request is alive; the slot is empty where the header was removed.
+    if unsafe { !(*r.as_ptr()).headers_in.authorization.is_null() } {
+        return Ok(());
+    }
     if let Some(element) = put_back(r, b"Authorization", value)? {
         // SAFETY: the request is alive, and the element is in its list, whose pool it shares.
         unsafe { (*r.as_ptr()).headers_in.authorization = element };
@@ -80,19 +127,48 @@ fn put_back(
     push_element(r, Header::copied(r, name, value)?).map(Some)
 }
 
-/// Adds a request header, for whoever reads the request from now on: the upstream above all.
+/// Adds the exported fields of an identity, for whoever reads the request from now on: the upstream
+/// above all. In one block, with their values behind it.
 ///
-/// Only for the main request: a subrequest's list shares parts with its parent's. The name is not
+/// Only for the main request: a subrequest's list shares parts with its parent's. The names are not
 /// copied: Nginx takes the names of headers by their length, and writes to none.
-pub(crate) fn push(r: Live<'_>, field: &'static Field, value: &[u8]) -> Result<(), HeaderError> {
-    check_value(value)?;
-    let header = Header {
-        hash: field.hash,
-        key: still(field.name),
-        value: copy(r, value)?,
-        lowcase_key: field.lowercase.as_ptr().cast_mut(),
-    };
-    push_element(r, header).map(drop)
+pub(crate) fn push_all(r: Live<'_>, fields: &Rendered) -> Result<(), HeaderError> {
+    let (count, text) = (fields.count(), fields.text());
+    if count == 0 {
+        return Ok(());
+    }
+    let list = headers_in(r);
+    let elements = count.saturating_mul(size_of::<ngx_table_elt_t>());
+    let values = elements.saturating_add(size_of::<ngx_list_part_t>());
+    let block = palloc(r, values.saturating_add(text.len())).cast::<u8>();
+    if block.is_null() {
+        return Err(HeaderError::OutOfMemory);
+    }
+    // SAFETY: as in `strip`. The block has room for a part, the elements and the values; both
+    // structures are of words, as which it is aligned.
+    unsafe {
+        if (*list).size == 0 {
+            list::begin(list, size_of::<ngx_table_elt_t>(), &mut |size| palloc(r, size))?;
+            (*list).pool = r.pool();
+        }
+        let part = block.cast::<ngx_list_part_t>();
+        let first = block.add(size_of::<ngx_list_part_t>()).cast::<ngx_table_elt_t>();
+        let values = block.add(values);
+        values.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        let mut element = first;
+        for (field, value) in fields.fields() {
+            let header = Header {
+                hash: field.hash,
+                key: still(field.name),
+                value: ngx_str_t { len: value.len(), data: values.add(value.start) },
+                lowcase_key: field.lowercase.as_ptr().cast_mut(),
+            };
+            element.write(header.element());
+            element = element.add(1);
+        }
+        list::append(list, part, first.cast(), count);
+    }
+    Ok(())
 }
 
 fn push_element(r: Live<'_>, header: Header) -> Result<*mut ngx_table_elt_t, HeaderError> {
@@ -119,6 +195,17 @@ pub(crate) fn panic_where_asked(r: Live<'_>) {
     if request_headers(r).any(|(name, _)| name.eq_ignore_ascii_case(b"x-panic-test")) {
         panic!("asked for by a request");
     }
+}
+
+/// The values of all `Authorization` headers, in the order they came.
+pub(crate) fn authorizations<'r>(r: Live<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+    request_headers(r).filter(|(name, _)| is_word(name, b"authorization")).map(|(_, value)| value)
+}
+
+/// The names of all request headers.
+fn request_names<'r>(r: Live<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+    // SAFETY: as in `request_headers`.
+    elements(r).map(|element| unsafe { bytes(&raw const (*element).key) })
 }
 
 /// The values of all headers whose name folds to that one, in the order they came.

@@ -153,6 +153,37 @@ pub(crate) unsafe fn push(
     }
 }
 
+/// Adds elements at the end as a part of their own, which is full.
+///
+/// # Safety
+///
+/// As for [`retain`]; `part` is room for one, and `elts` holds `nelts` elements, at least one.
+pub(crate) unsafe fn append(
+    list: *mut ngx_list_t,
+    part: *mut ngx_list_part_t,
+    elts: *mut c_void,
+    nelts: usize,
+) {
+    // SAFETY: as in `push`. A part that is empty is the first and alone (rule 1): it takes the
+    // elements itself.
+    unsafe {
+        let mut end = &raw mut (*list).part;
+        while !(*end).next.is_null() {
+            end = (*end).next;
+        }
+        let new = ngx_list_part_t { elts, nelts, next: ptr::null_mut() };
+        if (*end).nelts == 0 {
+            end.write(new);
+            (*list).last = end;
+        } else {
+            part.write(new);
+            (*end).next = part;
+            (*list).last = part;
+        }
+        (*list).nalloc = nelts;
+    }
+}
+
 /// Makes a list out of zeroed memory, all but its pool.
 ///
 /// # Safety

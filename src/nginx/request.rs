@@ -17,7 +17,9 @@ pub(crate) struct RequestView<'r> {
     r: Live<'r>,
     captured: &'r OnceCell<Captured>,
     removed: &'r RefCell<Vec<Removed>>,
-    variables: Vec<(usize, &'r [u8])>,
+    /// The first that was read: most requests need no other.
+    variable: Option<(usize, &'r [u8])>,
+    others: Vec<(usize, &'r [u8])>,
 }
 
 /// The `Authorization` fields as they came, for what follows after the field is removed.
@@ -49,8 +51,8 @@ pub(crate) struct Removed {
 }
 
 impl Removed {
-    pub(crate) fn new(name: &str, value: &[u8]) -> Self {
-        Self { name: name.into(), value: (value.as_ptr(), value.len()) }
+    pub(crate) fn new(name: &str, value: (*const u8, usize)) -> Self {
+        Self { name: name.into(), value }
     }
 
     pub(crate) fn is_of(&self, name: &str) -> bool {
@@ -76,7 +78,7 @@ impl<'r> RequestView<'r> {
         captured: &'r OnceCell<Captured>,
         removed: &'r RefCell<Vec<Removed>>,
     ) -> Self {
-        Self { r, captured, removed, variables: Vec::new() }
+        Self { r, captured, removed, variable: None, others: Vec::new() }
     }
 
     /// Reads a variable now, so that what it evaluates may ask us in turn. One that may not be cached
@@ -93,7 +95,10 @@ impl<'r> RequestView<'r> {
             }
             core::slice::from_raw_parts(value.data, value.len() as usize)
         };
-        self.variables.push((index, value));
+        match self.variable {
+            None => self.variable = Some((index, value)),
+            Some(_) => self.others.push((index, value)),
+        }
         Some(())
     }
 }
@@ -101,7 +106,7 @@ impl<'r> RequestView<'r> {
 impl Request for RequestView<'_> {
     fn authorization(&self) -> Field<'_> {
         let captured = self.captured.get_or_init(|| {
-            let mut fields = headers::fields(self.r, b"authorization");
+            let mut fields = headers::authorizations(self.r);
             match (fields.next(), fields.next()) {
                 (None, _) => Captured::Absent,
                 (Some(value), None) => Captured::One(value.as_ptr(), value.len()),
@@ -166,7 +171,8 @@ impl Request for RequestView<'_> {
     }
 
     fn variable(&self, index: usize) -> Option<&[u8]> {
-        self.variables.iter().find(|(known, _)| *known == index).map(|(_, value)| *value)
+        let mut variables = self.variable.iter().chain(&self.others);
+        variables.find(|(known, _)| *known == index).map(|(_, value)| *value)
     }
 }
 

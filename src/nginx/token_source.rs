@@ -19,24 +19,26 @@ pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<
     match source {
         Source::Authorization => {
             // What proves the token goes with it.
-            let mut proofs = headers::fields(r, PROOF.as_bytes());
-            if let Some(value) = proofs.next() {
-                if proofs.next().is_none() {
-                    context.keep_removed(PROOF, value)?;
-                }
-                headers::strip(r, |it| it.eq_ignore_ascii_case(PROOF.as_bytes())).ok()?;
+            let (mut proof, mut count) = (None, 0_usize);
+            headers::remove_authorization(r, |_, value| {
+                proof = Some((value.as_ptr(), value.len()));
+                count = count.saturating_add(1);
+            })
+            .ok()?;
+            match proof {
+                Some(value) if count == 1 => context.keep_removed(PROOF, value),
+                _ => Some(()),
             }
-            headers::remove_authorization(r).map(drop).ok()
         }
         Source::Cookie(name) => {
             // A location that this request was in before may have removed it.
             let Some(value) = headers::fields(r, COOKIE.as_bytes()).next() else { return Some(()) };
-            context.keep_removed(COOKIE, value)?;
+            context.keep_removed(COOKIE, (value.as_ptr(), value.len()))?;
             headers::set_cookies(r, without_cookie(value, name).as_deref()).ok()
         }
         Source::Header(name) => {
             let Some(value) = headers::fields(r, name.as_bytes()).next() else { return Some(()) };
-            context.keep_removed(name, value)?;
+            context.keep_removed(name, (value.as_ptr(), value.len()))?;
             // In every spelling: nobody verified what an upstream would take for the same field.
             headers::strip(r, |it| folds_to(it, name.as_bytes())).map(drop).ok()
         }
