@@ -10,7 +10,7 @@ use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::Server;
 
-my $rate = '"%s" is not a rate such as 100r/s or 60r/m';
+my $rate = '"%s" is not a rate such as 100r/s, 60r/m, 100r/h or 1000r/d';
 my @wrong = (
     # directive, values, message
     ['mesh_zone', '1', 'size "1" is too small'],
@@ -40,11 +40,12 @@ my @wrong = (
     ['mesh_limit', 'rate=1r/s', 'limit name "rate=1r/s" may hold letters'],
     ['mesh_limit', '"a b" rate=1r/s', 'limit name "a b" may hold letters'],
     ['mesh_limit', '"" rate=1r/s', 'limit name "" may hold letters'],
-    (map { ['mesh_limit', "a rate=$_", sprintf $rate, $_] } qw(1 1r 1r/h 1/s r/s 0r/s -1r/s 1.5r/s 1000001r/s 5000000000r/s 1R/s), ''),
+    (map { ['mesh_limit', "a rate=$_", sprintf $rate, $_] } qw(1 1r 1r/w 1r/D 1/s r/s 0r/s -1r/s 1.5r/s 1000001r/s 5000000000r/s 1R/s), ''),
     ['mesh_limit', 'a rate=1r/s rate=1r/s', 'is duplicate'],
     (map { ['mesh_limit', "a rate=1r/s burst=$_", qq("$_" is not a number from 0 to 1000000)] } qw(-1 1.5 x 1000001 +1), ''),
     (map { ['mesh_limit', "a rate=1r/s burst=9 cost=$_", qq("$_" is not a number from 1 to 1000000)] } qw(0 -1 x 1000001), ''),
     ['mesh_limit', 'a rate=1r/s burst=2 cost=4', 'a cost of 4 can never pass with a burst of 2'],
+    ['mesh_limit', 'a rate=1r/d burst=100', 'a burst of 100 at 1r/d takes more than 100 days to pay back'],
     ['mesh_limit', 'a rate=1r/m burst=1000000', 'takes more than 100 days to pay back'],
     (map { ['mesh_limit', "a rate=1r/s key=$_", qq("$_" is not service, principal, issuer, address or a \$variable)] } qw(team Service $), ''),
     ['mesh_limit', 'a rate=1r/s nodelay', '"nodelay" is not rate=, key=, burst= or cost='],

@@ -25,6 +25,8 @@ server {
 
     location /none { mesh_limit none rate=1r/m; empty_gif; }
     location /burst { mesh_limit burst rate=1r/m burst=3; empty_gif; }
+    location /hour { mesh_limit hour rate=1000r/h burst=1; empty_gif; }
+    location /day { mesh_limit day rate=2r/d burst=1; empty_gif; }
     location /rate { mesh_limit rate rate=2r/s; empty_gif; }
     location /service { mesh_limit service rate=1r/m key=service; empty_gif; }
     location /principal { mesh_limit principal rate=1r/m key=principal; empty_gif; }
@@ -71,6 +73,17 @@ my ($ok, $limited) = ('200', '429 limited');
 is_deeply verdicts('/none', (as('a')) x 3), [$ok, $limited, $limited], 'without a burst one at a time';
 is_deeply verdicts('/burst', (as('a')) x 6), [($ok) x 4, ($limited) x 2], 'a burst beyond the rate, over both workers';
 is_deeply verdicts('/none', as('b')), [$ok], 'another service has a bucket of its own';
+
+subtest 'a rate by the hour or the day' => sub {
+    is_deeply verdicts('/hour', (as('a')) x 3), [$ok, $ok, $limited], 'the burst at once';
+    my $headers = $server->get('/hour', as('a'))->{headers};
+    is $headers->{'ratelimit-policy'}, '"hour";q=1000;w=3600', '... of a thousand in an hour';
+    like $headers->{'retry-after'}, qr/\A[1-4]\z/, '... one of which takes 3.6 seconds';
+    is_deeply verdicts('/day', (as('a')) x 3), [$ok, $ok, $limited], 'two a day';
+    $headers = $server->get('/day', as('a'))->{headers};
+    is $headers->{'ratelimit-policy'}, '"day";q=2;w=86400', '... are named';
+    ok abs($headers->{'retry-after'} - 43_200) < 600, '... and half a day away';
+};
 
 subtest 'time pays back' => sub {
     my $client = $server->connect;

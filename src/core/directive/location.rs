@@ -69,14 +69,14 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
     ),
     row(
         "mesh_limit",
-        "off | name rate=N(r/s|r/m) [key=service|principal|issuer|address|$variable] [burst=N] [cost=N]",
+        "off | name rate=N(r/s|r/m|r/h|r/d) [key=service|principal|issuer|address|$variable] [burst=N] [cost=N]",
         "mesh_limit off",
         (1, 5),
         limit,
     ),
     row(
         "mesh_failure_limit",
-        "off | rate=N(r/s|r/m) [burst=N]",
+        "off | rate=N(r/s|r/m|r/h|r/d) [burst=N]",
         "mesh_failure_limit off",
         (1, 2),
         failure_limit,
@@ -336,7 +336,9 @@ fn limit_key(word: &str) -> Result<RawLimitKey, ConfigError> {
 }
 
 fn parse_rate(word: &str) -> Result<Rate, ConfigError> {
-    Rate::parse(word).map_err(|_| unknown(word, "a rate such as 100r/s or 60r/m, up to 1000000"))
+    Rate::parse(word).map_err(|_| {
+        unknown(word, "a rate such as 100r/s, 60r/m, 100r/h or 1000r/d, up to 1000000")
+    })
 }
 
 fn number(word: &str, least: u32) -> Result<u32, ConfigError> {

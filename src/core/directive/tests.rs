@@ -102,7 +102,7 @@ fn a_limit_is_read_whole_or_refused_with_a_sentence() {
         &["calls", "rate=0r/s"],
         &["calls", "rate=5"],
         &["calls", "rate=-5r/s"],
-        &["calls", "rate=5r/h"],
+        &["calls", "rate=5r/w"],
         &["calls", "rate=99999999r/s"],
         &["calls", "rate=5r/s", "burst=-1"],
         &["calls", "rate=5r/s", "burst=99999999999"],

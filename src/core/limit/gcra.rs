@@ -25,6 +25,10 @@ pub(super) const GRAIN: u64 = 4;
 /// The unit of time of a [`Rate`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Period {
+    /// `r/d`
+    Day,
+    /// `r/h`
+    Hour,
     /// `r/m`
     Minute,
     /// `r/s`
@@ -32,11 +36,26 @@ pub enum Period {
 }
 
 impl Period {
+    /// Every period, the shortest first.
+    pub const ALL: [Self; 4] = [Self::Second, Self::Minute, Self::Hour, Self::Day];
+
     /// Its length in seconds.
     pub const fn secs(self) -> u64 {
         match self {
+            Self::Day => 86_400,
+            Self::Hour => 3_600,
             Self::Minute => 60,
             Self::Second => 1,
+        }
+    }
+
+    /// How a rate ends that counts by it.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Day => "r/d",
+            Self::Hour => "r/h",
+            Self::Minute => "r/m",
+            Self::Second => "r/s",
         }
     }
 }
@@ -70,19 +89,16 @@ impl Rate {
         Ok(Self { count, period })
     }
 
-    /// Reads the notation of `limit_req_zone`: `100r/s` or `60r/m`.
+    /// Reads the notation of `limit_req_zone`, `100r/s` or `60r/m`, and `100r/h` or `1000r/d`.
     ///
     /// # Errors
     ///
     /// [`RateError`] for any other notation and for a number out of range.
     pub fn parse(text: &str) -> Result<Self, RateError> {
-        let (digits, period) = if let Some(digits) = text.strip_suffix("r/s") {
-            (digits, Period::Second)
-        } else if let Some(digits) = text.strip_suffix("r/m") {
-            (digits, Period::Minute)
-        } else {
-            return Err(RateError::Syntax);
-        };
+        let mut periods = Period::ALL.into_iter();
+        let (digits, period) = periods
+            .find_map(|period| Some((text.strip_suffix(period.unit())?, period)))
+            .ok_or(RateError::Syntax)?;
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(RateError::Syntax);
         }
@@ -119,11 +135,7 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match self.period {
-            Period::Minute => "r/m",
-            Period::Second => "r/s",
-        };
-        write!(f, "{}{unit}", self.count)
+        write!(f, "{}{}", self.count, self.period.unit())
     }
 }
 
@@ -133,7 +145,7 @@ impl fmt::Display for Rate {
 pub enum RateError {
     /// The number is 0 or passes [`MAX_COUNT`].
     OutOfRange,
-    /// The text is not a number followed by `r/s` or `r/m`.
+    /// The text is not a number followed by `r/s`, `r/m`, `r/h` or `r/d`.
     Syntax,
 }
 
@@ -141,7 +153,9 @@ impl fmt::Display for RateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfRange => write!(f, "a rate must be from 1 to {MAX_COUNT}"),
-            Self::Syntax => f.write_str("a rate is a number followed by \"r/s\" or \"r/m\""),
+            Self::Syntax => {
+                f.write_str("a rate is a number followed by \"r/s\", \"r/m\", \"r/h\" or \"r/d\"")
+            }
         }
     }
 }

@@ -235,8 +235,10 @@ fn bytes(word: &str) -> Option<u128> {
 /// A rate as it was typed; leading zeros are not kept.
 fn rate(rate: mesh_core::limit::Rate) -> String {
     let unit = match rate.period() {
+        Period::Day => "d",
+        Period::Hour => "h",
+        Period::Minute => "m",
         Period::Second => "s",
-        _ => "m",
     };
     format!("{}r/{unit}", rate.count())
 }

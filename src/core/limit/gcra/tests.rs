@@ -10,14 +10,16 @@ fn quota(rate: &str, burst: u32) -> Quota {
 
 #[test]
 fn a_rate_reads_back_as_it_was_typed() {
-    for text in ["1r/s", "100r/s", "60r/m", "1000000r/s", "1000000r/m"] {
+    for text in ["1r/s", "100r/s", "60r/m", "100r/h", "1000r/d", "1000000r/s", "1000000r/d"] {
         assert_eq!(Rate::parse(text).unwrap().to_string(), text);
     }
 }
 
 #[test]
 fn a_rate_in_any_other_notation_is_refused() {
-    for text in ["", "r/s", "10", "10r", "10r/h", "10 r/s", "+1r/s", "-1r/s", "1.5r/s", "1r/sr/s"] {
+    for text in
+        ["", "r/s", "10", "10r", "10r/D", "10r/w", "10 r/s", "+1r/s", "-1r/s", "1.5r/s", "1r/sr/s"]
+    {
         assert_eq!(Rate::parse(text), Err(RateError::Syntax), "{text}");
     }
     for text in ["0r/s", "000r/m", "1000001r/s", "4294967296r/s", "99999999999999999999r/s"] {
@@ -41,6 +43,18 @@ fn a_quota_that_could_never_pass_or_never_be_paid_back_is_refused() {
 }
 
 #[test]
+fn a_rate_by_hour_or_day_takes_as_long_as_it_says() {
+    for (text, secs) in [("1r/h", 3_600), ("1r/d", 86_400), ("24r/d", 3_600), ("3600r/h", 1)] {
+        assert_eq!(Rate::parse(text).unwrap().interval(), Duration::from_secs(secs), "{text}");
+    }
+    // A hundred days are the most, to the request.
+    let rate = Rate::parse("1r/d").unwrap();
+    assert!(Quota::new("q", rate, 99, 1).is_ok());
+    let error = QuotaError::WindowTooLong { rate, burst: 100 };
+    assert_eq!(Quota::new("q", rate, 100, 1), Err(error));
+}
+
+#[test]
 fn policy_parameters_name_the_rate_and_hold_the_burst() {
     for (rate, burst, q, w) in [
         ("100r/s", 0, 100, 1),
@@ -48,6 +62,8 @@ fn policy_parameters_name_the_rate_and_hold_the_burst() {
         ("100r/s", 200, 300, 3),
         ("60r/m", 5, 60, 60),
         ("1r/m", 4, 5, 300),
+        ("100r/h", 0, 100, 3_600),
+        ("1000r/d", 1_500, 2_000, 172_800),
     ] {
         let quota = quota(rate, burst);
         assert_eq!((quota.policy_quota(), quota.policy_window_secs()), (q, w), "{rate} {burst}");
@@ -73,15 +89,23 @@ fn a_debit_stops_one_interval_past_the_window_and_never_lowers_a_debt() {
 }
 
 prop_compose! {
-    fn any_rate()(count in 1..=MAX_COUNT, minute: bool) -> Rate {
-        Rate::new(count, if minute { Period::Minute } else { Period::Second }).unwrap()
+    fn any_rate()(count in 1..=MAX_COUNT, period in prop::sample::select(&Period::ALL)) -> Rate {
+        Rate::new(count, period).unwrap()
     }
 }
 
 proptest! {
     #[test]
+    fn an_interval_is_the_period_by_the_count_less_a_grain_at_most(rate in any_rate()) {
+        let exact = u128::from(rate.period().secs()) * 1_000_000_000;
+        let taken = rate.interval().as_nanos() * u128::from(rate.count());
+        prop_assert!(taken <= exact && exact - taken < u128::from(rate.count()) * u128::from(GRAIN));
+        prop_assert_eq!(Rate::parse(&rate.to_string()), Ok(rate));
+    }
+
+    #[test]
     fn an_idle_bucket_admits_burst_and_one(rate in any_rate(), burst in 0_u32..500) {
-        let quota = Quota::new("q", rate, burst, 1).unwrap();
+        let Ok(quota) = Quota::new("q", rate, burst, 1) else { return Ok(()) };
         let mut debt = 0;
         for left in (0..=burst).rev() {
             debt = quota.admit(debt, quota.price(1)).unwrap();
