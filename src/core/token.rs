@@ -6,7 +6,7 @@ use core::num::NonZeroU32;
 
 use serde_json::Value;
 
-use crate::encode::json_array;
+use crate::encode::{encode, json_array};
 use crate::export::Rendered;
 use crate::introspection;
 use crate::issuer::{Accept, Issuer};
@@ -362,13 +362,36 @@ impl VerifiedToken {
     }
 }
 
+/// Bytes of a [`Rendered`] form besides names and groups.
+const RENDERED_REST: usize = 128;
+
 impl VerifiedToken {
     /// About the bytes of its claims: a list of one letter each takes ten times its JSON.
     pub(crate) fn weight(&self) -> usize {
         let texts = self.texts.all.len();
         let claims: usize = self.claims.iter().flatten().map(Claim::weight).sum();
         let names = self.names.as_deref().map_or(0, Names::weight);
-        texts.saturating_add(weight(&self.audiences)).saturating_add(claims).saturating_add(names)
+        let parts = [texts, weight(&self.audiences), claims, names, self.rendered_most()];
+        parts.into_iter().fold(0, usize::saturating_add)
+    }
+
+    /// The most that its [`Rendered`] form takes, whether or not it is there: a token is weighed when
+    /// it is kept and when it leaves the cache, and it is rendered at its first export between both.
+    fn rendered_most(&self) -> usize {
+        let encoded = |text: Option<&str>| text.map_or(0, |text| encode(text).len());
+        let principal = encoded(self.principal());
+        // The principal may be a SPIFFE ID as well; the rest is the method and the name of an issuer,
+        // which the configuration gives.
+        let texts =
+            [encoded(self.service()), principal, principal, self.groups().map_or(0, str::len)];
+        texts.into_iter().fold(RENDERED_REST, usize::saturating_add)
+    }
+
+    /// What it takes now.
+    #[cfg(test)]
+    pub(crate) fn weight_as_it_is(&self) -> usize {
+        let rendered = self.rendered.get().map_or(0, |rendered| rendered.text().len());
+        self.weight().saturating_sub(self.rendered_most()).saturating_add(rendered)
     }
 }
 

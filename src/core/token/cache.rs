@@ -23,10 +23,10 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
-    /// A cache that keeps that many tokens, as long as they are of an ordinary size: 1.5 KB each,
+    /// A cache that keeps that many tokens, as long as they are of an ordinary size: 2 KB each,
     /// with their claims, on average.
     pub fn with_capacity(capacity: usize) -> Self {
-        let most_bytes = capacity.saturating_mul(1536);
+        let most_bytes = capacity.saturating_mul(2048);
         Self {
             tokens: LruCache::unbounded_with_hasher(ByEnd::default()),
             capacity,
@@ -63,6 +63,18 @@ impl TokenCache {
     /// About what a token takes: itself, its claims, and the structures around them.
     fn weight(token: &[u8], verified: &VerifiedToken) -> usize {
         token.len().saturating_add(verified.weight()).saturating_add(512)
+    }
+
+    /// What is counted, what its entries are counted as, what they take, and what they may.
+    #[cfg(test)]
+    pub(crate) fn recount(&self) -> [usize; 4] {
+        let counted = self.tokens.iter().map(|(token, known)| Self::weight(token, known)).sum();
+        let taken = self
+            .tokens
+            .iter()
+            .map(|(token, known)| token.len() + known.weight_as_it_is() + 512)
+            .sum();
+        [self.bytes, counted, taken, self.most_bytes]
     }
 
     /// How many tokens it holds.
