@@ -27,15 +27,22 @@ const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: Nginx calls a phase handler with a whole, live request.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
+    // Every request of every site passes here three times. A subrequest shares its parent's headers,
+    // in which nothing is left that is not ours.
+    if !r.is_main() || Context::is_stripped(r) {
+        return DECLINED;
+    }
+    strip_anew(r)
+}
+
+/// Looks at every header.
+#[inline(never)]
+fn strip_anew(r: Live<'_>) -> ngx_int_t {
     guard(
         "strip handler",
         FAILED,
         || r.log(),
         || {
-            // A subrequest shares its parent's headers, in which nothing is left that is not ours.
-            if !r.is_main() || Context::is_stripped(r) {
-                return DECLINED;
-            }
             if headers::strip_reserved(r).is_err() {
                 return FAILED;
             }
