@@ -1,11 +1,12 @@
 //! The issuers, and the keys of all of them at one generation.
 
+use core::ops::Deref;
 use core::sync::atomic::AtomicI64;
 use core::sync::atomic::Ordering::Relaxed;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, Cache, Guard};
 
 use crate::issuer::{Form, Issuer, KeySource};
 use crate::json::Pointer;
@@ -24,6 +25,37 @@ pub struct Trust {
     load_balancers: Box<[usize]>,
     pointers: Box<[Pointer]>,
     snapshot: ArcSwap<Snapshot>,
+}
+
+/// How one worker reads the snapshots of a trust: it keeps the one that it read last, and looks at
+/// each request whether that still is the one in force.
+///
+/// It may be the last reader of an old snapshot, never its last owner: that is who replaced it.
+#[derive(Debug)]
+pub struct Reader(Cache<Published, Arc<Snapshot>>);
+
+impl Reader {
+    /// A reader of this trust.
+    pub fn new(trust: Arc<Trust>) -> Self {
+        Self(Cache::new(Published(trust)))
+    }
+
+    /// The keys as they are now, without waiting.
+    pub fn load(&mut self) -> &Snapshot {
+        self.0.load()
+    }
+}
+
+/// Where a trust publishes its snapshots.
+#[derive(Debug)]
+struct Published(Arc<Trust>);
+
+impl Deref for Published {
+    type Target = ArcSwap<Snapshot>;
+
+    fn deref(&self) -> &ArcSwap<Snapshot> {
+        &self.0.snapshot
+    }
 }
 
 /// The key sets of all issuers, and what is revoked, at one generation; immutable.

@@ -16,7 +16,7 @@ use mesh_core::introspection::{Introspections, Proof};
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
-use mesh_core::trust::Trust;
+use mesh_core::trust::{Reader, Trust};
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t, ngx_uint_t};
 
 use super::documents::DocumentsZone;
@@ -47,6 +47,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         resolver: Resolver::default(),
         is_timed: false,
         trust: None,
+        keys: None,
         served: Vec::new(),
         documents: Vec::new(),
         zone: None,
@@ -200,7 +201,9 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     }
     let asked = trust.issuers().iter().filter(|issuer| issuer.introspection.is_some());
     main.introspections.get_mut().share_among(asked.count());
-    main.trust = Some(Arc::new(trust));
+    let trust = Arc::new(trust);
+    main.keys = Some(RefCell::new(Reader::new(Arc::clone(&trust))));
+    main.trust = Some(trust);
     Ok(())
 }
 

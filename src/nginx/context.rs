@@ -273,11 +273,11 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
         Some(zone) => Some(zone.memory()?),
         None => None,
     };
-    let snapshot = trust.load();
+    let mut keys = main.keys.as_ref()?.try_borrow_mut().ok()?;
     let mut worker = Worker {
         proofs: Proofs::new(memory),
         trust,
-        snapshot: &snapshot,
+        snapshot: keys.load(),
         cache: &mut cache,
         introspections: &mut introspections,
         table,

@@ -10,7 +10,7 @@ use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
 use mesh_core::introspection::Introspections;
 use mesh_core::token::TokenCache;
-use mesh_core::trust::Trust;
+use mesh_core::trust::{Reader, Trust};
 use nginx_sys::ngx_http_conf_ctx_t;
 
 use super::documents::DocumentsZone;
@@ -28,6 +28,8 @@ pub(crate) struct MainConf {
     pub(crate) is_timed: bool,
     /// The issuers and their keys; there from `postconfiguration` on.
     pub(crate) trust: Option<Arc<Trust>>,
+    /// How this worker reads their keys; there with them.
+    pub(crate) keys: Option<RefCell<Reader>>,
     /// The files that the background thread watches, and what each is.
     pub(crate) documents: Vec<(Document, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
