@@ -1,22 +1,31 @@
--- What wrk sends: tokens of a file in turn, or keys in turn, from where the last run left off.
+-- What wrk sends: tokens of a file and keys, both in turn, from where the last run left off.
 --
--- wrk ... -s load.lua URL -- PATH TOKENS COUNT FIRST KEYS
+-- wrk ... -s load.lua URL -- PATH TOKENS COUNT FIRST KEYS FIELDS
 --   PATH    with %d for the number of a key
 --   TOKENS  a file with a token a line, or "-"
 --   COUNT   so many of them
 --   FIRST   the number of the first request, from 0
 --   KEYS    so many keys, or 0
+--   FIELDS  a file with further header lines, or "-"
 
 local next_request
+
+local function read(file)
+    local input = assert(io.open(file, "rb"))
+    local text = input:read("*a")
+    input:close()
+    return text
+end
 
 function init(args)
     local path, file, count, first, keys = args[1], args[2], tonumber(args[3]),
         tonumber(args[4]), tonumber(args[5])
-    local fields = { "" }
+    local more = args[6] == "-" and "" or read(args[6])
+    local fields = { more }
     if file ~= "-" then
         fields = {}
         for line in io.lines(file) do
-            fields[#fields + 1] = "Authorization: Bearer " .. line .. "\r\n"
+            fields[#fields + 1] = more .. "Authorization: Bearer " .. line .. "\r\n"
             if #fields == count then break end
         end
     end
@@ -35,7 +44,8 @@ function init(args)
         next_request = function()
             number = number + 1
             local uri = string.format(path, number % keys)
-            return "GET " .. uri .. " HTTP/1.1\r\nHost: bench\r\n" .. fields[1] .. "\r\n"
+            return "GET " .. uri .. " HTTP/1.1\r\nHost: bench\r\n" ..
+                fields[number % #fields + 1] .. "\r\n"
         end
     end
 end

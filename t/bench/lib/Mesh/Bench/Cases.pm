@@ -1,40 +1,95 @@
 package Mesh::Bench::Cases;
 
-# What is measured, on which location of which Nginx, and what it should cost.
+# What is measured, on which location, and what it may cost.
 
 use v5.36;
 
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(cases config upstream);
+our @EXPORT_OK = qw(cases locations);
 
-# Of a case: the location on bare Nginx and the one that is measured (the same path, unless it says
-# otherwise), the file of tokens and how many of them in turn, keys, TLS, and the goals: at least
-# that ratio to the base, at most so many microseconds or instructions over it.
+# Of a case:
+#   location, content  the path: /LOCATION/static/ answers by itself, /LOCATION/proxied/ asks an upstream
+#   query              behind the path, with %d for the number of a key
+#   tokens, count      a file of tokens, so many of them in turn
+#   keys               so many keys in turn
+#   unknown            the tokens are more than a worker keeps, so that none is ever known
+#   proofs             the token is bound to a key, and every request has a proof of its own
+#   fields             further header lines
+#   tls, http2         instead of plain HTTP/1.1
+#   status             what is answered, if it is not 200
+#   spared             so many answers may be 200 in spite of that
+#   base               the location of the same side that it is compared with (default: the same
+#                      location of bare Nginx)
+#   most               instructions over the base; more of them fail
+#   goal               what it should cost one day: `instructions` and `micros` over the base, the
+#                      `ratio` of the base's time to its own
+#   row                of the table in the manual; cases of one row stand in one line
+my %known = (tokens => 'known', count => 1);
+my %keys = (query => '?key=%06d', keys => 100_000, base => 'token', content => 'static');
+my %unknown = (location => 'token', content => 'static', count => 17_000, unknown => 1);
+
+my @BROWSER = (
+    'User-Agent: Mozilla/5.0 (X11; Linux x86_64)',
+    'Accept: */*',
+    'Accept-Encoding: gzip, deflate, br',
+    'Accept-Language: en-US,en;q=0.5',
+    'X-Request-Id: 4f2c1b9e-0d2f-4b58-8f11-3a4d7c9b1e20',
+    'X-Forwarded-For: 10.1.2.3',
+    'X-Forwarded-Proto: https',
+    'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+);
+
 my @CASES = (
-    { name => 'token-static', path => '/token/static/', tokens => 'known', count => 1 },
-    { name => 'token-proxied', path => '/token/proxied/', tokens => 'known', count => 1 },
-    { name => 'chain-static', path => '/chain/static/', tokens => 'known', count => 1,
-        goal => { ratio => 0.88, instructions => 5000 } },
-    { name => 'chain-proxied', path => '/chain/proxied/', tokens => 'known', count => 1,
-        goal => { ratio => 0.93, instructions => 5000 } },
-    { name => 'chain-10k-static', path => '/chain/static/', tokens => 'known', count => 10_000,
-        goal => { ratio => 0.83 } },
-    { name => 'chain-10k-proxied', path => '/chain/proxied/', tokens => 'known', count => 10_000,
-        goal => { ratio => 0.90 } },
-    { name => 'unknown-rs256', path => '/token/static/', tokens => 'rs256', count => 17_000,
-        unknown => 1, goal => { micros => 16 } },
-    { name => 'unknown-es256', path => '/token/static/', tokens => 'es256', count => 17_000,
-        unknown => 1, goal => { micros => 39 } },
-    { name => 'unknown-eddsa', path => '/token/static/', tokens => 'eddsa', count => 17_000,
-        unknown => 1, goal => { micros => 29 } },
-    { name => 'certificate', path => '/certificate/', tls => 1, goal => { micros => 0.15 } },
-    { name => 'limit-100k', base => { server => 'module', path => '/token/static/?key=%06d' },
-        measured => { server => 'module', path => '/limit/static/?key=%06d' },
-        tokens => 'known', count => 1, keys => 100_000, goal => { micros => 0.15 } },
-    { name => 'limit_req-100k', base => { server => 'bare', path => '/token/static/?key=%06d' },
-        measured => { server => 'bare', path => '/limit_req/stat/?key=%06d' },
-        tokens => 'known', count => 1, keys => 100_000 },
+    (map {
+        { name => "off-$_", location => 'off', content => $_, %known, goal => { instructions => 400 },
+            row => 'a location without the module, static / proxied' }
+    } qw(static proxied)),
+    (map {
+        { name => "token-$_", location => 'token', content => $_, %known,
+            row => 'known token, static / proxied' }
+    } qw(static proxied)),
+    { name => 'chain-static', location => 'chain', content => 'static', %known, most => 3500,
+        goal => { ratio => 0.88, instructions => 2800 }, row => 'with claim, limit and export' },
+    { name => 'chain-proxied', location => 'chain', content => 'proxied', %known, most => 4100,
+        goal => { ratio => 0.93, instructions => 3400 }, row => 'with claim, limit and export' },
+    { name => 'chain-10k-static', location => 'chain', content => 'static', tokens => 'known',
+        count => 10_000, goal => { ratio => 0.83 }, row => 'the same, 10,000 tokens in turn' },
+    { name => 'chain-10k-proxied', location => 'chain', content => 'proxied', tokens => 'known',
+        count => 10_000, goal => { ratio => 0.90 }, row => 'the same, 10,000 tokens in turn' },
+    { name => 'headers-static', location => 'chain', content => 'static', %known,
+        fields => \@BROWSER, row => 'the same, 10 header fields' },
+    { name => 'headers-proxied', location => 'chain', content => 'proxied', %known,
+        fields => \@BROWSER, most => 4750, row => 'the same, 10 header fields' },
+    { name => 'private-proxied', location => 'private', content => 'proxied', %known,
+        row => 'claim and limit, `mesh_export off`, proxied' },
+    (map {
+        { name => "forward-$_", location => 'forward', content => $_, %known,
+            row => 'claim, limit and export, `mesh_forward_credential on`' }
+    } qw(static proxied)),
+    { name => 'http2', location => 'chain', content => 'static', %known, http2 => 1,
+        row => 'claim, limit and export, HTTP/2' },
+    { name => 'unknown-rs256', tokens => 'rs256', %unknown, goal => { micros => 16 },
+        row => 'unknown RS256' },
+    { name => 'unknown-es256', tokens => 'es256', %unknown, goal => { micros => 39 },
+        row => 'unknown ES256' },
+    { name => 'unknown-eddsa', tokens => 'eddsa', %unknown, goal => { micros => 29 },
+        row => 'unknown EdDSA' },
+    { name => 'dpop', location => 'dpop', content => 'static', tokens => 'bound', count => 1,
+        proofs => 'proofs', row => 'known token with a DPoP proof (ES256)' },
+    { name => 'certificate', location => 'certificate', content => 'static', tls => 1,
+        goal => { micros => 0.15, instructions => 1900 }, row => 'certificate on a kept TLS connection' },
+    { name => 'limit-service', location => 'limit-service', %keys, %known,
+        row => 'one limit by service (base: a known token)' },
+    { name => 'limit-variable', location => 'limit-variable', %keys, %known,
+        goal => { micros => 0.15, instructions => 1000 },
+        row => 'one limit by a variable, 100,000 keys (base: a known token)' },
+    { name => 'limit-variable-10k', location => 'limit-variable', %keys, tokens => 'known',
+        count => 10_000, row => 'the same, 10,000 tokens in turn' },
+    { name => 'refused-401', location => 'unauthorized', content => 'static', status => 401,
+        row => 'refused: no token (base: `return 401`)' },
+    { name => 'refused-429', location => 'limited', content => 'static', %known, status => 429, spared => 3,
+        row => 'refused: limited (base: `return 429`)' },
 );
 
 # The named cases, or all; a name may be the beginning of one.
@@ -44,114 +99,13 @@ sub cases (@names) {
         !@names || grep { $case->{name} =~ /^\Q$_\E/ } @names;
     } @CASES;
     die 'no such case; there are: ', join(' ', map { $_->{name} } @CASES), "\n" unless @chosen;
-    for my $case (@chosen) {
-        $case->{base} //= { server => 'bare', path => $case->{path} };
-        $case->{measured} //= { server => 'module', path => $case->{path} };
-    }
     return @chosen;
 }
 
-# The configuration of both sides: without the module, its lines are left out.
-sub config (%given) {
-    my $text = <<~'END';
-        worker_processes 1;
-        %affinity%
-        events { worker_connections 512; }
-        http {
-            access_log off;
-            keepalive_requests 1000000000;
-            keepalive_timeout 600s;
-            include issuer.conf;
-            # 32 bytes for each of 100,000 keys.
-            mesh_zone 3200k;
-            limit_req_zone $arg_key zone=keys:32m rate=60r/m;
-            upstream echo {
-                server 127.0.0.1:%upstream%;
-                keepalive 64;
-                keepalive_requests 1000000000;
-            }
-            server {
-                listen 127.0.0.1:%port%;
-                location /token/static/ {
-                    mesh_authenticate token;
-                    empty_gif;
-                }
-                location /token/proxied/ {
-                    mesh_authenticate token;
-                    proxy_pass http://echo;
-                    proxy_http_version 1.1;
-                    proxy_set_header Connection "";
-                }
-                location /chain/static/ {
-                    mesh_authenticate token;
-                    mesh_require_claim /groups data-eng security;
-                    mesh_limit calls rate=1000000r/s burst=1000000;
-                    empty_gif;
-                }
-                location /chain/proxied/ {
-                    mesh_authenticate token;
-                    mesh_require_claim /groups data-eng security;
-                    mesh_limit calls rate=1000000r/s burst=1000000;
-                    proxy_pass http://echo;
-                    proxy_http_version 1.1;
-                    proxy_set_header Connection "";
-                }
-                location /limit/static/ {
-                    mesh_authenticate token;
-                    mesh_limit keys rate=60r/m burst=100000 key=$arg_key;
-                    empty_gif;
-                }
-                location /limit_req/stat/ {
-                    limit_req zone=keys burst=100000 nodelay;
-                    empty_gif;
-                }
-            }
-            server {
-                listen 127.0.0.1:%tls_port% ssl;
-                ssl_certificate %work%/tls/server.pem;
-                ssl_certificate_key %work%/tls/server.key;
-                ssl_client_certificate %work%/tls/ca.pem;
-                ssl_verify_client on;
-                location /certificate/ {
-                    mesh_authenticate certificate;
-                    empty_gif;
-                }
-            }
-        }
-        END
-    my $issuer = <<~"END";
-        mesh_issuer idp {
-            issuer https://idp.example/oauth2/default;
-            audience api://bench;
-            jwks $given{work}/jwks.json;
-            groups_claim /groups;
-        }
-        END
-    my $module = delete $given{module};
-    $text =~ s/^\s*include issuer\.conf;\n/$module ? $issuer : ''/em;
-    $text =~ s/^\s*mesh_.*\n//mg unless $module;
-    $text =~ s/%(\w+)%/$given{$1}/g;
-    return ($module ? "load_module $module;\n" : '') . user() . $text;
+# The locations that each side has.
+sub locations () {
+    my %locations = map { $_->{location} => 1 } @CASES;
+    return sort keys %locations;
 }
-
-# What is behind the proxied locations: it answers and does nothing else.
-sub upstream ($port, $affinity) {
-    return user() . <<~"END";
-        worker_processes 1;
-        $affinity
-        events { worker_connections 512; }
-        http {
-            access_log off;
-            keepalive_requests 1000000000;
-            keepalive_timeout 600s;
-            server {
-                listen 127.0.0.1:$port;
-                location / { empty_gif; }
-            }
-        }
-        END
-}
-
-sub user () { return $> == 0 ? "user root;\n" : '' }
 
 1;

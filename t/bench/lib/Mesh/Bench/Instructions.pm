@@ -1,32 +1,19 @@
 package Mesh::Bench::Instructions;
 
-# User instructions a request, by the processor's counters or by callgrind.
+# User instructions a request of a Nginx under callgrind.
 
 use v5.36;
 
 use Time::HiRes qw(sleep time);
 
-# The words in front of a load generator that make perf count the process meanwhile; none where
-# the machine has no counters.
-sub perf ($pid, $out) {
-    state $counts = do {
-        my $text = qx(perf stat -x, -e instructions:u -- true 2>&1) // '';
-        $text =~ /^[1-9]\d*,,instructions:u/m;
-    };
-    return $counts ? ('perf', 'stat', '-x,', '-e', 'instructions:u', '-p', $pid, '-o', $out, '--') : ();
-}
+# Seconds after which a signal is sent again, and after which it is given up.
+my ($AGAIN, $PATIENCE) = (2, 600);
 
-sub perf_result ($out) {
-    open my $in, '<', $out or return;
-    local $/;
-    return <$in> =~ /^(\d+),,instructions:u/m ? $1 : undef;
-}
-
-# The words in front of an Nginx that runs under callgrind. It writes what it has counted, and
+# The words in front of a Nginx that runs under callgrind. It writes what it has counted, and
 # begins anew, whenever Nginx reopens its logs.
 sub callgrind ($root) {
-    return ['valgrind', '-q', '--tool=callgrind', '--dump-before=ngx_reopen_files',
-        "--callgrind-out-file=$root/callgrind.out"];
+    return (qw(valgrind -q --tool=callgrind --dump-before=ngx_reopen_files),
+        "--callgrind-out-file=$root/callgrind.out");
 }
 
 # A Nginx under callgrind that has been started; `$root` as above.
@@ -34,27 +21,45 @@ sub new ($class, $server, $root) {
     return bless { server => $server, root => $root, dumps => 0 }, $class;
 }
 
-# Instructions a request: of two counts of requests on one connection, the difference.
+# Instructions a request: of two counts of requests, the difference.
 sub measure ($self, $count, $send) {
     $send->(20);
-    $self->dump;
-    my ($few, $many) = map { $send->($_ * $count); $self->dump } 1, 3;
+    $self->count;
+    my ($few, $many) = map { $send->($_ * $count); $self->count } 1, 3;
     return ($many - $few) / (2 * $count);
 }
 
-# What was counted since the last time.
-sub dump ($self) {
-    my $number = ++$self->{dumps};
-    kill 'USR1', $self->{server}{pid} or die "$self->{server}{name} has ended\n";
-    my $path = "$self->{root}/callgrind.out.$number";
-    my $until = time + 60;
-    while (time < $until) {
-        if (open my $in, '<', $path) {
-            while (my $line = <$in>) { return $1 if $line =~ /^totals: (\d+)/ }
+# What was counted since the last time. A signal that arrives between Nginx's look at its flags and
+# its sleep is slept over, so it is sent until there is something new. One too many does no harm:
+# what it made Nginx write is complete before the next requests are answered, and is added to them.
+sub count ($self) {
+    my $sum = 0;
+    while (defined(my $written = $self->next)) { $sum += $written }
+    my ($until, $again) = (time + $PATIENCE, 0);
+    while (1) {
+        if (time >= $again) {
+            die "$self->{server}{name} has ended\n", $self->{server}->complaints
+                unless $self->{server}->is_running;
+            die "callgrind wrote nothing\n" if time >= $until;
+            kill 'USR1', $self->{server}{pid};
+            $again = time + $AGAIN;
         }
+        my $written = $self->next;
+        return $sum + $written if defined $written;
         sleep 0.02;
     }
-    die "callgrind wrote no $path\n";
+    return;
+}
+
+# The total of the next file, once it is complete.
+sub next ($self) {
+    open my $in, '<', "$self->{root}/callgrind.out." . ($self->{dumps} + 1) or return;
+    while (my $line = <$in>) {
+        next unless $line =~ /^totals: (\d+)$/;
+        $self->{dumps}++;
+        return $1;
+    }
+    return;
 }
 
 1;

@@ -1,101 +1,142 @@
 package Mesh::Bench::Report;
 
-# What was found: a table in Markdown, and JSON.
+# What was found: tables of all sides, the table of the manual, and JSON.
 
 use v5.36;
 
 use Exporter qw(import);
 use JSON::PP ();
 
-our @EXPORT_OK = qw(table json);
+our @EXPORT_OK = qw(tables manual json median);
 
 # One line a case, and what is needed to read it.
-sub table ($report) {
-    my ($machine, $versions, $method) = $report->@{qw(machine versions method)};
-    my $text = "$machine->{processor}, $machine->{processors} processors, Linux $machine->{kernel}, "
-        . "Nginx $versions->{nginx}, wrk $versions->{wrk}\n"
-        . "Processor time: medians of $method->{rounds} runs of $method->{seconds} s each, in turn; "
-        . "one worker, $method->{connections} kept connections (certificate: one), clients on the same processor.\n"
-        . 'Instructions: of the user, by '
-        . ($method->{instructions} eq 'perf' ? 'the processor' : "callgrind $versions->{valgrind}") . ".\n\n";
-    my @rows = (
-        ['case', 'CPU us, bare', 'module', 'over', 'ratio', 'instructions, bare', 'module', 'over', 'goal', ''],
-        map { row($_) } $report->{cases}->@*,
-    );
-    my @width = map { my $column = $_; max(map { length $_->[$column] } @rows) } 0 .. $#{ $rows[0] };
-    my $line = sub ($row) {
-        my @cells = map { sprintf $_ == 0 || $_ > 7 ? '%-*s' : '%*s', $width[$_], $row->[$_] } 0 .. $#$row;
-        return '| ' . join(' | ', @cells) . " |\n";
-    };
-    $text .= $line->($rows[0]);
-    $text .= '| ' . join(' | ', map { $_ == 0 || $_ > 7 ? '-' x $width[$_] : '-' x ($width[$_] - 1) . ':' } 0 .. $#width) . " |\n";
-    $text .= $line->($_) for @rows[1 .. $#rows];
+sub tables ($report) {
+    my $text = heading($report);
+    my @cases = $report->{cases}->@*;
+    $text .= "Instructions of the user a request, by callgrind $report->{versions}{valgrind}.\n\n"
+        . instructions($report) . "\n" if grep { $_->{instructions} } @cases;
+    $text .= "Processor time a request in microseconds: medians of $report->{method}{rounds} runs of "
+        . "$report->{method}{seconds} s each, in turn.\n\n" . micros($report) . "\n"
+        if grep { $_->{micros} } @cases;
+    return $text . closing($report);
+}
+
+sub heading ($report) {
+    my ($machine, $versions) = $report->@{qw(machine versions)};
+    return join '', "$machine->{processor}, $machine->{processors} processors, "
+        . "Linux $machine->{kernel}, Nginx $versions->{nginx}, wrk $versions->{wrk}.\n",
+        map { "$_->{name}: $_->{is}\n" } grep { defined $_->{is} } $report->{sides}->@*;
+}
+
+sub closing ($report) {
+    my $text = '';
     my $signature = $report->{signature_us};
-    $text .= "\nA signature by itself: " . join(', ', map { "$_ $signature->{$_} us" } sort keys %$signature) . ".\n";
-    my $memory = $report->{memory};
-    $text .= sprintf "Memory: a worker with %d tokens of 800 bytes has %.1f MB more than a bare one; %d bytes a token.\n",
-        $memory->{tokens}, $memory->{worker_over_bare} / 1e6, $memory->{per_token};
+    $text .= 'A signature by itself: ' . join(', ', map { "$_ $signature->{$_} us" } sort keys %$signature)
+        . ".\n" if $signature;
+    for my $side (sort keys(($report->{memory} // {})->%*)) {
+        my $memory = $report->{memory}{$side};
+        $text .= sprintf "Memory, $side: a worker with %d tokens of 800 bytes has %.1f MB more than a "
+            . "bare one; %d bytes a token.\n", $memory->@{qw(tokens)}, $memory->{over_bare} / 1e6,
+            $memory->{per_token};
+    }
     return $text;
 }
 
-sub row ($case) {
-    my $found = $case->{found} = summary($case);
-    my @goals = goals($case, $found);
-    my $instructions = $found->{instructions};
-    return [
-        $case->{name},
-        (map { sprintf '%.2f', $_ } $found->@{qw(base_us measured_us over_us ratio)}),
-        ($instructions ? map { sprintf '%.0f', $_ } $instructions->@{qw(base measured over)} : ('') x 3),
-        join(', ', map { $_->[0] } @goals),
-        !@goals ? '' : (grep { !$_->[1] } @goals) ? 'missed' : 'met',
-    ];
+sub instructions ($report) {
+    my @sides = map { $_->{name} } grep { $_->{name} ne 'bare' } $report->{sides}->@*;
+    my $is_old = grep { $_ eq 'old' } @sides;
+    my @rows;
+    for my $case ($report->{cases}->@*) {
+        my $found = $case->{instructions} // next;
+        my ($old, $new) = map { ($found->{$_} // {})->{over} } qw(old new);
+        my $is_both = defined $old && defined $new;
+        push @rows, [
+            $case->{name}, whole(($found->{bare} // {})->{count}),
+            (map { whole(($found->{$_} // {})->{over}) } @sides),
+            $is_old ? ($is_both ? (sprintf('%+.0f', $new - $old), part($new, $old)) : ('', '')) : (),
+            $case->{most} // '', goal($case),
+        ];
+    }
+    return table(['case', 'bare', (map { "$_ over" } @sides),
+        $is_old ? qw(difference ratio) : (), 'most', 'goal'], @rows);
 }
 
-# Medians of the runs, and the median of the differences within each round.
-sub summary ($case) {
-    my %micros = map {
-        $_ => [map { $_->{nanoseconds} / 1000 / $_->{requests} } $case->{runs}{$_}->@*]
-    } qw(base measured);
-    my ($base, $measured) = map { median($micros{$_}->@*) } qw(base measured);
-    my @over = map { $micros{measured}[$_] - $micros{base}[$_] } 0 .. $#{ $micros{base} };
-    my %found = (
-        base_us => $base, measured_us => $measured, over_us => median(@over), ratio => $base / $measured,
-        over_us_least => (sort { $a <=> $b } @over)[0], over_us_most => (sort { $a <=> $b } @over)[-1],
-        map { ; "${_}_requests_per_second" => median(map { $_->{requests} / $_->{seconds} } $case->{runs}{$_}->@*) }
-            qw(base measured),
-    );
-    my %count = ($case->{instructions} // {})->%*;
-    for my $side (qw(base measured)) {
-        my @counted = grep { defined } map { $_->{instructions} } $case->{runs}{$side}->@*;
-        $count{$side} //= median(@counted) if @counted;
-    }
-    if (defined $count{base} && defined $count{measured}) {
-        $found{instructions} = { %count, over => $count{measured} - $count{base},
-            ratio => $count{base} / $count{measured} };
-    }
-    return \%found;
+sub part ($new, $old) { return $old ? sprintf '%.3f', $new / $old : '' }
+
+sub goal ($case) {
+    my $goal = ($case->{goal} // {})->{instructions} // return '';
+    my $new = ($case->{instructions}{new} // {})->{over} // return $goal;
+    return $new <= $goal ? "$goal: met" : sprintf '%d: missed by %.0f', $goal, $new - $goal;
 }
 
-# What a case should cost, in words, and whether it does.
-sub goals ($case, $found) {
-    my $goal = $case->{goal} // return;
-    my @goals;
-    push @goals, [sprintf('ratio >= %.2f', $goal->{ratio}), $found->{ratio} >= $goal->{ratio}]
-        if $goal->{ratio};
-    push @goals, ["<= $goal->{micros} us over", $found->{over_us} <= $goal->{micros}] if $goal->{micros};
-    push @goals, ["<= $goal->{instructions} over", $found->{instructions}{over} <= $goal->{instructions}]
-        if $goal->{instructions} && $found->{instructions};
-    return @goals;
+sub micros ($report) {
+    my @sides = map { $_->{name} } grep { $_->{name} ne 'bare' } $report->{sides}->@*;
+    my @rows;
+    for my $case ($report->{cases}->@*) {
+        my $found = $case->{micros} // next;
+        push @rows, [
+            $case->{name}, map({ hundredths($_) } ($found->{bare} // {})->@{qw(median least)}),
+            map { my $side = $found->{$_} // {}; map { hundredths($_) } $side->@{qw(median least over ratio)} } @sides,
+        ];
+    }
+    return table(['case', 'bare', 'least', map { ($_, 'least', 'over', 'ratio') } @sides], @rows);
+}
+
+# The table of the manual: the cases of a row in one line.
+sub manual ($report) {
+    my (@rows, %seen);
+    for my $case ($report->{cases}->@*) {
+        next if $seen{ $case->{row} }++;
+        my @cases = grep { $_->{row} eq $case->{row} } $report->{cases}->@*;
+        my $joined = sub ($values) {
+            my @values = map { $values->($_) } @cases;
+            return (grep { length } @values) ? join ' / ', @values : '';
+        };
+        my $micros = sub ($name) { $joined->(sub ($it) { hundredths((($it->{micros} // {})->{new} // {})->{$name}) }) };
+        push @rows, [
+            $case->{row}, (map { $micros->($_) } qw(base median over ratio)),
+            $joined->(sub ($it) { grouped((($it->{instructions} // {})->{new} // {})->{over}) }),
+        ];
+        for my $side (map { $_->{name} } $report->{sides}->@*) {
+            next if $side =~ /^(?:bare|old|new)$/;
+            my $any = grep { ($_->{micros} // {})->{$side} || ($_->{instructions} // {})->{$side} } @cases;
+            next unless $any;
+            my $of = sub ($name) { $joined->(sub ($it) { hundredths((($it->{micros} // {})->{$side} // {})->{$name}) }) };
+            push @rows, [
+                "for comparison: $side", (map { $of->($_) } qw(base median over ratio)),
+                $joined->(sub ($it) { grouped((($it->{instructions} // {})->{$side} // {})->{over}) }),
+            ];
+        }
+    }
+    return heading($report) . "\n" . table(
+        ['what', 'base µs', 'measured µs', 'over µs', 'ratio', 'instructions over the base'], @rows)
+        . "\n" . closing($report);
+}
+
+sub table ($head, @rows) {
+    my @width = map { my $column = $_; max(map { length $_->[$column] } $head, @rows) } 0 .. $#$head;
+    my $line = sub ($row) {
+        return '| ' . join(' | ', map { sprintf $_ ? '%*s' : '%-*s', $width[$_], $row->[$_] } 0 .. $#$row) . " |\n";
+    };
+    return $line->($head)
+        . '| ' . join(' | ', map { $_ ? '-' x ($width[$_] - 1) . ':' : '-' x $width[$_] } 0 .. $#width) . " |\n"
+        . join '', map { $line->($_) } @rows;
+}
+
+sub whole ($number) { return defined $number ? sprintf '%.0f', $number : '' }
+sub hundredths ($number) { return defined $number ? sprintf '%.2f', $number : '' }
+
+# 12,345
+sub grouped ($number) {
+    return '' unless defined $number;
+    my $text = sprintf '%.0f', $number;
+    1 while $text =~ s/(\d)(\d{3})(?!\d)/$1,$2/;
+    return $text;
 }
 
 sub json ($report, $path) {
-    my @cases = map {
-        my $case = $_;
-        +{ map { $_ => $case->{$_} } grep { exists $case->{$_} } qw(name tokens count keys tls goal found runs) }
-    } $report->{cases}->@*;
-    my $text = JSON::PP->new->canonical->pretty->encode({ %$report, cases => \@cases });
     open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
+    print {$out} JSON::PP->new->canonical->pretty->encode($report);
     close $out or die "$path: $!\n";
     return;
 }

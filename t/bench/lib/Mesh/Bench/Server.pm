@@ -1,6 +1,6 @@
 package Mesh::Bench::Server;
 
-# One Nginx of the bench: started in the foreground, stopped by its pid.
+# One server of the bench: started in the foreground, stopped by its pid.
 
 use v5.36;
 
@@ -8,35 +8,38 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
-# Seconds that a start may take; under valgrind it is slow.
-my $PATIENCE = 60;
+# Seconds that a start may take; under valgrind, and on a busy machine, it is slow.
+my $PATIENCE = 300;
 
-# name, root, port, config (text); and command (words in front of nginx), single (one process).
+# name, root (its own directory), command (words), port; single: it is one process without a master.
+# It is ready after `ready`: several can start at once.
 sub start ($class, %options) {
     my $self = bless {%options}, $class;
-    my $root = $self->{root};
-    mkdir "$root/$self->{name}" or die "$root/$self->{name}: $!\n";
-    my $config = "$root/$self->{name}/nginx.conf";
-    spew($config, $self->{config});
-    my $daemon = 'daemon off;' . ($self->{single} ? ' master_process off;' : '');
     $self->{pid} = fork // die "fork: $!\n";
     if (!$self->{pid}) {
         open STDIN, '<', '/dev/null';
-        open STDERR, '>', "$root/$self->{name}/stderr";
+        open STDERR, '>', "$self->{root}/stderr";
         open STDOUT, '>&', \*STDERR;
-        exec(($self->{command} // [])->@*, $self->{nginx}, '-p', "$root/$self->{name}/", '-c',
-            $config, '-e', "$root/$self->{name}/error.log", '-g', $daemon) or POSIX::_exit(127);
+        exec { $self->{command}[0] } $self->{command}->@* or POSIX::_exit(127);
     }
+    return $self;
+}
+
+sub ready ($self) {
     my $until = time + $PATIENCE;
-    until (IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}") && $self->worker) {
+    until ($self->worker && IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}")) {
         die "$self->{name} did not start:\n" . $self->complaints
-            if time > $until || waitpid($self->{pid}, WNOHANG) > 0;
+            if time > $until || !$self->is_running;
         sleep 0.05;
     }
     return $self;
 }
 
-# The process that serves: Nginx itself, or the worker of its master.
+sub is_running ($self) {
+    return defined $self->{pid} && waitpid($self->{pid}, WNOHANG) == 0;
+}
+
+# The process that serves: itself, or the worker of its master.
 sub worker ($self) {
     return $self->{pid} if $self->{single};
     open my $in, '<', "/proc/$self->{pid}/task/$self->{pid}/children" or return;
@@ -65,7 +68,7 @@ sub private_bytes ($self) {
 sub complaints ($self) {
     my $text = '';
     for my $name (qw(stderr error.log)) {
-        open my $in, '<', "$self->{root}/$self->{name}/$name" or next;
+        open my $in, '<', "$self->{root}/$name" or next;
         local $/;
         $text .= <$in> // '';
     }
@@ -75,19 +78,12 @@ sub complaints ($self) {
 sub stop ($self) {
     my $pid = delete $self->{pid} // return;
     kill 'TERM', $pid;
-    for (1 .. 100) {
+    for (1 .. 300) {
         return if waitpid($pid, WNOHANG) != 0;
         sleep 0.1;
     }
     kill 'KILL', $pid;
     waitpid $pid, 0;
-    return;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
     return;
 }
 
