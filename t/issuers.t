@@ -143,6 +143,36 @@ example 'okta.conf' => sub {
     $example->stop;
 };
 
+example 'cognito.conf' => sub {
+    my $example = start('cognito.conf', cognito => [$rsa->{jwk}]);
+    my $pool = 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_ExamplePl';
+    my $client = '1example23456789';
+    # Of the client credentials grant, then of a user.
+    my %service = (
+        sub => $client, token_use => 'access', scope => 'kafka/produce', auth_time => $now, iss => $pool, exp => $now + 3600,
+        iat => $now, version => 2, jti => 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee', client_id => $client,
+    );
+    my $user = vary(\%service, sub => 'c3a4d8e2-0000-4444-8888-0123456789ab', 'cognito:groups' => ['data-eng'], username => 'ada',
+        scope => 'openid kafka/produce', origin_jti => 'bbbbbbbb-cccc-dddd-eeee-ffffffffffff', event_id => 'x');
+    passes($example, $client, 'a client', '/', bearer(mint($example, $rsa, \%service)));
+    my $head = passes($example, $client, 'a user of a client', '/', bearer(mint($example, $rsa, $user)));
+    like($head, qr/^X-Mesh-Principal: c3a4d8e2-/m, 'who is the principal');
+    like($head, qr/^X-Mesh-Groups: \["data-eng"\]\r$/m, 'with its groups');
+    are_refused($example, $rsa, \%service, '/', {},
+        ['of another client', '401 audience_refused', client_id => '9other87654321'],
+        ['of no client', '401 audience_refused', client_id => undef],
+        ['of a client that is no text', '401 claim_malformed', client_id => 1],
+        ['with an aud, which counts alone', '401 audience_refused', aud => 'other'],
+        ['an ID token', '401 service_missing', token_use => 'id', client_id => undef, aud => $client],
+        ['an ID token with the name of a client', '403 claim_refused', token_use => 'id', aud => $client],
+        ['without a use', '403 claim_refused', token_use => undef],
+        ['without the scope', '403 claim_refused', scope => 'kafka/consume'],
+        ['of another pool', '401 issuer_refused', iss => "${pool}X"],
+    );
+    is_refused($example, '401 signature_invalid', 'by another key', '/', bearer(mint($example, $stranger, \%service)));
+    $example->stop;
+};
+
 # Claims of app-only access tokens, as the reference of Entra ID's access tokens lists them.
 my ($tenant, $tenant2, $foreign) = ('8c1b5a2e-0f3d-4b6a-9c7e-1d2f3a4b5c6d', '0b5f7a34-52b5-4d39-a1b0-7d8e9f0a1b2c',
     '72f988bf-86f1-41af-91ab-2d7cd011db47');

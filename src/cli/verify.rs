@@ -55,6 +55,10 @@ pub(crate) struct Verify {
     #[arg(long, conflicts_with = "signature_only")]
     audience: Vec<Box<str>>,
 
+    /// The claim that counts as aud in a token without aud, as in `audience_claim` of mesh_issuer
+    #[arg(long, value_name = "POINTER", conflicts_with = "signature_only")]
+    audience_claim: Option<Pointer>,
+
     /// The time to verify at: Unix seconds or RFC 3339 in UTC [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment::parse_moment)]
     at: Option<UnixTime>,
@@ -138,10 +142,11 @@ impl Verify {
             }),
             audiences: if self.audience.is_empty() {
                 notes.push("the audience was not compared: give --audience".to_owned());
-                own_audiences(token)
+                own_audiences(token, self.audience_claim.as_ref())
             } else {
                 self.audience.clone().into()
             },
+            audience_claim: self.audience_claim.clone(),
             algorithms: self.algorithms(),
             leeway: self.leeway,
             max_lifetime: None,
@@ -184,11 +189,16 @@ impl Verify {
     /// What was compared with what, for the refusals that are about values.
     fn comparison(&self, reason: Reason, at: UnixTime, claims: Option<&Value>) -> Option<String> {
         let claim = |name: &str| claims.and_then(|claims| claims.get(name)).map(Value::to_string);
+        let instead = self.audience_claim.as_ref();
+        let instead = instead.and_then(|claim| Some((claim, claim.resolve(claims?)?)));
         let (at, leeway) = (at.secs(), self.leeway);
         match reason {
-            Reason::AudienceRefused => Some(match claim("aud") {
-                Some(is) => format!("aud is {is}, expected one of {:?}", self.audience),
-                None => "there is no aud".to_owned(),
+            Reason::AudienceRefused => Some(match (claim("aud"), instead) {
+                (Some(is), _) => format!("aud is {is}, expected one of {:?}", self.audience),
+                (None, Some((claim, is))) => {
+                    format!("{claim} is {is}, expected one of {:?}", self.audience)
+                }
+                (None, None) => "there is no aud".to_owned(),
             }),
             Reason::TokenExpired => {
                 Some(format!("exp is {}, the time {at}, the leeway {leeway} s", claim("exp")?))
@@ -264,9 +274,10 @@ fn own_issuer(token: &[u8]) -> Box<str> {
 }
 
 /// The audiences of the token itself; none where it has none, which the verification refuses.
-fn own_audiences(token: &[u8]) -> Box<[Box<str>]> {
+fn own_audiences(token: &[u8], instead: Option<&Pointer>) -> Box<[Box<str>]> {
     let claims = unverified_claims(token);
-    match claims.as_ref().and_then(|claims| claims.get("aud")) {
+    let claims = claims.as_ref();
+    match claims.and_then(|claims| claims.get("aud").or_else(|| instead?.resolve(claims))) {
         Some(Value::String(one)) => Box::new([one.as_str().into()]),
         Some(Value::Array(several)) => {
             several.iter().filter_map(|one| one.as_str().map(Into::into)).collect()

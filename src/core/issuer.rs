@@ -25,6 +25,8 @@ pub struct Issuer {
     pub form: Form,
     /// What `aud` must hold one of, where `mesh_accept` names none.
     pub audiences: Box<[Box<str>]>,
+    /// The claim that counts as `aud` in a token without `aud`.
+    pub audience_claim: Option<Pointer>,
     /// What a key without `alg` may be used for, and the most that one with `alg` may.
     pub algorithms: AlgorithmSet,
     /// Seconds by which clocks may differ.

@@ -26,7 +26,9 @@ mod wish;
 pub use cache::TokenCache;
 pub(crate) use claim::numeric_date;
 pub use claim::{Claim, Confirmation};
-use claim::{audiences, check_distributed, confirmation, groups, known, name, text, weight};
+use claim::{
+    audience, audiences, check_distributed, confirmation, groups, known, name, text, weight,
+};
 use origin::Origin;
 pub use wish::Wish;
 
@@ -158,7 +160,7 @@ impl VerifiedToken {
         let expires = expires.ok_or(Reason::ExpiryMissing)?;
         let not_before = numeric_date(claims, "nbf")?;
         let issued_at = numeric_date(claims, "iat")?;
-        let audiences = audiences(claims.get("aud"))?;
+        let audiences = audiences(audience(claims, issuer.audience_claim.as_ref()))?;
         check_distributed(claims)?;
         let groups = issuer.groups_claim.as_ref().and_then(|claim| groups(known(claim, claims)?));
         Ok(Self {
@@ -217,7 +219,8 @@ impl VerifiedToken {
         let mut read = Self::read(claims, typ, issuer, index, 0, pointers, Some(i64::MAX))?;
         read.has_type |= introspection::is_opaque(token);
         let needs_audience = issuer.introspection.as_ref().is_none_or(|it| it.needs_audience);
-        read.for_anybody = !needs_audience && claims.get("aud").is_none();
+        read.for_anybody =
+            !needs_audience && audience(claims, issuer.audience_claim.as_ref()).is_none();
         // What the issuer leaves out, a signed token may say itself.
         let own = introspection::own_claims(token);
         if claims.get("cnf").is_none() {

@@ -2,8 +2,27 @@
 
 use super::{ConfigError, RawIssuer};
 use crate::issuer::{Form, TENANT};
+use crate::json::Pointer;
 
 impl RawIssuer {
+    /// The claim that names the audience in tokens without `aud`.
+    pub(super) fn audience_claim(&self) -> Result<Option<Pointer>, ConfigError> {
+        let Some(claim) = &self.audience_claim else { return Ok(None) };
+        let name = &self.name;
+        let refused = |why: &str| {
+            let message =
+                format!("mesh_issuer \"{name}\" has no use for \"audience_claim\": {why}");
+            Err(ConfigError::at(&self.place, message))
+        };
+        if self.alb.is_some() {
+            return refused("the client is the audience of a load balancer's token");
+        }
+        if self.trust_domain.is_some() {
+            return refused("a JWT-SVID always has \"aud\"");
+        }
+        Ok(Some(claim.clone()))
+    }
+
     /// The issuer's URL and the form of its tokens; they hang together.
     pub(super) fn form(&self) -> Result<(Box<str>, Form), ConfigError> {
         let refused = |what: &str| {

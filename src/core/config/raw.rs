@@ -48,6 +48,8 @@ pub struct RawIssuer {
     pub url: Option<Box<str>>,
     /// `audience`.
     pub audiences: Option<Box<[Box<str>]>>,
+    /// `audience_claim`.
+    pub audience_claim: Option<Pointer>,
     /// `jwks`: a file, relative to the configuration's directory, or a server.
     pub jwks: Option<RawJwks>,
     /// `discovery`
@@ -214,6 +216,7 @@ impl RawMain {
             url,
             form,
             audiences,
+            audience_claim: raw.audience_claim()?,
             keys: raw.key_source()?,
             introspection,
             name: raw.name,

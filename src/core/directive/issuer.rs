@@ -30,6 +30,13 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
         }
         once(&mut raw.audiences, line.words.iter().map(|word| (*word).into()).collect())
     }),
+    row("audience_claim", "pointer", "—", (1, 1), |raw, line| {
+        let claim = pointer(line.first())?;
+        if claim.root() == "aud" {
+            return Err(ConfigError::new("counts in tokens without \"aud\", which it cannot name"));
+        }
+        once(&mut raw.audience_claim, claim)
+    }),
     row("tenants", "guid ...", "—", (1, 1024), |raw, line| {
         let tenants = raw.tenants.get_or_insert_default();
         listed(tenants, line, |word| match is_guid(word) {

@@ -127,6 +127,11 @@ pub(crate) fn numeric_date(claims: &Value, name: &str) -> Result<Option<i64>, Re
     Ok(Some(whole as i64))
 }
 
+/// The value that says for whom a token is: `aud`, else the claim that its issuer writes instead.
+pub(super) fn audience<'v>(claims: &'v Value, instead: Option<&Pointer>) -> Option<&'v Value> {
+    claims.get("aud").or_else(|| known(instead?, claims))
+}
+
 /// `aud`: a string or an array of strings (RFC 7519 section 4.1.3).
 pub(super) fn audiences(value: Option<&Value>) -> Result<Box<[Box<str>]>, Reason> {
     match value {

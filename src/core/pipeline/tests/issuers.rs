@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod audiences;
 mod load_balancers;
 mod roles;
 mod spiffe;
