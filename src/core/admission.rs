@@ -7,7 +7,7 @@ use crate::credential::Request;
 use crate::decision::Permit;
 use crate::export::{Fields, Rendered};
 use crate::identity::Identity;
-use crate::limit::{Charge, Key, Quota, Remaining, Table};
+use crate::limit::{Charge, Key, Limited, Part, Quota, Remaining, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::time::Tick;
 
@@ -41,6 +41,14 @@ pub enum LimitKey {
 }
 
 impl LimitKey {
+    /// The part of the zone that its buckets are in.
+    pub const fn part(self) -> Part {
+        match self {
+            Self::Issuer | Self::Principal | Self::Service => Part::Identities,
+            Self::Address | Self::Variable(_) => Part::Chosen,
+        }
+    }
+
     /// The variable that it reads.
     pub const fn variable(self) -> Option<usize> {
         match self {
@@ -63,7 +71,7 @@ pub struct Admission {
 ///
 /// # Errors
 ///
-/// [`Reason::Limited`] with the quota that refused.
+/// [`Reason::Limited`] or [`Reason::LimitOverflow`], with the quota that refused.
 pub fn limit(
     permit: Permit,
     limits: &[Limit],
@@ -95,7 +103,7 @@ fn charge(
     let due = limits.iter().filter(|limit| !charged.holds(limit.index));
     let mut due = due.filter_map(|limit| {
         let key = bucket(limit, permit.identity(), request, table)?;
-        Some((limit, Charge::new(&limit.quota, key)))
+        Some((limit, Charge::new(&limit.quota, limit.key.part(), key)))
     });
     match (due.next(), due.next()) {
         (None, _) => Ok(()),
@@ -116,10 +124,7 @@ fn settle(
     table: Table<'_>,
     now: Tick,
 ) -> Result<(), Refusal> {
-    let done = table.charge(charges, now).map_err(|limited| match due.get(limited.index()) {
-        Some(limit) => Refusal::by_limit(Reason::Limited, &limit.quota, limited),
-        None => Reason::Limited.into(),
-    })?;
+    let done = table.charge(charges, now).map_err(|limited| refusal(due, limited))?;
     for limit in due {
         match charged.first {
             None => charged.first = Some(limit.index),
@@ -132,6 +137,15 @@ fn settle(
         (before, now) => before.or(now),
     };
     Ok(())
+}
+
+/// The refusal by one of the limits that are due.
+fn refusal(due: &[&Limit], limited: Limited) -> Refusal {
+    let reason = if limited.is_overflow() { Reason::LimitOverflow } else { Reason::Limited };
+    match due.get(limited.index()) {
+        Some(limit) => Refusal::by_limit(reason, &limit.quota, limited),
+        None => reason.into(),
+    }
 }
 
 /// What one request has been charged for.

@@ -41,11 +41,25 @@
 //! changed by compare-and-swap, with no lock: see [`crate::limit`]. *Consequence.* Nothing has to
 //! be repaired, and a reload may change rates freely.
 //!
+//! Workers read the clock once in a turn of their event loop, so their clocks lag, and whoever lags
+//! sees debts as longer than they are. The latest tick that any worker charged by is shared as a hint,
+//! and the clock is read before a refusal: who has room at the true time is not refused.
+//!
+//! # 5a. Parts of the zone, by who chooses the keys
+//!
+//! *Context.* A full table that admits newcomers uncounted lets a stranger with an IPv6 network, or a
+//! client with a variable, switch off the limits of everybody else. *Decision.* Keys of identities,
+//! keys that clients choose and failures have parts of their own ([`crate::limit::Part`]). Newcomers
+//! without room share a bucket if they are identities, are charged by their network if they are
+//! failures, and are admitted if they choose their keys, for a limit by such a key does not hold
+//! them anyway. *Consequence.* An identity can be refused for other newcomers (`limit_overflow`)
+//! while the zone is too small, and never for those who have no identity.
+//!
 //! # 6. What was verified before passes the limit on failures
 //!
 //! *Context.* A limit on failures by address shuts out all clients behind one NAT when one of them
 //! guesses. *Decision.* It stops credentials that are unknown to the worker; a token in the cache
-//! is no guess. Requests without a credential are not counted, since they cost nothing.
+//! is no guess, whatever comes beside it. Requests without a credential are not counted, since they cost nothing.
 //!
 //! # 7. The certificate picks the kind of its name
 //!

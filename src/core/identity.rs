@@ -11,7 +11,7 @@ use crate::export::Rendered;
 use crate::introspection::{self, Introspections, Known, Question};
 use crate::issuer::{Accept, Form};
 use crate::jws::CompactJws;
-use crate::limit::{Charge, Quota, Table};
+use crate::limit::{Quota, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::source::Source;
 use crate::spiffe::{SpiffeId, TrustDomain};
@@ -23,7 +23,6 @@ use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, Pe
 mod failure;
 
 pub use failure::Failure;
-use failure::failure_key;
 
 /// A verified identity. [`authenticate`] makes the only ones there are.
 #[derive(Debug)]
@@ -96,11 +95,10 @@ pub fn authenticate(
     if known.is_none() {
         credentials.check()?;
     }
-    let has_certificate = settings.methods.certificate && credentials.peer().is_some();
-    let is_known = known.is_some() && !has_certificate;
-    if !is_known && credentials.is_any(settings.methods) {
-        // A token that was verified before cannot be part of a guessing attack: the clients
-        // behind one address do not pay for a neighbour's failures.
+    if known.is_none() && credentials.is_any(settings.methods) {
+        // A token that was verified before cannot be part of a guessing attack, nor can a
+        // certificate beside it: the clients behind one address do not pay for a neighbour's
+        // failures.
         gate(credentials, settings, worker)?;
     }
     verify(credentials, known, settings, worker)
@@ -143,7 +141,7 @@ fn introspector(token: &[u8], settings: &Authentication, trust: &Trust) -> Optio
 /// Charges the address for a refused credential, where the location limits failures.
 pub(crate) fn charge_failure(address: &[u8], settings: &Authentication, worker: &Worker<'_>) {
     if let Some(table) = worker.table
-        && let Some(failure) = Failure::of(address, settings, table)
+        && let Some(failure) = Failure::of(address, settings)
     {
         failure.charge(table, worker.now.tick);
     }
@@ -157,8 +155,10 @@ fn gate(
     let (Some(quota), Some(table)) = (&settings.failure_limit, worker.table) else {
         return Ok(());
     };
-    let charge = Charge::new(quota, failure_key(quota, credentials.address(), table));
-    let Err(limited) = table.peek(&charge, worker.now.tick) else { return Ok(()) };
+    let address = credentials.address();
+    let Err(limited) = failure::peek(quota, address, table, worker.now.tick) else {
+        return Ok(());
+    };
     let refusal = Refusal::by_limit(Reason::FailureLimited, quota, limited);
     if settings.failure_limit_enforced {
         return Err(refusal);

@@ -1,15 +1,29 @@
 //! Limits: quotas on verified identities, counted in memory that all workers share.
 //!
 //! ```
-//! use mesh_core::limit::{Bucket, Charge, Header, Quota, Rate, Table};
+//! use mesh_core::limit::{Bucket, Charge, Header, Host, Part, Quota, Rate, Table};
 //! use mesh_core::time::Tick;
+//!
+//! #[derive(Debug)]
+//! struct Clock;
+//!
+//! impl Host for Clock {
+//!     fn clock(&self) -> Tick {
+//!         Tick::from_millis(5_001)
+//!     }
+//!
+//!     fn tell_full(&self, part: Part, charges: u64) {
+//!         eprintln!("{part:?} is full, {charges} found no room");
+//!     }
+//! }
 //!
 //! let header = Header::default();
 //! let buckets: Vec<Bucket> = (0..16).map(|_| Bucket::default()).collect();
-//! let table = Table::open(&header, &buckets, [1, 2]).unwrap();
+//! let table = Table::open(&header, &buckets, [1, 2], &Clock).unwrap();
 //!
 //! let quota = Quota::new("reads", Rate::parse("10r/s").unwrap(), 1, 1).unwrap();
-//! let charge = Charge::new(&quota, table.key(&quota, &[b"service", b"orders-api"]));
+//! let key = table.key(&quota, &[b"service", b"orders-api"]);
+//! let charge = Charge::new(&quota, Part::Identities, key);
 //! let now = Tick::from_millis(5_000);
 //! assert_eq!(table.charge(&[charge], now).unwrap().remaining().unwrap().units(), 1);
 //! assert!(table.charge(&[charge], now).is_ok());
@@ -18,7 +32,9 @@
 
 mod charge;
 mod gcra;
+mod host;
 mod key;
+mod part;
 mod probe;
 mod slot;
 mod table;
@@ -33,6 +49,10 @@ pub use self::charge::{Charge, Charged, Limited};
 pub use self::gcra::{
     MAX_COUNT, MAX_WINDOW, Period, Quota, QuotaError, Rate, RateError, Remaining,
 };
+pub use self::host::Host;
+#[cfg(test)]
+pub(crate) use self::host::NoHost;
 pub use self::key::Key;
+pub use self::part::Part;
 pub use self::slot::Slot;
 pub use self::table::{BUCKETS_OFFSET, Bucket, Header, Table, TableError};

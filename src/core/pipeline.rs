@@ -131,7 +131,7 @@ impl DryRun {
     const fn covers(self, reason: Reason) -> bool {
         match self {
             Self::All => true,
-            Self::Limit => matches!(reason, Reason::Limited),
+            Self::Limit => matches!(reason, Reason::LimitOverflow | Reason::Limited),
             Self::Off => false,
         }
     }

@@ -153,6 +153,9 @@ reasons! {
         "a claim that this location requires does not hold";
     /// A `mesh_limit` is reached.
     Limited => "limited", 429, NONE, "the identity's limit is reached";
+    /// A `mesh_limit` has no bucket for the identity, and the one that newcomers share is full.
+    LimitOverflow => "limit_overflow", 429, NONE,
+        "mesh_zone has no room for the identity, and the limit that newcomers share is reached";
     /// A `mesh_failure_limit` is reached.
     FailureLimited => "failure_limited", 429, NONE,
         "too many refused credentials came from this address";
@@ -221,7 +224,7 @@ impl Refusal {
     /// The status of the answer; `mesh_limit_status` replaces that of a limit.
     pub const fn status(&self, limit_status: u16) -> u16 {
         match self.reason {
-            Reason::FailureLimited | Reason::Limited => limit_status,
+            Reason::FailureLimited | Reason::LimitOverflow | Reason::Limited => limit_status,
             other => other.status(),
         }
     }
@@ -267,6 +270,7 @@ impl Refusal {
                 | Reason::IntrospectionPending
                 | Reason::IntrospectionUnavailable
                 | Reason::KeysUnavailable
+                | Reason::LimitOverflow
                 | Reason::Limited
                 | Reason::RevocationsUnavailable
         )

@@ -1,12 +1,13 @@
-//! What `mesh_status` shows: each issuer's keys, their age and their last fault, and what each worker
-//! has in force.
+//! What `mesh_status` shows: each issuer's keys, their age and their last fault, what each worker has
+//! in force, and how full the memory of the limits is.
 
 use serde::Serialize;
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::documents::Documents;
 use crate::issuer::{Issuer, KeySource};
-use crate::time::UnixTime;
+use crate::limit::{Part, Table};
+use crate::time::{Now, UnixTime};
 use crate::trust::{IssuerKeys, Revoked, Snapshot, Trust};
 
 /// What there is to show, seen by one worker.
@@ -23,8 +24,10 @@ pub struct Status<'s> {
     pub workers: usize,
     /// The number and the pid of this worker.
     pub this: (usize, u32),
+    /// The limits; none where the configuration has no zone.
+    pub table: Option<Table<'s>>,
     /// The time.
-    pub now: UnixTime,
+    pub now: Now,
 }
 
 #[derive(Serialize)]
@@ -34,6 +37,24 @@ struct Page<'s> {
     issuers: Vec<IssuerLine<'s>>,
     revocations: Option<RevocationLine>,
     workers: Vec<WorkerLine<'s>>,
+    zone: Option<ZoneLine>,
+}
+
+/// The parts of `mesh_zone`.
+#[derive(Serialize)]
+struct ZoneLine {
+    identities: PartLine,
+    chosen: PartLine,
+    failures: PartLine,
+}
+
+#[derive(Serialize)]
+struct PartLine {
+    slots: usize,
+    /// About how many of them are taken now.
+    in_debt: usize,
+    /// Charges that found none since the zone began.
+    full: u64,
 }
 
 /// The list of what is revoked that this worker has in force.
@@ -107,9 +128,20 @@ impl Status<'_> {
             issuers,
             revocations: self.revocations(),
             workers,
+            zone: self.table.map(|table| self.zone(table)),
         })?;
         json.push('\n');
         Ok(json)
+    }
+
+    fn zone(&self, table: Table<'_>) -> ZoneLine {
+        let line = |part| PartLine {
+            slots: table.slots(part),
+            in_debt: table.in_debt(part, self.now.tick),
+            full: table.full(part),
+        };
+        let [identities, chosen, failures] = Part::ALL.map(line);
+        ZoneLine { identities, chosen, failures }
     }
 
     fn revocations(&self) -> Option<RevocationLine> {
@@ -126,7 +158,7 @@ impl Status<'_> {
         let keys = self.snapshot.last_keys(index);
         let documents = self.documents.filter(|_| is_fetched(issuer));
         let head = documents.and_then(|documents| documents.head(index));
-        let since = |at: UnixTime| self.now.secs().saturating_sub(at.secs()).max(0);
+        let since = |at: UnixTime| self.now.unix.secs().saturating_sub(at.secs()).max(0);
         let generation = match &issuer.keys {
             KeySource::File(_) | KeySource::None => keys.map(IssuerKeys::generation),
             KeySource::Remote(_) => head.map(|head| head.generation),
@@ -145,7 +177,7 @@ impl Status<'_> {
             }),
             generation,
             age: head.map(|head| since(head.confirmed)),
-            stale: keys.is_some_and(|keys| !keys.count_at(self.now)),
+            stale: keys.is_some_and(|keys| !keys.count_at(self.now.unix)),
             last_error: failure.map(|failure| ErrorLine {
                 seconds_ago: since(failure.at),
                 word: failure.word,

@@ -120,9 +120,7 @@ pub(crate) fn park(
     drop(introspections);
     // SAFETY: the request is live and in its access phase, as in `ngx_http_limit_req_handler`.
     unsafe { suspend(r, patience)? };
-    let table = main.zone.as_ref().and_then(|zone| zone.table());
-    let failure = table
-        .and_then(|table| Failure::of(context.view(r).address(), &location.authentication, table));
+    let failure = Failure::of(context.view(r).address(), &location.authentication);
     context.hold(Ticket::new(r, question, failure));
     Some(Parked::Waits)
 }

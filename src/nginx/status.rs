@@ -1,4 +1,4 @@
-//! What `mesh_status` answers: the state of the issuers' keys, as JSON.
+//! What `mesh_status` answers: the state of the issuers' keys and of the limits' memory, as JSON.
 
 use core::ptr;
 
@@ -87,7 +87,8 @@ fn page(main: &MainConf) -> Option<String> {
         documents: documents.as_ref(),
         workers: workers(),
         this: (process::worker_number(), std::process::id()),
-        now: request::now().unix,
+        table: main.zone.as_ref().and_then(|zone| zone.table()),
+        now: request::now(),
     };
     status.to_json().ok()
 }

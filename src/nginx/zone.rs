@@ -32,8 +32,10 @@ use super::headers::bytes;
 use super::list::Elements;
 use super::log::{Level, Log};
 
+mod host;
 mod proofs;
 
+use host::Process;
 pub(crate) use proofs::ProofZone;
 
 /// The zone of one configuration, to be kept in its main structure.
@@ -192,7 +194,7 @@ unsafe fn open(pool: *mut ngx_slab_pool_t, seed: [u64; 2]) -> Result<Table<'stat
         let count = Table::buckets_in(block_size(pool));
         let header = &*block.cast::<Header>();
         let buckets = slice::from_raw_parts(block.add(BUCKETS_OFFSET).cast::<Bucket>(), count);
-        Table::open(header, buckets, seed)
+        Table::open(header, buckets, seed, &Process)
     }
 }
 

@@ -3,32 +3,60 @@
 use std::sync::Arc;
 
 use super::Authentication;
-use crate::limit::{Charge, Key, Quota, Table};
+use crate::limit::{Charge, Limited, Part, Quota, Table};
 use crate::time::Tick;
 
 /// A refused credential, to be charged to the address that it came from.
 #[derive(Clone, Debug)]
 pub struct Failure {
     quota: Arc<Quota>,
-    key: Key,
+    address: [u8; MOST],
+    len: usize,
 }
 
 impl Failure {
     /// One from that address; none where failures are not limited.
-    pub fn of(address: &[u8], settings: &Authentication, table: Table<'_>) -> Option<Self> {
-        let quota = settings.failure_limit.as_ref()?;
-        Some(Self { quota: Arc::clone(quota), key: failure_key(quota, address, table) })
+    pub fn of(address: &[u8], settings: &Authentication) -> Option<Self> {
+        let quota = Arc::clone(settings.failure_limit.as_ref()?);
+        let mut kept = [0; MOST];
+        kept.get_mut(..address.len())?.copy_from_slice(address);
+        Some(Self { quota, address: kept, len: address.len() })
     }
 
     /// Charges it, also when it is past the limit already.
     pub fn charge(&self, table: Table<'_>, now: Tick) {
-        let _ = table.debit(&Charge::new(&self.quota, self.key), now);
+        let address = self.address.get(..self.len).unwrap_or_default();
+        table.debit(&charges(&self.quota, address, table), now);
     }
 }
 
-/// An address has a bucket for each set of parameters: a strict limit in one location does not
-/// shut an address out of another that is generous.
-pub(super) fn failure_key(quota: &Quota, address: &[u8], table: Table<'_>) -> Key {
-    let interval = quota.rate().interval().as_nanos().to_le_bytes();
-    table.key(quota, &[&interval, &quota.burst().to_le_bytes(), address])
+/// Whether the address may fail once more.
+pub(super) fn peek(
+    quota: &Quota,
+    address: &[u8],
+    table: Table<'_>,
+    now: Tick,
+) -> Result<(), Limited> {
+    table.peek_debit(&charges(quota, address, table), now)
 }
+
+/// The charge on an address, and that on its network for when there is no room for the address: a
+/// stranger with a network of his own fills the part with addresses, and is one network all the same.
+fn charges<'q>(quota: &'q Quota, address: &[u8], table: Table<'_>) -> [Charge<'q>; 2] {
+    let network = match address {
+        [network @ .., _] if address.len() == 4 => network,
+        [network @ .., _, _] if address.len() == MOST => network,
+        all => all,
+    };
+    // An address has a bucket for each set of parameters: a strict limit in one location does not
+    // shut an address out of another that is generous.
+    let (interval, burst) = (quota.rate().interval().as_nanos(), quota.burst().to_le_bytes());
+    let interval = interval.to_le_bytes();
+    let address =
+        Charge::new(quota, Part::Failures, table.key(quota, &[&interval, &burst, address]));
+    let network = table.key(quota, &[&interval, &burst, b"network", network]);
+    [address, address.shared(network)]
+}
+
+/// The most bytes of an address as limits see it: the /64 of an IPv6 address.
+const MOST: usize = 8;

@@ -1,23 +1,34 @@
 //! What a request is charged, and what came of it.
 
 use core::fmt;
+use core::ops::Range;
 use core::time::Duration;
 
-use super::gcra::{Quota, Remaining};
+use super::gcra::{Measure, Quota, Remaining};
 use super::key::Key;
+use super::part::Part;
 
 /// One debt that a request is about to take on: so many units of a quota, on one key.
 #[derive(Clone, Copy, Debug)]
 pub struct Charge<'q> {
     quota: &'q Quota,
+    measure: Measure,
     key: Key,
     units: u32,
+    part: Part,
+    is_shared: bool,
 }
 
 impl<'q> Charge<'q> {
-    /// The quota's own cost, on this key.
-    pub const fn new(quota: &'q Quota, key: Key) -> Self {
-        Self { quota, key, units: quota.cost() }
+    /// The quota's own cost, on this key in this part of the zone.
+    pub const fn new(quota: &'q Quota, part: Part, key: Key) -> Self {
+        Self { quota, measure: quota.own(), key, units: quota.cost(), part, is_shared: false }
+    }
+
+    /// The same charge on a key that many share, at 16 times the rate and the burst.
+    #[must_use]
+    pub const fn shared(self, key: Key) -> Self {
+        Self { measure: self.quota.wide(), key, is_shared: true, ..self }
     }
 
     /// The same charge at another cost, for a cost that only the request knows.
@@ -40,9 +51,24 @@ impl<'q> Charge<'q> {
         self.key
     }
 
+    /// The part of the zone that the key is in.
+    pub const fn part(&self) -> Part {
+        self.part
+    }
+
+    /// Where the key's bucket is, among all buckets of the zone.
+    pub(super) fn range(&self, buckets: usize) -> Range<usize> {
+        if self.is_shared { self.part.shared(buckets) } else { self.part.own(buckets) }
+    }
+
+    /// What the bucket holds.
+    pub(super) const fn measure(&self) -> Measure {
+        self.measure
+    }
+
     /// The debt that it adds, in nanoseconds.
     pub(super) const fn price(&self) -> u64 {
-        self.quota.price(self.units)
+        self.measure.price(self.units)
     }
 }
 
@@ -94,8 +120,8 @@ impl Charged {
     }
 
     /// One more charge, which left this debt.
-    pub(super) fn and(self, index: usize, quota: &Quota, debt: u64) -> Self {
-        let standing = Standing { index, remaining: quota.remaining(debt), debt };
+    pub(super) fn and(self, index: usize, measure: Measure, debt: u64) -> Self {
+        let standing = Standing { index, remaining: measure.remaining(debt), debt };
         let tightest = match self.tightest {
             Some(tightest) if tightest.remaining <= standing.remaining => tightest,
             _ => standing,
@@ -115,12 +141,23 @@ pub struct Limited {
     index: usize,
     remaining: Remaining,
     wait: u64,
+    is_overflow: bool,
 }
 
 impl Limited {
     /// The refusal of the charge at `index`, which would pass after `wait` nanoseconds.
-    pub(super) const fn new(index: usize, quota: &Quota, debt: u64, wait: u64) -> Self {
-        Self { index, remaining: quota.remaining(debt), wait }
+    pub(super) const fn new(index: usize, measure: Measure, debt: u64, wait: u64) -> Self {
+        Self { index, remaining: measure.remaining(debt), wait, is_overflow: false }
+    }
+
+    /// The same refusal, by the bucket that newcomers share while there is no room for their own.
+    pub(super) const fn by_overflow(self) -> Self {
+        Self { is_overflow: true, ..self }
+    }
+
+    /// Whether it was not the key's own bucket that refused.
+    pub const fn is_overflow(&self) -> bool {
+        self.is_overflow
     }
 
     /// Which of the charges did not pass, by its index: of several the one with the longest wait.
@@ -171,9 +208,9 @@ mod tests {
     fn the_tightest_quota_speaks_for_all() {
         let (wide, narrow) = (quota(9), quota(1));
         let charged = Charged::nothing()
-            .and(0, &wide, 100_000_000)
-            .and(1, &narrow, 150_000_000)
-            .and(2, &wide, 0)
+            .and(0, wide.own(), 100_000_000)
+            .and(1, narrow.own(), 150_000_000)
+            .and(2, wide.own(), 0)
             .and_uncounted();
         assert_eq!(charged.remaining().unwrap().units(), 0);
         assert_eq!((charged.index(), charged.reset_secs()), (Some(1), 1));
@@ -182,14 +219,14 @@ mod tests {
 
     #[test]
     fn seconds_are_rounded_up() {
-        let limited = |wait| Limited::new(0, &quota(0), 0, wait).retry_after_secs();
+        let limited = |wait| Limited::new(0, quota(0).own(), 0, wait).retry_after_secs();
         assert_eq!([1, 999_999_999, 1_000_000_000, 1_000_000_001].map(limited), [1, 1, 1, 2]);
     }
 
     #[test]
     fn a_cost_past_the_capacity_is_the_capacity() {
         let quota = quota(4);
-        let charge = Charge::new(&quota, Key::from_hash(1));
+        let charge = Charge::new(&quota, Part::Chosen, Key::from_hash(1));
         assert_eq!(charge.price(), 100_000_000);
         assert_eq!(charge.costing(3).price(), 300_000_000);
         assert_eq!(charge.costing(9).price(), 500_000_000);

@@ -172,9 +172,16 @@ pub struct Quota {
     rate: Rate,
     burst: u32,
     cost: u32,
-    /// [`Rate::interval`] in nanoseconds, a multiple of [`GRAIN`], at least 1000.
+    own: Measure,
+    wide: Measure,
+}
+
+/// What a bucket holds, in nanoseconds of debt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Measure {
+    /// The debt of one unit: a multiple of [`GRAIN`], never 0.
     interval: u64,
-    /// The most debt that an admitted charge may leave, in nanoseconds.
+    /// The most debt that an admitted charge may leave.
     window: u64,
 }
 
@@ -204,9 +211,11 @@ impl Quota {
             return Err(QuotaError::CostPastBurst { cost, burst });
         }
         let interval = rate.interval_nanos();
-        match interval.checked_mul(capacity) {
-            Some(window) if window <= MAX_WINDOW_NANOS => {
-                Ok(Self { name, rate, burst, cost, interval, window })
+        let wide_capacity = u64::from(burst).saturating_mul(WIDE).saturating_add(1);
+        match Measure::new(interval, capacity) {
+            Some(own) if own.window <= MAX_WINDOW_NANOS => {
+                let wide = Measure::new(interval / WIDE, wide_capacity).unwrap_or(own);
+                Ok(Self { name, rate, burst, cost, own, wide })
             }
             _ => Err(QuotaError::WindowTooLong { rate, burst }),
         }
@@ -254,18 +263,39 @@ impl Quota {
         self.capacity().div_ceil(u64::from(self.rate.count).max(1))
     }
 
+    /// What the bucket of one key holds.
+    pub(super) const fn own(&self) -> Measure {
+        self.own
+    }
+
+    /// What a bucket holds that many keys share: 16 times the rate and the burst.
+    pub(super) const fn wide(&self) -> Measure {
+        self.wide
+    }
+}
+
+impl Measure {
+    /// A bucket of so many units that take so many nanoseconds each, rounded down to a grain.
+    pub(crate) const fn new(interval: u64, capacity: u64) -> Option<Self> {
+        let interval = interval & !(GRAIN.wrapping_sub(1));
+        match interval.checked_mul(capacity) {
+            None | Some(0) => None,
+            Some(window) => Some(Self { interval, window }),
+        }
+    }
+
     /// The most debt that an admitted charge may leave, in nanoseconds.
-    pub(super) const fn window(&self) -> u64 {
+    pub(super) const fn window(self) -> u64 {
         self.window
     }
 
     /// The debt of so many units, in nanoseconds.
-    pub(super) const fn price(&self, units: u32) -> u64 {
+    pub(crate) const fn price(self, units: u32) -> u64 {
         self.interval.saturating_mul(units as u64)
     }
 
     /// The debt after a charge of `price`, or the nanoseconds until it would pass.
-    pub(super) const fn admit(&self, debt: u64, price: u64) -> Result<u64, u64> {
+    pub(super) const fn admit(self, debt: u64, price: u64) -> Result<u64, u64> {
         let after = debt.saturating_add(price);
         match after.saturating_sub(self.window) {
             0 => Ok(after),
@@ -275,7 +305,7 @@ impl Quota {
 
     /// The debt after a charge that is not asked for leave: at most one interval past the window,
     /// unless it was there before.
-    pub(super) const fn debit(&self, debt: u64, price: u64) -> u64 {
+    pub(super) const fn debit(self, debt: u64, price: u64) -> u64 {
         let after = debt.saturating_add(price);
         let most = self.window.saturating_add(self.interval);
         if after <= most {
@@ -288,13 +318,16 @@ impl Quota {
     }
 
     /// What a bucket with this debt still admits at once.
-    pub(super) const fn remaining(&self, debt: u64) -> Remaining {
+    pub(super) const fn remaining(self, debt: u64) -> Remaining {
         match self.window.saturating_sub(debt).checked_div(self.interval) {
             Some(units) => Remaining(units),
             None => Remaining(0),
         }
     }
 }
+
+/// How many times the rate and the burst of a key's bucket one holds that keys share.
+const WIDE: u64 = 16;
 
 /// The units that a bucket still admits at once (`r` of the `RateLimit` field).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

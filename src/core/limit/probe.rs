@@ -22,19 +22,17 @@
 //!   the same slot things change as they rarely do and these bits come out the same, may forget
 //!   the debt of one key or add to it the charge of another, until that is taken back.
 //!
-//! Workers read the clock once per event loop turn, so theirs differ by milliseconds. A key is in
-//! debt or not by the clock of who asks: it gains at most the rate times that difference.
+//! Whether a key is in debt depends on the clock of who asks; `host.rs` tells by which time that is.
 
-use super::charge::Charge;
-use super::gcra::Quota;
+use super::gcra::Measure;
 use super::key::{Key, PLACES};
 use super::slot::{Mark, Owner, Slot, Word};
 use crate::time::Tick;
 
 /// The slots in which one key may be, and what it is about to be charged.
-pub(super) struct Probe<'a, 'z> {
+pub(super) struct Probe<'z> {
     places: [&'z [Slot]; PLACES],
-    quota: &'a Quota,
+    measure: Measure,
     key: Key,
     mark: Mark,
     price: u64,
@@ -71,35 +69,40 @@ enum Placed<'z> {
     Full,
 }
 
-impl<'a, 'z> Probe<'a, 'z> {
-    /// The way of a charge through these places.
-    pub(super) const fn new(places: [&'z [Slot]; PLACES], charge: &Charge<'a>, now: Tick) -> Self {
-        let key = charge.key();
-        let (quota, mark, price) = (charge.quota(), Mark::of(key), charge.price());
-        Self { places, quota, key, mark, price, now }
+impl<'z> Probe<'z> {
+    /// The way of a charge of `price` through these places.
+    pub(super) const fn new(
+        places: [&'z [Slot]; PLACES],
+        measure: Measure,
+        key: Key,
+        price: u64,
+        now: Tick,
+    ) -> Self {
+        Self { places, measure, key, mark: Mark::of(key), price, now }
     }
 
     /// Charges the key if its quota allows.
     pub(super) fn charge(&self) -> Outcome {
-        self.commit(|debt| self.quota.admit(debt, self.price))
+        self.commit(|debt| self.measure.admit(debt, self.price))
     }
 
     /// Charges the key whether or not its quota allows.
     pub(super) fn debit(&self) -> Outcome {
-        self.commit(|debt| Ok(self.quota.debit(debt, self.price)))
+        self.commit(|debt| Ok(self.measure.debit(debt, self.price)))
     }
 
-    /// The debt that the key has, without a charge.
-    pub(super) fn debt(&self) -> u64 {
+    /// The debt that the key has, without a charge; `None` if it has no slot and finds none.
+    pub(super) fn debt(&self) -> Option<u64> {
         match self.find() {
-            Place::Owned(slot) => self.read(slot).1,
-            Place::Vacant(..) | Place::Taken => 0,
+            Place::Owned(slot) => Some(self.read(slot).1),
+            Place::Vacant(..) => Some(0),
+            Place::Taken => self.slots().any(|slot| !slot.word().is_owed(self.now)).then_some(0),
         }
     }
 
     /// The wait until the charge would pass, if it does not pass now.
     pub(super) fn wait(&self, debt: u64) -> Option<u64> {
-        self.quota.admit(debt, self.price).err()
+        self.measure.admit(debt, self.price).err()
     }
 
     /// Takes a charge back that was counted.
@@ -189,7 +192,7 @@ impl<'a, 'z> Probe<'a, 'z> {
     /// clock or charge can have put it: after a burst was lowered, the clock stepped back, or the
     /// memory was damaged.
     fn read(&self, slot: &Slot) -> (Word, u64) {
-        let window = self.quota.window();
+        let window = self.measure.window();
         let mut seen = slot.word();
         loop {
             let debt = seen.debt(self.now, self.mark);

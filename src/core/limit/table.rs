@@ -1,19 +1,23 @@
 //! The shared memory of the limits: a header and buckets of slots, found by hash.
 
 use core::fmt;
+use core::ops::Range;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::charge::{Charge, Charged, Limited};
-use super::gcra::{Quota, Remaining};
-use super::key::Key;
+use super::gcra::Quota;
+use super::host::{Host, SharedTick};
+use super::key::{Key, PLACES};
+use super::part::{FEWEST, Part, Tally};
 use super::probe::{Outcome, Probe};
 use super::slot::Slot;
 use super::{AtomicU32, AtomicU64};
 use crate::time::Tick;
 
-/// What a zone begins with: 64 bytes, all atomics; zeroed memory is a header that was never used.
+/// What a zone begins with: three pairs of cache lines, all atomics; zeroed memory is a header that
+/// was never used.
 #[derive(Debug, Default)]
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub struct Header {
     /// [`MAGIC`], written last.
     magic: AtomicU64,
@@ -22,10 +26,14 @@ pub struct Header {
     unused: AtomicU32,
     buckets: AtomicU64,
     seed: [AtomicU64; 2],
-    /// Charges that found no free slot and were admitted without being counted.
-    uncounted: AtomicU64,
-    reserve: [AtomicU64; 2],
+    tick: SharedTick,
+    tallies: Tallies,
 }
+
+/// What is counted of each part, apart from what every charge reads.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+struct Tallies([Tally; Part::ALL.len()]);
 
 /// One cache line pair of slots; zeroed memory is an empty bucket.
 #[derive(Debug, Default)]
@@ -36,21 +44,26 @@ pub struct Bucket([Slot; SLOTS]);
 ///
 /// A slot takes 16 bytes and holds one key; only keys in debt need one, and a key is in debt from
 /// a request until the time that its charges stand for has passed (10 ms for one request at
-/// `100r/s`). A key may live in any of three buckets. The first key that finds all of them full of
-/// others in debt comes when about 40 % of the slots are; at 50 % (32 bytes a key) it is one in
-/// 50,000, at 70 % one in 1,000. It is admitted and counted in [`Table::uncounted`]: nobody is ever
-/// refused for a stranger's debt.
+/// `100r/s`). A key may live in any of three buckets of its [`Part`]. The first key that finds all
+/// of them full of others in debt comes when about 40 % of the slots are; at 50 % (32 bytes a key)
+/// it is one in 50,000, at 70 % one in 1,000. It is counted in [`Table::full`], and nobody loses a
+/// slot to it:
 ///
-/// Any number of workers that charge one key at once admit exactly its capacity. What may happen, at
-/// worst: a charge that is about to be taken back is visible for a moment, so a simultaneous one on
-/// the same key may be refused too early by that much; a worker killed in that moment leaves that
-/// debt, which time pays back; and workers whose clocks differ judge a key by their own, so it gains
-/// or loses its rate times that difference. `probe.rs` tells how and why.
+/// - of identities, it is charged to a bucket that all such newcomers of its quota share,
+/// - of what clients choose, it is admitted and not counted: who chooses keys at will is not held
+///   by a limit on them, and others are not to pay for it,
+/// - of failures, see [`Table::debit`].
+///
+/// Any number of workers that charge one key at once admit exactly its capacity, however their
+/// clocks lag. What may happen, at worst: a charge that is about to be taken back is visible for a
+/// moment, so a simultaneous one on the same key may be refused too early by that much; and a worker
+/// killed in that moment leaves that debt, which time pays back. `probe.rs` tells how and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'z> {
     header: &'z Header,
     buckets: &'z [Bucket],
     seed: [u64; 2],
+    host: &'z dyn Host,
 }
 
 impl<'z> Table<'z> {
@@ -69,14 +82,15 @@ impl<'z> Table<'z> {
     ///
     /// # Errors
     ///
-    /// [`TableError`] when there are no buckets, and when the memory holds something else than a
+    /// [`TableError`] when there are too few buckets, and when the memory holds something else than a
     /// table of this layout and size.
     pub fn open(
         header: &'z Header,
         buckets: &'z [Bucket],
         seed: [u64; 2],
+        host: &'z dyn Host,
     ) -> Result<Self, TableError> {
-        if buckets.is_empty() {
+        if buckets.len() < FEWEST {
             return Err(TableError::Empty);
         }
         let given = u64::try_from(buckets.len()).unwrap_or(u64::MAX);
@@ -94,7 +108,7 @@ impl<'z> Table<'z> {
             return Err(TableError::Size { found, given });
         }
         let [first, second] = &header.seed;
-        Ok(Self { header, buckets, seed: [first.load(Relaxed), second.load(Relaxed)] })
+        Ok(Self { header, buckets, seed: [first.load(Relaxed), second.load(Relaxed)], host })
     }
 
     /// The key of `who` under a quota: under its name, for its parameters may change by a reload.
@@ -110,68 +124,102 @@ impl<'z> Table<'z> {
     ///
     /// [`Limited`] when a quota does not allow its charge; nothing is charged then.
     pub fn charge(&self, charges: &[Charge<'_>], now: Tick) -> Result<Charged, Limited> {
-        // A single charge refuses for itself and leaves nothing behind.
-        if charges.len() > 1 {
-            self.survey(charges, now)?;
-        }
-        self.commit(charges, 0, Charged::nothing(), now)
+        self.in_time(now, |now| {
+            // A single charge refuses for itself and leaves nothing behind.
+            if charges.len() > 1 {
+                self.survey(charges, now)?;
+            }
+            self.commit(charges, 0, Charged::nothing(), now)
+        })
     }
 
-    /// What is left for a charge that would pass now, without charging it.
+    /// Whether all charges would pass now, without making them.
     ///
     /// # Errors
     ///
-    /// [`Limited`] when the charge would not pass.
-    pub fn peek(&self, charge: &Charge<'_>, now: Tick) -> Result<Remaining, Limited> {
-        self.survey(core::slice::from_ref(charge), now)?;
-        Ok(charge.quota().remaining(self.probe(charge, now).debt()))
+    /// [`Limited`] when a charge would not pass.
+    pub fn peek(&self, charges: &[Charge<'_>], now: Tick) -> Result<(), Limited> {
+        self.in_time(now, |now| self.survey(charges, now))
+    }
+
+    /// Whether a failure may be charged, as [`Table::debit`] would charge it; one that would find
+    /// no slot may.
+    ///
+    /// # Errors
+    ///
+    /// [`Limited`] when the quota does not allow it.
+    pub fn peek_debit(&self, either: &[Charge<'_>], now: Tick) -> Result<(), Limited> {
+        let has_slot = |charge: &&Charge<'_>| self.probe(charge, now).debt().is_some();
+        let now = self.header.tick.latest(now, self.host);
+        let charge = either.iter().find(has_slot);
+        charge.map_or(Ok(()), |charge| self.peek(core::slice::from_ref(charge), now))
     }
 
     /// Charges whether or not the quota allows, for what is known only afterwards: a refused
-    /// credential, the bytes of a response.
+    /// credential, the bytes of a response. Of the charges, it is the first that finds a slot.
     ///
     /// The debt ends at most one interval past the window, so whoever stops is admitted again
     /// after a time that does not grow with what went before.
-    pub fn debit(&self, charge: &Charge<'_>, now: Tick) -> Charged {
-        match self.probe(charge, now).debit() {
-            Outcome::Counted(debt) | Outcome::Refused { debt, .. } => {
-                Charged::nothing().and(0, charge.quota(), debt)
-            }
-            Outcome::Full => {
-                self.count_uncounted();
-                Charged::nothing().and_uncounted()
+    pub fn debit(&self, either: &[Charge<'_>], now: Tick) {
+        let now = self.header.tick.latest(now, self.host);
+        for (index, charge) in either.iter().enumerate() {
+            match self.probe(charge, now).debit() {
+                Outcome::Counted(_) | Outcome::Refused { .. } => return,
+                // A failure is counted once.
+                Outcome::Full if index == 0 => self.count(charge.part(), now),
+                Outcome::Full => {}
             }
         }
     }
 
-    /// How many charges found no free slot since the zone began, and were admitted uncounted.
+    /// How many charges found no slot for their key since the zone began.
     ///
     /// More than a few mean that the zone is too small for its keys, or under attack.
-    pub fn uncounted(&self) -> u64 {
-        self.header.uncounted.load(Relaxed)
+    pub fn full(&self, part: Part) -> u64 {
+        self.tally(part).map_or(0, Tally::full)
     }
 
-    /// How many keys the table can hold at once.
-    pub const fn slots(&self) -> usize {
-        self.buckets.len().saturating_mul(SLOTS)
+    /// How many keys a part can hold at once.
+    pub fn slots(&self, part: Part) -> usize {
+        self.buckets_of(part.whole(self.buckets.len())).len().saturating_mul(SLOTS)
     }
 
-    /// About how many keys are in debt now, from at most 1,024 buckets spread over the table.
-    pub fn in_debt(&self, now: Tick) -> usize {
-        let stride = self.buckets.len().div_ceil(1_024).max(1);
+    /// About how many keys of a part are in debt now, from at most 1,024 buckets spread over it.
+    pub fn in_debt(&self, part: Part, now: Tick) -> usize {
+        let buckets = self.buckets_of(part.whole(self.buckets.len()));
+        let stride = buckets.len().div_ceil(1_024).max(1);
         let owes = |slot: &&Slot| slot.word().is_owed(now);
-        let sample = self.buckets.iter().step_by(stride);
+        let sample = buckets.iter().step_by(stride);
         let found = sample.clone().flat_map(|bucket| &bucket.0).filter(owes).count();
         let sampled = sample.len().max(1);
-        found.saturating_mul(self.buckets.len()).checked_div(sampled).unwrap_or(0)
+        found.saturating_mul(buckets.len()).checked_div(sampled).unwrap_or(0)
+    }
+
+    /// Calls `attempt` by the latest tick of all workers, and once more by the clock before it may
+    /// refuse.
+    fn in_time<T>(
+        &self,
+        now: Tick,
+        attempt: impl Fn(Tick) -> Result<T, Limited>,
+    ) -> Result<T, Limited> {
+        let now = self.header.tick.latest(now, self.host);
+        attempt(now).or_else(|limited| {
+            let later = self.header.tick.read(now, self.host);
+            let told = if later > now { attempt(later) } else { Err(limited) };
+            if told.as_ref().is_err_and(Limited::is_overflow) {
+                self.count(Part::Identities, later);
+            }
+            told
+        })
     }
 
     /// Looks at all charges; of those that would not pass, the one with the longest wait speaks.
     fn survey(&self, charges: &[Charge<'_>], now: Tick) -> Result<(), Limited> {
         let refusals = charges.iter().enumerate().filter_map(|(index, charge)| {
             let probe = self.probe(charge, now);
-            let debt = probe.debt();
-            probe.wait(debt).map(|wait| Limited::new(index, charge.quota(), debt, wait))
+            let Some(debt) = probe.debt() else { return self.survey_overflow(index, charge, now) };
+            let wait = probe.wait(debt)?;
+            Some(Limited::new(index, charge.measure(), debt, wait))
         });
         refusals.max_by_key(Limited::retry_after).map_or(Ok(()), Err)
     }
@@ -185,30 +233,99 @@ impl<'z> Table<'z> {
         now: Tick,
     ) -> Result<Charged, Limited> {
         let Some((charge, rest)) = charges.split_first() else { return Ok(charged) };
-        let (quota, probe, next) = (charge.quota(), self.probe(charge, now), index.wrapping_add(1));
+        let (measure, probe, next) =
+            (charge.measure(), self.probe(charge, now), index.wrapping_add(1));
         if charge.price() == 0 {
-            return self.commit(rest, next, charged.and(index, quota, probe.debt()), now);
+            let debt = probe.debt().unwrap_or(0);
+            return self.commit(rest, next, charged.and(index, measure, debt), now);
         }
         match probe.charge() {
             Outcome::Counted(debt) => self
-                .commit(rest, next, charged.and(index, quota, debt), now)
+                .commit(rest, next, charged.and(index, measure, debt), now)
                 .inspect_err(|_| probe.give_back()),
-            Outcome::Full => {
-                self.count_uncounted();
-                self.commit(rest, next, charged.and_uncounted(), now)
-            }
-            Outcome::Refused { debt, wait } => Err(Limited::new(index, quota, debt, wait)),
+            Outcome::Full => self.commit_overflow(charges, index, charged, now),
+            Outcome::Refused { debt, wait } => Err(Limited::new(index, measure, debt, wait)),
         }
     }
 
-    fn probe<'a>(&self, charge: &Charge<'a>, now: Tick) -> Probe<'a, 'z> {
-        let slots = |at: usize| self.buckets.get(at).map_or(&[][..], |bucket| &bucket.0[..]);
-        Probe::new(charge.key().places(self.buckets.len()).map(slots), charge, now)
+    /// As [`Self::commit`], for a charge that finds no slot for its key.
+    #[cold]
+    fn commit_overflow(
+        &self,
+        charges: &[Charge<'_>],
+        index: usize,
+        charged: Charged,
+        now: Tick,
+    ) -> Result<Charged, Limited> {
+        let Some((charge, rest)) = charges.split_first() else { return Ok(charged) };
+        let next = index.wrapping_add(1);
+        let Some((shared, probe)) = self.overflow(charge, now) else {
+            self.count(charge.part(), now);
+            return self.commit(rest, next, charged.and_uncounted(), now);
+        };
+        let measure = shared.measure();
+        let refused = |debt, wait| Limited::new(index, measure, debt, wait).by_overflow();
+        match probe.charge() {
+            Outcome::Counted(debt) => {
+                self.count(charge.part(), now);
+                self.commit(rest, next, charged.and(index, measure, debt), now)
+                    .inspect_err(|_| probe.give_back())
+            }
+            // More quotas overflow than there are places for: nobody is admitted uncounted.
+            Outcome::Full => Err(refused(measure.window(), shared.price())),
+            Outcome::Refused { debt, wait } => Err(refused(debt, wait)),
+        }
     }
 
-    fn count_uncounted(&self) {
-        self.header.uncounted.fetch_add(1, Relaxed);
+    /// As [`Self::survey`], for a charge that would find no slot for its key.
+    #[cold]
+    fn survey_overflow(&self, index: usize, charge: &Charge<'_>, now: Tick) -> Option<Limited> {
+        let (shared, probe) = self.overflow(charge, now)?;
+        let measure = shared.measure();
+        let debt = probe.debt().unwrap_or(measure.window());
+        let wait = probe.wait(debt)?;
+        Some(Limited::new(index, measure, debt, wait).by_overflow())
     }
+
+    /// The charge on what newcomers of the same quota share, if it is on an identity.
+    fn overflow<'q>(&self, charge: &Charge<'q>, now: Tick) -> Option<(Charge<'q>, Probe<'z>)> {
+        if charge.part() != Part::Identities {
+            return None;
+        }
+        let shared = charge.shared(self.key(charge.quota(), &[]));
+        Some((shared, self.probe(&shared, now)))
+    }
+
+    fn probe(&self, charge: &Charge<'_>, now: Tick) -> Probe<'z> {
+        let buckets = self.buckets_of(charge.range(self.buckets.len()));
+        Probe::new(
+            places(buckets, charge.key()),
+            charge.measure(),
+            charge.key(),
+            charge.price(),
+            now,
+        )
+    }
+
+    fn buckets_of(&self, range: Range<usize>) -> &'z [Bucket] {
+        self.buckets.get(range).unwrap_or_default()
+    }
+
+    fn tally(&self, part: Part) -> Option<&'z Tally> {
+        self.header.tallies.0.get(part as usize)
+    }
+
+    #[cold]
+    fn count(&self, part: Part, now: Tick) {
+        if let Some(tally) = self.tally(part) {
+            tally.count(part, now, self.host);
+        }
+    }
+}
+
+/// The slots where a key may be among these buckets.
+pub(super) fn places(buckets: &[Bucket], key: Key) -> [&[Slot]; PLACES] {
+    key.places(buckets.len()).map(|at| buckets.get(at).map_or(&[][..], |bucket| &bucket.0[..]))
 }
 
 impl Header {
@@ -226,7 +343,7 @@ impl Header {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TableError {
-    /// There is room for no bucket.
+    /// There is room for fewer buckets than there are parts.
     Empty,
     /// The memory holds something else.
     Foreign,
@@ -262,7 +379,7 @@ impl fmt::Display for TableError {
 impl core::error::Error for TableError {}
 
 /// Where the buckets begin in a block that begins with the [`Header`], in bytes.
-pub const BUCKETS_OFFSET: usize = 128;
+pub const BUCKETS_OFFSET: usize = 384;
 
 /// What a [`Bucket`] takes: two cache lines, fetched as a pair.
 const BUCKET_BYTES: usize = 128;
@@ -271,16 +388,17 @@ const BUCKET_BYTES: usize = 128;
 const MAGIC: u64 = u64::from_le_bytes(*b"meshrate");
 
 /// The version of the layout of [`Header`], [`Bucket`] and [`Slot`]; any change of them raises it.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Slots in a bucket; two under loom, whose models grow with every load.
 const SLOTS: usize = if cfg!(loom) { 2 } else { 8 };
 
 #[cfg(not(loom))]
 const _: () = {
-    assert!(size_of::<Header>() == 64);
+    assert!(size_of::<Header>() == BUCKETS_OFFSET);
+    assert!(core::mem::offset_of!(Header, tick) == 128);
+    assert!(core::mem::offset_of!(Header, tallies) == 256);
     assert!(size_of::<Bucket>() == BUCKET_BYTES);
-    assert!(size_of::<Header>() <= BUCKETS_OFFSET);
     assert!(BUCKETS_OFFSET.is_multiple_of(align_of::<Bucket>()));
 };
 

@@ -15,7 +15,7 @@ use crate::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, Target};
 use crate::identity::Attribute;
 use crate::introspection::Introspections;
 use crate::jwks::KeySet;
-use crate::limit::{Bucket, Header as ZoneHeader, Table};
+use crate::limit::{Bucket, Header as ZoneHeader, NoHost, Table};
 use crate::time::{Now, Tick, UnixTime};
 use crate::token::{TokenCache, Wish};
 use crate::trust::Trust;
@@ -233,7 +233,7 @@ impl Server {
         sent: &Sent,
         memo: &mut Memo,
     ) -> Result<Admission, Refusal> {
-        let table = Table::open(&self.header, &self.buckets, [1, 2]).unwrap();
+        let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).unwrap();
         let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
         let (header, buckets) = &self.proofs;
         let memory = Memory::begin(header, buckets, &secrets, 60, NOW - 1_000).unwrap();

@@ -5,6 +5,7 @@ use crate::config::{Place, RawMain};
 use crate::directive::{ISSUER, MAIN, read};
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
 use crate::jwks::samples::{P256, RSA, key_set};
+use crate::time::Tick;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -26,6 +27,10 @@ fn trust() -> Trust {
         main.close_issuer().unwrap();
     }
     Trust::new(main.issuers, Vec::new(), vec![Some(key_set(&[RSA.jwk("<\"r\">")]))])
+}
+
+fn clock(unix: UnixTime) -> Now {
+    Now { unix, tick: Tick::from_millis(1_000) }
 }
 
 fn page(status: &Status<'_>) -> Value {
@@ -57,7 +62,8 @@ fn each_issuer_is_shown_with_what_is_known_of_it() {
         documents: Some(&documents),
         workers: 2,
         this: (0, 100),
-        now: at(0),
+        table: None,
+        now: clock(at(0)),
     };
     let expected = json!({
         "worker": 0,
@@ -89,10 +95,11 @@ fn each_issuer_is_shown_with_what_is_known_of_it() {
         "workers": [{ "worker": 0, "pid": 100, "generations": [
             { "name": "found", "generation": 4 }, { "name": "asked", "generation": null },
         ] }],
+        "zone": null,
     });
     assert_eq!(page(&status), expected);
 
-    let later = page(&Status { now: at(86_400), ..status });
+    let later = page(&Status { now: clock(at(86_400)), ..status });
     assert_eq!(later["issuers"][1]["stale"], json!(true));
     assert_eq!(later["issuers"][1]["keys"][0]["kid"], json!("e"));
 }
@@ -107,10 +114,41 @@ fn without_shared_documents_the_files_are_shown() {
         documents: None,
         workers: 1,
         this: (0, 1),
-        now: UnixTime::from_secs(NOW),
+        table: None,
+        now: clock(UnixTime::from_secs(NOW)),
     });
     assert_eq!(page["issuers"][0]["generation"], json!(0));
     assert_eq!(page["workers"], json!([]));
+}
+
+#[test]
+fn each_part_of_the_zone_is_shown() {
+    use crate::limit::{Bucket, Charge, Header, NoHost, Quota, Rate};
+
+    let (header, trust) = (Header::default(), trust());
+    let buckets: Vec<_> = (0..64).map(|_| Bucket::default()).collect();
+    let table = Table::open(&header, &buckets, [1, 2], &NoHost).unwrap();
+    let quota = Quota::new("q", Rate::parse("1r/m").unwrap(), 0, 1).unwrap();
+    for who in 0..100_u8 {
+        let charge = Charge::new(&quota, Part::Chosen, table.key(&quota, &[&[who]]));
+        let _ = table.charge(&[charge], Tick::from_millis(1_000)).unwrap();
+    }
+    let page = page(&Status {
+        trust: &trust,
+        snapshot: &trust.load(),
+        documents: None,
+        workers: 1,
+        this: (0, 1),
+        table: Some(table),
+        now: clock(UnixTime::from_secs(NOW)),
+    });
+    assert_eq!(page["zone"]["identities"], json!({ "slots": 384, "in_debt": 0, "full": 0 }));
+    assert_eq!(page["zone"]["failures"], json!({ "slots": 64, "in_debt": 0, "full": 0 }));
+    let chosen = &page["zone"]["chosen"];
+    let [slots, in_debt, full] =
+        ["slots", "in_debt", "full"].map(|name| chosen[name].as_u64().unwrap());
+    assert!(slots == 64 && in_debt > 50 && full > 0);
+    assert_eq!(in_debt + full, 100);
 }
 
 #[test]
@@ -133,7 +171,8 @@ fn the_list_of_what_is_revoked_is_counted() {
             documents: None,
             workers: 1,
             this: (0, 1),
-            now: UnixTime::from_secs(NOW),
+            table: None,
+            now: clock(UnixTime::from_secs(NOW)),
         });
         assert_eq!(page["revocations"], shown);
     }

@@ -55,6 +55,19 @@ fn a_rate_by_hour_or_day_takes_as_long_as_it_says() {
 }
 
 #[test]
+fn a_bucket_that_is_shared_holds_16_times_the_burst_at_16_times_the_rate() {
+    let quota = quota("1r/m", 4);
+    let wide = quota.wide();
+    assert_eq!(wide.remaining(0).units(), 65);
+    assert_eq!(wide.price(16), quota.own().price(1));
+    // The fastest rate has a grain left.
+    assert_eq!(
+        Quota::new("q", Rate::parse("1000000r/s").unwrap(), 0, 1).unwrap().wide().price(1),
+        60
+    );
+}
+
+#[test]
 fn policy_parameters_name_the_rate_and_hold_the_burst() {
     for (rate, burst, q, w) in [
         ("100r/s", 0, 100, 1),
@@ -73,19 +86,19 @@ fn policy_parameters_name_the_rate_and_hold_the_burst() {
 #[test]
 fn a_refusal_says_how_long_to_wait() {
     let quota = quota("10r/s", 0);
-    assert_eq!(quota.admit(0, quota.price(1)), Ok(100_000_000));
-    assert_eq!(quota.admit(100_000_000, quota.price(1)), Err(100_000_000));
-    assert_eq!(quota.admit(1, quota.price(1)), Err(1));
+    assert_eq!(quota.own().admit(0, quota.own().price(1)), Ok(100_000_000));
+    assert_eq!(quota.own().admit(100_000_000, quota.own().price(1)), Err(100_000_000));
+    assert_eq!(quota.own().admit(1, quota.own().price(1)), Err(1));
 }
 
 #[test]
 fn a_debit_stops_one_interval_past_the_window_and_never_lowers_a_debt() {
     let quota = quota("10r/s", 2);
-    assert_eq!(quota.debit(0, quota.price(2)), 200_000_000);
-    assert_eq!(quota.debit(300_000_000, quota.price(1)), 400_000_000);
-    assert_eq!(quota.debit(300_000_000, quota.price(3)), 400_000_000);
-    assert_eq!(quota.debit(400_000_000, quota.price(1)), 400_000_000);
-    assert_eq!(quota.debit(400_000_001, quota.price(1)), 400_000_001);
+    assert_eq!(quota.own().debit(0, quota.own().price(2)), 200_000_000);
+    assert_eq!(quota.own().debit(300_000_000, quota.own().price(1)), 400_000_000);
+    assert_eq!(quota.own().debit(300_000_000, quota.own().price(3)), 400_000_000);
+    assert_eq!(quota.own().debit(400_000_000, quota.own().price(1)), 400_000_000);
+    assert_eq!(quota.own().debit(400_000_001, quota.own().price(1)), 400_000_001);
 }
 
 prop_compose! {
@@ -108,10 +121,10 @@ proptest! {
         let Ok(quota) = Quota::new("q", rate, burst, 1) else { return Ok(()) };
         let mut debt = 0;
         for left in (0..=burst).rev() {
-            debt = quota.admit(debt, quota.price(1)).unwrap();
-            prop_assert_eq!(quota.remaining(debt).units(), u64::from(left));
+            debt = quota.own().admit(debt, quota.own().price(1)).unwrap();
+            prop_assert_eq!(quota.own().remaining(debt).units(), u64::from(left));
         }
-        prop_assert_eq!(quota.admit(debt, quota.price(1)), Err(quota.price(1)));
+        prop_assert_eq!(quota.own().admit(debt, quota.own().price(1)), Err(quota.own().price(1)));
     }
 
     #[test]
@@ -123,7 +136,7 @@ proptest! {
         for n in 0..steps {
             debt = debt.saturating_sub(at(n) - now);
             now = at(n);
-            debt = quota.admit(debt, quota.price(1)).unwrap();
+            debt = quota.own().admit(debt, quota.own().price(1)).unwrap();
         }
     }
 
@@ -132,13 +145,13 @@ proptest! {
         rate in any_rate(), burst in 0_u32..50, gaps in prop::collection::vec(0_u64..1_000, 1..200),
     ) {
         let quota = Quota::new("q", rate, burst, 1).unwrap();
-        let interval = quota.price(1);
+        let interval = quota.own().price(1);
         let (mut debt, mut elapsed, mut admitted) = (0_u64, 0_u64, 0_u64);
         for gap in gaps {
             let gap = interval * gap / 700;
             elapsed += gap;
             debt = debt.saturating_sub(gap);
-            if let Ok(after) = quota.admit(debt, interval) {
+            if let Ok(after) = quota.own().admit(debt, interval) {
                 debt = after;
                 admitted += 1;
             }
@@ -149,14 +162,14 @@ proptest! {
     #[test]
     fn no_debt_overflows(rate in any_rate(), burst: u32, debt: u64, units: u32) {
         if let Ok(quota) = Quota::new("q", rate, burst, 1) {
-            let price = quota.price(units);
-            match quota.admit(debt, price) {
-                Ok(after) => prop_assert!(after <= quota.window() && after >= debt),
+            let price = quota.own().price(units);
+            match quota.own().admit(debt, price) {
+                Ok(after) => prop_assert!(after <= quota.own().window() && after >= debt),
                 Err(wait) => prop_assert!(wait > 0),
             }
-            prop_assert!(quota.debit(debt, price) >= debt);
-            prop_assert!(quota.remaining(debt).units() <= quota.capacity());
-            prop_assert!(quota.window() <= MAX_WINDOW_NANOS);
+            prop_assert!(quota.own().debit(debt, price) >= debt);
+            prop_assert!(quota.own().remaining(debt).units() <= quota.capacity());
+            prop_assert!(quota.own().window() <= MAX_WINDOW_NANOS);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::super::gcra::Rate;
+use super::super::host::NoHost;
 use super::*;
 
 struct Zone {
@@ -12,20 +13,45 @@ struct Zone {
     buckets: Vec<Bucket>,
 }
 
+/// The true time: no worker's clock is ahead of it.
+#[derive(Debug)]
+struct Clock;
+
+impl Host for Clock {
+    fn clock(&self) -> Tick {
+        Tick::from_millis(60_012)
+    }
+
+    fn tell_full(&self, _: Part, _: u64) {}
+}
+
 impl Zone {
+    /// Each use of each part has one bucket.
     fn new() -> Self {
-        let zone = Self { header: Header::default(), buckets: vec![Bucket::default()] };
-        let _ = zone.table();
+        let buckets = (0..FEWEST).map(|_| Bucket::default()).collect();
+        let zone = Self { header: Header::default(), buckets };
+        let _ = zone.table(&NoHost);
         zone
     }
 
-    fn table(&self) -> Table<'_> {
-        Table::open(&self.header, &self.buckets, [1, 2]).unwrap()
+    fn table<'z>(&'z self, host: &'z dyn Host) -> Table<'z> {
+        Table::open(&self.header, &self.buckets, [1, 2], host).unwrap()
     }
 
     fn admits(&self, quota: &Quota, who: &[&str], now: Tick) -> bool {
-        let table = self.table();
-        let charge = |who: &&str| Charge::new(quota, table.key(quota, &[who.as_bytes()]));
+        self.admits_in(&NoHost, Part::Chosen, quota, who, now)
+    }
+
+    fn admits_in(
+        &self,
+        host: &dyn Host,
+        part: Part,
+        quota: &Quota,
+        who: &[&str],
+        now: Tick,
+    ) -> bool {
+        let table = self.table(host);
+        let charge = |who: &&str| Charge::new(quota, part, table.key(quota, &[who.as_bytes()]));
         let charges: Vec<_> = who.iter().map(charge).collect();
         table.charge(&charges, now).is_ok()
     }
@@ -33,6 +59,12 @@ impl Zone {
 
 fn quota() -> Quota {
     Quota::new("q", Rate::parse("1r/s").unwrap(), 0, 1).unwrap()
+}
+
+impl Zone {
+    fn uncounted(&self) -> u64 {
+        self.table(&NoHost).full(Part::Chosen)
+    }
 }
 
 /// Lets one worker charge each of these keys at these milliseconds, after the keys of `before` were
@@ -83,7 +115,7 @@ fn workers_with_different_clocks_place_a_key_once() {
     race(&["b", "c"], [(&["a"], 1_990), (&["a"], 2_010)], |zone, quota, told| {
         let admitted = told.iter().filter(|admitted| **admitted).count();
         // The first may find no slot free: it is admitted and not counted.
-        assert_eq!(admitted as u64, 1 + zone.table().uncounted());
+        assert_eq!(admitted as u64, 1 + zone.uncounted());
         assert!(!zone.admits(quota, &["a"], Tick::from_millis(2_010)));
     });
 }
@@ -93,7 +125,7 @@ fn a_key_is_placed_once_while_another_owner_comes_back() {
     let workers: [(&[&str], u64); 3] = [(&["a"], 60_000), (&["a"], 60_000), (&["b"], 60_000)];
     race(&["b", "c"], workers, |zone, quota, [one, two, back]| {
         assert!(back && (one || two));
-        assert!(!(one && two) || zone.table().uncounted() > 0);
+        assert!(!(one && two) || zone.uncounted() > 0);
         assert!(!zone.admits(quota, &["a"], Tick::from_millis(60_000)));
     });
 }
@@ -118,5 +150,56 @@ fn what_is_refused_is_given_back() {
     race(&[], [(&["a", "b"], 60_000), (&["b"], 60_000)], |zone, quota, [both, _]| {
         // Whoever was admitted owes, and nobody else.
         assert_eq!(zone.admits(quota, &["a"], Tick::from_millis(60_000)), !both);
+    });
+}
+
+/// Of so many workers with these clocks, each charges a key that has room for two.
+fn lag<const N: usize>(clocks: [u64; N], admitted: usize) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(move || {
+        let zone = Arc::new(Zone::new());
+        let two = || Quota::new("q", Rate::parse("1r/m").unwrap(), 1, 1).unwrap();
+        let told = clocks.map(|millis| {
+            let zone = Arc::clone(&zone);
+            thread::spawn(move || {
+                let now = Tick::from_millis(millis);
+                zone.admits_in(&Clock, Part::Chosen, &two(), &["a"], now)
+            })
+        });
+        let told = told.map(|worker| worker.join().unwrap());
+        assert_eq!(told.iter().filter(|told| **told).count(), admitted);
+    });
+}
+
+#[test]
+fn a_worker_whose_clock_lags_is_not_refused_for_that() {
+    lag([60_000, 60_012], 2);
+}
+
+#[test]
+fn workers_whose_clocks_lag_admit_no_more_than_there_is_room_for() {
+    lag([60_000, 60_012, 60_005], 2);
+}
+
+#[test]
+fn newcomers_share_one_overflow_bucket() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let zone = Arc::new(Zone::new());
+        let admits = |zone: &Zone, who: &str| {
+            let now = Tick::from_millis(60_000);
+            zone.admits_in(&NoHost, Part::Identities, &quota(), &[who], now)
+        };
+        for who in ["a", "b"] {
+            assert!(admits(&zone, who));
+        }
+        let told = ["c", "d"].map(|who| {
+            let zone = Arc::clone(&zone);
+            thread::spawn(move || admits(&zone, who))
+        });
+        let told = told.map(|worker| worker.join().unwrap());
+        assert_eq!(told.iter().filter(|told| **told).count(), 1);
     });
 }

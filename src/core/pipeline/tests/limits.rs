@@ -95,7 +95,7 @@ fn a_request_without_a_credential_is_never_past_the_limit_on_failures() {
 }
 
 #[test]
-fn a_known_token_alone_passes_the_limit_on_failures_where_a_certificate_would_do() {
+fn a_known_token_passes_the_limit_on_failures_with_or_without_a_certificate() {
     let key = Key::new("k1");
     let location: &[(&str, &[&str])] =
         &[("mesh_authenticate", &["any"]), ("mesh_failure_limit", &["rate=1r/m"])];
@@ -106,7 +106,8 @@ fn a_known_token_alone_passes_the_limit_on_failures_where_a_certificate_would_do
     assert_eq!(server.reason(&Sent::token("x")), Reason::FailureLimited);
     server.ask(&known).unwrap();
     let dns = certificate(&["orders.example"]);
-    assert_eq!(server.reason(&known.with(&dns, ChainVerdict::Failed)), Reason::FailureLimited);
+    let beside = known.with(&dns, ChainVerdict::Failed);
+    assert_eq!(server.reason(&beside), Reason::CertificateUnverified, "looked at, not limited");
 }
 
 #[test]
@@ -194,4 +195,61 @@ fn an_issuer_without_keys_is_unavailable_and_not_a_failure() {
     assert_eq!(refusal.reason(), Reason::KeysUnavailable);
     assert_eq!(refusal.status(429), 503);
     assert!(!refusal.is_failure());
+}
+
+#[test]
+fn a_network_pays_for_addresses_that_fill_their_part() {
+    let key = Key::new("k1");
+    let location: &[(&str, &[&str])] = &[
+        ("mesh_authenticate", &["token"]),
+        ("mesh_limit", &["calls", "rate=1r/m", "burst=4"]),
+        ("mesh_failure_limit", &["rate=1r/m"]),
+    ];
+    let mut server = Server::new(&key, &[], &[location]);
+    let seen = Sent::token(&key.token(&json!({ "sub": "seen" })));
+    server.ask(&seen).unwrap();
+    server.buckets = (0..1_024).map(|_| Bucket::default()).collect();
+    server.header = ZoneHeader::default();
+    let bad = |network: u16, host: u16| {
+        let [a, b] = network.to_be_bytes();
+        let [c, d] = host.to_be_bytes();
+        Sent { address: vec![0x20, 1, 0xd, 0xb8, a, b, c, d], ..Sent::token("x") }
+    };
+    // Each address fails once, which it may: until they are too many for the part.
+    let told: Vec<_> = (0..2_048).map(|host| server.reason(&bad(7, host))).collect();
+    assert!(told[..256].iter().all(|reason| *reason == Reason::TokenMalformed));
+    let limited = told.iter().filter(|reason| **reason == Reason::FailureLimited).count();
+    assert!(limited > 500, "{limited}: what has no room is charged to its network");
+    // Of a network for each address there is nothing to charge, and nobody is refused for it.
+    let told: Vec<_> = (100..2_148).map(|network| server.reason(&bad(network, 0))).collect();
+    assert!(told[1_024..].iter().all(|reason| *reason == Reason::TokenMalformed));
+    server.ask(&Sent { address: bad(7, 2_047).address, ..seen }).unwrap();
+    // Identities have exactly theirs.
+    for who in 0..20 {
+        let sent = Sent::token(&key.token(&json!({ "sub": format!("idle-{who}") })));
+        let passed = (0..10).filter(|_| server.ask(&sent).is_ok()).count();
+        assert_eq!(passed, 5);
+    }
+}
+
+#[test]
+fn newcomers_share_a_limit_while_there_is_no_room_for_theirs() {
+    let key = Key::new("k1");
+    let token: (&str, &[&str]) = ("mesh_authenticate", &["token"]);
+    let limit: (&str, &[&str]) = ("mesh_limit", &["calls", "rate=1r/m"]);
+    let mut server =
+        Server::new(&key, &[], &[&[token, limit], &[token, limit, ("mesh_dry_run", &["limit"])]]);
+    server.buckets.truncate(5);
+    let as_sub = |who: usize| Sent::token(&key.token(&json!({ "sub": format!("s{who}") })));
+    for who in 0..8 {
+        server.ask(&as_sub(who)).unwrap();
+    }
+    assert_eq!(server.ask(&as_sub(8)).unwrap().remaining(), Some(0), "of the one that is shared");
+    let refusal = server.ask(&as_sub(9)).unwrap_err();
+    assert_eq!((refusal.reason(), refusal.status(430)), (Reason::LimitOverflow, 430));
+    assert_eq!(refusal.fields()[0], ("Retry-After", "4".to_owned()));
+    assert!(!refusal.is_failure());
+    let noted = server.ask_in(1, &as_sub(9), &mut Memo::default()).unwrap();
+    assert_eq!(noted.would_refuse().unwrap().reason(), Reason::LimitOverflow);
+    assert_eq!(server.reason(&as_sub(0)), Reason::Limited, "who is in debt stays limited");
 }

@@ -14,7 +14,7 @@ use mesh_core::introspection::Introspections;
 use mesh_core::issuer::Issuer;
 use mesh_core::json::Pointer;
 use mesh_core::jwks::KeySet;
-use mesh_core::limit::{Bucket, Header, Table};
+use mesh_core::limit::{Bucket, Header, Host, Part, Table};
 use mesh_core::revocation::Revocations;
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::token::TokenCache;
@@ -363,7 +363,7 @@ impl Server {
     }
 
     pub fn with_worker<T>(&mut self, sent: &Sent, ask: impl FnOnce(&mut Worker<'_>) -> T) -> T {
-        let table = Table::open(&self.header, &self.buckets, [1, 2]).expect("a table");
+        let table = Table::open(&self.header, &self.buckets, [1, 2], &Still).expect("a table");
         ask(&mut Worker {
             proofs: Proofs::default(),
             trust: &self.trust,
@@ -376,6 +376,18 @@ impl Server {
             wish: None,
         })
     }
+}
+
+/// A host whose clock says nothing new.
+#[derive(Debug)]
+struct Still;
+
+impl Host for Still {
+    fn clock(&self) -> Tick {
+        Tick::from_nanos(0)
+    }
+
+    fn tell_full(&self, _: Part, _: u64) {}
 }
 
 fn revoked(list: List) -> Revoked {
