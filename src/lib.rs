@@ -16,6 +16,7 @@ pub static mut ngx_http_mesh_module: ngx_module_t = ngx_module_t {
     ctx: (&raw const CONTEXT).cast_mut().cast(),
     commands: (&raw const COMMANDS).cast_mut().cast(),
     type_: NGX_HTTP_MODULE as ngx_uint_t,
+    init_module: Some(hooks::init_module),
     init_process: Some(hooks::init_process),
     exit_process: Some(hooks::exit_process),
     ..ngx_module_t::default()

@@ -53,7 +53,7 @@ my $header = "Authorization: Bearer $token";
 is arrived($server->get('/default', $header)), 'orders-api | -', 'by default it does not go upstream';
 is arrived($server->get('/default', "aUTHORIZATION: bearer   $token ")), 'orders-api | -', '... however it is spelled';
 is arrived($server->get('/set', $header)), 'orders-api | Basic dTpw', 'another one may go in its place';
-like $server->get('/variable', $header)->{body}, qr/^Seen: \[\]\r$/m, 'the variable of Nginx is empty from then on';
+like $server->get('/variable', $header)->{body}, qr/^Seen: \[Bearer \Q$token\E\]\r$/m, 'a variable that is named shows what came';
 is arrived($server->get('/on/', $header)), "orders-api | Bearer $token", 'with on it goes, byte by byte';
 is arrived($server->get('/on/inner', $header)), "orders-api | Bearer $token", '... also where that is inherited';
 is arrived($server->get('/on/off', $header)), 'orders-api | -', '... and off takes it back';

@@ -159,6 +159,18 @@ impl Resolver {
         self.pointers
     }
 
+    /// The places that tokens are read from, each once.
+    pub fn sources(&self) -> Vec<Source> {
+        let mut sources: Vec<Source> = Vec::new();
+        for source in self.settings.iter().filter(|it| it.methods.token).flat_map(|it| &it.sources)
+        {
+            if !sources.contains(source) {
+                sources.push(source.clone());
+            }
+        }
+        sources
+    }
+
     /// Whether any location has a limit, so that a zone is needed.
     pub fn has_limits(&self) -> bool {
         !self.quotas.is_empty() || self.settings.iter().any(|it| it.failure_limit.is_some())

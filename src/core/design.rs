@@ -183,3 +183,12 @@
 //! itself; a revoked token counts for as long as `introspection_cache`. What an issuer says is
 //! remembered under the whole token, hashed by SipHash, since clients write the keys; what is refused
 //! has its own shelf, so that guesses push out nothing that is good.
+//!
+//! # 22. A variable keeps what its field lost
+//!
+//! *Context.* A verified token is taken out of its field before the request goes upstream. A cache key,
+//! a `hash` or a log that names `$http_authorization` is made later, and was the same for every caller.
+//! *Decision.* Before a field goes, every variable that has an index and shows it is read, since Nginx
+//! keeps what such a variable gave once. The indices are found in `init_module`, so that a configuration
+//! that names none pays for none. *Consequence.* Whoever names the variable in `proxy_set_header` passes the
+//! token on. What is looked up by name alone, and `Vary`, see what is left.

@@ -63,6 +63,7 @@
 pub mod admission;
 pub mod algorithm;
 pub mod arn;
+pub mod cache_key;
 pub mod clean;
 pub mod config;
 pub mod credential;

@@ -33,6 +33,22 @@ impl Source {
         }
     }
 
+    /// Whether a variable of Nginx's with that name, in lower case and without `$`, shows what is taken
+    /// away with a token that stood here. Names may be told apart less than Nginx does.
+    pub fn is_shown_by(&self, variable: &str) -> bool {
+        let field = variable.strip_prefix("http_");
+        match self {
+            Self::Authorization => field.is_some_and(|it| it == "authorization" || it == "dpop"),
+            Self::Cookie(name) => {
+                field == Some("cookie")
+                    || variable
+                        .strip_prefix("cookie_")
+                        .is_some_and(|it| it.eq_ignore_ascii_case(name))
+            }
+            Self::Header(name) => field.is_some_and(|it| folds_to(it.as_bytes(), name.as_bytes())),
+        }
+    }
+
     /// The token that stands there, and how it was sent.
     ///
     /// # Errors

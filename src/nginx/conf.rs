@@ -19,6 +19,7 @@ use mesh_core::token::TokenCache;
 use mesh_core::trust::{Reader, Trust};
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t, ngx_uint_t};
 
+use super::cache;
 use super::documents::DocumentsZone;
 use super::guard::guard;
 use super::headers::bytes;
@@ -26,6 +27,7 @@ use super::keys::Document;
 use super::log::{Level, Log};
 use super::pool::in_pool;
 use super::settings::{LocationConf, MainConf};
+use super::shown::Shown;
 use super::variable;
 use super::zone::{ProofZone, Zone};
 
@@ -45,6 +47,9 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
     let conf = MainConf {
         raw: RawMain::default(),
         resolver: Resolver::default(),
+        cached: Vec::new(),
+        sources: Vec::new(),
+        shown: Shown::default(),
         is_timed: false,
         trust: None,
         keys: None,
@@ -106,6 +111,9 @@ pub(crate) unsafe extern "C" fn merge_location(
         if let (Some(resource), Some(place)) = (inner.serves, &inner.raw.resource_metadata) {
             main.served.push((resource, place.clone()));
         }
+        if inner.location.is_some() && cache::is_on(cf) {
+            main.cached.push(checks::location_name(cf));
+        }
         checks::check_server(cf, inner)
     })
 }
@@ -124,7 +132,6 @@ fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut 
 pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: nothing else refers to our settings between merging and the first request.
     let main = unsafe { main_mut(cf) };
-    main.is_timed = variable::is_named(cf, "mesh_time");
     let mut issuers = core::mem::take(&mut main.raw.issuers);
     for (index, issuer) in issuers.iter_mut().enumerate() {
         name_authorities(cf, issuer)?;
@@ -160,6 +167,8 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     }
     let revocations = read_revocations(cf, main, &issuers)?;
     let resolver = core::mem::take(&mut main.resolver);
+    main.sources = resolver.sources();
+    checks::warn_cached(cf, main);
     if resolver.has_limits() || main.raw.zone.is_some() {
         let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
         let tag = ptr::from_ref(super::module()).cast_mut().cast();
@@ -205,6 +214,12 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     main.keys = Some(RefCell::new(Reader::new(Arc::clone(&trust))));
     main.trust = Some(trust);
     Ok(())
+}
+
+/// Whether a location that authenticates has its answers cached; from `freeze` on.
+pub(crate) fn has_caches(cf: *mut ngx_conf_t) -> bool {
+    // SAFETY: as in `freeze`.
+    !unsafe { main_mut(cf) }.cached.is_empty()
 }
 
 /// Reads the list of `mesh_revocation`, if there is one, and has it watched.

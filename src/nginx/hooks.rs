@@ -4,14 +4,15 @@
 use nginx_sys::{
     ngx_array_push, ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_core_main_conf_t,
     ngx_http_core_module, ngx_http_handler_pt, ngx_http_phases,
-    ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
-    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
-    ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE, ngx_int_t,
+    ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_LOG_PHASE,
+    ngx_http_phases_NGX_HTTP_POST_READ_PHASE, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
+    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE,
+    ngx_int_t,
 };
 
 use super::guard::guard;
 use super::log::Log;
-use super::{access, conf, keys, parking, process, settings, variable};
+use super::{access, cache, conf, keys, parking, process, settings, variable};
 
 /// Declares the variables, before a directive may name one.
 pub(crate) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
@@ -26,7 +27,20 @@ pub(crate) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_in
         add(cf, ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE, access::strip)?;
         add(cf, ngx_http_phases_NGX_HTTP_REWRITE_PHASE, access::strip)?;
         add(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, access::access)?;
-        add(cf, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, access::settle)
+        add(cf, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, access::settle)?;
+        if conf::has_caches(cf) {
+            add(cf, ngx_http_phases_NGX_HTTP_LOG_PHASE, cache::watch)?;
+        }
+        Ok(())
+    }))
+}
+
+/// Completes the settings, once the whole configuration is read.
+pub(crate) unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    conf::status(guard("init_module", Err(()), Log::cycle, || {
+        // SAFETY: Nginx passes the cycle to `init_module`.
+        unsafe { settings::complete(cycle) };
+        Ok(())
     }))
 }
 

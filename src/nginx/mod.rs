@@ -6,9 +6,11 @@
 //! | `conf.rs` | how directives become frozen settings |
 //! | `settings.rs` | what a request finds of them |
 //! | `access.rs` | what happens to a request in the phases |
+//! | `cache.rs` | whose answers Nginx caches without telling callers apart |
 //! | `content.rs` | what the module itself answers with |
 //! | `context.rs` | what is remembered of a request |
 //! | `request.rs` | what a request says, as the core asks for it |
+//! | `shown.rs` | which of Nginx's variables show a credential, and how they keep it |
 //! | `variable.rs` | what the variables show |
 //! | `keys.rs` | how a worker's keys stay fresh |
 //! | `documents.rs` | how keys that one worker fetches reach all of them, and the next start |
@@ -28,7 +30,7 @@
 //!
 //! 1. **Single thread.** Nginx calls a module from one thread of each process, one call at a time.
 //!    Our background thread calls nothing of Nginx and sees none of its memory but the zones.
-//! 2. **Frozen configuration.** After `postconfiguration` nothing writes to a configuration
+//! 2. **Frozen configuration.** After `init_module` nothing writes to a configuration
 //!    structure or to the module's statics, and the configuration lives as long as its cycle.
 //! 3. **The pool outlives.** What is allocated in a pool lives until that pool is destroyed: a
 //!    request's pool after its last handler, a connection's pool after its last request, a cycle's
@@ -38,6 +40,7 @@
 //!    single process may not change its size.
 
 pub(crate) mod access;
+pub(crate) mod cache;
 pub(crate) mod conf;
 pub(crate) mod connection;
 pub(crate) mod content;
@@ -55,6 +58,7 @@ pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod settings;
+pub(crate) mod shown;
 pub(crate) mod status;
 mod token_source;
 pub(crate) mod variable;

@@ -1,6 +1,6 @@
 //! The frozen settings of one cycle, and how a request finds them.
 //!
-//! `conf.rs` builds them; from `postconfiguration` on they are only read.
+//! `conf.rs` builds them; from `init_module` on they are only read.
 
 use core::cell::RefCell;
 use std::sync::Arc;
@@ -9,13 +9,17 @@ use mesh_control::{Credential, WatchedFile};
 use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
 use mesh_core::introspection::Introspections;
+use mesh_core::source::Source;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::{Reader, Trust};
 use nginx_sys::ngx_http_conf_ctx_t;
 
+use super::cache::Told;
 use super::documents::DocumentsZone;
 use super::keys::Document;
 use super::live::Live;
+use super::shown::Shown;
+use super::variable::Indexed;
 use super::zone::{ProofZone, Zone};
 
 /// The settings of one cycle.
@@ -24,7 +28,14 @@ pub(crate) struct MainConf {
     pub(super) resolver: Resolver,
     /// The resources whose metadata is served, and where that is said.
     pub(super) served: Vec<(usize, Place)>,
+    /// The locations that authenticate and whose answers are cached, as messages name them.
+    pub(super) cached: Vec<String>,
+    /// The places that tokens are read from.
+    pub(crate) sources: Vec<Source>,
+    /// The variables that show a token; from `init_module` on.
+    pub(crate) shown: Shown,
     /// Whether the configuration names `$mesh_time`: two looks at the clock cost more than all else.
+    /// From `init_module` on.
     pub(crate) is_timed: bool,
     /// The issuers and their keys; there from `postconfiguration` on.
     pub(crate) trust: Option<Arc<Trust>>,
@@ -59,6 +70,8 @@ pub(crate) struct LocationConf {
     pub(crate) location: Option<Location>,
     /// The number of the resource whose metadata it serves.
     pub(crate) serves: Option<usize>,
+    /// When a worker last warned that callers share its cached answers.
+    told: Told,
 }
 
 /// The frozen settings of the cycle that a request belongs to.
@@ -77,6 +90,15 @@ pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
     conf.location.as_ref()
 }
 
+/// When this worker last warned of the location that a request is in.
+pub(crate) fn told<'r>(r: Live<'r>) -> &'r Told {
+    // SAFETY: as in `location`.
+    let conf = unsafe {
+        &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
+    };
+    &conf.told
+}
+
 /// The metadata document that the location of a request serves.
 pub(crate) fn metadata<'r>(r: Live<'r>) -> Option<&'r str> {
     // SAFETY: as in `location`.
@@ -87,15 +109,43 @@ pub(crate) fn metadata<'r>(r: Live<'r>) -> Option<&'r str> {
     main(r).metadata.iter().find(|(resource, _)| *resource == serves).map(|(_, text)| &**text)
 }
 
+/// Completes the settings of a cycle by what only the whole configuration tells: a module behind
+/// ours may name a variable in its own `postconfiguration`.
+///
+/// # Safety
+///
+/// Nginx calls `init_module` with this cycle.
+pub(crate) unsafe fn complete(cycle: *mut nginx_sys::ngx_cycle_t) {
+    // SAFETY: the configuration is read as a whole, and no request of this cycle is there yet: the
+    // workers are forked later, and a single process serves its first request later. Nothing else
+    // refers to our settings meanwhile.
+    unsafe {
+        let Some(http) = http(cycle) else { return };
+        let main = (*(*http).main_conf.add(super::module().ctx_index)).cast::<MainConf>();
+        let Some(main) = main.as_mut() else { return };
+        let variables = Indexed::of(http);
+        main.is_timed = variables.holds("mesh_time");
+        main.shown = Shown::find(&main.sources, &variables);
+    }
+}
+
 /// The settings of a cycle, for the process hooks.
 pub(crate) fn of_cycle<'c>(cycle: *mut nginx_sys::ngx_cycle_t) -> Option<&'c MainConf> {
-    // SAFETY: Nginx passes a cycle whose configuration is complete. `http` may be missing.
+    // SAFETY: Nginx passes a cycle whose configuration is complete.
     unsafe {
-        let http = *(*cycle).conf_ctx.add(nginx_sys::ngx_http_module.index);
-        let http = http.cast::<ngx_http_conf_ctx_t>();
-        if http.is_null() {
-            return None;
-        }
+        let http = http(cycle)?;
         (*(*http).main_conf.add(super::module().ctx_index)).cast::<MainConf>().as_ref()
     }
+}
+
+/// The HTTP context of a cycle; `None` if the configuration has no `http`.
+///
+/// # Safety
+///
+/// The configuration of the cycle is complete.
+unsafe fn http(cycle: *mut nginx_sys::ngx_cycle_t) -> Option<*const ngx_http_conf_ctx_t> {
+    // SAFETY: the caller's.
+    let http = unsafe { *(*cycle).conf_ctx.add(nginx_sys::ngx_http_module.index) };
+    let http = http.cast::<ngx_http_conf_ctx_t>().cast_const();
+    (!http.is_null()).then_some(http)
 }

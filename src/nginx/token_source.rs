@@ -7,6 +7,7 @@ use mesh_core::source::{Source, without_cookie};
 use super::context::Context;
 use super::headers;
 use super::live::Live;
+use super::settings;
 
 /// The name that cookies are remembered under.
 const COOKIE: &str = "cookie";
@@ -16,6 +17,7 @@ const PROOF: &str = "dpop";
 
 /// Removes the token from what goes upstream; `None` where it could not be done.
 pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<()> {
+    settings::main(r).shown.keep(r, source)?;
     match source {
         Source::Authorization => {
             // What proves the token goes with it.

@@ -9,7 +9,7 @@ use nginx_sys::{
     NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_conf_ctx_t,
     ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_get_variable_index,
     ngx_http_request_t, ngx_http_variable_t, ngx_http_variable_value_t, ngx_int_t, ngx_pnalloc,
-    ngx_str_t,
+    ngx_str_t, ngx_uint_t,
 };
 
 use super::context::Context;
@@ -62,6 +62,11 @@ pub(crate) fn declare_claim(
         .map_err(|()| ConfigError::new(format!("the variable \"${name}\" is declared elsewhere")))
 }
 
+/// Whether the variable with that name shows a verified identity.
+pub(crate) fn shows_identity(name: &str) -> bool {
+    VARIABLES.iter().any(|(it, shown)| *it == name && matches!(shown, Variable::Identity(_)))
+}
+
 /// The index of the variable with that name, for a limit's key.
 pub(crate) fn index(cf: *mut ngx_conf_t, name: &str) -> Option<usize> {
     let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
@@ -70,16 +75,49 @@ pub(crate) fn index(cf: *mut ngx_conf_t, name: &str) -> Option<usize> {
     usize::try_from(index).ok()
 }
 
-/// Whether the configuration that was read names the variable.
-pub(crate) fn is_named(cf: *mut ngx_conf_t, name: &str) -> bool {
-    // SAFETY: in `postconfiguration`, `cf->ctx` is the HTTP context, and the variables of the core
-    // module are an array of those that have an index.
-    unsafe {
-        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        let core = *(*ctx).main_conf.add(ngx_http_core_module.ctx_index);
-        let variables = &raw const (*core.cast::<ngx_http_core_main_conf_t>()).variables;
-        let first = (*variables).elts.cast::<ngx_http_variable_t>();
-        (0..(*variables).nelts).any(|at| bytes(&raw const (*first.add(at)).name) == name.as_bytes())
+/// The variables that a configuration names: they have an index.
+pub(crate) struct Indexed<'c>(&'c [ngx_http_variable_t]);
+
+/// One of them.
+pub(crate) struct Named<'c> {
+    pub(crate) index: ngx_uint_t,
+    /// In lower case.
+    pub(crate) name: &'c str,
+    pub(crate) flags: ngx_uint_t,
+}
+
+impl<'c> Indexed<'c> {
+    /// Those that are known by now; modules may ask for more until `init_module`.
+    ///
+    /// # Safety
+    ///
+    /// `ctx` is the HTTP context of a configuration whose blocks are read; no variable is added while
+    /// `'c` lasts.
+    pub(crate) unsafe fn of(ctx: *const ngx_http_conf_ctx_t) -> Self {
+        // SAFETY: the core module's main settings are always there; its variables are an array of
+        // those that have an index, which is not allocated before the first.
+        unsafe {
+            let core = *(*ctx).main_conf.add(ngx_http_core_module.ctx_index);
+            let variables = &raw const (*core.cast::<ngx_http_core_main_conf_t>()).variables;
+            if (*variables).elts.is_null() {
+                return Self(&[]);
+            }
+            Self(core::slice::from_raw_parts((*variables).elts.cast(), (*variables).nelts))
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Named<'c>> + use<'c> {
+        self.0.iter().enumerate().filter_map(|(index, variable)| {
+            // SAFETY: the name lives as long as the configuration.
+            let name = unsafe { bytes(&raw const variable.name) };
+            let name = core::str::from_utf8(name).ok()?;
+            Some(Named { index, name, flags: variable.flags })
+        })
+    }
+
+    /// Whether one of that name is among them.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.iter().any(|it| it.name == name)
     }
 }
 

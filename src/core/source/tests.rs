@@ -137,6 +137,33 @@ fn a_cookie_goes_and_its_neighbours_stay() {
 }
 
 #[test]
+fn a_place_is_shown_by_the_variables_of_its_fields() {
+    let shown = |source: &Source| {
+        let names = [
+            "http_authorization",
+            "http_dpop",
+            "http_cookie",
+            "cookie_session",
+            "cookie_s.e",
+            "http_x_token",
+            "http_x_tokens",
+            "http_",
+            "cookie_",
+            "x_token",
+            "request_uri",
+            "sent_http_authorization",
+        ];
+        names.into_iter().filter(|name| source.is_shown_by(name)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&Source::Authorization), ["http_authorization", "http_dpop"]);
+    assert_eq!(shown(&Source::Header("x-token".into())), ["http_x_token"]);
+    assert_eq!(shown(&Source::Header("x_token".into())), ["http_x_token"]);
+    // Nginx folds the case of a cookie's name.
+    assert_eq!(shown(&Source::Cookie("Session".into())), ["http_cookie", "cookie_session"]);
+    assert_eq!(shown(&Source::Cookie("s.e".into())), ["http_cookie", "cookie_s.e"]);
+}
+
+#[test]
 fn fields_of_another_meaning_are_no_sources() {
     for name in [
         "authorization",

@@ -12,7 +12,9 @@ use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 
 use super::super::headers::bytes;
 use super::super::log::Level;
-use super::super::settings::LocationConf;
+use super::super::settings::{LocationConf, MainConf};
+use super::super::shown::shows_credential;
+use super::super::variable::{self, Indexed};
 use super::{Relative, full_name, log, log_elsewhere, refuse};
 
 /// Refuses and warns where the settings of other modules make ours void.
@@ -84,7 +86,7 @@ fn answers_before_access(cf: *mut ngx_conf_t) -> bool {
 }
 
 /// ` in location "NAME"`, or nothing at the level of a server.
-fn location_name(cf: *mut ngx_conf_t) -> String {
+pub(super) fn location_name(cf: *mut ngx_conf_t) -> String {
     // SAFETY: as in `server_verifies_certificates`; the core module's settings are always there.
     let name = unsafe {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
@@ -96,6 +98,33 @@ fn location_name(cf: *mut ngx_conf_t) -> String {
         return String::new();
     }
     format!(", in location \"{}\"", Clean(name))
+}
+
+/// Warns of answers that are cached for callers of whom no key can say who they are.
+pub(super) fn warn_cached(cf: *mut ngx_conf_t, main: &MainConf) {
+    if main.cached.is_empty() {
+        return;
+    }
+    // SAFETY: in `postconfiguration`, `cf->ctx` is the HTTP context, and nobody adds a variable now.
+    let variables = unsafe { Indexed::of((*cf).ctx.cast()) };
+    let is_claim = |name: &str| main.raw.claims.iter().any(|(claim, _)| **claim == *name);
+    if variables.iter().any(|it| {
+        variable::shows_identity(it.name)
+            || is_claim(it.name)
+            || shows_credential(it.name, &main.sources)
+    }) {
+        return;
+    }
+    for location in &main.cached {
+        log_elsewhere(cf).write(
+            Level::Warn,
+            format_args!(
+                "mesh_authenticate does not keep the cached answers of callers apart: no variable \
+                 of an identity or of a credential is named; put $mesh_issuer$mesh_principal into \
+                 the key of the cache{location}"
+            ),
+        );
+    }
 }
 
 /// Warns of servers that nothing vouches for but the host they are on.
