@@ -192,3 +192,11 @@
 //! keeps what such a variable gave once. The indices are found in `init_module`, so that a configuration
 //! that names none pays for none. *Consequence.* Whoever names the variable in `proxy_set_header` passes the
 //! token on. What is looked up by name alone, and `Vary`, see what is left.
+//!
+//! # 23. A connection leaves HTTP only for a protocol that is named
+//!
+//! *Context.* Nginx opens a tunnel if the upstream agrees to any `Upgrade` that the client sent, and the
+//! requests in it meet no rule. *Decision.* [`crate::upgrade`] lets one field `websocket` pass, in every
+//! server: what none of its locations names goes before anything reads it, what some name goes where the
+//! location is known, and comes back in one that names it. The typed slot is emptied, on which the tunnel hangs.
+//! *Consequence.* A request without the field pays for a look at that slot.

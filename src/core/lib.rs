@@ -93,4 +93,5 @@ pub mod status;
 pub mod time;
 pub mod token;
 pub mod trust;
+pub mod upgrade;
 pub mod x509;

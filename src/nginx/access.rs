@@ -15,7 +15,7 @@ use super::guard::guard;
 use super::live::Live;
 use super::log::Level;
 use super::parking::{self, Parked};
-use super::{headers, settings, token_source};
+use super::{headers, settings, token_source, upgrade};
 
 const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
@@ -29,7 +29,7 @@ pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
     // Every request of every site passes here three times. A subrequest shares its parent's headers,
     // in which nothing is left that is not ours.
-    if !r.is_main() || Context::is_stripped(r) {
+    if !r.is_main() || (Context::is_stripped(r) && !headers::has_upgrade(r)) {
         return DECLINED;
     }
     strip_anew(r)
@@ -43,6 +43,9 @@ fn strip_anew(r: Live<'_>) -> ngx_int_t {
         FAILED,
         || r.log(),
         || {
+            if headers::has_upgrade(r) && upgrade::strip(r).is_none() {
+                return FAILED;
+            }
             if headers::strip_reserved(r).is_err() {
                 return FAILED;
             }

@@ -17,7 +17,10 @@ use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
 use mesh_core::trust::{Reader, Trust};
-use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_int_t, ngx_str_t, ngx_uint_t};
+use nginx_sys::{
+    ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_int_t,
+    ngx_str_t, ngx_uint_t,
+};
 
 use super::cache;
 use super::documents::DocumentsZone;
@@ -48,6 +51,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         raw: RawMain::default(),
         resolver: Resolver::default(),
         cached: Vec::new(),
+        has_upgrades: false,
         sources: Vec::new(),
         shown: Shown::default(),
         is_timed: false,
@@ -90,6 +94,7 @@ pub(crate) unsafe extern "C" fn merge_location(
     outer: *mut c_void,
     inner: *mut c_void,
 ) -> *mut c_char {
+    let inner_conf = inner;
     guarded(cf, ERROR, || {
         // SAFETY: Nginx passes two different values that `create_location` made, and while it
         // merges, `cf->ctx` is that of the server, with our main settings in it; nothing else
@@ -110,6 +115,21 @@ pub(crate) unsafe extern "C" fn merge_location(
         }
         if let (Some(resource), Some(place)) = (inner.serves, &inner.raw.resource_metadata) {
             main.served.push((resource, place.clone()));
+        }
+        if let Some(upgrades) = &inner.raw.upgrades {
+            main.has_upgrades = true;
+            inner.upgrades = upgrades.clone();
+            // SAFETY: while a server and its locations are merged, the core module's settings of the
+            // server lead to those of ours, which are not borrowed any more unless they are `inner`.
+            unsafe {
+                let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+                let core = *(*ctx).srv_conf.add(ngx_http_core_module.ctx_index);
+                let server = (*core.cast::<ngx_http_core_srv_conf_t>()).ctx;
+                let server = *(*server).loc_conf.add(super::module().ctx_index);
+                if server != inner_conf {
+                    (*server.cast::<LocationConf>()).upgrades.widen(upgrades);
+                }
+            }
         }
         if inner.location.is_some() && cache::is_on(cf) {
             main.cached.push(checks::location_name(cf));
@@ -216,10 +236,18 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     Ok(())
 }
 
-/// Whether a location that authenticates has its answers cached; from `freeze` on.
-pub(crate) fn has_caches(cf: *mut ngx_conf_t) -> bool {
+/// Which handlers a configuration needs beside those that are always there; from `freeze` on.
+pub(crate) struct Needs {
+    /// A location that authenticates has its answers cached.
+    pub(crate) cache: bool,
+    /// A location says which protocols requests may change to.
+    pub(crate) upgrade: bool,
+}
+
+pub(crate) fn needs(cf: *mut ngx_conf_t) -> Needs {
     // SAFETY: as in `freeze`.
-    !unsafe { main_mut(cf) }.cached.is_empty()
+    let main = unsafe { main_mut(cf) };
+    Needs { cache: !main.cached.is_empty(), upgrade: main.has_upgrades }
 }
 
 /// Reads the list of `mesh_revocation`, if there is one, and has it watched.

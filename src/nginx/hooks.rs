@@ -12,7 +12,7 @@ use nginx_sys::{
 
 use super::guard::guard;
 use super::log::Log;
-use super::{access, cache, conf, keys, parking, process, settings, variable};
+use super::{access, cache, conf, keys, parking, process, settings, upgrade, variable};
 
 /// Declares the variables, before a directive may name one.
 pub(crate) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
@@ -28,8 +28,12 @@ pub(crate) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_in
         add(cf, ngx_http_phases_NGX_HTTP_REWRITE_PHASE, access::strip)?;
         add(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, access::access)?;
         add(cf, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, access::settle)?;
-        if conf::has_caches(cf) {
+        let needs = conf::needs(cf);
+        if needs.cache {
             add(cf, ngx_http_phases_NGX_HTTP_LOG_PHASE, cache::watch)?;
+        }
+        if needs.upgrade {
+            add(cf, ngx_http_phases_NGX_HTTP_REWRITE_PHASE, upgrade::strip_here)?;
         }
         Ok(())
     }))

@@ -11,6 +11,7 @@
 //! | `context.rs` | what is remembered of a request |
 //! | `request.rs` | what a request says, as the core asks for it |
 //! | `shown.rs` | which of Nginx's variables show a credential, and how they keep it |
+//! | `upgrade.rs` | which requests may ask for another protocol |
 //! | `variable.rs` | what the variables show |
 //! | `keys.rs` | how a worker's keys stay fresh |
 //! | `documents.rs` | how keys that one worker fetches reach all of them, and the next start |
@@ -61,6 +62,7 @@ pub(crate) mod settings;
 pub(crate) mod shown;
 pub(crate) mod status;
 mod token_source;
+pub(crate) mod upgrade;
 pub(crate) mod variable;
 pub(crate) mod zone;
 

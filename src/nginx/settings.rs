@@ -12,6 +12,7 @@ use mesh_core::introspection::Introspections;
 use mesh_core::source::Source;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::{Reader, Trust};
+use mesh_core::upgrade::Upgrades;
 use nginx_sys::ngx_http_conf_ctx_t;
 
 use super::cache::Told;
@@ -30,6 +31,8 @@ pub(crate) struct MainConf {
     pub(super) served: Vec<(usize, Place)>,
     /// The locations that authenticate and whose answers are cached, as messages name them.
     pub(super) cached: Vec<String>,
+    /// Whether a location says to which protocols requests may change.
+    pub(crate) has_upgrades: bool,
     /// The places that tokens are read from.
     pub(crate) sources: Vec<Source>,
     /// The variables that show a token; from `init_module` on.
@@ -70,6 +73,8 @@ pub(crate) struct LocationConf {
     pub(crate) location: Option<Location>,
     /// The number of the resource whose metadata it serves.
     pub(crate) serves: Option<usize>,
+    /// The protocols that requests may change to here; of a server, also in any of its locations.
+    pub(super) upgrades: Upgrades,
     /// When a worker last warned that callers share its cached answers.
     told: Told,
 }
@@ -88,6 +93,16 @@ pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
         &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
     };
     conf.location.as_ref()
+}
+
+/// The protocols that a request may change to in its location; before that is known, in any of its
+/// server.
+pub(crate) fn upgrades<'r>(r: Live<'r>) -> &'r Upgrades {
+    // SAFETY: as in `location`.
+    let conf = unsafe {
+        &*(*(*r.as_ptr()).loc_conf.add(super::module().ctx_index)).cast::<LocationConf>()
+    };
+    &conf.upgrades
 }
 
 /// When this worker last warned of the location that a request is in.

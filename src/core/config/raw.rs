@@ -16,6 +16,7 @@ use crate::limit::Quota;
 use crate::resource::RawResource;
 use crate::source::Source;
 use crate::spiffe::TrustDomain;
+use crate::upgrade::Upgrades;
 use crate::x509::NameKinds;
 
 /// What `http` holds, as typed.
@@ -276,6 +277,8 @@ pub struct RawLocation {
     pub forward_credential: Option<bool>,
     /// `mesh_export`.
     pub export: Option<bool>,
+    /// `mesh_upgrade`.
+    pub upgrades: Option<Upgrades>,
     /// `mesh_dry_run`.
     pub dry_run: Option<DryRun>,
     /// `mesh_log_level`.
@@ -365,6 +368,7 @@ impl RawLocation {
         take(&mut self.failure_limit, outer.failure_limit.as_ref());
         take(&mut self.forward_credential, outer.forward_credential.as_ref());
         take(&mut self.export, outer.export.as_ref());
+        take(&mut self.upgrades, outer.upgrades.as_ref());
         take(&mut self.dry_run, outer.dry_run.as_ref());
         take(&mut self.log_level, outer.log_level.as_ref());
         take(&mut self.limit_status, outer.limit_status.as_ref());

@@ -9,6 +9,7 @@ use crate::config::{
 use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
 use crate::source::{MAX_SOURCES, Source, is_name, may_be_source};
+use crate::upgrade::{Upgrades, is_protocol};
 use crate::x509::NameKinds;
 
 /// What may stand in `http`, `server` and `location`.
@@ -96,6 +97,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         };
         once(&mut raw.export, export)
     }),
+    row("mesh_upgrade", "off | any | name ...", "mesh_upgrade websocket", (1, 16), upgrade),
     row("mesh_dry_run", "off | limit | all", "mesh_dry_run off", (1, 1), |raw, line| {
         let dry_run = match line.first() {
             "all" => DryRun::All,
@@ -214,6 +216,30 @@ fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), Config
         names = Some(names.map_or(kind, |names| names | kind));
     }
     once(&mut raw.names, names.unwrap_or_default())
+}
+
+fn upgrade(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
+    let upgrades = match line.words {
+        ["any"] => Upgrades::Any,
+        ["off"] => Upgrades::Off,
+        words => {
+            let mut names: Vec<Box<str>> = Vec::new();
+            for word in words {
+                if matches!(*word, "any" | "off") {
+                    return Err(ConfigError::new(format!("\"{word}\" stands beside others")));
+                }
+                if !is_protocol(word) {
+                    return Err(unknown(word, "a protocol"));
+                }
+                if names.iter().any(|name| name.eq_ignore_ascii_case(word)) {
+                    return Err(ConfigError::new(format!("\"{word}\" is named twice")));
+                }
+                names.push((*word).into());
+            }
+            Upgrades::Named(names.into())
+        }
+    };
+    once(&mut raw.upgrades, upgrades)
 }
 
 /// The list of a level: `off` empties it and must stand alone.
