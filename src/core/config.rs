@@ -270,7 +270,7 @@ impl Resolver {
                 .token_sources
                 .as_deref()
                 .map_or_else(|| Box::from([Source::Authorization]), Into::into),
-            names: raw.names.unwrap_or_default(),
+            names: raw.names.clone().unwrap_or_default(),
             introspector: self.introspector(raw, &accept, place)?,
             accept,
             dpop: proofs(raw, methods),

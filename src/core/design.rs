@@ -61,12 +61,15 @@
 //! guesses. *Decision.* It stops credentials that are unknown to the worker; a token in the cache
 //! is no guess, whatever comes beside it. Requests without a credential are not counted, since they cost nothing.
 //!
-//! # 7. The certificate picks the kind of its name
+//! # 7. The kinds of names have an order, and none gives way
 //!
-//! *Context.* To fall from one kind of name to the next lets a certificate choose who it is.
-//! *Decision.* A SPIFFE ID is the only name of its certificate, DNS names come before a common
-//! name, and a kind that is not configured is refused, never skipped. *Consequence.* Two DNS names
-//! are no identity.
+//! *Context.* To fall from one kind of name to the next lets a certificate choose who it is; to
+//! refuse a certificate for names that nobody asks for shuts out those of Kubernetes, which have
+//! several DNS names beside the common name. *Decision.* A SPIFFE ID is the only name of its
+//! certificate. Of the kinds that are configured, the first that is there decides: DNS names before a
+//! common name. Of several DNS names exactly one must match; there is no first. The kind is part of
+//! the identity. *Consequence.* Which name a certificate has depends on the location, so what is
+//! remembered of it carries the number of the location's settings.
 //!
 //! # 8. Methods that are not named are not read
 //!

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::credential::{Credentials, Methods, Peer, Scheme};
+use crate::credential::{Credentials, Methods, Scheme};
 use crate::dpop::{self, Proofs};
 use crate::encode::encode;
 use crate::export::Rendered;
@@ -18,10 +18,12 @@ use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::time::Now;
 use crate::token::{self, Claim, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
-use crate::x509::{CertificateError, CertificateName, ChainVerdict, NameKinds, PeerCertificate};
+use crate::x509::{Facts, NameRules};
 
+mod certificate;
 mod failure;
 
+use certificate::Proven;
 pub use failure::Failure;
 
 /// A verified identity. [`authenticate`] makes the only ones there are.
@@ -30,7 +32,7 @@ pub struct Identity {
     token: Option<Rc<VerifiedToken>>,
     /// Where the token stood, among [`Authentication::sources`].
     source: usize,
-    certificate: Option<(Rc<PeerCertificate>, NameKinds)>,
+    certificate: Option<Proven>,
     trust: Arc<Trust>,
 }
 
@@ -67,7 +69,7 @@ pub struct Authentication {
     /// Where a token is looked for.
     pub sources: Box<[Source]>,
     /// Which names of a certificate are an identity.
-    pub names: NameKinds,
+    pub names: NameRules,
     /// Which issuers are believed.
     pub accept: Box<[Accept]>,
     /// Which tokens need a proof of possession, and what it must say.
@@ -187,7 +189,7 @@ fn verify(
             return Err(Reason::CertificateMissing.into());
         }
         None => None,
-        Some(peer) => Some((verify_certificate(peer, settings, worker)?, settings.names)),
+        Some(peer) => Some(Proven::verify(peer, settings, worker)?),
     };
     if token.is_none() && certificate.is_none() {
         return Err(Reason::CredentialMissing.into());
@@ -232,38 +234,19 @@ fn verify_token(
     Ok(token)
 }
 
-fn verify_certificate(
-    peer: &Peer,
-    settings: &Authentication,
-    worker: &Worker<'_>,
-) -> Result<Rc<PeerCertificate>, Reason> {
-    match peer.verdict {
-        ChainVerdict::Failed => return Err(Reason::CertificateUnverified),
-        ChainVerdict::Foreign => return Err(Reason::CertificateMisdirected),
-        ChainVerdict::Verified => {}
-    }
-    let certificate = peer.certificate.as_ref().map_err(|error| Reason::from(*error))?;
-    certificate.valid_at(worker.now.unix)?;
-    certificate.name(settings.names)?;
-    Ok(Rc::clone(certificate))
-}
-
-impl From<CertificateError> for Reason {
-    fn from(error: CertificateError) -> Self {
-        match error {
-            CertificateError::Expired | CertificateError::NotYetValid => Self::CertificateExpired,
-            CertificateError::Malformed | CertificateError::TooLarge => Self::CertificateMalformed,
-            // It can be read, and what it says is no identity.
-            _ => Self::CertificateNameless,
-        }
-    }
-}
-
 /// What can be said of an identity: a variable each, and an exported header for some.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Attribute {
     /// The AWS account of a service that is named by an ARN.
     Account,
+    /// The IP addresses of the certificate, as a JSON array.
+    CertificateAddresses,
+    /// The e-mail addresses of the certificate, as a JSON array.
+    CertificateEmails,
+    /// The subject of the certificate (RFC 4514).
+    CertificateSubject,
+    /// The user principal names of the certificate, as a JSON array.
+    CertificateUserNames,
     /// The groups as a JSON array; absent when they are not known.
     Groups,
     /// The name of the token's issuer in the configuration.
@@ -272,6 +255,8 @@ pub enum Attribute {
     Method,
     /// The verified name: `sub`, a SPIFFE ID, or a certificate's DNS or common name.
     Principal,
+    /// What the principal is: `token`, or `spiffe`, `dns` or `cn` of a certificate.
+    PrincipalKind,
     /// The workload's stable name.
     Service,
     /// The SPIFFE ID of the certificate, else that of the token.
@@ -285,10 +270,15 @@ impl Identity {
     pub fn attribute(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
         match attribute {
             Attribute::Account => self.account().map(Into::into),
+            Attribute::CertificateAddresses => Some((**self.facts()?.addresses.as_ref()?).into()),
+            Attribute::CertificateEmails => Some((**self.facts()?.emails.as_ref()?).into()),
+            Attribute::CertificateSubject => self.facts()?.subject.as_deref().map(encode),
+            Attribute::CertificateUserNames => Some((**self.facts()?.user_names.as_ref()?).into()),
             Attribute::Groups => self.token.as_ref()?.groups().map(Into::into),
             Attribute::Issuer => self.issuer().map(encode),
             Attribute::Method => Some(self.method().into()),
             Attribute::Principal => Some(encode(self.principal())),
+            Attribute::PrincipalKind => Some(self.kind().into()),
             Attribute::Service => Some(encode(self.service())),
             Attribute::SpiffeId => self.spiffe_id().map(Into::into),
             Attribute::TrustDomain => self.trust_domain().map(Into::into),
@@ -299,8 +289,8 @@ impl Identity {
     pub(crate) fn rendered(&self) -> Cow<'_, Rendered> {
         match (&self.token, &self.certificate) {
             (Some(token), None) => Cow::Borrowed(token.rendered(|| Rendered::of(self))),
-            (None, Some((certificate, names))) => certificate
-                .rendered(*names, || Rendered::of(self))
+            (None, Some(certificate)) => certificate
+                .rendered(|| Rendered::of(self))
                 .map_or_else(|| Cow::Owned(Rendered::of(self)), Cow::Borrowed),
             _ => Cow::Owned(Rendered::of(self)),
         }
@@ -337,12 +327,20 @@ impl Identity {
     }
 
     /// What kind of authority a name is unique under, and which, for the keys of limits: an issuer
-    /// may be called like a trust domain.
+    /// may be called like a trust domain, and a DNS name like a common name.
     pub fn authority(&self) -> (&'static [u8], &str) {
         match (self.issuer(), self.trust_domain()) {
             (Some(issuer), _) => (b"issuer", issuer),
             (None, Some(domain)) => (b"trust domain", domain),
-            (None, None) => (b"", ""),
+            (None, None) => (self.kind().as_bytes(), ""),
+        }
+    }
+
+    /// What the principal is: a name of a token, or of this kind of a certificate.
+    fn kind(&self) -> &'static str {
+        match (&self.token, &self.certificate) {
+            (None, Some(certificate)) => certificate.kind(),
+            _ => "token",
         }
     }
 
@@ -366,21 +364,14 @@ impl Identity {
     }
 
     fn spiffe_id(&self) -> Option<&str> {
-        match self.certificate_name() {
-            Some(CertificateName::Spiffe(id)) => Some(id.as_str()),
-            Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => {
-                self.token_spiffe_id().map(|(id, _)| id)
-            }
-        }
+        let own = self.certificate.as_ref().and_then(Proven::spiffe_id).map(SpiffeId::as_str);
+        own.or_else(|| self.token_spiffe_id().map(|(id, _)| id))
     }
 
     fn trust_domain(&self) -> Option<&str> {
-        match self.certificate_name() {
-            Some(CertificateName::Spiffe(id)) => Some(id.trust_domain()),
-            Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => {
-                self.token_spiffe_id().map(|(_, domain)| domain.as_str())
-            }
-        }
+        let own = self.certificate.as_ref().and_then(Proven::spiffe_id);
+        own.map(SpiffeId::trust_domain)
+            .or_else(|| self.token_spiffe_id().map(|(_, domain)| domain.as_str()))
     }
 
     /// The principal of a JWT-SVID, with its trust domain.
@@ -393,16 +384,11 @@ impl Identity {
         SpiffeId::parse(id).is_ok_and(|id| domain.contains(&id)).then_some((id, domain))
     }
 
-    fn certificate_name(&self) -> Option<CertificateName<'_>> {
-        let (certificate, names) = self.certificate.as_ref()?;
-        certificate.name(*names).ok()
+    fn facts(&self) -> Option<&Facts> {
+        self.certificate.as_ref().map(Proven::facts)
     }
 
     fn name(&self) -> &str {
-        match self.certificate_name() {
-            Some(CertificateName::Spiffe(id)) => id.as_str(),
-            Some(CertificateName::CommonName(name) | CertificateName::Dns(name)) => name,
-            None => "",
-        }
+        self.certificate.as_ref().map_or("", Proven::text)
     }
 }

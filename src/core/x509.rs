@@ -4,7 +4,7 @@
 //! strict about names and extensions: what could be read in two ways there is refused. The rest of
 //! the encoding is OpenSSL's to judge, which has read the certificate before.
 
-use core::{cell::OnceCell, error::Error, fmt, ops::BitOr};
+use core::cell::OnceCell;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -17,16 +17,25 @@ use x509_parser::{
 
 use crate::{
     export::Rendered,
-    spiffe::{SpiffeId, SpiffeIdError},
+    spiffe::SpiffeId,
     time::UnixTime,
     x509::{extensions::Extensions, subject::Subject},
 };
 
 mod dns;
+mod error;
 mod extensions;
+mod facts;
+mod rules;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod text;
+
+pub use error::CertificateError;
+pub(crate) use facts::Facts;
+pub use rules::{DnsPattern, NameKinds, NameRules};
+pub(crate) use subject::Chosen;
 
 /// The largest certificate that is read, in bytes of PEM.
 pub const MAX_PEM_BYTES: usize = 16 * 1024;
@@ -51,8 +60,20 @@ pub struct PeerCertificate {
     not_before: UnixTime,
     not_after: UnixTime,
     subject: Subject,
-    /// What goes upstream of it alone, under the kinds of names of its first export.
-    rendered: OnceCell<(NameKinds, Box<Rendered>)>,
+    facts: Facts,
+    /// What it is under the settings that asked first.
+    known: OnceCell<Known>,
+}
+
+/// What a certificate is under some settings: for as long as a connection lives, most of its
+/// requests are judged by the same.
+#[derive(Clone, Debug)]
+struct Known {
+    /// The number of the settings.
+    settings: usize,
+    name: Result<Chosen, CertificateError>,
+    /// What goes upstream of it alone.
+    rendered: OnceCell<Box<Rendered>>,
 }
 
 impl PeerCertificate {
@@ -64,7 +85,7 @@ impl PeerCertificate {
     ///   extension appears twice, or one that matters here cannot be parsed (RFC 5280, 4.2);
     /// - [`CertificateError::Purpose`] when the extended key usage leaves out TLS clients;
     /// - for a certificate with a `spiffe` URI whatever X509-SVID (sections 2 and 4) forbids:
-    ///   [`CertificateError::Ambiguous`], [`CertificateError::Authority`],
+    ///   [`CertificateError::SeveralUris`], [`CertificateError::Authority`],
     ///   [`CertificateError::Spiffe`] and [`CertificateError::NoPath`].
     pub fn parse(pem: &[u8]) -> Result<Self, CertificateError> {
         if pem.len() > MAX_PEM_BYTES {
@@ -93,19 +114,45 @@ impl PeerCertificate {
             not_before: UnixTime::from_secs(tbs.validity().not_before.timestamp()),
             not_after: UnixTime::from_secs(tbs.validity().not_after.timestamp()),
             subject: Subject::read(&extensions, tbs.subject().as_raw())?,
-            rendered: OnceCell::new(),
+            facts: Facts::read(&extensions, tbs.subject().as_raw()),
+            known: OnceCell::new(),
         })
     }
 
-    /// What an identity that is this certificate alone is exported as; none under other kinds of
-    /// names than the first.
+    /// The name under these settings, which are remembered by their number.
+    pub(crate) fn choose(
+        &self,
+        settings: usize,
+        rules: &NameRules,
+    ) -> Result<Chosen, CertificateError> {
+        let choose = || self.subject.choose(rules);
+        let known = self.known.get_or_init(|| Known {
+            settings,
+            name: choose(),
+            rendered: OnceCell::new(),
+        });
+        if known.settings == settings { known.name } else { choose() }
+    }
+
+    /// The name that was chosen of this certificate.
+    pub(crate) fn chosen(&self, name: Chosen) -> Option<CertificateName<'_>> {
+        self.subject.chosen(name)
+    }
+
+    /// What an identity that is this certificate alone is exported as; `None` under other settings
+    /// than the first.
     pub(crate) fn rendered(
         &self,
-        names: NameKinds,
+        settings: usize,
         make: impl FnOnce() -> Rendered,
     ) -> Option<&Rendered> {
-        let (known, rendered) = self.rendered.get_or_init(|| (names, Box::new(make())));
-        (*known == names).then_some(rendered)
+        let known = self.known.get().filter(|known| known.settings == settings)?;
+        Some(known.rendered.get_or_init(|| Box::new(make())))
+    }
+
+    /// What else the certificate says of its owner: no identity.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// SHA-256 of the DER: what `cnf.x5t#S256` of a bound token must equal (RFC 8705, 3.1).
@@ -129,55 +176,19 @@ impl PeerCertificate {
         }
     }
 
-    /// The one name of the certificate, when it is of an allowed kind.
+    /// The one name of the certificate under these rules.
     ///
-    /// The certificate decides which kind it is: one with a SPIFFE ID never counts as its DNS
-    /// name, one with a DNS name never as its common name.
+    /// The order of the kinds holds, not that of the rules: the SPIFFE ID, else the DNS name, else
+    /// the common name. A certificate with a SPIFFE ID is never anything else. A kind that the rules
+    /// leave out is not looked at; one that is looked at and is there must be an identity, and gives
+    /// way to no weaker one.
     ///
     /// # Errors
     /// [`CertificateError::NoName`] when there is none of an allowed kind; or why the name that
     /// is there does not count.
-    pub fn name(&self, allowed: NameKinds) -> Result<CertificateName<'_>, CertificateError> {
-        self.subject.name(allowed)
-    }
-}
-
-/// The kinds of names that may identify a peer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct NameKinds(u8);
-
-impl NameKinds {
-    /// The common name of the subject, for certificates that have no DNS name.
-    pub const COMMON_NAME: Self = Self(1);
-    /// The DNS name among the subject's alternative names.
-    pub const DNS: Self = Self(2);
-    /// The SPIFFE ID among the subject's alternative names.
-    pub const SPIFFE: Self = Self(4);
-
-    /// Whether every kind in `other` is in this set.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// The kinds that are in either set.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl Default for NameKinds {
-    /// SPIFFE IDs and DNS names: a common name is free text, so it must be asked for.
-    fn default() -> Self {
-        Self::SPIFFE.union(Self::DNS)
-    }
-}
-
-impl BitOr for NameKinds {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        self.union(other)
+    pub fn name(&self, rules: &NameRules) -> Result<CertificateName<'_>, CertificateError> {
+        let chosen = self.subject.choose(rules)?;
+        self.chosen(chosen).ok_or(CertificateError::Malformed)
     }
 }
 
@@ -191,54 +202,6 @@ pub enum CertificateName<'c> {
     /// The SPIFFE ID.
     Spiffe(&'c SpiffeId),
 }
-
-/// Why a certificate does not count.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum CertificateError {
-    /// There are several names where exactly one is allowed.
-    Ambiguous,
-    /// A SPIFFE ID stands in the certificate of an authority (X509-SVID, 4.1 and 4.3).
-    Authority,
-    /// The validity period is over.
-    Expired,
-    /// These bytes are not exactly one well-formed certificate, or its name is not well-formed.
-    Malformed,
-    /// There is no name of an allowed kind.
-    NoName,
-    /// The SPIFFE ID has no path, so it names a trust domain and no workload (X509-SVID, 2).
-    NoPath,
-    /// The validity period has not begun.
-    NotYetValid,
-    /// The extended key usage does not allow TLS clients.
-    Purpose,
-    /// The URI is not a valid SPIFFE ID.
-    Spiffe(SpiffeIdError),
-    /// There are more than [`MAX_PEM_BYTES`] bytes.
-    TooLarge,
-    /// The DNS name is a pattern.
-    Wildcard,
-}
-
-impl fmt::Display for CertificateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ambiguous => "certificate has more than one name",
-            Self::Authority => "certificate with a SPIFFE ID belongs to an authority",
-            Self::Expired => "certificate has expired",
-            Self::Malformed => "certificate is malformed",
-            Self::NoName => "certificate has no name of an accepted kind",
-            Self::NoPath => "SPIFFE ID of the certificate has no path",
-            Self::NotYetValid => "certificate is not yet valid",
-            Self::Purpose => "certificate is not meant for TLS clients",
-            Self::Spiffe(err) => return write!(f, "certificate is malformed: {err}"),
-            Self::TooLarge => "certificate is larger than 16 KiB",
-            Self::Wildcard => "DNS name of the certificate is a wildcard",
-        })
-    }
-}
-
-impl Error for CertificateError {}
 
 /// The DER in exactly one PEM section; no text around it, as Nginx writes none (RFC 7468, 2).
 fn decode(pem: &[u8]) -> Result<CertificateDer<'static>, CertificateError> {

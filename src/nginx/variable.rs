@@ -30,12 +30,17 @@ enum Variable {
 
 const VARIABLES: &[(&str, Variable)] = &[
     ("mesh_account", Variable::Identity(Attribute::Account)),
+    ("mesh_certificate_email", Variable::Identity(Attribute::CertificateEmails)),
+    ("mesh_certificate_ip", Variable::Identity(Attribute::CertificateAddresses)),
+    ("mesh_certificate_subject", Variable::Identity(Attribute::CertificateSubject)),
+    ("mesh_certificate_upn", Variable::Identity(Attribute::CertificateUserNames)),
     ("mesh_decision", Variable::Decision),
     ("mesh_groups", Variable::Identity(Attribute::Groups)),
     ("mesh_issuer", Variable::Identity(Attribute::Issuer)),
     ("mesh_limit_remaining", Variable::LimitRemaining),
     ("mesh_method", Variable::Identity(Attribute::Method)),
     ("mesh_principal", Variable::Identity(Attribute::Principal)),
+    ("mesh_principal_kind", Variable::Identity(Attribute::PrincipalKind)),
     ("mesh_reason", Variable::Reason),
     ("mesh_rule", Variable::Rule),
     ("mesh_service", Variable::Identity(Attribute::Service)),

@@ -17,7 +17,7 @@ use crate::resource::RawResource;
 use crate::source::Source;
 use crate::spiffe::TrustDomain;
 use crate::upgrade::Upgrades;
-use crate::x509::NameKinds;
+use crate::x509::NameRules;
 
 /// What `http` holds, as typed.
 #[derive(Debug, Default)]
@@ -254,7 +254,7 @@ pub struct RawLocation {
     /// `mesh_token_source`.
     pub token_sources: Option<Vec<Source>>,
     /// `mesh_certificate_name`.
-    pub names: Option<NameKinds>,
+    pub names: Option<NameRules>,
     /// `mesh_accept`; empty is `off`: every issuer with its own audiences.
     pub accept: Option<Vec<RawAccept>>,
     /// `mesh_dpop`.

@@ -10,7 +10,7 @@ use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
 use crate::source::{MAX_SOURCES, Source, is_name, may_be_source};
 use crate::upgrade::{Upgrades, is_protocol};
-use crate::x509::NameKinds;
+use crate::x509::{DnsPattern, NameKinds, NameRules};
 
 /// What may stand in `http`, `server` and `location`.
 pub const LOCATION: &[Directive<RawLocation>] = &[
@@ -30,7 +30,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
     ),
     row(
         "mesh_certificate_name",
-        "spiffe | dns | cn ...",
+        "spiffe | dns[=pattern] | cn ...",
         "mesh_certificate_name spiffe dns",
         (1, 3),
         certificate_name,
@@ -202,20 +202,28 @@ fn token_source(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
 }
 
 fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
-    let mut names: Option<NameKinds> = None;
+    let (mut kinds, mut pattern) = (NameKinds::NONE, None);
     for word in line.words {
-        let kind = match *word {
-            "cn" => NameKinds::COMMON_NAME,
-            "dns" => NameKinds::DNS,
-            "spiffe" => NameKinds::SPIFFE,
-            other => return Err(unknown(other, "spiffe, dns or cn")),
+        let kind = match (*word, word.strip_prefix("dns=")) {
+            ("cn", _) => NameKinds::COMMON_NAME,
+            ("dns", _) => NameKinds::DNS,
+            ("spiffe", _) => NameKinds::SPIFFE,
+            (_, Some(text)) => {
+                pattern = DnsPattern::parse(text);
+                if pattern.is_none() {
+                    return Err(unknown(text, "a DNS name in which \"*\" stands for characters"));
+                }
+                NameKinds::DNS
+            }
+            (other, None) => return Err(unknown(other, "spiffe, dns, dns=pattern or cn")),
         };
-        if names.is_some_and(|names| names.contains(kind)) {
-            return Err(ConfigError::new(format!("\"{word}\" is named twice")));
+        if kinds.contains(kind) {
+            let name = if kind == NameKinds::DNS { "dns" } else { word };
+            return Err(ConfigError::new(format!("\"{name}\" is named twice")));
         }
-        names = Some(names.map_or(kind, |names| names | kind));
+        kinds = kinds | kind;
     }
-    once(&mut raw.names, names.unwrap_or_default())
+    once(&mut raw.names, NameRules::new(kinds, pattern))
 }
 
 fn upgrade(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {

@@ -171,6 +171,10 @@ fn wrong_words_are_refused() {
         ("mesh_limit_status", "+429"),
         ("mesh_log_level", "debug"),
         ("mesh_certificate_name", "uri"),
+        ("mesh_certificate_name", "dns="),
+        ("mesh_certificate_name", "dns=*..example"),
+        ("mesh_certificate_name", "dns=**.example"),
+        ("mesh_certificate_name", "cn=orders"),
         ("mesh_require_claim", "scope"),
         ("mesh_require_claim", "/scope"),
     ] {
@@ -182,6 +186,25 @@ fn wrong_words_are_refused() {
     assert!(location("mesh_require_claim", &["/team", "two words", ""]).is_ok());
     assert_eq!(location("mesh_dry_run", &["limit"]).unwrap().dry_run, Some(DryRun::Limit));
     assert_eq!(location("mesh_log_level", &["info"]).unwrap().log_level, Some(LogLevel::Info));
+}
+
+#[test]
+fn names_of_certificates_are_kinds_and_a_pattern() {
+    let names = |words| location("mesh_certificate_name", words).unwrap().names.unwrap();
+    for (words, expected) in [
+        (&["cn"][..], "cn"),
+        (&["cn", "dns", "spiffe"], "spiffe dns cn"),
+        (&["cn", "dns=*.Example"], "dns=*.example cn"),
+        (&["dns=a.example"], "dns=a.example"),
+    ] {
+        assert_eq!(names(words).to_string(), expected);
+    }
+    for words in [&["dns", "dns=*.example"][..], &["dns=a", "dns=b"], &["cn", "cn"]] {
+        let error = refused("mesh_certificate_name", words);
+        assert!(error.contains("is named twice"), "{error}");
+    }
+    let error = refused("mesh_certificate_name", &["dns=10.0.0.1"]);
+    assert_eq!(error, "\"10.0.0.1\" is not a DNS name in which \"*\" stands for characters");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The one name that a certificate gives its owner.
 
 use x509_parser::{
-    asn1_rs::{Any, Class, Tag},
+    asn1_rs::{Any, Tag},
     extensions::GeneralName,
     oid_registry::OID_X509_COMMON_NAME,
 };
@@ -9,26 +9,50 @@ use x509_parser::{
 use crate::{
     spiffe::SpiffeId,
     x509::{
-        CertificateError, CertificateName, NameKinds, dns::hostname, elements,
-        extensions::Extensions, sequence,
+        CertificateError, CertificateName, NameKinds, NameRules,
+        dns::hostname,
+        elements,
+        extensions::Extensions,
+        sequence,
+        text::{is_plain, text},
     },
 };
 
 /// The longest common name, in characters (X.520, `ub-common-name`).
 const MAX_COMMON_NAME_CHARS: usize = 64;
 
-/// The name of the strongest kind that the certificate holds, or why that one does not count.
+/// The names that may be an identity, or why they do not count.
+///
+/// What only concerns names that may not be asked for is kept for [`Subject::choose`] to tell.
 #[derive(Clone, Debug)]
 pub(super) enum Subject {
-    CommonName(Result<Box<str>, CertificateError>),
-    Dns(Result<Box<str>, CertificateError>),
+    /// A SPIFFE ID is the only name of its certificate.
     Spiffe(SpiffeId),
+    Others {
+        /// Each once.
+        dns: Box<[DnsName]>,
+        common_name: Result<Box<str>, CertificateError>,
+    },
+}
+
+/// A DNS name in lower case, and why it is no host's.
+#[derive(Clone, Debug)]
+pub(super) struct DnsName {
+    name: Box<str>,
+    fault: Option<CertificateError>,
+}
+
+/// Which of the names is the identity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Chosen {
+    CommonName,
+    /// By its place among the DNS names.
+    Dns(usize),
+    Spiffe,
 }
 
 impl Subject {
-    /// Chooses the kind; `subject` is the DER of the distinguished name.
-    ///
-    /// What only concerns names that may not be allowed is kept for [`Subject::name`] to tell.
+    /// Reads the names; `subject` is the DER of the distinguished name.
     pub(super) fn read(
         extensions: &Extensions<'_>,
         subject: &[u8],
@@ -39,26 +63,52 @@ impl Subject {
         if !extensions.client && !extensions.any_purpose {
             return Err(CertificateError::Purpose);
         }
-        match dns(&extensions.names) {
-            Some(name) => Ok(Self::Dns(name)),
-            None => Ok(Self::CommonName(common_name(subject))),
+        Ok(Self::Others { dns: dns(&extensions.names), common_name: common_name(subject) })
+    }
+
+    /// Which name is the identity under these rules.
+    pub(super) fn choose(&self, rules: &NameRules) -> Result<Chosen, CertificateError> {
+        let is_named = |kind| rules.kinds().contains(kind);
+        match self {
+            Self::Spiffe(_) if is_named(NameKinds::SPIFFE) => Ok(Chosen::Spiffe),
+            Self::Others { dns, .. } if is_named(NameKinds::DNS) && !dns.is_empty() => {
+                one(dns, rules).map(Chosen::Dns)
+            }
+            Self::Others { common_name, .. } if is_named(NameKinds::COMMON_NAME) => {
+                match common_name {
+                    Ok(_) => Ok(Chosen::CommonName),
+                    Err(CertificateError::NoName(_)) => Err(self.nameless()),
+                    Err(error) => Err(*error),
+                }
+            }
+            Self::Spiffe(_) | Self::Others { .. } => Err(self.nameless()),
         }
     }
 
-    /// The name, when its kind is allowed.
-    pub(super) fn name(&self, allowed: NameKinds) -> Result<CertificateName<'_>, CertificateError> {
-        match self {
-            Self::CommonName(name) if allowed.contains(NameKinds::COMMON_NAME) => {
-                name.as_deref().map(CertificateName::CommonName).map_err(|err| *err)
+    /// The name that [`Self::choose`] chose.
+    pub(super) fn chosen(&self, chosen: Chosen) -> Option<CertificateName<'_>> {
+        match (self, chosen) {
+            (Self::Spiffe(id), Chosen::Spiffe) => Some(CertificateName::Spiffe(id)),
+            (Self::Others { dns, .. }, Chosen::Dns(at)) => {
+                dns.get(at).map(|it| CertificateName::Dns(&it.name))
             }
-            Self::Dns(name) if allowed.contains(NameKinds::DNS) => {
-                name.as_deref().map(CertificateName::Dns).map_err(|err| *err)
+            (Self::Others { common_name, .. }, Chosen::CommonName) => {
+                common_name.as_deref().ok().map(CertificateName::CommonName)
             }
-            Self::Spiffe(id) if allowed.contains(NameKinds::SPIFFE) => {
-                Ok(CertificateName::Spiffe(id))
-            }
-            _ => Err(CertificateError::NoName),
+            (Self::Spiffe(_) | Self::Others { .. }, _) => None,
         }
+    }
+
+    /// The error that says which kinds of names are there.
+    fn nameless(&self) -> CertificateError {
+        CertificateError::NoName(match self {
+            Self::Spiffe(_) => NameKinds::SPIFFE,
+            Self::Others { dns, common_name } => {
+                let no_common_name = matches!(common_name, Err(CertificateError::NoName(_)));
+                let has = |kind, has| if has { kind } else { NameKinds::NONE };
+                has(NameKinds::DNS, !dns.is_empty()) | has(NameKinds::COMMON_NAME, !no_common_name)
+            }
+        })
     }
 }
 
@@ -84,7 +134,7 @@ fn spiffe(extensions: &Extensions<'_>) -> Result<Option<SpiffeId>, CertificateEr
         return Ok(None);
     };
     if uris().count() != 1 {
-        return Err(CertificateError::Ambiguous);
+        return Err(CertificateError::SeveralUris);
     }
     if extensions.authority {
         return Err(CertificateError::Authority);
@@ -100,18 +150,39 @@ fn spiffe(extensions: &Extensions<'_>) -> Result<Option<SpiffeId>, CertificateEr
     Ok(Some(id))
 }
 
-/// The DNS name, or nothing when there is none; several spellings of one name are one.
-fn dns(names: &[GeneralName<'_>]) -> Option<Result<Box<str>, CertificateError>> {
-    names
+/// The DNS names; several spellings of one name are one.
+fn dns(names: &[GeneralName<'_>]) -> Box<[DnsName]> {
+    let mut all: Vec<DnsName> = names
         .iter()
         .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some(hostname(name)),
+            GeneralName::DNSName(name) => Some(match hostname(name) {
+                Ok(name) => DnsName { name, fault: None },
+                Err(fault) => DnsName { name: name.to_lowercase().into(), fault: Some(fault) },
+            }),
             _ => None,
         })
-        .reduce(|first, next| {
-            let (first, next) = (first?, next?);
-            if first == next { Ok(first) } else { Err(CertificateError::Ambiguous) }
-        })
+        .collect();
+    all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    all.dedup_by(|one, other| one.name == other.name);
+    all.into()
+}
+
+/// The place of the only name that matches; there is no first of several.
+fn one(names: &[DnsName], rules: &NameRules) -> Result<usize, CertificateError> {
+    let mut matching = names.iter().enumerate().filter(|(_, it)| rules.matches(&it.name));
+    let Some((at, name)) = matching.next() else {
+        return Err(CertificateError::DnsNames { matching: 0, of: names.len() });
+    };
+    let (mut count, mut fault) = (1_usize, name.fault);
+    for (_, other) in matching {
+        count = count.saturating_add(1);
+        fault = fault.or(other.fault);
+    }
+    match (fault, count) {
+        (Some(fault), _) => Err(fault),
+        (None, 1) => Ok(at),
+        (None, matching) => Err(CertificateError::DnsNames { matching, of: names.len() }),
+    }
 }
 
 /// The only common name in a distinguished name.
@@ -122,49 +193,31 @@ fn common_name(subject: &[u8]) -> Result<Box<str>, CertificateError> {
     let mut found = None;
     for attributes in sequence(subject)? {
         for attribute in elements(attributes.data) {
-            let parts: Vec<_> = elements(attribute?.data).collect::<Result<_, _>>()?;
-            let Ok([kind, value]) = <[Any<'_>; 2]>::try_from(parts) else {
-                return Err(CertificateError::Malformed);
-            };
-            if kind.tag() != Tag::Oid {
-                return Err(CertificateError::Malformed);
-            }
+            let (kind, value) = attribute_of(&attribute?)?;
             if kind.data != OID_X509_COMMON_NAME.as_bytes() {
                 continue;
             }
             if found.replace(value).is_some() {
-                return Err(CertificateError::Ambiguous);
+                return Err(CertificateError::SeveralCommonNames);
             }
         }
     }
-    let value = found.ok_or(CertificateError::NoName)?;
+    let value = found.ok_or(CertificateError::NoName(NameKinds::NONE))?;
     // Free text may not read as what only a URI proves.
     text(&value)
+        .filter(|text| is_plain(text) && text.chars().count() <= MAX_COMMON_NAME_CHARS)
         .filter(|text| !text.contains("://"))
         .map(Into::into)
         .ok_or(CertificateError::Malformed)
 }
 
-/// The text of a directory string, when it reads the same to a person and to a comparison.
-fn text<'c>(value: &Any<'c>) -> Option<&'c str> {
-    let plain = value.class() == Class::Universal
-        && !value.header.is_constructed()
-        && matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
-    let text = core::str::from_utf8(value.data).ok().filter(|_| plain)?;
-    // A header loses the spaces at its ends, and with them the difference between two names.
-    let fits = !text.is_empty()
-        && text.trim() == text
-        && text.chars().count() <= MAX_COMMON_NAME_CHARS
-        && text.chars().all(is_visible);
-    fits.then_some(text)
-}
-
-/// No control character, no space but U+0020, and none that is invisible or turns the direction.
-fn is_visible(c: char) -> bool {
-    let invisible = matches!(
-        c,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-    );
-    !c.is_control() && !invisible && (c == ' ' || !c.is_whitespace())
+/// The type and the value of an attribute of a distinguished name.
+pub(super) fn attribute_of<'c>(
+    attribute: &Any<'c>,
+) -> Result<(Any<'c>, Any<'c>), CertificateError> {
+    let parts: Vec<_> = elements(attribute.data).collect::<Result<_, _>>()?;
+    match <[Any<'_>; 2]>::try_from(parts) {
+        Ok([kind, value]) if kind.tag() == Tag::Oid => Ok((kind, value)),
+        _ => Err(CertificateError::Malformed),
+    }
 }

@@ -8,6 +8,7 @@ use rcgen::{
 };
 
 use super::*;
+use crate::spiffe::SpiffeIdError;
 
 mod bytes;
 
@@ -26,7 +27,7 @@ fn dns(name: &str) -> SanType {
 }
 
 /// A leaf with these alternative names and no common name.
-fn certificate(names: &[SanType]) -> CertificateParams {
+pub(super) fn certificate(names: &[SanType]) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.subject_alt_names = names.to_vec();
     params.distinguished_name = DistinguishedName::new();
@@ -45,13 +46,16 @@ fn issue(params: &CertificateParams) -> rcgen::Certificate {
     params.self_signed(&*KEY).unwrap()
 }
 
-fn parse(params: &CertificateParams) -> Result<PeerCertificate, CertificateError> {
+pub(super) fn parse(params: &CertificateParams) -> Result<PeerCertificate, CertificateError> {
     PeerCertificate::parse(issue(params).pem().as_bytes())
 }
 
 /// The name as text, with its kind.
-fn name(params: &CertificateParams, allowed: NameKinds) -> Result<String, CertificateError> {
-    parse(params)?.name(allowed).map(|name| match name {
+fn name(
+    params: &CertificateParams,
+    rules: impl Into<NameRules>,
+) -> Result<String, CertificateError> {
+    parse(params)?.name(&rules.into()).map(|name| match name {
         CertificateName::CommonName(name) => format!("cn {name}"),
         CertificateName::Dns(name) => format!("dns {name}"),
         CertificateName::Spiffe(id) => format!("spiffe {id}"),
@@ -84,21 +88,26 @@ fn names_by_spiffe_id_then_dns_then_common_name() {
 }
 
 #[test]
-fn a_kind_that_is_not_allowed_is_no_name_and_gives_way_to_no_weaker_one() {
+fn a_kind_that_is_not_named_is_ignored_but_for_a_spiffe_id() {
     let everything = with_common_name(&[uri(ID), dns("a.example")], "x");
-    let dns_and_cn = with_common_name(&[dns("a.example")], "x");
+    let dns_and_cn = with_common_name(&[dns("a.example"), dns("b.example")], "x");
     let cn = with_common_name(&[], "x");
-    for (params, allowed) in [
-        (&everything, NameKinds::DNS | NameKinds::COMMON_NAME),
-        (&dns_and_cn, NameKinds::SPIFFE | NameKinds::COMMON_NAME),
-        (&cn, NameKinds::default()),
-        (&certificate(&[]), ANY),
+    let only = CertificateError::NoName;
+    for (params, kinds, expected) in [
+        (&everything, NameKinds::SPIFFE, Ok(format!("spiffe {ID}"))),
+        (&everything, NameKinds::COMMON_NAME, Err(only(NameKinds::SPIFFE))),
+        (&everything, NameKinds::DNS | NameKinds::COMMON_NAME, Err(only(NameKinds::SPIFFE))),
+        (&dns_and_cn, NameKinds::COMMON_NAME, Ok("cn x".into())),
+        (&dns_and_cn, NameKinds::SPIFFE | NameKinds::COMMON_NAME, Ok("cn x".into())),
+        (&dns_and_cn, NameKinds::SPIFFE, Err(only(NameKinds::DNS | NameKinds::COMMON_NAME))),
+        (&dns_and_cn, ANY, Err(CertificateError::DnsNames { matching: 2, of: 2 })),
+        (&cn, NameKinds::default(), Err(only(NameKinds::COMMON_NAME))),
+        (&cn, NameKinds::COMMON_NAME, Ok("cn x".into())),
+        (&certificate(&[]), ANY, Err(only(NameKinds::NONE))),
+        (&certificate(&[dns("a.example")]), NameKinds::COMMON_NAME, Err(only(NameKinds::DNS))),
     ] {
-        assert_eq!(name(params, allowed), Err(CertificateError::NoName));
+        assert_eq!(name(params, kinds), expected, "{kinds}");
     }
-    assert_eq!(name(&everything, NameKinds::SPIFFE), Ok(format!("spiffe {ID}")));
-    assert_eq!(name(&dns_and_cn, NameKinds::DNS), Ok("dns a.example".into()));
-    assert_eq!(name(&cn, NameKinds::COMMON_NAME), Ok("cn x".into()));
 }
 
 #[test]
@@ -115,11 +124,11 @@ fn a_broken_svid_is_refused_as_a_whole() {
         params
     };
     for (params, expected) in [
-        (san(&[ID, "spiffe://prod.example/other"]), CertificateError::Ambiguous),
-        (san(&[ID, ID]), CertificateError::Ambiguous),
-        (san(&[ID, "https://a.example"]), CertificateError::Ambiguous),
-        (san(&["https://a.example", ID]), CertificateError::Ambiguous),
-        (san(&["https://a.example", "spiffe:"]), CertificateError::Ambiguous),
+        (san(&[ID, "spiffe://prod.example/other"]), CertificateError::SeveralUris),
+        (san(&[ID, ID]), CertificateError::SeveralUris),
+        (san(&[ID, "https://a.example"]), CertificateError::SeveralUris),
+        (san(&["https://a.example", ID]), CertificateError::SeveralUris),
+        (san(&["https://a.example", "spiffe:"]), CertificateError::SeveralUris),
         (san(&["spiffe://prod.example"]), CertificateError::NoPath),
         (san(&["spiffe://prod.example/"]), CertificateError::Spiffe(SpiffeIdError::TrailingSlash)),
         (san(&["SPIFFE://prod.example/w"]), CertificateError::Spiffe(SpiffeIdError::Scheme)),
@@ -140,8 +149,9 @@ fn a_broken_svid_is_refused_as_a_whole() {
 
 #[test]
 fn a_dns_name_that_does_not_count_is_told_only_when_asked_for() {
+    let two = CertificateError::DnsNames { matching: 2, of: 2 };
     for (names, expected) in [
-        (&[dns("a.example"), dns("b.example")][..], CertificateError::Ambiguous),
+        (&[dns("a.example"), dns("b.example")][..], two),
         (&[dns("*.example")], CertificateError::Wildcard),
         (&[dns("a.example"), dns("*.example")], CertificateError::Wildcard),
         (&[dns("a b")], CertificateError::Malformed),
@@ -150,7 +160,116 @@ fn a_dns_name_that_does_not_count_is_told_only_when_asked_for() {
     ] {
         let params = with_common_name(names, "x");
         assert_eq!(name(&params, ANY), Err(expected), "{names:?}");
-        assert_eq!(name(&params, NameKinds::COMMON_NAME), Err(CertificateError::NoName));
+        assert_eq!(name(&params, NameKinds::COMMON_NAME), Ok("cn x".into()));
+    }
+}
+
+#[test]
+fn a_pattern_finds_exactly_one_dns_name() {
+    let rules = |pattern: &str, kinds| NameRules::new(kinds, DnsPattern::parse(pattern));
+    let found = |names: &[&str], pattern: &str| {
+        let names: Vec<_> = names.iter().map(|name| dns(name)).collect();
+        name(&with_common_name(&names, "x"), rules(pattern, ANY))
+    };
+    let fault = |matching, of| Err(CertificateError::DnsNames { matching, of });
+    let service = ["orders", "orders.shop", "orders.shop.svc", "Orders.Shop.Svc.Cluster.Local"];
+    for (names, pattern, expected) in [
+        (&service[..], "*.svc.cluster.local", Ok("dns orders.shop.svc.cluster.local".to_owned())),
+        (&service, "*.SVC", Ok("dns orders.shop.svc".into())),
+        (&service, "orders", Ok("dns orders".into())),
+        (&service, "orders*", fault(3, 4)),
+        (&service, "*.default.svc", fault(0, 4)),
+        // Spellings of one name are one, in whatever order and case.
+        (&["a.example", "b.test", "A.Example"], "*.example", Ok("dns a.example".into())),
+        (&["b.example", "a.example"], "*.example", fault(2, 2)),
+        // A wildcard is no name, and not passed over either.
+        (&["*.a.example", "b.a.example"], "*.a.example", Err(CertificateError::Wildcard)),
+        (&["*.example"], "*", Err(CertificateError::Wildcard)),
+        (&["*.test", "a b", "b.a.example"], "*.a.example", Ok("dns b.a.example".into())),
+        (&["a b.example", "b.example"], "*.example", Err(CertificateError::Malformed)),
+        (&[], "*.example", Ok("cn x".into())),
+    ] {
+        assert_eq!(found(names, pattern), expected, "{names:?} {pattern}");
+    }
+    let svid = certificate(&[uri(ID), dns("a.example")]);
+    let refused = Err(CertificateError::NoName(NameKinds::SPIFFE));
+    assert_eq!(name(&svid, rules("*.example", NameKinds::COMMON_NAME)), refused);
+    assert_eq!(name(&svid, rules("*.test", NameKinds::SPIFFE)), Ok(format!("spiffe {ID}")));
+}
+
+/// What the tools of Kubernetes make, under the rules that are recommended for each.
+#[test]
+fn certificates_of_the_field_have_their_name() {
+    let pattern = |text: &str, kinds| NameRules::new(kinds, DnsPattern::parse(text));
+    let cn = NameRules::from(NameKinds::COMMON_NAME);
+    let client = |mut params: CertificateParams, organization: Option<&str>| {
+        params.key_usages =
+            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+        params.extended_key_usages = vec![Purpose::ServerAuth, Purpose::ClientAuth];
+        if let Some(organization) = organization {
+            params.distinguished_name.push(DnType::OrganizationName, organization);
+        }
+        params
+    };
+    // Strimzi's KafkaUser: the name of the user and nothing else.
+    let kafka_user = client(with_common_name(&[], "orders-api"), None);
+    assert_eq!(name(&kafka_user, cn.clone()), Ok("cn orders-api".into()));
+    // Strimzi's broker: a common name, and many names of services.
+    let broker = with_common_name(
+        &[
+            dns("mesh-kafka-0.mesh-kafka-brokers.shop.svc"),
+            dns("mesh-kafka-0.mesh-kafka-brokers.shop.svc.cluster.local"),
+            dns("mesh-kafka-bootstrap"),
+            dns("mesh-kafka-bootstrap.shop.svc.cluster.local"),
+            dns("*.mesh-kafka-brokers.shop.svc"),
+        ],
+        "mesh-kafka",
+    );
+    let broker = client(broker, Some("io.strimzi"));
+    assert_eq!(name(&broker, cn.clone()), Ok("cn mesh-kafka".into()));
+    let expected = "dns mesh-kafka-0.mesh-kafka-brokers.shop.svc.cluster.local";
+    let rules = pattern("*.mesh-kafka-brokers.shop.svc.cluster.local", NameKinds::SPIFFE);
+    assert_eq!(name(&broker, rules), Ok(expected.into()));
+    // cert-manager's Certificate: dnsNames alone.
+    let names = ["orders", "orders.shop", "orders.shop.svc", "orders.shop.svc.cluster.local"];
+    let workload = client(certificate(&names.map(dns)), None);
+    let four = Err(CertificateError::DnsNames { matching: 4, of: 4 });
+    assert_eq!(name(&workload, NameRules::default()), four);
+    let rules = pattern("*.svc.cluster.local", NameKinds::SPIFFE);
+    assert_eq!(name(&workload, rules), Ok("dns orders.shop.svc.cluster.local".into()));
+    // A kubelet's serving certificate: the node's names and addresses.
+    let node = [dns("ip-10-0-0-1.ec2.internal"), SanType::IpAddress([10, 0, 0, 1].into())];
+    let kubelet = with_common_name(&node, "system:node:ip-10-0-0-1.ec2.internal");
+    let kubelet = client(kubelet, Some("system:nodes"));
+    let expected = "cn system:node:ip-10-0-0-1.ec2.internal";
+    assert_eq!(name(&kubelet, cn.clone()), Ok(expected.into()));
+    let expected = "dns ip-10-0-0-1.ec2.internal";
+    assert_eq!(name(&kubelet, NameRules::default()), Ok(expected.into()));
+    // SPIRE's with DNS names, or Istio's: the SPIFFE ID, whatever else is named.
+    let svid = client(with_common_name(&[uri(ID), dns("orders.shop.svc")], "orders"), None);
+    assert_eq!(name(&svid, NameRules::default()), Ok(format!("spiffe {ID}")));
+    assert_eq!(name(&svid, cn), Err(CertificateError::NoName(NameKinds::SPIFFE)));
+}
+
+#[test]
+fn a_name_is_remembered_under_the_number_of_its_settings() {
+    let names = [dns("a.example"), dns("b.test")];
+    let certificate = parse(&with_common_name(&names, "x")).unwrap();
+    let rules = |text| NameRules::new(NameKinds::DNS, DnsPattern::parse(text));
+    let choose = |settings, text| {
+        let chosen = certificate.choose(settings, &rules(text))?;
+        certificate.chosen(chosen).ok_or(CertificateError::Malformed)
+    };
+    let a = Ok(CertificateName::Dns("a.example"));
+    let b = Ok(CertificateName::Dns("b.test"));
+    assert_eq!((choose(7, "*.example"), choose(8, "*.test")), (a, b));
+    assert_eq!((choose(7, "*.example"), choose(8, "*.test")), (a, b));
+    let none = Err(CertificateError::DnsNames { matching: 0, of: 2 });
+    assert_eq!(choose(9, "*.org"), none);
+    let refused = parse(&with_common_name(&names, "x")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(refused.choose(1, &rules("*.org")).err(), none.err());
+        assert!(refused.choose(2, &rules("*.test")).is_ok());
     }
 }
 
@@ -183,9 +302,17 @@ fn a_common_name_is_one_short_visible_text() {
         assert_eq!(text(refused), Err(CertificateError::Malformed), "{refused:?}");
     }
     for value in [
-        DnValue::BmpString("ab".try_into().unwrap()),
-        DnValue::TeletexString("ab".try_into().unwrap()),
-        DnValue::UniversalString("ab".try_into().unwrap()),
+        DnValue::BmpString("Bücher".try_into().unwrap()),
+        DnValue::UniversalString("Bücher".try_into().unwrap()),
+    ] {
+        assert_eq!(cn(value), Ok("cn Bücher".into()));
+    }
+    assert_eq!(cn(DnValue::TeletexString("ab".try_into().unwrap())), Ok("cn ab".into()));
+    for value in [
+        DnValue::BmpString(" ab".try_into().unwrap()),
+        DnValue::BmpString("spiffe://a/b".try_into().unwrap()),
+        DnValue::UniversalString("a\u{202e}b".try_into().unwrap()),
+        DnValue::TeletexString("a#".try_into().unwrap()),
     ] {
         assert_eq!(cn(value), Err(CertificateError::Malformed));
     }
@@ -197,7 +324,7 @@ fn two_common_names_are_ambiguous() {
     params.distinguished_name.push(DnType::OrganizationName, "o");
     assert_eq!(name(&params, ANY), Ok("cn a".into()));
     params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 3]), "b");
-    assert_eq!(name(&params, ANY), Err(CertificateError::Ambiguous));
+    assert_eq!(name(&params, ANY), Err(CertificateError::SeveralCommonNames));
 }
 
 #[test]
@@ -248,14 +375,17 @@ fn a_validity_that_no_time_can_meet_is_never_valid() {
 #[test]
 fn errors_read_as_the_end_of_a_sentence() {
     let all = [
-        CertificateError::Ambiguous,
         CertificateError::Authority,
+        CertificateError::DnsNames { matching: 2, of: 3 },
         CertificateError::Expired,
         CertificateError::Malformed,
-        CertificateError::NoName,
+        CertificateError::NoName(NameKinds::NONE),
+        CertificateError::NoName(NameKinds::DNS | NameKinds::COMMON_NAME),
         CertificateError::NoPath,
         CertificateError::NotYetValid,
         CertificateError::Purpose,
+        CertificateError::SeveralCommonNames,
+        CertificateError::SeveralUris,
         CertificateError::Spiffe(SpiffeIdError::DotSegment),
         CertificateError::TooLarge,
         CertificateError::Wildcard,

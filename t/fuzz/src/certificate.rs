@@ -6,7 +6,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mesh_core::time::UnixTime;
-use mesh_core::x509::{CertificateName, MAX_PEM_BYTES, NameKinds, PeerCertificate};
+use mesh_core::x509::{
+    CertificateName, DnsPattern, MAX_PEM_BYTES, NameKinds, NameRules, PeerCertificate,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, SanType,
@@ -74,9 +76,9 @@ static CERTIFICATES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     ]
 });
 
-/// A certificate that parses has the thumbprint of its bytes and one name at most, of the
-/// strongest kind that it holds: one with a SPIFFE URI has no other URI, is no authority, and is
-/// never taken for its DNS or common name.
+/// A certificate that parses has the thumbprint of its bytes and one name at most under each rule:
+/// one with a SPIFFE URI has no other URI, is no authority, and is never taken for its DNS or common
+/// name; of the others, the first kind that is asked for and is there decides.
 ///
 /// Returns whether it has a name. The input is PEM, DER, or a [`recipe`] over DER.
 pub fn certificate(data: &[u8]) -> bool {
@@ -95,20 +97,22 @@ pub fn certificate(data: &[u8]) -> bool {
     assert!(ends.iter().all(Result::is_err), "it is not valid for ever");
 
     let (spiffe, dns, common) = (NameKinds::SPIFFE, NameKinds::DNS, NameKinds::COMMON_NAME);
-    let every = parsed.name(spiffe | dns | common);
+    let name = |kinds: NameKinds| parsed.name(&kinds.into());
+    let every = name(spiffe | dns | common);
     for kinds in [spiffe, dns, common, spiffe | dns, spiffe | common, dns | common] {
-        match parsed.name(kinds) {
-            Ok(name) => {
-                let kind = match name {
-                    CertificateName::CommonName(_) => common,
-                    CertificateName::Dns(_) => dns,
-                    CertificateName::Spiffe(_) => spiffe,
-                };
-                assert!(kinds.contains(kind), "{name:?} was not asked for");
-                assert_eq!(Ok(name), every, "it has one name");
-            }
+        match name(kinds) {
+            Ok(name) => assert!(kinds.contains(kind(name)), "{name:?} was not asked for"),
             Err(error) => assert_printable(&error.to_string()),
         }
+    }
+    let pattern = NameRules::new(dns, DnsPattern::parse("*.example"));
+    if let Ok(name) = parsed.name(&pattern) {
+        let CertificateName::Dns(name) = name else { panic!("{name:?} is no DNS name") };
+        assert!(name.ends_with(".example"));
+        let matches = |one: &&Vec<u8>| one.to_ascii_lowercase().ends_with(b".example");
+        let matching: Vec<_> = names.dns.iter().filter(matches).collect();
+        assert!(!matching.is_empty());
+        assert!(matching.iter().all(|one| one.to_ascii_lowercase() == name.as_bytes()));
     }
     let is_spiffe = |uri: &Vec<u8>| uri.to_ascii_lowercase().starts_with(b"spiffe:");
     if names.uris.iter().any(is_spiffe) {
@@ -116,23 +120,48 @@ pub fn certificate(data: &[u8]) -> bool {
         assert_eq!(names.uris, [id.as_str().as_bytes()]);
         assert!(spiffe_id::is_id(id.as_str()) && !id.path().is_empty());
         assert!(!names.authority, "an authority is an SVID");
+        assert!(name(dns | common).is_err(), "an SVID is something else");
+    } else {
+        assert!(name(spiffe).is_err());
+        // The first kind that is there decides.
+        let first = if names.dns.is_empty() { name(common) } else { name(dns) };
+        assert_eq!(every.ok(), first.ok());
     }
-    match every {
-        Ok(CertificateName::Spiffe(id)) => assert_eq!(names.uris, [id.as_str().as_bytes()]),
-        Ok(CertificateName::Dns(name)) => {
-            assert!(!names.dns.is_empty());
-            assert!(names.dns.iter().all(|one| one.to_ascii_lowercase() == name.as_bytes()));
-            assert_printable(name);
-            assert!(!name.contains(['*', ' ', '/', ':', '%']), "{name:?}");
+    for name in [name(dns), name(common)] {
+        match name {
+            Ok(CertificateName::Dns(name)) => {
+                assert!(!names.dns.is_empty());
+                assert!(names.dns.iter().all(|one| one.to_ascii_lowercase() == name.as_bytes()));
+                assert_printable(name);
+                assert!(!name.contains(['*', ' ', '/', ':', '%']), "{name:?}");
+            }
+            Ok(CertificateName::CommonName(name)) => {
+                let Some([value]) = names.common_names.as_deref() else { panic!("{names:?}") };
+                assert!(encodings(name).contains(value), "{name:?} {value:?}");
+                assert!(!name.is_empty() && !name.chars().any(char::is_control), "{name:?}");
+            }
+            Ok(CertificateName::Spiffe(id)) => panic!("{id} was not asked for"),
+            Err(_) => {}
         }
-        Ok(CertificateName::CommonName(name)) => {
-            assert_eq!(names.common_names, Some(vec![name.as_bytes().to_vec()]));
-            assert_eq!(names.dns, [] as [Vec<u8>; 0]);
-            assert!(!name.is_empty() && !name.chars().any(char::is_control), "{name:?}");
-        }
-        Err(_) => return false,
     }
-    true
+    every.is_ok()
+}
+
+fn kind(name: CertificateName<'_>) -> NameKinds {
+    match name {
+        CertificateName::CommonName(_) => NameKinds::COMMON_NAME,
+        CertificateName::Dns(_) => NameKinds::DNS,
+        CertificateName::Spiffe(_) => NameKinds::SPIFFE,
+    }
+}
+
+/// A text as each type of string holds it.
+fn encodings(text: &str) -> [Vec<u8>; 3] {
+    [
+        text.as_bytes().to_owned(),
+        text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect(),
+    ]
 }
 
 /// The DER in a PEM that was accepted.

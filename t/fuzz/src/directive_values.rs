@@ -199,8 +199,8 @@ fn resolve(main: &RawMain, levels: &[RawLocation]) -> bool {
         assert!((400..=599).contains(&location.limit_status));
         for other in &resolved {
             let (one, other) = (settings, &other.authentication);
-            let same = (one.methods, one.names, &one.accept, &one.failure_limit)
-                == (other.methods, other.names, &other.accept, &other.failure_limit)
+            let same = (one.methods, &one.names, &one.accept, &one.failure_limit)
+                == (other.methods, &other.names, &other.accept, &other.failure_limit)
                 && one.failure_limit_enforced == other.failure_limit_enforced;
             assert_eq!(one.id == other.id, same, "equal ids are equal settings");
         }

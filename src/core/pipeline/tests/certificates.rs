@@ -1,5 +1,7 @@
 //! Peer certificates, alone and beside tokens.
 
+use rcgen::{DistinguishedName, DnType};
+
 use super::*;
 
 #[test]
@@ -104,4 +106,54 @@ fn a_bound_token_needs_its_certificate_on_the_connection() {
         server.reason(&Sent::token(&token).with(&other, ChainVerdict::Verified)),
         Reason::BindingMismatch
     );
+}
+
+/// A certificate with these DNS names and a common name.
+fn named(dns: &[&str], common_name: &str) -> PeerCertificate {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    PeerCertificate::parse(params.self_signed(&key).unwrap().pem().as_bytes()).unwrap()
+}
+
+#[test]
+fn what_is_rendered_is_that_of_the_location() {
+    let key = Key::new("k1");
+    let methods: &[&str] = &["certificate"];
+    let of = |names| [("mesh_authenticate", methods), ("mesh_certificate_name", names)];
+    let (a, b, cn) = (of(&["dns=*.a.example"]), of(&["dns=*.b.example"]), of(&["cn"]));
+    let mut server = Server::new(&key, &[], &[&a, &b, &cn]);
+    let peer = named(&["x.a.example", "x.b.example"], "x.c.example");
+    let sent = Sent::default().with(&peer, ChainVerdict::Verified);
+    // On one connection, in one order and in the other.
+    for location in [0, 1, 2, 1, 0, 2, 2, 0] {
+        let admission = server.ask_in(location, &sent, &mut Memo::default()).unwrap();
+        let expected = ["x.a.example", "x.b.example", "x.c.example"][location];
+        let rendered = admission.rendered().unwrap();
+        let text = String::from_utf8_lossy(rendered.text());
+        assert_eq!(text, format!("{expected}\0{expected}\0certificate\0"));
+        assert_eq!(admission.identity().unwrap().principal(), expected);
+    }
+}
+
+#[test]
+fn a_common_name_and_a_dns_name_are_two_identities() {
+    let key = Key::new("k1");
+    let settings: &[(&str, &[&str])] = &[
+        ("mesh_authenticate", &["certificate"]),
+        ("mesh_certificate_name", &["spiffe", "dns", "cn"]),
+        ("mesh_limit", &["calls", "rate=1r/m"]),
+    ];
+    let mut server = Server::new(&key, &[], &[settings]);
+    let (dns, cn) = (named(&["orders.example"], "x"), named(&[], "orders.example"));
+    for (certificate, expected) in [(&dns, "dns"), (&cn, "cn")] {
+        let sent = Sent::default().with(certificate, ChainVerdict::Verified);
+        let admission = server.ask(&sent).unwrap();
+        let identity = admission.identity().unwrap();
+        assert_eq!(identity.attribute(Attribute::PrincipalKind).unwrap(), expected);
+        assert_eq!(identity.service(), "orders.example");
+        assert_eq!(server.reason(&sent), Reason::Limited);
+    }
 }

@@ -1,0 +1,92 @@
+//! The certificate that is among what proves an identity.
+
+use std::rc::Rc;
+
+use super::{Authentication, Worker};
+use crate::credential::Peer;
+use crate::export::Rendered;
+use crate::refusal::Reason;
+use crate::spiffe::SpiffeId;
+use crate::x509::{
+    CertificateError, CertificateName, ChainVerdict, Chosen, Facts, PeerCertificate,
+};
+
+/// A certificate whose chain is verified, and the name that it has under the settings.
+#[derive(Debug)]
+pub(super) struct Proven {
+    certificate: Rc<PeerCertificate>,
+    chosen: Chosen,
+    /// The number of the settings.
+    settings: usize,
+}
+
+impl Proven {
+    /// Verifies a peer's certificate, as far as the chain's verdict does not.
+    pub(super) fn verify(
+        peer: &Peer,
+        settings: &Authentication,
+        worker: &Worker<'_>,
+    ) -> Result<Self, Reason> {
+        match peer.verdict {
+            ChainVerdict::Failed => return Err(Reason::CertificateUnverified),
+            ChainVerdict::Foreign => return Err(Reason::CertificateMisdirected),
+            ChainVerdict::Verified => {}
+        }
+        let certificate = peer.certificate.as_ref().map_err(|error| Reason::from(*error))?;
+        certificate.valid_at(worker.now.unix)?;
+        let chosen = certificate.choose(settings.id, &settings.names)?;
+        Ok(Self { certificate: Rc::clone(certificate), chosen, settings: settings.id })
+    }
+
+    /// Its name, which is there.
+    pub(super) fn name(&self) -> Option<CertificateName<'_>> {
+        self.certificate.chosen(self.chosen)
+    }
+
+    /// The name as text.
+    pub(super) fn text(&self) -> &str {
+        match self.name() {
+            Some(CertificateName::Spiffe(id)) => id.as_str(),
+            Some(CertificateName::CommonName(name) | CertificateName::Dns(name)) => name,
+            None => "",
+        }
+    }
+
+    /// The SPIFFE ID, if that is its name.
+    pub(super) fn spiffe_id(&self) -> Option<&SpiffeId> {
+        match self.name() {
+            Some(CertificateName::Spiffe(id)) => Some(id),
+            Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => None,
+        }
+    }
+
+    /// Of which kind the name is, as `mesh_certificate_name` calls it.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self.chosen {
+            Chosen::CommonName => "cn",
+            Chosen::Dns(_) => "dns",
+            Chosen::Spiffe => "spiffe",
+        }
+    }
+
+    /// What else the certificate says.
+    pub(super) fn facts(&self) -> &Facts {
+        self.certificate.facts()
+    }
+
+    /// What an identity that is this certificate alone is exported as, if that is remembered.
+    pub(super) fn rendered(&self, make: impl FnOnce() -> Rendered) -> Option<&Rendered> {
+        self.certificate.rendered(self.settings, make)
+    }
+}
+
+impl From<CertificateError> for Reason {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::Expired | CertificateError::NotYetValid => Self::CertificateExpired,
+            CertificateError::Malformed | CertificateError::TooLarge => Self::CertificateMalformed,
+            // It can be read, and what it says is no identity.
+            _ => Self::CertificateNameless,
+        }
+    }
+}
