@@ -15,7 +15,7 @@ use crate::time::Tick;
 pub const MAX_LIMITS: usize = 8;
 
 /// A quota of a location and whose it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// How much.
     pub quota: Arc<Quota>,

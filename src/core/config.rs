@@ -95,9 +95,21 @@ pub enum LogLevel {
     Warn,
 }
 
+/// What becomes of a subrequest, for which Nginx leaves the access phase out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Subrequests {
+    /// It is judged unless its main request was admitted under the same settings.
+    #[default]
+    Judge,
+    /// It passes.
+    Pass,
+}
+
 /// The frozen settings of a location that authenticates.
 #[derive(Clone, Debug)]
 pub struct Location {
+    /// Equal for equal settings: what one request was admitted under holds for all of them.
+    pub id: usize,
     /// By what a request is authenticated.
     pub authentication: Authentication,
     /// The claims that must hold.
@@ -110,6 +122,8 @@ pub struct Location {
     pub export: bool,
     /// What is noted instead of refused.
     pub dry_run: DryRun,
+    /// What becomes of subrequests.
+    pub subrequests: Subrequests,
     /// At which level refusals are logged.
     pub log_level: LogLevel,
     /// The status of a refusal by a limit.
@@ -126,6 +140,34 @@ impl Location {
             resource_metadata: self.resource_metadata.as_deref(),
         }
     }
+
+    /// Whether both treat every request alike.
+    fn is_same(&self, other: &Self) -> bool {
+        // All that there is: a setting that is added does not compile before it is compared.
+        let Self {
+            id: _,
+            authentication,
+            requirements,
+            limits,
+            forward_credential,
+            export,
+            dry_run,
+            subrequests,
+            log_level,
+            limit_status,
+            resource_metadata,
+        } = self;
+        authentication.id == other.authentication.id
+            && *requirements == other.requirements
+            && *limits == other.limits
+            && *forward_credential == other.forward_credential
+            && *export == other.export
+            && *dry_run == other.dry_run
+            && *subrequests == other.subrequests
+            && *log_level == other.log_level
+            && *limit_status == other.limit_status
+            && *resource_metadata == other.resource_metadata
+    }
 }
 
 /// Resolves the locations of one configuration: finds issuers by name, numbers claims, quotas and
@@ -138,6 +180,7 @@ pub struct Resolver {
     pointers: Vec<Pointer>,
     quotas: HashMap<Box<str>, (usize, Arc<Quota>, RawLimitKey, Place)>,
     settings: Vec<Authentication>,
+    locations: Vec<Location>,
     resources: Resources,
 }
 
@@ -242,17 +285,24 @@ impl Resolver {
             }
             _ => None,
         };
-        Ok(Some(Location {
+        let mut location = Location {
+            id: self.locations.len(),
             authentication,
             requirements,
             limits,
             forward_credential: raw.forward_credential.unwrap_or(false),
             export: raw.export.unwrap_or(true),
             dry_run,
+            subrequests: raw.subrequests.unwrap_or_default(),
             log_level: raw.log_level.unwrap_or_default(),
             limit_status: raw.limit_status.unwrap_or(429),
             resource_metadata,
-        }))
+        };
+        match self.locations.iter().find(|known| known.is_same(&location)) {
+            Some(known) => location.id = known.id,
+            None => self.locations.push(location.clone()),
+        }
+        Ok(Some(location))
     }
 
     fn authentication(

@@ -88,6 +88,11 @@
 //! *Decision.* A 401 is left to Nginx, which may ask other modules under `satisfy any`; everything
 //! else ends the request, because deny wins.
 //!
+//! A subrequest skips the phase and is judged in PRECONTENT, by our own rules alone: nobody asks the
+//! other modules there. If one of them admitted its main request, it passes only into a location that
+//! leaves the choice to them as well. It shares parts of its parent's header list, so that they are
+//! copied before anything is added.
+//!
 //! # 11. Key files are primed from disk, then from the workers' last version
 //!
 //! *Context.* A worker that replaces a dead one inherits the keys of the last reload. *Decision.*

@@ -77,7 +77,7 @@ pub fn identify(
     }
     if let Err(refusal) = &found
         && refusal.is_failure()
-        && !core::mem::replace(&mut memo.has_failed, true)
+        && memo.owes()
     {
         identity::charge_failure(request.address(), settings, worker);
     }
@@ -108,6 +108,12 @@ impl Memo {
     /// The nonce that the client should use from now on (`DPoP-Nonce`, RFC 9449 section 8.2).
     pub fn nonce(&self) -> Option<&str> {
         self.proof.nonce()
+    }
+
+    /// Notes that the address owes for a credential of this request, whoever charges it; `false` if
+    /// it is noted already.
+    pub fn owes(&mut self) -> bool {
+        !core::mem::replace(&mut self.has_failed, true)
     }
 
     fn find(&self, settings: &Authentication) -> Option<&Result<Rc<Identity>, Refusal>> {

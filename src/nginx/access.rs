@@ -15,9 +15,9 @@ use super::guard::guard;
 use super::live::Live;
 use super::log::Level;
 use super::parking::{self, Parked};
-use super::{headers, settings, token_source, upgrade};
+use super::{headers, settings, subrequest, token_source, upgrade};
 
-const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
+pub(super) const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 
 /// POST_READ, SERVER_REWRITE and REWRITE: nobody but us says who a request comes from. The first
@@ -27,9 +27,12 @@ const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: Nginx calls a phase handler with a whole, live request.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
-    // Every request of every site passes here three times. A subrequest shares its parent's headers,
-    // in which nothing is left that is not ours.
-    if !r.is_main() || (Context::is_stripped(r) && !headers::has_upgrade(r)) {
+    // Every request of every site passes here three times.
+    let is_done = match r.is_main() {
+        true => Context::is_stripped(r) && !headers::has_upgrade(r),
+        false => !subrequest::has_moved(r),
+    };
+    if is_done {
         return DECLINED;
     }
     strip_anew(r)
@@ -43,6 +46,9 @@ fn strip_anew(r: Live<'_>) -> ngx_int_t {
         FAILED,
         || r.log(),
         || {
+            if !r.is_main() {
+                return subrequest::strip(r).map_or(FAILED, |()| DECLINED);
+            }
             if headers::has_upgrade(r) && upgrade::strip(r).is_none() {
                 return FAILED;
             }
@@ -55,31 +61,37 @@ fn strip_anew(r: Live<'_>) -> ngx_int_t {
     )
 }
 
-/// ACCESS: the line, and what becomes of its outcome. Not called for subrequests.
+/// ACCESS: the line, and what becomes of its outcome. Not called for subrequests, which come to
+/// [`settle`].
 pub(crate) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as in `strip`.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
     guard("access handler", FAILED, || r.log(), || judge(r).unwrap_or(FAILED))
 }
 
-/// PRECONTENT: what is reached here in spite of our 401, another module has admitted (`satisfy
+/// PRECONTENT: what is reached here without our admission, another module has admitted (`satisfy
 /// any`). Nginx takes back the challenges that hang on its typed slot, from which auth_basic takes
-/// ours.
+/// ours. And subrequests are judged here, before the first handler that answers or redirects.
 pub(crate) unsafe extern "C" fn settle(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as in `strip`.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
+    // Nothing here concerns a location that does not authenticate.
+    let Some(location) = settings::location(r) else { return DECLINED };
     guard(
         "settle handler",
         FAILED,
         || r.log(),
         || {
-            let is_overruled = r.is_main()
-                && settings::location(r).is_some()
-                && Context::of(r)
-                    .and_then(|context| context.with_outcome(Result::is_err))
-                    .unwrap_or(false);
-            if is_overruled {
-                headers::withdraw_challenge(r);
+            if !r.is_main() {
+                return subrequest::judge(r, location).unwrap_or(FAILED);
+            }
+            if let Some(context) = Context::of(r)
+                && !context.has_admitted(location)
+            {
+                context.set_passed(location);
+                if context.with_outcome(r, Result::is_err) == Some(true) {
+                    headers::withdraw_challenge(r);
+                }
             }
             DECLINED
         },
@@ -109,7 +121,7 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     if let Some(nonce) = context.nonce() {
         headers::add_response_header(r, b"DPoP-Nonce", nonce.as_bytes()).ok()?;
     }
-    let answer = context.with_outcome(|outcome| match outcome {
+    let answer = context.with_outcome(r, |outcome| match outcome {
         Ok(admission) => admit(r, location, admission, context),
         Err(refusal) => refuse(r, location, refusal, context),
     })??;
@@ -126,14 +138,14 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
 }
 
 /// What the access phase hears from us.
-enum Answer {
+pub(super) enum Answer {
     /// A code for Nginx to go on with.
     Continue(ngx_int_t),
     /// The request ends with this status, whatever `satisfy` says: deny wins.
     Finalize(ngx_int_t),
 }
 
-fn admit(
+pub(super) fn admit(
     r: Live<'_>,
     location: &Location,
     admission: &Admission,
@@ -142,6 +154,16 @@ fn admit(
     if let Some(refusal) = admission.would_refuse() {
         log_refusal(r, location, refusal, " (dry run)");
     }
+    export(r, location, admission, context)
+}
+
+/// Lets the request carry what the location says of an identity, in place of its credential.
+pub(super) fn export(
+    r: Live<'_>,
+    location: &Location,
+    admission: &Admission,
+    context: &Context,
+) -> Option<Answer> {
     let Some(identity) = admission.identity() else {
         // A dry run let it pass: we have no opinion, and others keep theirs.
         return Some(Answer::Continue(DECLINED));
@@ -160,7 +182,7 @@ fn admit(
     Some(Answer::Continue(NGX_OK as ngx_int_t))
 }
 
-fn refuse(
+pub(super) fn refuse(
     r: Live<'_>,
     location: &Location,
     refusal: &Refusal,

@@ -88,7 +88,7 @@ pub(crate) unsafe extern "C" fn watch(r: *mut ngx_http_request_t) -> ngx_int_t {
                 && r.log().takes(Level::Warn)
                 && let Some(context) = Context::known(r)
             {
-                context.with_outcome(|outcome| {
+                context.with_outcome(r, |outcome| {
                     if let Some(caller) = outcome.as_ref().ok().and_then(|it| it.identity()) {
                         warn_of_shared(r, location, context, caller, key);
                     }

@@ -2,6 +2,7 @@
 //! redirect, which wipes the modules' contexts.
 
 use core::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -28,6 +29,11 @@ pub(crate) struct Context {
     removed: RefCell<Vec<Removed>>,
     memo: RefCell<Memo>,
     outcome: RefCell<Option<Outcome>>,
+    /// Those of subrequests that were judged, by their addresses: a subrequest lives in the pool of
+    /// its main request, where no address is used twice.
+    subrequests: RefCell<BTreeMap<usize, Outcome>>,
+    /// The settings of the location in which another module has admitted the main request.
+    passed: Cell<Option<usize>>,
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
@@ -104,7 +110,7 @@ impl Context {
         RequestView::new(r, &self.captured, &self.removed)
     }
 
-    /// Takes the request through the line and keeps the outcome.
+    /// Takes the request through the line and keeps the outcome, which is its own in a subrequest.
     ///
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
     pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<()> {
@@ -121,14 +127,22 @@ impl Context {
             let mut memo = self.memo.try_borrow_mut().ok()?;
             Some(pipeline::evaluate(&view, location, &mut memo, worker))
         })?;
-        *self.outcome.try_borrow_mut().ok()? =
-            Some((outcome, begun.map(|begun| [begun, Instant::now()])));
+        let outcome = Outcome {
+            found: outcome,
+            location: location.id,
+            times: begun.map(|begun| [begun, Instant::now()]),
+        };
+        if r.is_main() {
+            *self.outcome.try_borrow_mut().ok()? = Some(outcome);
+        } else {
+            self.subrequests.try_borrow_mut().ok()?.insert(r.as_ptr() as usize, outcome);
+        }
         Some(())
     }
 
     /// Whom to ask about what, where the request cannot be judged before; asked for once.
     pub(crate) fn take_wanted(&self, r: Live<'_>) -> Option<Question> {
-        if !self.with_outcome(|outcome| outcome.as_ref().is_err_and(Refusal::is_pending))? {
+        if !self.with_outcome(r, |outcome| outcome.as_ref().is_err_and(Refusal::is_pending))? {
             return None;
         }
         settings::main(r).introspections.try_borrow_mut().ok()?.take_wanted()
@@ -187,17 +201,72 @@ impl Context {
         request::removed(r, &self.removed, name)
     }
 
-    /// The outcome of the access phase.
+    /// The outcome of the access phase, or that of a subrequest.
     pub(crate) fn with_outcome<T>(
         &self,
+        r: Live<'_>,
         show: impl FnOnce(&Result<Admission, Refusal>) -> T,
     ) -> Option<T> {
-        self.outcome.try_borrow().ok()?.as_ref().map(|(outcome, _)| show(outcome))
+        self.look(r, |outcome| show(&outcome.found))
+    }
+
+    fn look<T>(&self, r: Live<'_>, show: impl FnOnce(&Outcome) -> T) -> Option<T> {
+        let main = self.outcome.try_borrow().ok()?;
+        if r.is_main() {
+            return main.as_ref().map(show);
+        }
+        let judged = self.subrequests.try_borrow().ok()?;
+        if let Some(own) = judged.get(&(r.as_ptr() as usize)) {
+            return Some(show(own));
+        }
+        // It passed under the settings of one that it is a part of, or is a copy of that one.
+        let location = settings::location(r)?.id;
+        let mut above = core::iter::successors(r.parent(), |it| it.parent()).filter_map(|it| {
+            if it.is_main() { main.as_ref() } else { judged.get(&(it.as_ptr() as usize)) }
+        });
+        above.find(|outcome| outcome.location == location).map(show)
+    }
+
+    /// Whether we have admitted the main request, under these settings.
+    pub(crate) fn has_admitted(&self, location: &Location) -> bool {
+        self.outcome.try_borrow().is_ok_and(|outcome| {
+            outcome.as_ref().is_some_and(|it| it.found.is_ok() && it.location == location.id)
+        })
+    }
+
+    /// Notes that the main request has passed the access phase without our admission.
+    pub(crate) fn set_passed(&self, location: &Location) {
+        self.passed.set(Some(location.id));
+    }
+
+    /// Whether the main request has passed the access phase under these settings without our
+    /// admission.
+    pub(crate) fn has_passed(&self, location: &Location) -> bool {
+        self.passed.get() == Some(location.id)
+    }
+
+    /// Forgets the outcome of a subrequest that has moved on.
+    pub(crate) fn forget_subrequest(&self, r: Live<'_>) -> Option<()> {
+        self.subrequests.try_borrow_mut().ok()?.remove(&(r.as_ptr() as usize));
+        Some(())
+    }
+
+    /// Whether a subrequest was admitted by an outcome of its own.
+    pub(crate) fn is_admitted_subrequest(&self, r: Live<'_>) -> bool {
+        self.subrequests.try_borrow().is_ok_and(|judged| {
+            judged.get(&(r.as_ptr() as usize)).is_some_and(|own| own.found.is_ok())
+        })
+    }
+
+    /// Notes that the address owes for the request's token, should it be refused; `false` if it is
+    /// noted already.
+    pub(crate) fn owes(&self) -> bool {
+        self.memo.try_borrow_mut().is_ok_and(|mut memo| memo.owes())
     }
 
     /// `$mesh_decision`
-    pub(crate) fn decision(&self) -> Option<&'static str> {
-        self.with_outcome(|outcome| match outcome {
+    pub(crate) fn decision(&self, r: Live<'_>) -> Option<&'static str> {
+        self.with_outcome(r, |outcome| match outcome {
             Ok(admission) if admission.would_refuse().is_some() => "dry_run",
             Ok(_) => "allowed",
             Err(_) => "refused",
@@ -205,30 +274,29 @@ impl Context {
     }
 
     /// `$mesh_reason`
-    pub(crate) fn reason(&self) -> Option<&'static str> {
-        self.with_outcome(|outcome| match outcome {
+    pub(crate) fn reason(&self, r: Live<'_>) -> Option<&'static str> {
+        self.with_outcome(r, |outcome| match outcome {
             Ok(admission) => admission.would_refuse().map(|refusal| refusal.reason().word()),
             Err(refusal) => Some(refusal.reason().word()),
         })?
     }
 
     /// `$mesh_rule`
-    pub(crate) fn rule(&self) -> Option<&'static str> {
-        self.with_outcome(|outcome| outcome.as_ref().ok().map(Admission::rule))?
+    pub(crate) fn rule(&self, r: Live<'_>) -> Option<&'static str> {
+        self.with_outcome(r, |outcome| outcome.as_ref().ok().map(Admission::rule))?
     }
 
     /// `$mesh_limit_remaining`
-    pub(crate) fn remaining(&self) -> Option<u64> {
-        self.with_outcome(|outcome| match outcome {
+    pub(crate) fn remaining(&self, r: Live<'_>) -> Option<u64> {
+        self.with_outcome(r, |outcome| match outcome {
             Ok(admission) => admission.remaining(),
             Err(refusal) => refusal.limited().map(|_| 0),
         })?
     }
 
     /// `$mesh_time`
-    pub(crate) fn micros(&self) -> Option<u128> {
-        let outcome = self.outcome.try_borrow().ok()?;
-        let [begun, ended] = outcome.as_ref()?.1?;
+    pub(crate) fn micros(&self, r: Live<'_>) -> Option<u128> {
+        let [begun, ended] = self.look(r, |outcome| outcome.times)??;
         Some(ended.duration_since(begun).as_micros())
     }
 
@@ -236,15 +304,21 @@ impl Context {
     /// refusal stays for the log; that location is its error page.
     pub(crate) fn forget_admission(&self) {
         if let Ok(mut outcome) = self.outcome.try_borrow_mut()
-            && matches!(&*outcome, Some((Ok(_), _)))
+            && outcome.as_ref().is_some_and(|outcome| outcome.found.is_ok())
         {
             *outcome = None;
         }
     }
 }
 
-/// What became of a request, and when it was judged, where the configuration asks for that.
-type Outcome = (Result<Admission, Refusal>, Option<[Instant; 2]>);
+/// What became of a request or of a subrequest.
+struct Outcome {
+    found: Result<Admission, Refusal>,
+    /// The number of the settings that it was judged by.
+    location: usize,
+    /// When it was judged, if the configuration asks for that.
+    times: Option<[Instant; 2]>,
+}
 
 /// How often one request waits: more than once only where it is led from a location to another, or
 /// an answer was pushed out of the cache before it could be read.

@@ -21,10 +21,13 @@ use super::live::Live;
 mod cookie;
 mod hop;
 mod response;
+mod shared;
 
 pub(crate) use cookie::set_cookies;
 pub(crate) use hop::{has_upgrade, remove_upgrade, restore_upgrade, upgrades};
 pub(crate) use response::{add_response_header, set_challenge, withdraw_challenge};
+pub(crate) use shared::are_those_of_main;
+use shared::{is_shared, open};
 
 /// Unlinks every request header whose name `matches`, and returns how many there were.
 ///
@@ -142,8 +145,7 @@ fn put_back(
 /// Adds the exported fields of an identity, for whoever reads the request from now on: the upstream
 /// above all. In one block, with their values behind it.
 ///
-/// Only for the main request: a subrequest's list shares parts with its parent's. The names are not
-/// copied: Nginx takes the names of headers by their length, and writes to none.
+/// The names are not copied: Nginx takes the names of headers by their length, and writes to none.
 pub(crate) fn push_all(r: Live<'_>, fields: &Rendered) -> Result<(), HeaderError> {
     let (count, text) = (fields.count(), fields.text());
     if count == 0 {
@@ -159,10 +161,7 @@ pub(crate) fn push_all(r: Live<'_>, fields: &Rendered) -> Result<(), HeaderError
     // SAFETY: as in `strip`. The block has room for a part, the elements and the values; both
     // structures are of words, as which it is aligned.
     unsafe {
-        if (*list).size == 0 {
-            list::begin(list, size_of::<ngx_table_elt_t>(), &mut |size| palloc(r, size))?;
-            (*list).pool = r.pool();
-        }
+        open(r, list)?;
         let part = block.cast::<ngx_list_part_t>();
         let first = block.add(size_of::<ngx_list_part_t>()).cast::<ngx_table_elt_t>();
         let values = block.add(values);
@@ -187,12 +186,7 @@ fn push_element(r: Live<'_>, header: Header) -> Result<*mut ngx_table_elt_t, Hea
     let list = headers_in(r);
     // SAFETY: as in `strip`; the element is written before anyone else sees the list.
     unsafe {
-        // Nginx makes the list after the request line, if at all: HTTP/0.9 has no headers, and a
-        // line that is refused may reach every phase by `error_page` (ngx_http_process_request_line).
-        if (*list).size == 0 {
-            list::begin(list, size_of::<ngx_table_elt_t>(), &mut |size| palloc(r, size))?;
-            (*list).pool = r.pool();
-        }
+        open(r, list)?;
         let element = list::push(list, &mut |size| palloc(r, size))?;
         let element = element.cast::<ngx_table_elt_t>();
         element.write(header.element());

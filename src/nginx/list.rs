@@ -112,6 +112,53 @@ pub(crate) unsafe fn retain(
     }
 }
 
+/// Gives a list parts of its own, so that adding to it adds to no list that it was copied from or to.
+/// The elements stay where they are, and the places behind them are nobody's.
+///
+/// # Safety
+///
+/// As for [`retain`].
+pub(crate) unsafe fn unshare(
+    list: *mut ngx_list_t,
+    alloc: &mut dyn FnMut(usize) -> *mut c_void,
+) -> Result<(), OutOfMemory> {
+    // SAFETY: as in `retain`; the chain is linked when all of it is there.
+    unsafe {
+        let first = (*list).part;
+        if first.nelts == 0 {
+            // It is alone (rule 1).
+            let elts = alloc((*list).nalloc.wrapping_mul((*list).size));
+            if elts.is_null() {
+                return Err(OutOfMemory);
+            }
+            (*list).part = ngx_list_part_t { elts, ..EMPTY };
+            (*list).last = &raw mut (*list).part;
+            return Ok(());
+        }
+        let mut head = first;
+        let mut last: *mut ngx_list_part_t = ptr::null_mut();
+        let mut shared = first.next;
+        while !shared.is_null() {
+            let part = alloc(size_of::<ngx_list_part_t>()).cast::<ngx_list_part_t>();
+            if part.is_null() {
+                return Err(OutOfMemory);
+            }
+            part.write(*shared);
+            match last.is_null() {
+                true => head.next = part,
+                false => (*last).next = part,
+            }
+            last = part;
+            shared = (*shared).next;
+        }
+        (*list).part = head;
+        (*list).last = if last.is_null() { &raw mut (*list).part } else { last };
+        // Rule 2: the last part counts as full.
+        (*list).nalloc = (*(*list).last).nelts;
+    }
+    Ok(())
+}
+
 /// Adds room for one element at the end, and returns it, not initialised.
 ///
 /// It is `ngx_list_push` with two differences: a new part has room for at least [`ROOM`] elements,

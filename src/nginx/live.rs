@@ -46,6 +46,13 @@ impl<'r> Live<'r> {
         self.main().raw == self.raw
     }
 
+    /// The request that made this subrequest; `None` for the request that the client sent.
+    pub(crate) fn parent(self) -> Option<Self> {
+        // SAFETY: as in `main`; a subrequest's parent is one of its ancestors.
+        let parent = unsafe { (*self.as_ptr()).parent };
+        NonNull::new(parent).map(|raw| Self { raw, call: PhantomData })
+    }
+
     /// The pool that is destroyed with the main request.
     pub(crate) fn pool(self) -> *mut ngx_pool_t {
         // SAFETY: the request is whole.

@@ -6,6 +6,7 @@
 //! | `conf.rs` | how directives become frozen settings |
 //! | `settings.rs` | what a request finds of them |
 //! | `access.rs` | what happens to a request in the phases |
+//! | `subrequest.rs` | what happens to a subrequest in them |
 //! | `cache.rs` | whose answers Nginx caches without telling callers apart |
 //! | `content.rs` | what the module itself answers with |
 //! | `context.rs` | what is remembered of a request |
@@ -61,6 +62,7 @@ pub(crate) mod request;
 pub(crate) mod settings;
 pub(crate) mod shown;
 pub(crate) mod status;
+mod subrequest;
 mod token_source;
 pub(crate) mod upgrade;
 pub(crate) mod variable;

@@ -10,12 +10,14 @@
 
 use core::ptr::NonNull;
 use core::time::Duration;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use mesh_core::config::Location;
 use mesh_core::credential::Request as _;
 use mesh_core::identity::Failure;
 use mesh_core::introspection::{Answer, Asked, Introspections, Question};
+use mesh_core::time::Tick;
 use nginx_sys::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_del_timer,
     ngx_event_t, ngx_get_connection, ngx_handle_read_event, ngx_handle_write_event,
@@ -109,13 +111,8 @@ pub(crate) fn park(
         introspections.put_off(&question, now);
         return Some(Parked::Cannot);
     }
-    match introspections.ask(&question, patience, now) {
-        Asked::Already => {}
-        Asked::Now if process::introspect(question.clone()) => {}
-        Asked::Now | Asked::TooMany => {
-            introspections.give_up(&question, now);
-            return Some(Parked::Cannot);
-        }
+    if !send(&mut introspections, &question, patience, now) {
+        return Some(Parked::Cannot);
     }
     drop(introspections);
     // SAFETY: the request is live and in its access phase, as in `ngx_http_limit_req_handler`.
@@ -123,6 +120,44 @@ pub(crate) fn park(
     let failure = Failure::of(context.view(r).address(), &location.authentication);
     context.hold(Ticket::new(r, question, failure));
     Some(Parked::Waits)
+}
+
+/// Has an issuer asked about the token of a subrequest, which cannot wait for the answer: its
+/// address owes for the token should it be refused.
+pub(crate) fn ask(
+    r: Live<'_>,
+    location: &Location,
+    context: &Context,
+    question: Question,
+) -> Option<()> {
+    let main = settings::main(r);
+    let patience = patience(main, &question)?;
+    let now = request::now().tick;
+    let mut introspections = main.introspections.try_borrow_mut().ok()?;
+    if send(&mut introspections, &question, patience, now)
+        && let Some(failure) = Failure::of(context.view(r).address(), &location.authentication)
+        && context.owes()
+    {
+        LOT.with_borrow_mut(|lot| lot.debts.add(&Rc::new(question), failure));
+    }
+    Some(())
+}
+
+/// Has a question asked, unless it is on its way; `false` if there will be no answer.
+fn send(
+    introspections: &mut Introspections,
+    question: &Question,
+    patience: Duration,
+    now: Tick,
+) -> bool {
+    match introspections.ask(question, patience, now) {
+        Asked::Already => true,
+        Asked::Now if process::introspect(question.clone()) => true,
+        Asked::Now | Asked::TooMany => {
+            introspections.give_up(question, now);
+            false
+        }
+    }
 }
 
 /// Has an issuer asked about a token ahead of its end, if the request's is about to: nobody waits.

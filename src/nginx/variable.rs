@@ -197,15 +197,15 @@ unsafe fn get(
 /// The value of a variable.
 fn show(variable: Variable, r: Live<'_>, context: &Context) -> Option<Cow<'static, str>> {
     match variable {
-        Variable::Decision => context.decision().map(Into::into),
+        Variable::Decision => context.decision(r).map(Into::into),
         Variable::Identity(attribute) => {
             let identity = context.identify(r)?;
             identity.attribute(attribute).map(|value| value.into_owned().into())
         }
-        Variable::LimitRemaining => context.remaining().map(|left| left.to_string().into()),
-        Variable::Reason => context.reason().map(Into::into),
-        Variable::Rule => context.rule().map(Into::into),
-        Variable::Time => context.micros().map(|micros| micros.to_string().into()),
+        Variable::LimitRemaining => context.remaining(r).map(|left| left.to_string().into()),
+        Variable::Reason => context.reason(r).map(Into::into),
+        Variable::Rule => context.rule(r).map(Into::into),
+        Variable::Time => context.micros(r).map(|micros| micros.to_string().into()),
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use super::introspection::RawIntrospection;
-use super::{ConfigError, DryRun, LogLevel, Place};
+use super::{ConfigError, DryRun, LogLevel, Place, Subrequests};
 use crate::admission::LimitKey;
 use crate::algorithm::AlgorithmSet;
 use crate::credential::Methods;
@@ -281,6 +281,8 @@ pub struct RawLocation {
     pub upgrades: Option<Upgrades>,
     /// `mesh_dry_run`.
     pub dry_run: Option<DryRun>,
+    /// `mesh_subrequests`.
+    pub subrequests: Option<Subrequests>,
     /// `mesh_log_level`.
     pub log_level: Option<LogLevel>,
     /// `mesh_limit_status`.
@@ -370,6 +372,7 @@ impl RawLocation {
         take(&mut self.export, outer.export.as_ref());
         take(&mut self.upgrades, outer.upgrades.as_ref());
         take(&mut self.dry_run, outer.dry_run.as_ref());
+        take(&mut self.subrequests, outer.subrequests.as_ref());
         take(&mut self.log_level, outer.log_level.as_ref());
         take(&mut self.limit_status, outer.limit_status.as_ref());
     }

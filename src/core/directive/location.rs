@@ -4,7 +4,7 @@ use super::{Context, Directive, EVERYWHERE, Line, dpop, on_off, once, pointer, r
 use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::config::{
     ConfigError, DryRun, LogLevel, RawAccept, RawAuthenticate, RawLimit, RawLimitKey, RawLocation,
-    RawRequirement,
+    RawRequirement, Subrequests,
 };
 use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
@@ -106,6 +106,14 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
             other => return Err(unknown(other, "off, limit or all")),
         };
         once(&mut raw.dry_run, dry_run)
+    }),
+    row("mesh_subrequests", "judge | pass", "mesh_subrequests judge", (1, 1), |raw, line| {
+        let subrequests = match line.first() {
+            "judge" => Subrequests::Judge,
+            "pass" => Subrequests::Pass,
+            other => return Err(unknown(other, "judge or pass")),
+        };
+        once(&mut raw.subrequests, subrequests)
     }),
     row(
         "mesh_log_level",

@@ -149,6 +149,7 @@ fn a_value_is_set_once_a_level() {
         ("mesh_forward_credential", &["on"]),
         ("mesh_limit_status", &["503"]),
         ("mesh_log_level", &["warn"]),
+        ("mesh_subrequests", &["pass"]),
         ("mesh_certificate_name", &["cn"]),
     ] {
         let mut raw = RawLocation::default();
@@ -170,6 +171,8 @@ fn wrong_words_are_refused() {
         ("mesh_limit_status", "4x9"),
         ("mesh_limit_status", "+429"),
         ("mesh_log_level", "debug"),
+        ("mesh_subrequests", "on"),
+        ("mesh_subrequests", "off"),
         ("mesh_certificate_name", "uri"),
         ("mesh_certificate_name", "dns="),
         ("mesh_certificate_name", "dns=*..example"),

@@ -29,6 +29,7 @@ mod issuers;
 mod limits;
 mod proofs;
 mod revocations;
+mod settings;
 
 const NOW: i64 = 1_800_000_000;
 

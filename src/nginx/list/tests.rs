@@ -14,7 +14,7 @@ use proptest::prelude::*;
 #[path = "../list.rs"]
 mod list;
 
-use list::{Elements, OutOfMemory, begin, push, retain};
+use list::{Elements, OutOfMemory, append, begin, push, retain, unshare};
 
 /// As wide as two words, so that an element's address says more than its index.
 type Element = [u64; 2];
@@ -265,6 +265,68 @@ fn a_push_to_a_copy_whose_last_part_is_the_parents_shows_in_the_copy() {
         Elements::of(&raw const copy).map(|e| (*e.cast::<Element>())[0]).collect::<Vec<_>>()
     };
     assert_eq!(walked, [0, 1, 2, 99]);
+    parent.check();
+}
+
+/// Adds an element by [`push`], and some by [`append`].
+fn add(list: *mut ngx_list_t, pool: &mut Pool, id: u64) {
+    // SAFETY: the list is built as Nginx builds it; what is added is written, and the pool keeps it.
+    unsafe {
+        let Ok(element) = push(list, &mut |size| pool.alloc(size)) else { return };
+        element.cast::<Element>().write([id, id]);
+        let elts = pool.alloc(2 * size_of::<Element>());
+        elts.cast::<[Element; 2]>().write([[id + 1; 2], [id + 2; 2]]);
+        let part = pool.alloc(size_of::<ngx_list_part_t>()).cast();
+        append(list, part, elts, 2);
+    }
+}
+
+fn ids(list: *const ngx_list_t) -> Vec<u64> {
+    // SAFETY: the list is built as Nginx builds it, and its elements are written.
+    unsafe { Elements::of(list).map(|element| (*element.cast::<Element>())[0]).collect() }
+}
+
+proptest! {
+    #[test]
+    fn what_is_added_to_one_of_two_lists_never_shows_in_the_other(
+        (nalloc, pushed) in (1_usize..5, 0_u64..12),
+        (parent_first, removed) in (any::<bool>(), proptest::option::of(0_u64..12)),
+    ) {
+        let mut parent = Subject::new(nalloc);
+        (0..pushed).for_each(|_| parent.push_as_nginx());
+        if let Some(removed) = removed {
+            parent.retain(|id| id != removed).unwrap();
+        }
+        let before = ids(&raw const *parent.list);
+        let mut copy = Box::new(*parent.list);
+        let copy: *mut ngx_list_t = &raw mut *copy;
+        let mut pool = Pool::default();
+        // SAFETY: as in `add`; the copy shares parts that stay alive.
+        unsafe { unshare(copy, &mut |size| pool.alloc(size)).unwrap() };
+        prop_assert_eq!(ids(copy), before.clone());
+
+        if parent_first {
+            (0..5).for_each(|_| parent.push_as_nginx());
+        }
+        add(copy, &mut pool, 100);
+        if !parent_first {
+            (0..5).for_each(|_| parent.push_as_nginx());
+        }
+        parent.check();
+        prop_assert_eq!(ids(copy), [before, vec![100, 101, 102]].concat());
+    }
+}
+
+#[test]
+fn parts_that_cannot_be_copied_stay_as_they_are() {
+    let mut parent = Subject::new(2);
+    (0..6).for_each(|_| parent.push_as_nginx());
+    let mut copy = *parent.list;
+    let mut pool = Pool { left: Some(1), ..Pool::default() };
+    // SAFETY: the copy shares parts that stay alive.
+    let copied = unsafe { unshare(&raw mut copy, &mut |size| pool.alloc(size)) };
+    assert_eq!(copied, Err(OutOfMemory));
+    assert_eq!(ids(&raw const copy), [0, 1, 2, 3, 4, 5]);
     parent.check();
 }
 

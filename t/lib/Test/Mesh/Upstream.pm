@@ -8,7 +8,8 @@ use Time::HiRes qw(sleep);
 
 my %running;
 
-# Starts an upstream that answers each request with the head it received.
+# Starts an upstream that answers each request with the head it received; with `heads`, a file, it
+# writes each there as well.
 sub start ($class, %options) {
     my $listener = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 128, ReuseAddr => 1,
@@ -19,7 +20,7 @@ sub start ($class, %options) {
         if (!$pid) {
             $SIG{$_} = 'DEFAULT' for qw(TERM INT);
             local $@;
-            eval { serve($listener) };
+            eval { serve($listener, $options{heads}) };
             POSIX::_exit(0);
         }
         push $self->{pids}->@*, $pid;
@@ -41,16 +42,16 @@ sub stop ($self) {
     return;
 }
 
-sub serve ($listener) {
+sub serve ($listener, $heads = undef) {
     while (1) {
         my $socket = $listener->accept or next;
-        answer($socket);
+        answer($socket, $heads);
         close $socket;
     }
 }
 
 # One request a connection: its head comes back as the body, and any body is read first.
-sub answer ($socket) {
+sub answer ($socket, $heads = undef) {
     my $bytes = '';
     while ($bytes !~ /\r\n\r\n/) {
         sysread $socket, $bytes, 65536, length $bytes or return;
@@ -61,6 +62,9 @@ sub answer ($socket) {
         sysread $socket, $body, 65536, length $body or return;
     }
     my $text = "$head\r\n";
+    if (defined $heads && open my $out, '>>:raw', $heads) {
+        syswrite $out, "$text\r\n";
+    }
     my $size = length $text;
     print {$socket} "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Upstream: yes\r\n"
         . "Content-Length: $size\r\nConnection: close\r\n\r\n$text";
