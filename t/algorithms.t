@@ -69,12 +69,11 @@ subtest 'each algorithm from a key that names it' => sub {
     is signed('declared', $_, kid => $_), '200', $_ for @ALGORITHMS;
 };
 
-subtest 'by default one algorithm of each type' => sub {
+subtest 'by default the one that a key names, else one of each type' => sub {
     my %default = map { $_ => 1 } qw(RS256 ES256 ES384 EdDSA);
-    for my $issuer (qw(defaults bare)) {
-        is signed($issuer, $_, kid => $issuer eq 'bare' ? type_of($_) : $_),
-            $default{$_} ? '200' : '401 algorithm_refused', "$issuer: $_" for @ALGORITHMS;
-    }
+    is signed('defaults', $_, kid => $_), '200', "named: $_" for @ALGORITHMS;
+    is signed('bare', $_, kid => type_of($_)), $default{$_} ? '200' : '401 algorithm_refused', "not named: $_"
+        for @ALGORITHMS;
 };
 
 subtest 'a key without alg takes what its issuer signs with and its type fits' => sub {

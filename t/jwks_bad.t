@@ -18,6 +18,8 @@ my @names = qw(first second);
 meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
     for @names;
 my %set = map { $_ => slurp("$dir/$_.set") } @names;
+# Another key of the same name.
+my ($other) = $set{first} =~ s/"first"/"second"/gr =~ /(\{[^{}]*\})/ or die "no key in $set{first}\n";
 my ($key) = $set{second} =~ /(\{[^{}]*\})/ or die "no key in $set{second}\n";
 # Base64url, as the value of any key: it must not be found in the log.
 my $content = 'Y29udGVudHMtb2YtYS1maWxl';
@@ -29,12 +31,15 @@ my @bad = (
     'a member twice' => [sub ($path) { replace($path, qq({"keys":[],"keys":[],"$content":"$content"})) }, qr/./],
     'nothing' => [sub ($path) { replace($path, '') }, qr/empty/],
     'white space' => [sub ($path) { replace($path, " \n" x 50) }, qr/empty/],
-    'over 1 MiB' => [sub ($path) { replace($path, $set{second} . ' ' x (1 << 20)) }, qr/larger than 1048576/],
+    'over 4 MiB' => [sub ($path) { replace($path, $set{second} . ' ' x (1 << 22)) }, qr/larger than 4194304/],
     'no usable key' => [
         sub ($path) { replace($path, qq({"keys":[{"kty":"oct","kid":"s","k":"$content"}]})) },
         qr/no usable key: key "s": /,
     ],
-    'a kid twice' => [sub ($path) { replace($path, qq({"keys":[$key,$key]})) }, qr/two keys have the kid "second"/],
+    'two keys of one name' => [
+        sub ($path) { replace($path, qq({"keys":[$key,$other]})) },
+        qr/no usable key: key "second": another key has the same kid and algorithm, neither is used/,
+    ],
     'gone' => [sub ($path) { unlink $path }, qr/No such file/],
     'a dangling link' => [
         sub ($path) {

@@ -7,12 +7,21 @@ use std::{
 };
 
 use mesh_core::json::{self, JsonError};
+use mesh_core::jwks::MAX_BYTES;
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
 
 /// Bytes of the largest key, claims or certificate file that is read.
 pub(crate) const FILE_MAX: usize = 1024 * 1024;
+
+/// Reads a key set of at most [`MAX_BYTES`] bytes.
+///
+/// # Errors
+/// When the file cannot be read, or is larger.
+pub(crate) fn key_set(path: &Path) -> Result<Vec<u8>, Failure> {
+    file_of(path, MAX_BYTES)
+}
 
 /// Reads a whole file of at most [`FILE_MAX`] bytes.
 ///
@@ -54,7 +63,7 @@ pub(crate) fn token(argument: Option<&str>) -> Result<Vec<u8>, Failure> {
 /// # Errors
 /// With line and column, when the bytes are not JSON; else when they are no object.
 pub(crate) fn object(source: &str, bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
-    match json::parse(bytes) {
+    match json::parse(json::without_mark(bytes)) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Failure::invalid(source, "expected a JSON object")),
         Err(error) => Err(syntax(source, error)),

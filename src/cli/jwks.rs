@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mesh_core::{
-    algorithm::{Algorithm, AlgorithmSet},
+    algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
     jwks::{JwksError, KeyReport, KeySet},
 };
 
@@ -17,7 +17,7 @@ Examples:
   # A set as it would be read by a mesh_issuer without `algorithms`
   meshctl jwks check jwks.json
 
-  # For an issuer that signs with PS256
+  # For an issuer that signs with these alone
   meshctl jwks check --algorithms PS256,ES256 jwks.json
 
 One line for each key: its place, its kid, and its algorithms or what is wrong with it.
@@ -28,7 +28,8 @@ pub(crate) struct Check {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// What the issuer may sign with [default: EdDSA,ES256,ES384,RS256, as in mesh_issuer]
+    /// What the issuer may sign with [default: what each key names, else EdDSA, ES256, ES384 or
+    /// RS256, as in mesh_issuer]
     #[arg(long, value_name = "ALG,...", value_delimiter = ',')]
     algorithms: Vec<Algorithm>,
 }
@@ -40,11 +41,11 @@ impl Check {
     /// When the file cannot be read, or is no JSON key set.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let algorithms = if self.algorithms.is_empty() {
-            AlgorithmSet::DEFAULT
+            KeyAlgorithms::OWN
         } else {
-            self.algorithms.into_iter().collect()
+            self.algorithms.into_iter().collect::<AlgorithmSet>().into()
         };
-        let reports = match KeySet::inspect(&input::file(&self.file)?, algorithms) {
+        let reports = match KeySet::inspect(&input::key_set(&self.file)?, algorithms) {
             Ok(reports) => reports,
             Err(error) => {
                 let unusable = unusable(&self.file, error)?;

@@ -6,14 +6,13 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use mesh_core::algorithm::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::{
     error::Failure,
     input,
     output::{self, Replacement},
-    private_key::{ALGORITHMS, Bits, PrivateKey, parse_algorithm},
+    private_key::{ALGORITHMS, Bits, Named, PrivateKey, parse_algorithm},
 };
 
 /// Make a signing key, and add its public half to a key set.
@@ -35,7 +34,7 @@ pub(crate) struct Generate {
     /// What the key signs with
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
-    alg: Algorithm,
+    alg: Named,
 
     /// The key's name in tokens and key sets [default: its RFC 7638 thumbprint]
     #[arg(long)]
@@ -80,7 +79,7 @@ impl Generate {
 /// Stages the key set of `path`, or a new one, with one more key.
 fn extend(path: &Path, jwk: Map<String, Value>) -> Result<Replacement, Failure> {
     let mut replacement = Replacement::begin(path)?;
-    let mut set = match input::file(path) {
+    let mut set = match input::key_set(path) {
         Ok(bytes) => input::object(&path.display().to_string(), &bytes)?,
         Err(failure) if failure.is_not_found() => Map::new(),
         Err(failure) => return Err(failure),
@@ -93,7 +92,7 @@ fn extend(path: &Path, jwk: Map<String, Value>) -> Result<Replacement, Failure> 
     if let Some(at) = keys.iter().position(|other| other.get("kid") == kid) {
         return Err(Failure::invalid(
             path.display(),
-            format_args!("/keys/{at}: has the same kid, and a set with a kid twice is refused"),
+            format_args!("/keys/{at}: has the same kid, and a token could mean either"),
         ));
     }
     keys.push(Value::Object(jwk));

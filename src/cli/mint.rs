@@ -8,14 +8,14 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use mesh_core::{algorithm::Algorithm, time::UnixTime};
+use mesh_core::time::UnixTime;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Map, Value};
 
 use crate::{
     error::Failure,
     input, moment, output,
-    private_key::{ALGORITHMS, PrivateKey, parse_algorithm},
+    private_key::{ALGORITHMS, Named, PrivateKey, parse_algorithm},
 };
 
 /// Sign a token for tests.
@@ -52,7 +52,7 @@ pub(crate) struct Mint {
     /// What to sign with [default: the JWK's alg, else RS256 or that of the curve]
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
-    alg: Option<Algorithm>,
+    alg: Option<Named>,
 
     /// The header's kid; empty for none [default: the JWK's kid]
     #[arg(long)]

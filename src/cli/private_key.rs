@@ -4,6 +4,7 @@
 //! share an error with what the module verifies.
 
 mod jwk;
+mod named;
 mod pem;
 mod rsa;
 
@@ -23,13 +24,10 @@ use jsonwebtoken::{Algorithm as Signing, EncodingKey};
 use mesh_core::algorithm::Algorithm;
 use serde_json::{Map, Value};
 
-pub(crate) use self::rsa::Bits;
-
-/// The algorithms that sign; none of them is symmetric.
-pub(crate) const ALGORITHMS: [&str; 11] = [
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512",
-    "EdDSA",
-];
+pub(crate) use self::{
+    named::{ALGORITHMS, Named, parse_algorithm},
+    rsa::Bits,
+};
 
 /// A private key with what its file says about it.
 #[derive(Debug)]
@@ -38,7 +36,7 @@ pub(crate) struct PrivateKey {
     /// The `kid` of the JWK; a PEM file has none.
     pub(crate) kid: Option<String>,
     /// The `alg` of the JWK; a PEM file has none.
-    algorithm: Option<Algorithm>,
+    algorithm: Option<Named>,
 }
 
 impl PrivateKey {
@@ -49,11 +47,12 @@ impl PrivateKey {
     /// # Errors
     /// When there is no randomness to be had.
     pub(crate) fn generate(
-        algorithm: Algorithm,
+        algorithm: impl Into<Named>,
         bits: Bits,
         kid: Option<String>,
     ) -> Result<Self, KeyError> {
-        let pair = match algorithm {
+        let named = algorithm.into();
+        let pair = match named.algorithm {
             Algorithm::EdDsa => {
                 Pair::Ed25519(Ed25519KeyPair::generate().map_err(|_| KeyError::Generation)?)
             }
@@ -62,7 +61,7 @@ impl PrivateKey {
                 None => Pair::Rsa(rsa::Components::generate(bits)?),
             },
         };
-        let mut key = Self { pair, kid, algorithm: Some(algorithm) };
+        let mut key = Self { pair, kid, algorithm: Some(named) };
         if key.kid.is_none() {
             key.kid = Some(key.thumbprint()?);
         }
@@ -93,7 +92,7 @@ impl PrivateKey {
                 KeyError::Member { name: "alg", problem: "not an algorithm that signs" }
             })?;
         let key = Self { pair, kid: text("kid")?, algorithm };
-        algorithm.map_or(Ok(()), |algorithm| key.require(algorithm))?;
+        algorithm.map_or(Ok(()), |named| key.require(named.algorithm))?;
         Ok(key)
     }
 
@@ -117,8 +116,8 @@ impl PrivateKey {
         if let Some(kid) = &self.kid {
             members.insert("kid".to_owned(), kid.as_str().into());
         }
-        if let Some(algorithm) = self.algorithm {
-            members.insert("alg".to_owned(), algorithm.as_str().into());
+        if let Some(Named { name, .. }) = self.algorithm {
+            members.insert("alg".to_owned(), name.into());
         }
         Ok(members)
     }
@@ -132,11 +131,11 @@ impl PrivateKey {
     }
 
     /// The algorithm that the JWK names, else the first that the key's type has.
-    pub(crate) fn algorithm(&self) -> Algorithm {
-        self.algorithm.unwrap_or(match &self.pair {
-            Pair::Ec(curve, _) => curve.algorithm(),
-            Pair::Ed25519(_) => Algorithm::EdDsa,
-            Pair::Rsa(_) => Algorithm::Rs256,
+    pub(crate) fn algorithm(&self) -> Named {
+        self.algorithm.unwrap_or_else(|| match &self.pair {
+            Pair::Ec(curve, _) => curve.algorithm().into(),
+            Pair::Ed25519(_) => Algorithm::EdDsa.into(),
+            Pair::Rsa(_) => Algorithm::Rs256.into(),
         })
     }
 
@@ -146,11 +145,12 @@ impl PrivateKey {
     /// When the algorithm is not one of the key's type.
     pub(crate) fn sign(
         &self,
-        algorithm: Algorithm,
+        algorithm: impl Into<Named>,
         mut header: Map<String, Value>,
         claims: Map<String, Value>,
     ) -> Result<String, KeyError> {
-        header.insert("alg".to_owned(), algorithm.as_str().into());
+        let Named { algorithm, name } = algorithm.into();
+        header.insert("alg".to_owned(), name.into());
         let [header, claims] =
             [header, claims].map(|it| URL_SAFE_NO_PAD.encode(Value::Object(it).to_string()));
         let input = format!("{header}.{claims}");
@@ -199,17 +199,6 @@ impl PrivateKey {
         };
         if fits { Ok(()) } else { Err(KeyError::Unsuitable { algorithm, kind: self.pair.kind() }) }
     }
-}
-
-/// Reads the name of an asymmetric algorithm.
-///
-/// # Errors
-/// Any other name, the symmetric ones and `none` among them.
-pub(crate) fn parse_algorithm(name: &str) -> Result<Algorithm, String> {
-    if !ALGORITHMS.contains(&name) {
-        return Err(format!("expected one of {}", ALGORITHMS.join(", ")));
-    }
-    name.parse().map_err(|_| "not an algorithm of the module".to_owned())
 }
 
 /// The signing library's name of an algorithm; none for the two that it lacks.

@@ -11,7 +11,7 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use mesh_core::{algorithm::Algorithm, time::UnixTime};
+use mesh_core::time::UnixTime;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     input,
     mint::read_key,
     moment, output,
-    private_key::{ALGORITHMS, parse_algorithm},
+    private_key::{ALGORITHMS, Named, parse_algorithm},
 };
 
 /// Prove possession of the key that a token is bound to, for one request (RFC 9449).
@@ -45,7 +45,7 @@ pub(crate) struct Prove {
     /// What to sign with [default: the JWK's alg, else RS256 or that of the curve]
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
-    alg: Option<Algorithm>,
+    alg: Option<Named>,
 
     /// The claim htm: the request's method
     #[arg(long, default_value = "GET")]

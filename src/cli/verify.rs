@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use mesh_core::{
-    algorithm::{Algorithm, AlgorithmSet},
+    algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
     issuer::{Accept, Form, Issuer, KeySource},
     json::{self, Pointer},
     jwks::KeySet,
@@ -68,8 +68,8 @@ pub(crate) struct Verify {
           value_parser = moment::parse_forward_span)]
     leeway: i64,
 
-    /// What may sign [default: EdDSA,ES256,ES384,RS256, as in mesh_issuer; with --signature-only
-    /// every algorithm]
+    /// What may sign [default: what each key names, else EdDSA, ES256, ES384 or RS256, as in
+    /// mesh_issuer; with --signature-only every algorithm that fits the key]
     #[arg(long, value_name = "ALG,...", value_delimiter = ',')]
     algorithms: Vec<Algorithm>,
 
@@ -96,7 +96,7 @@ impl Verify {
     /// # Errors
     /// When a file or standard input cannot be read, or the file is no JSON key set.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
-        let document = input::file(&self.jwks)?;
+        let document = input::key_set(&self.jwks)?;
         let parsed = match KeySet::parse(&document, self.algorithms()) {
             Ok(parsed) => Ok(parsed),
             Err(error) => Err(jwks::unusable(&self.jwks, error)?),
@@ -123,11 +123,12 @@ impl Verify {
         if self.json { answer.print_json(&token) } else { answer.print() }
     }
 
-    fn algorithms(&self) -> AlgorithmSet {
+    fn algorithms(&self) -> KeyAlgorithms {
+        let only = |listed: &[Algorithm]| listed.iter().copied().collect::<AlgorithmSet>().into();
         match (self.algorithms.as_slice(), self.signature_only) {
-            ([], false) => AlgorithmSet::DEFAULT,
-            ([], true) => Algorithm::ALL.into_iter().collect(),
-            (listed, _) => listed.iter().copied().collect(),
+            ([], false) => KeyAlgorithms::OWN,
+            ([], true) => only(&Algorithm::ALL),
+            (listed, _) => only(listed),
         }
     }
 
@@ -159,13 +160,14 @@ impl Verify {
             introspection: None,
         };
         let trust = Trust::new(vec![issuer], Vec::new(), vec![Some(keys)]);
+        let snapshot = trust.load();
         let at = self.at.unwrap_or_else(moment::now);
-        let verified = match token::verify(token, &trust, &trust.load(), at, &mut None) {
+        let accept = [Accept { issuer: 0, audiences: None }];
+        let verified = match token::verify(token, &trust, &snapshot, at, &mut None) {
             Ok(verified) => verified,
             Err(reason) => return Answer { verdict: Err(reason), claims: None, notes: Vec::new() },
         };
-        let accept = [Accept { issuer: 0, audiences: None }];
-        let verdict = verified.check(&accept, &trust, &trust.load(), at);
+        let verdict = verified.check(&accept, &trust, &snapshot, at);
         let claims = unverified_claims(token);
         match verdict {
             Ok(()) => {
@@ -237,7 +239,7 @@ impl Answer {
     }
 
     fn print_json(self, token: &[u8]) -> Result<Verdict, Failure> {
-        let header = CompactJws::parse(token).ok();
+        let header = CompactJws::parse_any(token).ok();
         let answer = json!({
             "accepted": self.verdict.is_ok(),
             "reason": self.verdict.err().map(Reason::word),
@@ -259,7 +261,7 @@ impl From<Result<(), Reason>> for Verdict {
 }
 
 fn signature(token: &[u8], keys: &KeySet) -> Answer {
-    let payload = CompactJws::parse(token).and_then(|jws| jws.verify(keys).map(<[u8]>::to_vec));
+    let payload = CompactJws::parse_any(token).and_then(|jws| jws.verify(keys).map(<[u8]>::to_vec));
     Answer {
         claims: payload.as_ref().ok().and_then(|payload| json::parse(payload).ok()),
         verdict: payload.map(drop).map_err(Reason::from),

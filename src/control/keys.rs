@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mesh_core::json;
-use mesh_core::jwks::KeySet;
+use mesh_core::jwks::{KeySet, warnings};
 use mesh_core::time::UnixTime;
 use serde_json::Value;
 use tokio::task::yield_now;
@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::http::{Client, Network};
 use crate::message::{Level, Outbox};
+use crate::publish::Adopted;
 use crate::shared::{RemoteIssuer, Shared};
 
 mod alb;
@@ -157,8 +158,7 @@ impl<'k> Lead<'k> {
     }
 
     fn has(&self, kid: &str) -> bool {
-        let published = self.published.as_ref();
-        published.is_some_and(|it| it.set.keys().any(|(name, _)| name == Some(kid)))
+        self.published.as_ref().is_some_and(|it| it.set.has(kid))
     }
 
     /// One fetch, to its end; false when another worker leads.
@@ -181,9 +181,9 @@ impl<'k> Lead<'k> {
 
     async fn try_fetch(&mut self, wanted: &[Box<str>]) -> Result<bool, Failure> {
         let fetched = self.source.fetch(&self.keys.client, &self.keys.issuer, wanted).await?;
-        let (leads, fresh, summary) = match self.judge(fetched).await? {
-            Judged::New { document, summary, published, fresh } => {
-                (self.publish(&document, published)?, fresh, Some(summary))
+        let (leads, fresh, adopted) = match self.judge(fetched).await? {
+            Judged::New { document, adopted, published, fresh } => {
+                (self.publish(&document, published)?, fresh, Some(adopted))
             }
             Judged::Nothing => {
                 self.schedule.rest();
@@ -192,7 +192,7 @@ impl<'k> Lead<'k> {
             Judged::Same { fresh } => (self.confirm()?, fresh, None),
         };
         if leads {
-            self.good(fresh, summary.as_deref());
+            self.good(fresh, adopted.as_ref());
         }
         Ok(leads)
     }
@@ -213,10 +213,13 @@ impl<'k> Lead<'k> {
             return Ok(Judged::Same { fresh });
         }
         let mut summary = format!("{} keys from {url}", set.count());
-        for key in skipped {
-            summary.push_str(&format!(", {key}"));
+        for warning in warnings(&skipped) {
+            summary.push_str(&format!(", {warning}"));
         }
-        Ok(Judged::New { document, summary, published: Published { set, meaning }, fresh })
+        let is_weak = skipped.iter().any(|key| key.fault.is_weakness());
+        let level = if is_weak { Level::Warn } else { Level::Notice };
+        let adopted = Adopted { summary, level };
+        Ok(Judged::New { document, adopted, published: Published { set, meaning }, fresh })
     }
 
     fn publish(&mut self, document: &[u8], published: Published) -> Result<bool, Failure> {
@@ -250,18 +253,19 @@ impl<'k> Lead<'k> {
         Ok(false)
     }
 
-    fn good(&mut self, fresh: Option<Duration>, summary: Option<&str>) {
+    fn good(&mut self, fresh: Option<Duration>, adopted: Option<&Adopted>) {
         self.source.accept();
         self.schedule.succeed(self.now(), fresh, roll());
         let name = &self.keys.issuer.name;
         let was_bad = !core::mem::take(&mut self.keys.told).is_empty();
-        let text = match (was_bad, summary) {
+        let text = match (was_bad, adopted.map(|adopted| &adopted.summary)) {
             (true, Some(summary)) => format!("mesh_issuer \"{name}\" is good again: {summary}"),
             (true, None) => format!("mesh_issuer \"{name}\" is good again: unchanged"),
             (false, Some(summary)) => format!("mesh_issuer \"{name}\": {summary}"),
             (false, None) => return,
         };
-        self.keys.outbox.announce(Level::Notice, &text);
+        let level = adopted.map_or(Level::Notice, |adopted| adopted.level);
+        self.keys.outbox.announce(level, &text);
     }
 
     /// A failure is told once until the keys are good again, and each kind of it.
@@ -284,14 +288,14 @@ impl<'k> Lead<'k> {
 
 /// What came of a fetch.
 enum Judged {
-    New { document: Vec<u8>, summary: String, published: Published, fresh: Option<Duration> },
+    New { document: Vec<u8>, adopted: Adopted, published: Published, fresh: Option<Duration> },
     Nothing,
     Same { fresh: Option<Duration> },
 }
 
 /// The keys of a set in an order that does not hang on that in which they were sent.
 fn meaning(document: &[u8]) -> Option<String> {
-    let document = json::parse(document).ok()?;
+    let document = json::parse(json::without_mark(document)).ok()?;
     let keys = document.get("keys").and_then(Value::as_array)?;
     let mut keys: Vec<String> = keys.iter().map(Value::to_string).collect();
     keys.sort_unstable();

@@ -7,13 +7,13 @@
 //! it has to say waits in a bounded queue that the event loop drains through [`Control::messages`].
 //!
 //! ```no_run
-//! use mesh_control::{Control, Options, Publish, Refusal, Tasks, WatchedFile};
+//! use mesh_control::{Adopted, Control, Options, Publish, Refusal, Tasks, WatchedFile};
 //!
 //! struct Keys;
 //!
 //! impl Publish for Keys {
-//!     fn publish(&mut self, _document: usize, bytes: &[u8]) -> Result<String, Refusal> {
-//!         Ok(format!("{} bytes", bytes.len()))
+//!     fn publish(&mut self, _document: usize, bytes: &[u8]) -> Result<Adopted, Refusal> {
+//!         Ok(format!("{} bytes", bytes.len()).into())
 //!     }
 //!     fn retire(&mut self) {}
 //! }
@@ -49,6 +49,6 @@ pub use file::{FileStamp, ReadError, read_capped};
 pub use introspect::{Answered, Credential, CredentialError, Introspector, MOST_CREDENTIAL};
 pub use keys::{DiscoveryFault, discovery_request, keys_request, keys_url, next_fetch};
 pub use message::{Level, Message};
-pub use publish::{Publish, Refusal};
+pub use publish::{Adopted, Publish, Refusal};
 pub use shared::{RemoteIssuer, Shared};
 pub use watch::WatchedFile;

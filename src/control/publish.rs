@@ -2,23 +2,41 @@
 
 use core::fmt;
 
+use crate::message::Level;
+
 /// Adopts new documents; called on the background thread only.
 ///
-/// The text of a summary or a [`Refusal`] goes to the log: it must never carry contents of the
+/// The text of [`Adopted`] or a [`Refusal`] goes to the log: it must never carry contents of the
 /// document. A panic in either method is caught, reported and tried again with backoff.
 pub trait Publish: Send + 'static {
     /// Parses the new contents of the document (its place in the list given to
     /// [`Control::start`](crate::Control::start)) and puts them in force.
     ///
-    /// Returns one line for a notice. The same bytes can come again after a start or a panic.
+    /// Returns one line for the log. The same bytes can come again after a start or a panic.
     ///
     /// # Errors
     ///
     /// A [`Refusal`]: nothing was changed, the last good contents stay in force.
-    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<String, Refusal>;
+    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<Adopted, Refusal>;
 
     /// Drops the snapshots that no request reads any more; called once per interval.
     fn retire(&mut self);
+}
+
+/// What there is to say of contents that are in force.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Adopted {
+    /// One line.
+    pub summary: String,
+    /// A notice, or a warning if something of it should be looked at.
+    pub level: Level,
+}
+
+impl From<String> for Adopted {
+    /// A summary alone is a notice.
+    fn from(summary: String) -> Self {
+        Self { summary, level: Level::Notice }
+    }
 }
 
 /// Why a document was not adopted.

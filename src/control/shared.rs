@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh_core::algorithm::AlgorithmSet;
+use mesh_core::algorithm::KeyAlgorithms;
 use mesh_core::issuer::{Form, Issuer, KeySource, Remote};
 use mesh_core::jwks::{JwksError, KeySet, SkippedKey};
 use mesh_core::time::UnixTime;
@@ -19,7 +19,7 @@ pub struct RemoteIssuer {
     /// What its tokens are, and so what its key set may hold.
     pub form: Form,
     /// What its keys may verify.
-    pub algorithms: AlgorithmSet,
+    pub algorithms: KeyAlgorithms,
     /// Where the keys are, and how often they are asked for.
     pub remote: Arc<Remote>,
 }

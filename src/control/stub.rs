@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use crate::{Control, FileStamp, Message, Options, Publish, Refusal, Tasks, WatchedFile};
+use crate::{Adopted, Control, FileStamp, Message, Options, Publish, Refusal, Tasks, WatchedFile};
 
 /// What the stub saw, shared with the test.
 #[derive(Debug, Default)]
@@ -37,13 +37,13 @@ impl Seen {
 pub(crate) struct Stub(pub(crate) Arc<Seen>);
 
 impl Publish for Stub {
-    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<String, Refusal> {
+    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<Adopted, Refusal> {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         self.0.published.lock().unwrap().push(format!("{document}: {text}"));
         *self.0.thread.lock().unwrap() = thread::current().name().map(str::to_owned);
         match text.split(' ').next().unwrap() {
-            "good" => Ok(format!("{} bytes", text.len())),
-            "later" if self.0.ready.load(Ordering::SeqCst) => Ok("at last".into()),
+            "good" => Ok(format!("{} bytes", text.len()).into()),
+            "later" if self.0.ready.load(Ordering::SeqCst) => Ok("at last".to_owned().into()),
             "later" => Err(Refusal::NotYet("not announced".into())),
             "panic" => panic!("{text}"),
             _ => Err(format!("bad document of {} bytes", text.len()).into()),

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::file::{FileStamp, ReadError, Reading};
 use crate::message::{Level, Outbox};
-use crate::publish::{Publish, Refusal};
+use crate::publish::{Adopted, Publish, Refusal};
 use crate::standing::{Fault, Standing};
 use crate::supervise::Backoff;
 
@@ -147,11 +147,11 @@ impl Watch {
         self.panicked = None;
         self.backoff = Backoff::new(self.interval);
         match outcome {
-            Ok(summary) => {
+            Ok(adopted) => {
                 self.judged = stamp.map(|stamp| (stamp, None));
                 self.adopted = Some(digest);
                 self.refused = None;
-                self.tell_good(Some(&summary));
+                self.tell_good(Some(&adopted));
                 Ok(())
             }
             Err(Refusal::Bad(why)) => {
@@ -226,17 +226,17 @@ impl Watch {
         }
     }
 
-    /// `summary` is that of the publication; without one the contents are those in force already.
-    fn tell_good(&mut self, summary: Option<&str>) {
+    /// `adopted` is what the publication says; without it the contents are those in force already.
+    fn tell_good(&mut self, adopted: Option<&Adopted>) {
         let again = self.standing.good();
         let path = self.file.path.display();
-        let text = match (again, summary) {
+        let text = match (again, adopted.map(|adopted| &adopted.summary)) {
             (true, Some(summary)) => format!("\"{path}\" is good again: {summary}"),
             (true, None) => format!("\"{path}\" is good again: unchanged"),
             (false, Some(summary)) => format!("\"{path}\" reloaded: {summary}"),
             (false, None) => return,
         };
-        self.outbox.push(Level::Notice, &text);
+        self.outbox.push(adopted.map_or(Level::Notice, |adopted| adopted.level), &text);
     }
 }
 

@@ -69,14 +69,29 @@ impl Algorithm {
     }
 }
 
+impl Algorithm {
+    /// Every registered name, with a space between.
+    #[must_use]
+    pub fn names() -> String {
+        format!("{} {ED25519}", AlgorithmSet::from_iter(Self::ALL))
+    }
+}
+
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
-    /// Reads a registered name, exact in case (RFC 7515, section 4.1.1).
+    /// Reads a registered name, exact in case (RFC 7515, section 4.1.1). `Ed25519` (RFC 9864) is the
+    /// other name of what `EdDSA` is here.
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        if name == ED25519 {
+            return Ok(Self::EdDsa);
+        }
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
     }
 }
+
+/// The fully specified name of EdDSA with Ed25519 (RFC 9864, section 2.2).
+pub const ED25519: &str = "Ed25519";
 
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,8 +105,7 @@ pub struct UnknownAlgorithm;
 
 impl fmt::Display for UnknownAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown or symmetric algorithm, expected one of ")?;
-        AlgorithmSet::from_iter(Algorithm::ALL).fmt(f)
+        write!(f, "unknown or symmetric algorithm, expected one of {}", Algorithm::names())
     }
 }
 
@@ -179,6 +193,50 @@ impl fmt::Display for AlgorithmSet {
     }
 }
 
+/// What the keys of an issuer may verify.
+///
+/// ```
+/// use mesh_core::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
+///
+/// let only = KeyAlgorithms::from(AlgorithmSet::DEFAULT);
+/// assert!(!only.allows(Algorithm::Ps256));
+/// assert!(KeyAlgorithms::OWN.allows(Algorithm::Ps256));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyAlgorithms {
+    /// Those of a key without `alg`.
+    nameless: AlgorithmSet,
+    /// Those that a key may name.
+    named: AlgorithmSet,
+}
+
+impl KeyAlgorithms {
+    /// The algorithm that a key names; [`AlgorithmSet::DEFAULT`] for one that names none.
+    pub const OWN: Self =
+        Self { nameless: AlgorithmSet::DEFAULT, named: AlgorithmSet::of(&Algorithm::ALL) };
+
+    /// Whether some key may verify `algorithm`.
+    #[must_use]
+    pub const fn allows(self, algorithm: Algorithm) -> bool {
+        self.named.contains(algorithm) || self.nameless.contains(algorithm)
+    }
+
+    /// What a key may verify that names `own`, and whose type has `fitting`.
+    pub(crate) fn of_key(self, own: Option<Algorithm>, fitting: AlgorithmSet) -> AlgorithmSet {
+        match own {
+            Some(own) => AlgorithmSet::of(&[own]).intersection(self.named).intersection(fitting),
+            None => fitting.intersection(self.nameless),
+        }
+    }
+}
+
+/// These and no others, whether or not a key names its own.
+impl From<AlgorithmSet> for KeyAlgorithms {
+    fn from(only: AlgorithmSet) -> Self {
+        Self { nameless: only, named: only }
+    }
+}
+
 impl fmt::Debug for AlgorithmSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
@@ -198,11 +256,18 @@ mod tests {
     }
 
     #[test]
+    fn ed25519_is_another_name_of_eddsa() {
+        assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDsa));
+        assert_eq!("EdDSA".parse(), Ok(Algorithm::EdDsa));
+        assert!(Algorithm::names().ends_with("RS512 Ed25519"));
+    }
+
+    #[test]
     fn symmetric_unsigned_and_misspelt_names_do_not_parse() {
         for name in [
             "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "hs256", "rs256",
             "Rs256", " RS256", "RS256 ", "RS256\0", "EDDSA", "EdDsa", "ES521", "ES256k", "RS1",
-            "Ed448", "A128KW",
+            "Ed448", "A128KW", "ed25519", "ED25519",
         ] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name}");
         }
@@ -227,6 +292,19 @@ mod tests {
         }
         assert!(AlgorithmSet::EMPTY.is_empty());
         assert!(!AlgorithmSet::DEFAULT.is_empty());
+    }
+
+    #[test]
+    fn a_key_may_verify_what_it_names_unless_the_issuer_says_less() {
+        let rsa = AlgorithmSet::of(&[Algorithm::Ps256, Algorithm::Rs256, Algorithm::Rs512]);
+        let of = |algorithms: KeyAlgorithms, own| algorithms.of_key(own, rsa).to_string();
+        assert_eq!(of(KeyAlgorithms::OWN, None), "RS256");
+        assert_eq!(of(KeyAlgorithms::OWN, Some(Algorithm::Ps256)), "PS256");
+        assert_eq!(of(KeyAlgorithms::OWN, Some(Algorithm::Es256)), "");
+        let only = KeyAlgorithms::from(AlgorithmSet::of(&[Algorithm::Ps256, Algorithm::Rs512]));
+        assert_eq!(of(only, None), "PS256 RS512");
+        assert_eq!(of(only, Some(Algorithm::Rs512)), "RS512");
+        assert_eq!(of(only, Some(Algorithm::Rs256)), "");
     }
 
     #[test]

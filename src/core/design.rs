@@ -208,3 +208,26 @@
 //! server: what none of its locations names goes before anything reads it, what some name goes where the
 //! location is known, and comes back in one that names it. The typed slot is emptied, on which the tunnel hangs.
 //! *Consequence.* A request without the field pays for a look at that slot.
+//!
+//! # 24. A key is what it is, not what it is called
+//!
+//! *Context.* RFC 7517 asks for distinct names and leaves it at that (section 4.5). Servers publish a
+//! key for each algorithm under one `kid`, one for signatures beside one for encryption, the same key
+//! twice, and one key under two names; to refuse such a set locks everybody out, and to take the first
+//! key of a name, or the last, is a guess. *Decision.* Two members are the same key if their
+//! thumbprints (RFC 7638, without leading zeros) and the issuers that they are for are equal. A `kid`
+//! and an algorithm name a key together; the algorithm stands for the type, and what is not for
+//! signatures is no key of ours. If they name two different keys, both are left out with a warning,
+//! and the rest of the set is used ([`crate::jwks::KeyFault::KidAmbiguous`]). What holds for a key
+//! holds for all of its names: a private part that is published under one, or a revocation.
+//! *Consequence.* An `x5t` is a name like a `kid`: the text is compared, and no certificate is read. A
+//! token whose `x5t` nobody has may still be verified by the only key that fits; if that fails, the
+//! key counts as unknown and the set is fetched again.
+//!
+//! # 25. An issuer's keys say what they are for
+//!
+//! *Context.* A list of algorithms that must be kept beside the key set breaks the day the issuer
+//! signs by another one. *Decision.* The `alg` of a JWK is believed, as is the key itself, among the
+//! signature algorithms that exist here; a key without `alg` takes one fixed algorithm of its type,
+//! and `algorithms` narrows both ([`crate::algorithm::KeyAlgorithms`]). *Consequence.* The token's
+//! header still chooses nothing: it must name an algorithm that its key verifies.

@@ -315,7 +315,7 @@ impl core::error::Error for DocumentsError {}
 const MAGIC: u64 = u64::from_le_bytes(*b"meshdocs");
 
 /// The version of the layout of [`Header`], [`Slot`] and what follows them; any change raises it.
-const LAYOUT: u64 = 1;
+const LAYOUT: u64 = 2;
 
 #[cfg(not(loom))]
 const _: () = {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::algorithm::AlgorithmSet;
+use crate::algorithm::KeyAlgorithms;
 use crate::arn::Role;
 use crate::endpoint::Endpoint;
 use crate::introspection::Introspection;
@@ -27,8 +27,8 @@ pub struct Issuer {
     pub audiences: Box<[Box<str>]>,
     /// The claim that counts as `aud` in a token without `aud`.
     pub audience_claim: Option<Pointer>,
-    /// What a key without `alg` may be used for, and the most that one with `alg` may.
-    pub algorithms: AlgorithmSet,
+    /// What its keys may verify.
+    pub algorithms: KeyAlgorithms,
     /// Seconds by which clocks may differ.
     pub leeway: i64,
     /// The most seconds from `iat` to `exp`.
@@ -145,7 +145,7 @@ impl Form {
     pub fn read_keys(
         &self,
         bytes: &[u8],
-        algorithms: AlgorithmSet,
+        algorithms: KeyAlgorithms,
     ) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
         match self {
             Self::Spiffe(_) => KeySet::parse_bundle(bytes, algorithms),

@@ -11,8 +11,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
+mod mark;
 mod pointer;
 
+pub use mark::without_mark;
 pub use pointer::{Pointer, PointerError};
 
 /// Levels of arrays and objects that a document may nest.

@@ -1,32 +1,37 @@
 //! JWK sets (RFC 7517): the public keys of one issuer.
 //!
-//! A set is parsed once and is immutable from then on. A key that should not be trusted is skipped
-//! and reported; a set that could be read in two ways, or is too large, is refused whole.
+//! A set is parsed once and is immutable from then on. A key that should not be trusted, or that
+//! another key cannot be told from, is skipped and reported; a set that could be read in two ways,
+//! or is too large, is refused whole.
 
-use serde_json::Value;
-
-use crate::algorithm::{Algorithm, AlgorithmSet};
-use crate::json;
+use crate::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
 
 mod ed25519;
 mod error;
+mod index;
 mod key;
+mod member;
+mod name;
 mod pem;
 mod rsa;
 #[cfg(test)]
 pub(crate) mod samples;
 mod thumbprint;
 
-pub use error::{JwksError, KeyFault, KeyLookupError, SkippedKey};
+pub use error::{JwksError, KeyFault, KeyLookupError, SkippedKey, warnings};
 pub use key::{SignatureInvalid, VerifyingKey};
+pub use name::KeyName;
 pub use pem::p256_jwk;
 pub use thumbprint::thumbprint;
 
+use index::Index;
+use member::{Member, Source, members};
+
 /// Bytes that a set may have.
-pub const MAX_BYTES: usize = 1024 * 1024;
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Keys that a set may have, usable or not.
-pub const MAX_KEYS: usize = 100;
+pub const MAX_KEYS: usize = 1000;
 
 /// Bytes that a `kid` may have, in a key and in a token.
 pub const MAX_KID_BYTES: usize = 1024;
@@ -34,25 +39,26 @@ pub const MAX_KID_BYTES: usize = 1024;
 /// The keys of one issuer that verify tokens; there is at least one.
 #[derive(Debug)]
 pub struct KeySet {
-    algorithms: AlgorithmSet,
+    algorithms: KeyAlgorithms,
     keys: Box<[Key]>,
+    index: Index,
 }
 
 impl KeySet {
     /// Parses a JWK set, for an issuer that signs with `algorithms`.
     ///
-    /// A key with `alg` verifies that algorithm alone, and only if it is one of `algorithms`; a
-    /// key without verifies those of `algorithms` that fit its type and curve. The keys that are
-    /// not used come back beside the set, to be warned about.
+    /// A key with `alg` verifies that algorithm alone, if the issuer may use it; a key without
+    /// verifies those of `algorithms` that fit its type and curve. The keys that are not used come
+    /// back beside the set, to be warned about.
     ///
     /// # Errors
     ///
     /// [`JwksError`] when the set as a whole cannot be used.
     pub fn parse(
         bytes: &[u8],
-        algorithms: AlgorithmSet,
+        algorithms: impl Into<KeyAlgorithms>,
     ) -> Result<(Self, Vec<SkippedKey>), JwksError> {
-        Self::parse_from(bytes, algorithms, Source::Issuer)
+        Self::parse_from(bytes, algorithms.into(), Source::Issuer)
     }
 
     /// Parses the bundle of a SPIFFE trust domain: as [`KeySet::parse`], with keys whose `use` is
@@ -63,29 +69,35 @@ impl KeySet {
     /// Those of [`KeySet::parse`].
     pub fn parse_bundle(
         bytes: &[u8],
-        algorithms: AlgorithmSet,
+        algorithms: impl Into<KeyAlgorithms>,
     ) -> Result<(Self, Vec<SkippedKey>), JwksError> {
-        Self::parse_from(bytes, algorithms, Source::TrustDomain)
+        Self::parse_from(bytes, algorithms.into(), Source::TrustDomain)
     }
 
     fn parse_from(
         bytes: &[u8],
-        algorithms: AlgorithmSet,
+        algorithms: KeyAlgorithms,
         source: Source,
     ) -> Result<(Self, Vec<SkippedKey>), JwksError> {
         let mut keys = Vec::new();
         let mut skipped = Vec::new();
-        for Member { position, kid, issuer, outcome, .. } in members(bytes, algorithms, source)? {
+        for Member { position, names, issuer, outcome, .. } in members(bytes, algorithms, source)? {
             match outcome {
-                Ok(verifying) => keys.push(Key { kid, issuer, verifying }),
+                Ok(usable) => keys.push(Key {
+                    names,
+                    issuer,
+                    verifying: usable.verifying,
+                    thumbprint: usable.thumbprint,
+                }),
                 Err(KeyFault::UseOfCertificates) => {}
-                Err(fault) => skipped.push(SkippedKey { position, kid, fault }),
+                Err(fault) => skipped.push(SkippedKey { position, kid: names.kid, fault }),
             }
         }
         if keys.is_empty() {
             return Err(JwksError::NoUsableKey(skipped));
         }
-        Ok((Self { algorithms, keys: keys.into() }, skipped))
+        let index = Index::of(&keys);
+        Ok((Self { algorithms, keys: keys.into(), index }, skipped))
     }
 
     /// Says of each key in a set what it verifies, or why it would be skipped.
@@ -93,81 +105,110 @@ impl KeySet {
     /// # Errors
     ///
     /// Those of [`KeySet::parse`], except that a set without a usable key is reported like any.
-    pub fn inspect(bytes: &[u8], algorithms: AlgorithmSet) -> Result<Vec<KeyReport>, JwksError> {
-        let report = |Member { position, kid, kty, outcome, .. }| KeyReport {
+    pub fn inspect(
+        bytes: &[u8],
+        algorithms: impl Into<KeyAlgorithms>,
+    ) -> Result<Vec<KeyReport>, JwksError> {
+        let report = |Member { position, names, kty, outcome, .. }| KeyReport {
             position,
-            kid,
+            kid: names.kid,
             kty,
-            usable: outcome.map(|keys| keys.iter().map(VerifyingKey::algorithm).collect()),
+            usable: outcome
+                .map(|usable| usable.verifying.iter().map(VerifyingKey::algorithm).collect()),
         };
-        Ok(members(bytes, algorithms, Source::Issuer)?.into_iter().map(report).collect())
+        Ok(members(bytes, algorithms.into(), Source::Issuer)?.into_iter().map(report).collect())
     }
 
-    /// Finds the key for a token that names `kid` and `algorithm`.
-    ///
-    /// A `kid` is matched exactly. Without one, the key is the only one that fits `algorithm`.
+    /// Finds the key for a token that names `kid` and `algorithm`, as [`Self::lookup`].
     ///
     /// # Errors
     ///
-    /// [`KeyLookupError`]; where the algorithm is one the issuer never signs with, no refresh can
-    /// help, so that comes before [`KeyLookupError::UnknownKey`].
+    /// Those of [`Self::lookup`].
     pub fn find(
         &self,
         kid: Option<&str>,
         algorithm: Algorithm,
     ) -> Result<&VerifyingKey, KeyLookupError> {
-        self.lookup(kid, algorithm).map(|(_, key)| key)
+        let name = KeyName { kid, ..KeyName::default() };
+        self.lookup(name, algorithm).map(|found| found.verifying)
     }
 
-    /// The name of the key that [`Self::find`] finds: that of the token, or the only one that fits.
-    pub fn kid(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&str> {
-        self.lookup(kid, algorithm).ok()?.0.kid.as_deref()
-    }
-
-    /// The issuer that the key which [`Self::find`] finds is for, where its JWK says so.
-    pub fn issuer(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&str> {
-        self.lookup(kid, algorithm).ok()?.0.issuer.as_deref()
-    }
-
-    fn lookup(
+    /// Finds the key for a token that says of it `name`, and was signed by `algorithm`.
+    ///
+    /// A `kid` is matched exactly. Without one, `x5t#S256` and `x5t` are compared with the members
+    /// of these names and with `kid`. Without a name that is known, the key is the only one that
+    /// fits `algorithm`, unless it publishes another name of that kind.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyLookupError`]; if the algorithm is one the issuer never signs with, no refresh can
+    /// help, so that comes before [`KeyLookupError::UnknownKey`].
+    pub fn lookup(
         &self,
-        kid: Option<&str>,
+        name: KeyName<'_>,
         algorithm: Algorithm,
-    ) -> Result<(&Key, &VerifyingKey), KeyLookupError> {
-        if !self.algorithms.contains(algorithm) {
+    ) -> Result<FoundKey<'_>, KeyLookupError> {
+        if !self.algorithms.allows(algorithm) {
             return Err(KeyLookupError::AlgorithmRefused);
         }
-        match kid {
-            Some(kid) => {
-                let named = self.keys.iter().find(|key| key.kid.as_deref() == Some(kid));
-                let key = named.ok_or(KeyLookupError::UnknownKey)?;
-                key.verifying(algorithm)
-                    .map(|verifying| (key, verifying))
-                    .ok_or(KeyLookupError::AlgorithmRefused)
-            }
-            None => {
-                let fits = |key| Some((key, Key::verifying(key, algorithm)?));
-                let mut fitting = self.keys.iter().filter_map(fits);
-                match (fitting.next(), fitting.next()) {
-                    (Some(found), None) => Ok(found),
-                    _ => Err(KeyLookupError::UnknownKey),
-                }
-            }
-        }
+        let (position, is_certain) = self.index.find(&self.keys, name, algorithm)?;
+        let key = self.keys.get(position).ok_or(KeyLookupError::UnknownKey)?;
+        let verifying = key.verifying(algorithm).ok_or(KeyLookupError::AlgorithmRefused)?;
+        Ok(FoundKey { set: self, key, verifying, is_certain })
+    }
+
+    /// Whether a key has that `kid`, `x5t` or `x5t#S256`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.index.has(&self.keys, name)
     }
 
     /// The usable keys, in the order of the set: the `kid` as published, and the algorithms.
     pub fn keys(&self) -> impl Iterator<Item = (Option<&str>, AlgorithmSet)> {
-        self.keys.iter().map(|key| {
-            let algorithms = key.verifying.iter().map(VerifyingKey::algorithm).collect();
-            (key.kid.as_deref(), algorithms)
-        })
+        self.keys.iter().map(|key| (key.names.kid.as_deref(), key.algorithms()))
     }
 
     /// How many keys are usable: at least one.
     #[must_use]
     pub fn count(&self) -> usize {
         self.keys.len()
+    }
+}
+
+/// The key of a set that a token means.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundKey<'k> {
+    set: &'k KeySet,
+    key: &'k Key,
+    verifying: &'k VerifyingKey,
+    is_certain: bool,
+}
+
+impl<'k> FoundKey<'k> {
+    /// What verifies the signature.
+    #[must_use]
+    pub const fn verifying(&self) -> &'k VerifyingKey {
+        self.verifying
+    }
+
+    /// Whether it is known to be the one: the token does not name a key that nobody has by that
+    /// name.
+    #[must_use]
+    pub const fn is_certain(&self) -> bool {
+        self.is_certain
+    }
+
+    /// The issuer that the key is for, if its JWK says so.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&'k str> {
+        self.key.issuer.as_deref()
+    }
+
+    /// Every `kid` that the set has for this key, whichever of them the token names.
+    pub fn kids(&self) -> impl Iterator<Item = &'k str> {
+        let (keys, thumbprint) = (&self.set.keys, &self.key.thumbprint);
+        let twins = self.set.index.twins(keys, thumbprint);
+        twins.filter_map(|position| keys.get(position)?.names.kid.as_deref())
     }
 }
 
@@ -184,89 +225,37 @@ pub struct KeyReport {
     pub usable: Result<AlgorithmSet, KeyFault>,
 }
 
-/// Who publishes a set, which decides what `use` may be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Source {
-    Issuer,
-    TrustDomain,
-}
-
 /// One usable JWK, ready for each algorithm that it may verify.
 #[derive(Debug)]
 struct Key {
-    kid: Option<Box<str>>,
+    names: Names,
     /// `issuer`, as Entra ID says of each key.
     issuer: Option<Box<str>>,
     verifying: Box<[VerifyingKey]>,
+    thumbprint: [u8; 32],
 }
 
 impl Key {
     fn verifying(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
         self.verifying.iter().find(|key| key.algorithm() == algorithm)
     }
+
+    fn algorithms(&self) -> AlgorithmSet {
+        self.verifying.iter().map(VerifyingKey::algorithm).collect()
+    }
+
+    /// Whether both are one key, whatever they are called.
+    fn is_twin_of(&self, other: &Self) -> bool {
+        self.thumbprint == other.thumbprint && self.issuer == other.issuer
+    }
 }
 
-/// One entry of `keys`, read but not yet sorted into used and skipped.
-struct Member {
-    position: usize,
+/// What a JWK says that a token may name it by.
+#[derive(Debug, Default)]
+struct Names {
     kid: Option<Box<str>>,
-    kty: Option<Box<str>>,
-    issuer: Option<Box<str>>,
-    outcome: Result<Box<[VerifyingKey]>, KeyFault>,
-}
-
-impl Member {
-    fn read(position: usize, jwk: &Value, algorithms: AlgorithmSet, source: Source) -> Self {
-        let Some(jwk) = jwk.as_object() else {
-            let outcome = Err(KeyFault::NotAnObject);
-            return Self { position, kid: None, kty: None, issuer: None, outcome };
-        };
-        let text = |name: &str| jwk.get(name).and_then(Value::as_str).map(Box::from);
-        let kid: Option<Box<str>> = text("kid");
-        let misnamed = jwk.contains_key("kid") && kid.is_none()
-            || kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES);
-        let issuer = text("issuer");
-        let outcome = if misnamed {
-            Err(KeyFault::Malformed("kid"))
-        } else if jwk.contains_key("issuer") && issuer.is_none() {
-            Err(KeyFault::Malformed("issuer"))
-        } else {
-            key::verifying_keys(jwk, algorithms, source)
-        };
-        Self { position, kid, kty: text("kty"), issuer, outcome }
-    }
-}
-
-fn members(
-    bytes: &[u8],
-    algorithms: AlgorithmSet,
-    source: Source,
-) -> Result<Vec<Member>, JwksError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(JwksError::TooLarge);
-    }
-    if bytes.trim_ascii().is_empty() {
-        return Err(JwksError::Empty);
-    }
-    let document = json::parse(bytes).map_err(JwksError::Json)?;
-    let keys = document.get("keys").and_then(Value::as_array).ok_or(JwksError::NoKeysMember)?;
-    if keys.len() > MAX_KEYS {
-        return Err(JwksError::TooManyKeys);
-    }
-    // Skipped keys count too: which of two keys a name means must not hang on what we support.
-    let mut kids: Vec<&str> = keys.iter().filter_map(|jwk| jwk.get("kid")?.as_str()).collect();
-    kids.sort_unstable();
-    if let Some(twice) = kids.windows(2).find_map(|pair| match pair {
-        [one, other] if one == other => Some(*one),
-        _ => None,
-    }) {
-        return Err(JwksError::DuplicateKid(twice.into()));
-    }
-    Ok(keys
-        .iter()
-        .enumerate()
-        .map(|(position, jwk)| Member::read(position, jwk, algorithms, source))
-        .collect())
+    x5t: Option<Box<str>>,
+    x5t_s256: Option<Box<str>>,
 }
 
 #[cfg(test)]

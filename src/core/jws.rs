@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::json::{self, JsonError};
-use crate::jwks::{KeyLookupError, KeySet, MAX_KID_BYTES, SignatureInvalid};
+use crate::jwks::{FoundKey, KeyLookupError, KeyName, KeySet, MAX_KID_BYTES, SignatureInvalid};
 
 /// A token that has the form of a signed one; nobody has believed it yet.
 ///
@@ -56,6 +56,18 @@ impl<'t> CompactJws<'t> {
         Self::parse_by(token, Self::MAX, decode_padded)
     }
 
+    /// As [`Self::parse`], for what need not be a token: its payload may be empty as well.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::parse`].
+    pub fn parse_any(signed: &'t [u8]) -> Result<Self, JwsError> {
+        let decode = |part: &[u8]| if part.is_empty() { Ok(Vec::new()) } else { decode(part) };
+        Self::parse_by(signed, Self::MAX, decode).and_then(|jws| {
+            if jws.signature.is_empty() { Err(JwsError::Malformed) } else { Ok(jws) }
+        })
+    }
+
     fn parse_by(
         token: &'t [u8],
         most: usize,
@@ -86,7 +98,7 @@ impl<'t> CompactJws<'t> {
     }
 
     /// Another member of the header: not `alg`, `kid` or `typ`. Of those that carry or point to keys
-    /// nobody may ask.
+    /// nobody may ask; `x5t` and `x5t#S256` do neither, they name one.
     pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.others.get(name)
     }
@@ -104,8 +116,25 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`JwsError::AlgorithmRefused`], [`JwsError::UnknownKey`] or [`JwsError::SignatureInvalid`].
     pub fn verify(&self, keys: &KeySet) -> Result<&[u8], JwsError> {
-        keys.find(self.kid(), self.algorithm)?.verify(self.signing_input, &self.signature)?;
-        Ok(&self.payload)
+        self.find_key(keys).map(|_| &*self.payload)
+    }
+
+    /// As [`Self::verify`], and returns the key that made the signature.
+    pub(crate) fn find_key<'k>(&self, keys: &'k KeySet) -> Result<FoundKey<'k>, JwsError> {
+        let found = keys.lookup(self.key_name(), self.algorithm)?;
+        match found.verifying().verify(self.signing_input, &self.signature) {
+            Ok(()) => Ok(found),
+            // The only key that fits is not the one that the token names.
+            Err(_) if !found.is_certain() => Err(JwsError::UnknownKey),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the token says of the key that it was signed with.
+    #[must_use]
+    pub fn key_name(&self) -> KeyName<'_> {
+        let text = |name| self.member(name).and_then(Value::as_str).filter(|it| !it.is_empty());
+        KeyName { kid: self.kid(), x5t: text("x5t"), x5t_s256: text("x5t#S256") }
     }
 }
 
@@ -172,7 +201,7 @@ pub enum JwsError {
     SignatureInvalid,
     /// It has more than [`CompactJws::MAX`] bytes.
     TooLarge,
-    /// No key of the issuer has its `kid`; or it has none and not exactly one key fits.
+    /// No key of the issuer has its `kid` or `x5t`; or it has none and not exactly one key fits.
     UnknownKey,
 }
 

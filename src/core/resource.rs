@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, ED25519};
 use crate::config::{ConfigError, Place};
 use crate::dpop::Mode;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -175,8 +175,8 @@ impl Resource {
         say("dpop_bound_access_tokens_required", self.needs_dpop.into());
         say("tls_client_certificate_bound_access_tokens", self.asks_certificates.into());
         if self.takes_dpop {
-            let names = Algorithm::ALL.map(Algorithm::as_str);
-            say("dpop_signing_alg_values_supported", json!(names));
+            let names = Algorithm::ALL.into_iter().map(Algorithm::as_str).chain([ED25519]);
+            say("dpop_signing_alg_values_supported", names.collect());
         }
         if !self.raw.scopes.is_empty() {
             say("scopes_supported", json!(self.raw.scopes));

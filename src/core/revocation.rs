@@ -89,8 +89,8 @@ pub struct Revocable<'t> {
     pub subject: Option<&'t str>,
     /// `sid`
     pub session: Option<&'t str>,
-    /// The name of the key that verified it.
-    pub key: Option<&'t str>,
+    /// The names of the key that verified it.
+    pub keys: &'t [Box<str>],
     /// `iat`, rounded up to whole seconds.
     pub issued_at: Option<i64>,
 }
@@ -107,9 +107,10 @@ impl Revocations {
             (Kind::Token, token.token),
             (Kind::Subject, token.subject),
             (Kind::Session, token.session),
-            (Kind::Key, token.key),
         ];
-        names.into_iter().filter_map(|(kind, name)| Some((kind, name?))).any(|(kind, name)| {
+        let names = names.into_iter().filter_map(|(kind, name)| Some((kind, name?)));
+        let keys = token.keys.iter().map(|key| (Kind::Key, &**key));
+        names.chain(keys).any(|(kind, name)| {
             self.entries(kind, name).any(|entry| {
                 (entry.scope == 0 || entry.scope == scope)
                     && now.secs() < entry.until

@@ -94,7 +94,8 @@ impl Texts {
 struct Names {
     token: Option<Box<str>>,
     session: Option<Box<str>>,
-    key: Option<Box<str>>,
+    /// Every name of the key that verified it.
+    keys: Box<[Box<str>]>,
 }
 
 /// Verifies the signature of `token` under the keys that count at `now` of the issuer that its `iss`
@@ -121,15 +122,15 @@ pub fn verify(
         return Err(Reason::IssuerRefused);
     }
     let Some(keys) = snapshot.keys(index, now) else {
-        *wish = Wish::of(index, issuer, jws.kid());
+        *wish = Wish::of(index, issuer, jws.key_name().text());
         return Err(Reason::KeysUnavailable);
     };
-    jws.verify(keys.set()).inspect_err(|error| {
+    let key = jws.find_key(keys.set()).inspect_err(|error| {
         if *error == JwsError::UnknownKey {
-            *wish = Wish::of(index, issuer, jws.kid());
+            *wish = Wish::of(index, issuer, jws.key_name().text());
         }
     })?;
-    origin.check(issuer, keys.set().issuer(jws.kid(), jws.algorithm()))?;
+    origin.check(issuer, key.issuer())?;
     let (typ, generation) = (jws.typ(), keys.generation());
     let mut token =
         VerifiedToken::read(claims, typ, issuer, index, generation, trust.pointers(), None)?;
@@ -137,7 +138,7 @@ pub fn verify(
         token.names = Some(Box::new(Names {
             token: name(claims.get("jti"))?,
             session: name(claims.get("sid"))?,
-            key: keys.set().kid(jws.kid(), jws.algorithm()).map(Into::into),
+            keys: key.kids().map(Into::into).collect(),
         }));
     }
     Ok(token)
@@ -235,7 +236,7 @@ impl VerifiedToken {
             read.names = Some(Box::new(Names {
                 token: find("jti")?,
                 session: find("sid")?,
-                key: jws.as_ref().and_then(CompactJws::kid).map(Into::into),
+                keys: jws.as_ref().and_then(CompactJws::kid).map(Into::into).into_iter().collect(),
             }));
         }
         Ok(read)
@@ -305,7 +306,7 @@ impl VerifiedToken {
             token: names.token.as_deref(),
             subject: self.texts.get::<0>(),
             session: names.session.as_deref(),
-            key: names.key.as_deref(),
+            keys: &names.keys,
             issued_at: self.issued_at,
         };
         if list.cover(&token, now) { Err(Reason::TokenRevoked) } else { Ok(()) }
@@ -400,7 +401,7 @@ impl VerifiedToken {
 
 impl Names {
     fn weight(&self) -> usize {
-        let names = [&self.token, &self.session, &self.key].into_iter().flatten();
+        let names = [&self.token, &self.session].into_iter().flatten().chain(&self.keys);
         names.map(|name| name.len().saturating_add(48)).sum()
     }
 }

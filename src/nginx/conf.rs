@@ -14,6 +14,7 @@ use mesh_control::{Credential, MOST_CREDENTIAL, WatchedFile, read_capped};
 use mesh_core::config::{ConfigError, RawMain, Resolver};
 use mesh_core::introspection::{Introspections, Proof};
 use mesh_core::issuer::{Issuer, KeySource};
+use mesh_core::jwks::{self, warnings};
 use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
 use mesh_core::trust::{Reader, Trust};
@@ -43,7 +44,7 @@ pub(crate) use directives::{COMMANDS, commands};
 const CACHED_TOKENS: usize = 16 * 1024;
 
 /// The most bytes of a JWK set's file.
-pub(crate) const MOST_JWKS: u64 = 1 << 20;
+pub(crate) const MOST_JWKS: u64 = jwks::MAX_BYTES as u64;
 
 /// `create_main_conf`
 pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void {
@@ -176,8 +177,8 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         let (set, skipped) = issuer.read_keys(&document).map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
         })?;
-        for key in skipped {
-            log_elsewhere(cf).write(Level::Warn, format_args!("{place}: {key}"));
+        for warning in warnings(&skipped) {
+            log_elsewhere(cf).write(Level::Warn, format_args!("{place}: {warning}"));
         }
         checks::warn_unreadable(cf, &path, &place);
         keys.push(Some(set));

@@ -5,9 +5,10 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use mesh_control::{
-    Control, FileStamp, Introspector, Options, Publish, ReadError, Refusal, Shared, Tasks,
-    WatchedFile, read_capped,
+    Adopted, Control, FileStamp, Introspector, Level as Grade, Options, Publish, ReadError,
+    Refusal, Shared, Tasks, WatchedFile, read_capped,
 };
+use mesh_core::jwks::warnings;
 use mesh_core::revocation::Revocations;
 use mesh_core::trust::{Revoked, Snapshot, Trust};
 
@@ -130,7 +131,7 @@ impl Keys {
     }
 
     /// Puts the version in force that was it last in any worker, if that is known.
-    fn revive(&mut self, document: usize) -> Option<String> {
+    fn revive(&mut self, document: usize) -> Option<Adopted> {
         let Some(Document::Keys(issuer)) = self.documents.get(document).copied() else {
             return None;
         };
@@ -148,7 +149,7 @@ impl Keys {
         }
     }
 
-    fn put(&mut self, index: usize, bytes: &[u8]) -> Result<String, Refusal> {
+    fn put(&mut self, index: usize, bytes: &[u8]) -> Result<Adopted, Refusal> {
         let issuer = self
             .trust
             .issuers()
@@ -157,28 +158,30 @@ impl Keys {
         let (set, skipped) =
             issuer.read_keys(bytes).map_err(|error| Refusal::Bad(error.to_string()))?;
         let mut summary = format!("{} keys of mesh_issuer \"{}\"", set.count(), issuer.name);
-        for key in skipped {
-            summary.push_str(&format!(", {key}"));
+        for warning in warnings(&skipped) {
+            summary.push_str(&format!(", {warning}"));
         }
+        let is_weak = skipped.iter().any(|key| key.fault.is_weakness());
+        let level = if is_weak { Grade::Warn } else { Grade::Notice };
         // Before it is in force here: whoever replaces this worker must not have an older one.
         if let Some(link) = &mut self.link {
             link.record(index, bytes);
         }
         self.retired.push(self.trust.replace(index, set));
-        Ok(summary)
+        Ok(Adopted { summary, level })
     }
 
-    fn put_revocations(&mut self, bytes: &[u8]) -> Result<String, Refusal> {
+    fn put_revocations(&mut self, bytes: &[u8]) -> Result<Adopted, Refusal> {
         let list = Revocations::parse(bytes, |name| self.trust.find_named(name))
             .map_err(|error| Refusal::Bad(error.to_string()))?;
         let summary = format!("{} entries of mesh_revocation", list.count());
         self.retired.push(self.trust.revoke(Revoked::Listed(Arc::new(list))));
-        Ok(summary)
+        Ok(summary.into())
     }
 }
 
 impl Publish for Keys {
-    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<String, Refusal> {
+    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<Adopted, Refusal> {
         match self.documents.get(document) {
             Some(Document::Keys(issuer)) => self.put(*issuer, bytes),
             Some(Document::Revocations) => self.put_revocations(bytes),

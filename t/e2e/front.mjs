@@ -1,6 +1,6 @@
 // The HTTPS server before the provider: what it is told to get wrong, it gets wrong.
 
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
@@ -63,7 +63,7 @@ const ANSWERS = {
 
   // It is well made, and says something else.
   'an empty set': change(/jwks/, () => ({ keys: [] })),
-  'a key twice': change(/jwks/, ({ keys }) => ({ keys: [...keys, ...keys] })),
+  'two keys of one name': change(/jwks/, ({ keys }) => ({ keys: keys.flatMap((key) => [key, { ...key, ...another(key) }]) })),
   'no usable key': change(/jwks/, () => ({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] })),
   'another issuer': change(/well-known/, (document) => ({ ...document, issuer: `${document.issuer}/` })),
   'keys without TLS': change(/well-known/, (document) => ({ ...document, jwks_uri: 'http://127.0.0.1/jwks' })),
@@ -199,6 +199,13 @@ function later(res, next, then) {
     then(Buffer.from(body), type);
   };
   next();
+}
+
+// The members of another key of the same type and curve.
+function another(jwk) {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPublicKey({ key: jwk, format: 'jwk' });
+  const { publicKey } = generateKeyPairSync(type, { modulusLength: 2048, namedCurve: details.namedCurve });
+  return publicKey.export({ format: 'jwk' });
 }
 
 // A fault that sends something else in place of a document; others are as they should be.

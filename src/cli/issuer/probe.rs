@@ -138,7 +138,7 @@ impl Probe<'_> {
                 Some(keys)
             }
             Err(DiscoveryFault::OtherIssuer) => {
-                let document = json::parse(&answer.body).unwrap_or_default();
+                let document = json::parse(json::without_mark(&answer.body)).unwrap_or_default();
                 let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
                 let (text, advice) = difference(&self.issuer.url, named);
                 self.checked.fail("issuer", text, Some(advice));

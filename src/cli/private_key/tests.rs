@@ -35,7 +35,8 @@ fn public_jwk_verifies_what_the_private_jwk_signs() {
         let all = AlgorithmSet::from_iter(Algorithm::ALL);
         let (keys, _) = KeySet::parse(set.as_bytes(), all).unwrap();
         CompactJws::parse(token.as_bytes()).unwrap().verify(&keys).unwrap();
-        if let Some(signing) = signing(algorithm) {
+        // jsonwebtoken knows the name EdDSA alone.
+        if let Some(signing) = signing(algorithm.algorithm).filter(|_| name != "Ed25519") {
             let public = DecodingKey::from_jwk(&serde_json::from_value(jwk).unwrap()).unwrap();
             jsonwebtoken::decode::<Value>(&token, &public, &Validation::new(signing)).unwrap();
         }

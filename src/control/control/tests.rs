@@ -111,8 +111,8 @@ fn death_of_the_thread_is_told() {
 struct Moody(Arc<Seen>);
 
 impl Publish for Moody {
-    fn publish(&mut self, _: usize, _: &[u8]) -> Result<String, crate::Refusal> {
-        Ok(String::new())
+    fn publish(&mut self, _: usize, _: &[u8]) -> Result<crate::Adopted, crate::Refusal> {
+        Ok(String::new().into())
     }
 
     fn retire(&mut self) {

@@ -16,7 +16,7 @@ pub fn keys_url(
     issuer: &str,
     from: &Endpoint,
 ) -> Result<Endpoint, DiscoveryFault> {
-    let document = json::parse(document).map_err(DiscoveryFault::Json)?;
+    let document = json::parse(json::without_mark(document)).map_err(DiscoveryFault::Json)?;
     let text = |member: &str| document.get(member).and_then(Value::as_str);
     // Otherwise whoever may answer for one issuer could name the keys of another (section 4.3).
     if text("issuer").ok_or(DiscoveryFault::NoIssuer)? != issuer {

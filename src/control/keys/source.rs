@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::Entry;
+use mesh_core::jwks::MAX_BYTES;
 use tokio::time::Instant;
 
 use super::alb::Alb;
@@ -163,7 +164,11 @@ pub const fn discovery_request(url: &Endpoint) -> Request<'_> {
 
 /// Asks for a JWK set.
 pub const fn keys_request(url: &Endpoint) -> Request<'_> {
-    Request { accept: "application/jwk-set+json, application/json", ..Request::get(url) }
+    Request {
+        accept: "application/jwk-set+json, application/json",
+        max_bytes: MAX_BYTES,
+        ..Request::get(url)
+    }
 }
 
 /// Bytes that a discovery document may have.

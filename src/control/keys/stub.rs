@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mesh_core::algorithm::AlgorithmSet;
+use mesh_core::algorithm::KeyAlgorithms;
 use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::{Entry, Form, Remote};
 use mesh_core::jwks::p256_jwk;
@@ -164,7 +164,7 @@ pub(crate) fn issuer(entry: Entry, trusted_certificate: Option<&Path>) -> Remote
         name: "idp".into(),
         url: "https://idp.example".into(),
         form: Form::Plain,
-        algorithms: AlgorithmSet::DEFAULT,
+        algorithms: KeyAlgorithms::OWN,
         remote: Arc::new(Remote {
             entry,
             refresh: Duration::from_secs(3600),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::introspection::RawIntrospection;
 use super::{ConfigError, DryRun, LogLevel, Place, Subrequests};
 use crate::admission::LimitKey;
-use crate::algorithm::AlgorithmSet;
+use crate::algorithm::{AlgorithmSet, KeyAlgorithms};
 use crate::credential::Methods;
 use crate::dpop::{Mode, Origin};
 use crate::endpoint::{Endpoint, EndpointError};
@@ -221,7 +221,7 @@ impl RawMain {
             keys: raw.key_source()?,
             introspection,
             name: raw.name,
-            algorithms: raw.algorithms.unwrap_or(AlgorithmSet::DEFAULT),
+            algorithms: raw.algorithms.map_or(KeyAlgorithms::OWN, Into::into),
             leeway: raw.leeway.unwrap_or(30),
             max_lifetime: raw.max_lifetime,
             token_type: raw.token_type,

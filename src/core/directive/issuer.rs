@@ -89,7 +89,7 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
     row("trusted_certificate", "file", "—", (1, 1), |raw, line| {
         once(&mut raw.trusted_certificate, file(line.first())?)
     }),
-    row("algorithms", "name ...", "algorithms RS256 ES256 ES384 EdDSA", (1, 11), algorithms),
+    row("algorithms", "name ...", "—", (1, 12), algorithms),
     row("leeway", "time", "leeway 30s", (1, 1), |raw, line| {
         let leeway = seconds(line.first())?;
         if leeway > MOST_LEEWAY {
@@ -246,6 +246,5 @@ fn algorithms(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
 }
 
 fn algorithm(word: &str) -> Result<Algorithm, ConfigError> {
-    word.parse()
-        .map_err(|_| unknown(word, &format!("one of {}", AlgorithmSet::from_iter(Algorithm::ALL))))
+    word.parse().map_err(|_| unknown(word, &format!("one of {}", Algorithm::names())))
 }

@@ -53,16 +53,16 @@ pub fn read(
         let snapshot = trust.load();
         let jws = CompactJws::parse_up_to(body.trim_ascii(), MAX_ANSWER)?;
         let keys = snapshot.keys(issuer, now).ok_or(AnswerError::Keys);
-        let keys = keys.inspect_err(|_| *wish = Wish::of(issuer, asked, jws.kid()))?;
+        let keys = keys.inspect_err(|_| *wish = Wish::of(issuer, asked, jws.key_name().text()))?;
         let payload = jws.verify(keys.set()).inspect_err(|error| {
             if *error == JwsError::UnknownKey {
-                *wish = Wish::of(issuer, asked, jws.kid());
+                *wish = Wish::of(issuer, asked, jws.key_name().text());
             }
         })?;
         let envelope = json::parse(payload).map_err(AnswerError::Json)?;
         open(&jws, envelope, asked, &introspection.client.id, now)?
     } else {
-        json::parse(body).map_err(AnswerError::Json)?
+        json::parse(json::without_mark(body)).map_err(AnswerError::Json)?
     };
     match claims.get("active") {
         Some(Value::Bool(true)) => {}

@@ -9,8 +9,6 @@ use crate::json::JsonError;
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JwksError {
-    /// Two keys have this `kid`, so a token could mean either.
-    DuplicateKid(Box<str>),
     /// There is nothing but white space.
     Empty,
     /// It is not strict JSON.
@@ -28,14 +26,13 @@ pub enum JwksError {
 impl fmt::Display for JwksError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DuplicateKid(kid) => write!(f, "two keys have the kid {kid:?}"),
             Self::Empty => f.write_str("empty JWK set"),
             Self::Json(error) => error.fmt(f),
             Self::NoKeysMember => f.write_str("no JWK set: the array \"keys\" is missing"),
             Self::NoUsableKey(skipped) => {
                 f.write_str("no usable key")?;
-                for (position, key) in skipped.iter().enumerate() {
-                    write!(f, "{} {key}", if position == 0 { ":" } else { "," })?;
+                for (position, warning) in warnings(skipped).enumerate() {
+                    write!(f, "{} {warning}", if position == 0 { ":" } else { "," })?;
                 }
                 Ok(())
             }
@@ -74,6 +71,16 @@ impl fmt::Display for SkippedKey {
     }
 }
 
+/// What to say of keys that are not used: of the first few each, of the others how many they are.
+pub fn warnings(skipped: &[SkippedKey]) -> impl Iterator<Item = String> {
+    let more = skipped.len().saturating_sub(MOST_WARNINGS);
+    let more = (more > 0).then(|| format!("and {more} more keys are not used"));
+    skipped.iter().take(MOST_WARNINGS).map(ToString::to_string).chain(more)
+}
+
+/// Keys that are told one by one.
+const MOST_WARNINGS: usize = 16;
+
 /// Why a key is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -86,6 +93,8 @@ pub enum KeyFault {
     ExponentTooLarge,
     /// The RSA exponent is 0, 1 or even.
     ExponentWeak,
+    /// Another key has the same `kid` and verifies the same algorithm: a token could mean either.
+    KidAmbiguous,
     /// This member is missing, or is not what RFC 7517, 7518 or 8037 says.
     Malformed(&'static str),
     /// The RSA modulus is even or has another small factor.
@@ -121,7 +130,8 @@ pub enum KeyFault {
 }
 
 impl KeyFault {
-    /// Whether somebody should act: the issuer publishes a key that others can sign with.
+    /// Whether somebody should act: the issuer publishes a key that others can sign with, or two
+    /// that cannot be told apart.
     ///
     /// The other faults are of keys that are not for us, which many issuers publish as well.
     #[must_use]
@@ -129,6 +139,7 @@ impl KeyFault {
         matches!(
             self,
             Self::ExponentWeak
+                | Self::KidAmbiguous
                 | Self::ModulusFactored
                 | Self::ModulusTooSmall(_)
                 | Self::PointWeak
@@ -146,6 +157,7 @@ impl fmt::Display for KeyFault {
             Self::AlgorithmRefused => "the issuer does not use its algorithm",
             Self::ExponentTooLarge => "RSA exponent of more than 33 bits",
             Self::ExponentWeak => "RSA exponent is 0, 1 or even",
+            Self::KidAmbiguous => "another key has the same kid and algorithm, neither is used",
             Self::Malformed(member) => return write!(f, "\"{member}\" is missing or malformed"),
             Self::ModulusFactored => "RSA modulus has a small factor",
             Self::ModulusTooLarge(bits) => {
@@ -177,7 +189,7 @@ impl core::error::Error for KeyFault {}
 pub enum KeyLookupError {
     /// The issuer does not sign with the algorithm, or the named key does not verify it.
     AlgorithmRefused,
-    /// No usable key has the `kid`; or the token has none and not exactly one key fits.
+    /// No usable key has the name; or the token has none and not exactly one key fits.
     UnknownKey,
 }
 

@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::{KeyFault, Source, ed25519, rsa};
-use crate::algorithm::{Algorithm, AlgorithmSet};
+use super::member::Source;
+use super::{KeyFault, ed25519, rsa, thumbprint};
+use crate::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
 
 /// A public key bound to the one algorithm that it verifies.
 pub struct VerifyingKey {
@@ -24,8 +25,12 @@ impl VerifyingKey {
     ///
     /// [`KeyFault`]
     pub fn of_jwk(jwk: &Map<String, Value>, algorithm: Algorithm) -> Result<Self, KeyFault> {
-        let keys = verifying_keys(jwk, AlgorithmSet::of(&[algorithm]), Source::Issuer)?;
-        keys.into_iter().next().ok_or(KeyFault::AlgorithmRefused)
+        let only = AlgorithmSet::of(&[algorithm]).into();
+        let (_, usable, material) = judge(jwk, only, Source::Issuer)?;
+        if !usable.contains(algorithm) {
+            return Err(KeyFault::AlgorithmRefused);
+        }
+        material.ready_for(algorithm)
     }
 
     /// The algorithm this key verifies.
@@ -63,12 +68,37 @@ impl fmt::Display for SignatureInvalid {
 
 impl core::error::Error for SignatureInvalid {}
 
-/// Makes a JWK ready for each of `algorithms` that it may verify: at least one.
-pub(super) fn verifying_keys(
+/// What a JWK verifies, and which key it is.
+pub(super) struct Usable {
+    /// One for each algorithm: at least one.
+    pub(super) verifying: Box<[VerifyingKey]>,
+    /// The thumbprint (RFC 7638) of the key as it would be written without leading zeros.
+    pub(super) thumbprint: [u8; 32],
+}
+
+/// Makes a JWK ready for each of `algorithms` that it may verify.
+pub(super) fn read(
     jwk: &Map<String, Value>,
-    algorithms: AlgorithmSet,
+    algorithms: KeyAlgorithms,
     source: Source,
-) -> Result<Box<[VerifyingKey]>, KeyFault> {
+) -> Result<Usable, KeyFault> {
+    let (kind, usable, material) = judge(jwk, algorithms, source)?;
+    let verifying: Result<_, _> =
+        usable.iter().map(|algorithm| material.ready_for(algorithm)).collect();
+    Ok(Usable { verifying: verifying?, thumbprint: material.thumbprint(kind)? })
+}
+
+/// Which key a JWK is, whatever it is for.
+pub(super) fn identity(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
+    let kind = Kind::of(jwk).ok()?;
+    Material::read(jwk, kind).ok()?.thumbprint(kind).ok()
+}
+
+fn judge(
+    jwk: &Map<String, Value>,
+    algorithms: KeyAlgorithms,
+    source: Source,
+) -> Result<(Kind, AlgorithmSet, Material), KeyFault> {
     // First of all: what a certificate's key looks like is nothing to us.
     if source == Source::TrustDomain && text(jwk, "use")? == Some("x509-svid") {
         return Err(KeyFault::UseOfCertificates);
@@ -76,8 +106,7 @@ pub(super) fn verifying_keys(
     let kind = Kind::of(jwk)?;
     check_purpose(jwk, source)?;
     let usable = usable_algorithms(jwk, kind, algorithms)?;
-    let material = Material::read(jwk, kind)?;
-    usable.iter().map(|algorithm| material.ready_for(algorithm)).collect()
+    Ok((kind, usable, Material::read(jwk, kind)?))
 }
 
 /// The types and curves that are supported.
@@ -113,6 +142,18 @@ impl Kind {
             _ => return Err(KeyFault::UnsupportedType),
         };
         Ok(kind)
+    }
+
+    /// `kty`, and `crv` if the type has curves.
+    const fn names(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Ed25519 => ("OKP", Some("Ed25519")),
+            Self::P256 => ("EC", Some("P-256")),
+            Self::P384 => ("EC", Some("P-384")),
+            Self::P521 => ("EC", Some("P-521")),
+            Self::Rsa => ("RSA", None),
+            Self::Secp256k1 => ("EC", Some("secp256k1")),
+        }
     }
 
     const fn algorithms(self) -> AlgorithmSet {
@@ -157,6 +198,31 @@ impl Material {
         }
     }
 
+    /// The thumbprint (RFC 7638) of the key, however it was written.
+    fn thumbprint(&self, kind: Kind) -> Result<[u8; 32], KeyFault> {
+        let mut jwk = Map::new();
+        let mut say = |name: &str, value: String| jwk.insert(name.to_owned(), value.into());
+        let (kty, crv) = kind.names();
+        say("kty", kty.to_owned());
+        crv.map(|crv| say("crv", crv.to_owned()));
+        let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match self {
+            Self::Point(point) => match point.split_first() {
+                Some((0x04, coordinates)) if kty == "EC" => {
+                    let (x, y) = coordinates.split_at(coordinates.len().div_euclid(2));
+                    say("x", number(x));
+                    say("y", number(y));
+                }
+                _ => drop(say("x", number(point))),
+            },
+            Self::Rsa(PublicKeyComponents { n, e }) => {
+                say("n", number(n));
+                say("e", number(e));
+            }
+        }
+        thumbprint(&jwk).ok_or(KeyFault::Malformed("kty"))
+    }
+
     fn ready_for(&self, algorithm: Algorithm) -> Result<VerifyingKey, KeyFault> {
         let parameters = Parameters::of(algorithm);
         let public_key = match (self, parameters) {
@@ -199,7 +265,7 @@ impl Parameters {
 /// Refuses a key that is not there to verify signatures, or whose private part is public too.
 fn check_purpose(jwk: &Map<String, Value>, source: Source) -> Result<(), KeyFault> {
     // RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2.
-    if ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| jwk.contains_key(*name)) {
+    if ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| member(jwk, name).is_some()) {
         return Err(KeyFault::PrivateMaterial);
     }
     match text(jwk, "use")? {
@@ -208,7 +274,7 @@ fn check_purpose(jwk: &Map<String, Value>, source: Source) -> Result<(), KeyFaul
         Some("jwt-svid") if source == Source::TrustDomain => {}
         Some(_) => return Err(KeyFault::UseWithoutSignature),
     }
-    match jwk.get("key_ops") {
+    match member(jwk, "key_ops") {
         None => Ok(()),
         Some(Value::Array(operations)) if operations.iter().all(Value::is_string) => {
             if operations.iter().any(|operation| operation == "verify") {
@@ -224,20 +290,17 @@ fn check_purpose(jwk: &Map<String, Value>, source: Source) -> Result<(), KeyFaul
 fn usable_algorithms(
     jwk: &Map<String, Value>,
     kind: Kind,
-    algorithms: AlgorithmSet,
+    algorithms: KeyAlgorithms,
 ) -> Result<AlgorithmSet, KeyFault> {
     let fitting = kind.algorithms();
-    let own = match text(jwk, "alg")? {
-        None => fitting,
-        Some(name) => {
-            let alg = name.parse().map_err(|_| KeyFault::UnsupportedAlgorithm)?;
-            if !fitting.contains(alg) {
-                return Err(KeyFault::AlgorithmMismatch);
-            }
-            AlgorithmSet::of(&[alg])
-        }
+    let own: Option<Algorithm> = match text(jwk, "alg")? {
+        None => None,
+        Some(name) => Some(name.parse().map_err(|_| KeyFault::UnsupportedAlgorithm)?),
     };
-    let usable = own.intersection(algorithms);
+    if own.is_some_and(|own| !fitting.contains(own)) {
+        return Err(KeyFault::AlgorithmMismatch);
+    }
+    let usable = algorithms.of_key(own, fitting);
     if usable.is_empty() { Err(KeyFault::AlgorithmRefused) } else { Ok(usable) }
 }
 
@@ -248,9 +311,20 @@ fn point<const N: usize>(jwk: &Map<String, Value>) -> Result<Material, KeyFault>
     Ok(Material::Point([&[0x04][..], &x, &y].concat()))
 }
 
+/// A member that says something: serialisers write null, an empty array or an empty string for what
+/// is not there.
+fn member<'j>(jwk: &'j Map<String, Value>, name: &str) -> Option<&'j Value> {
+    jwk.get(name).filter(|value| match value {
+        Value::Null => false,
+        Value::Array(elements) => !elements.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        _ => true,
+    })
+}
+
 /// A string member; absent is `None`, of another type is a fault.
 fn text<'j>(jwk: &'j Map<String, Value>, name: &'static str) -> Result<Option<&'j str>, KeyFault> {
-    match jwk.get(name) {
+    match member(jwk, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(KeyFault::Malformed(name)),
@@ -259,7 +333,6 @@ fn text<'j>(jwk: &'j Map<String, Value>, name: &'static str) -> Result<Option<&'
 
 fn decode(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, KeyFault> {
     text(jwk, name)?
-        .filter(|encoded| !encoded.is_empty())
         .and_then(|encoded| URL_SAFE_NO_PAD.decode(encoded).ok())
         .ok_or(KeyFault::Malformed(name))
 }

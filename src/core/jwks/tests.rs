@@ -3,11 +3,14 @@ use core::slice;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::samples::{ED25519, P256, P384, RSA, Signer, jwks, key_set, parse, with};
 use super::*;
+use crate::json as strict;
 use crate::jws::CompactJws;
+
+mod names;
 
 fn fault_of(jwk: &Value) -> KeyFault {
     match parse(slice::from_ref(jwk)) {
@@ -72,7 +75,7 @@ fn alg_that_fits_no_key_of_its_type_or_curve_is_a_mismatch() {
 
 #[test]
 fn alg_that_is_symmetric_unsigned_or_for_encryption_is_unsupported() {
-    for alg in ["none", "HS256", "RSA-OAEP", "rs256", "ES256k", ""] {
+    for alg in ["none", "HS256", "RSA-OAEP", "rs256", "ES256k"] {
         let jwk = with(&RSA.jwk("a"), "alg", json!(alg));
         assert_eq!(fault_of(&jwk), KeyFault::UnsupportedAlgorithm, "{alg}");
     }
@@ -96,7 +99,6 @@ fn use_and_key_ops_must_be_there_for_verifying() {
         ("use", json!("enc"), KeyFault::UseWithoutSignature),
         ("use", json!("SIG"), KeyFault::UseWithoutSignature),
         ("use", json!(["sig"]), KeyFault::Malformed("use")),
-        ("key_ops", json!([]), KeyFault::OperationsWithoutVerify),
         ("key_ops", json!(["sign", "encrypt"]), KeyFault::OperationsWithoutVerify),
         ("key_ops", json!(["verify", 1]), KeyFault::Malformed("key_ops")),
         ("key_ops", json!("verify"), KeyFault::Malformed("key_ops")),
@@ -125,9 +127,12 @@ fn keys_for_jwt_svids_are_those_of_a_bundle_alone() {
 fn the_issuer_of_a_key_is_kept_and_is_a_text() {
     let issuer = "https://login.example/{tenantid}/";
     let (set, _) = parse(&[with(&P256.jwk("a"), "issuer", json!(issuer)), P384.jwk("b")]).unwrap();
-    assert_eq!(set.issuer(Some("a"), Algorithm::Es256), Some(issuer));
-    assert_eq!(set.issuer(None, Algorithm::Es256), Some(issuer));
-    assert_eq!(set.issuer(Some("b"), Algorithm::Es384), None);
+    let of = |kid, algorithm| {
+        set.lookup(KeyName { kid, ..KeyName::default() }, algorithm).unwrap().issuer()
+    };
+    assert_eq!(of(Some("a"), Algorithm::Es256), Some(issuer));
+    assert_eq!(of(None, Algorithm::Es256), Some(issuer));
+    assert_eq!(of(Some("b"), Algorithm::Es384), None);
     let list = with(&P256.jwk("a"), "issuer", json!([issuer]));
     assert_eq!(fault_of(&list), KeyFault::Malformed("issuer"));
 }
@@ -137,8 +142,10 @@ fn key_published_with_a_private_member_is_compromised() {
     for (signer, name) in
         [(&*RSA, "d"), (&RSA, "p"), (&RSA, "qi"), (&RSA, "oth"), (&P256, "d"), (&ED25519, "d")]
     {
-        let jwk = with(&signer.jwk("a"), name, json!(""));
-        assert_eq!(fault_of(&jwk), KeyFault::PrivateMaterial, "{name}");
+        for value in [json!("AQAB"), json!([{"r": "AQ"}]), json!(1), json!({})] {
+            let jwk = with(&signer.jwk("a"), name, value);
+            assert_eq!(fault_of(&jwk), KeyFault::PrivateMaterial, "{name}");
+        }
     }
 }
 
@@ -285,15 +292,6 @@ fn set_without_a_usable_key_is_refused_with_the_reasons() {
 }
 
 #[test]
-fn duplicate_kid_refuses_the_whole_set_even_on_a_skipped_key() {
-    let other = with(&RSA.jwk("a"), "use", json!("enc"));
-    let error = parse(&[P256.jwk("a"), P384.jwk("b"), other]).unwrap_err();
-    assert_eq!(error, JwksError::DuplicateKid("a".into()));
-    let nameless = |signer: &Signer| with(&signer.jwk(""), "kid", Value::Null);
-    assert!(parse(&[nameless(&P256), nameless(&P384)]).is_ok());
-}
-
-#[test]
 fn document_that_is_no_set_is_refused() {
     let parse = |bytes: &[u8]| KeySet::parse(bytes, AlgorithmSet::DEFAULT).unwrap_err();
     assert_eq!(parse(b""), JwksError::Empty);
@@ -301,19 +299,19 @@ fn document_that_is_no_set_is_refused() {
     for text in ["{}", "[]", "null", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"Keys":[]}"#] {
         assert_eq!(parse(text.as_bytes()), JwksError::NoKeysMember, "{text}");
     }
-    assert!(matches!(parse(b"<html>"), JwksError::Json(json::JsonError::Syntax { .. })));
+    assert!(matches!(parse(b"<html>"), JwksError::Json(strict::JsonError::Syntax { .. })));
     assert!(matches!(
         parse(br#"{"keys":[{"kty":"RSA","kty":"EC"}]}"#),
-        JwksError::Json(json::JsonError::Duplicate { .. })
+        JwksError::Json(strict::JsonError::Duplicate { .. })
     ));
     let deep = format!(r#"{{"keys":{}}}"#, "[".repeat(40));
-    assert!(matches!(parse(deep.as_bytes()), JwksError::Json(json::JsonError::TooDeep { .. })));
+    assert!(matches!(parse(deep.as_bytes()), JwksError::Json(strict::JsonError::TooDeep { .. })));
 }
 
 #[test]
-fn limits_are_100_keys_and_1_mib() {
+fn limits_are_1000_keys_and_4_mib() {
     let keys: Vec<_> = (0..=MAX_KEYS).map(|n| ED25519.jwk(&n.to_string())).collect();
-    assert_eq!(parse(&keys[..MAX_KEYS]).unwrap().0.count(), 100);
+    assert_eq!(parse(&keys[..MAX_KEYS]).unwrap().0.count(), 1000);
     assert_eq!(parse(&keys).unwrap_err(), JwksError::TooManyKeys);
 
     let mut bytes = jwks(&keys[..1]);

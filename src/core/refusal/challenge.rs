@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use super::{Reason, Refusal};
-use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::algorithm::Algorithm;
 use crate::credential::Scheme;
 use crate::dpop::Mode;
 
@@ -58,8 +58,7 @@ fn one(scheme: Scheme, reason: Option<Reason>, offer: &Offer<'_>) -> String {
         let _ = write!(text, ", error=\"{error}\", error_description=\"{description}\"");
     }
     if scheme == Scheme::Dpop {
-        let algorithms = AlgorithmSet::from_iter(Algorithm::ALL);
-        let _ = write!(text, ", algs=\"{algorithms}\"");
+        let _ = write!(text, ", algs=\"{}\"", Algorithm::names());
     }
     if let Some(url) = offer.resource_metadata {
         let _ = write!(text, ", resource_metadata=\"{url}\"");
@@ -93,7 +92,7 @@ mod tests {
     }
 
     fn algs() -> String {
-        format!("algs=\"{}\"", AlgorithmSet::from_iter(Algorithm::ALL))
+        format!("algs=\"{}\"", Algorithm::names())
     }
 
     #[test]

@@ -10,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Entry, Fault, Kind, RevocationError, Revocations, scope};
 use super::{MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES};
+use crate::json;
 
 impl Revocations {
     /// Reads a list; `issuer` gives the index of the issuer with a name.
@@ -43,6 +44,7 @@ impl Revocations {
         let why = Why { fault: Cell::new(None), expected: Cell::new("an object") };
         let (names, entries) = (String::new(), Vec::new());
         let mut reader = Reader { why: &why, issuer: &mut issuer, names, entries };
+        let bytes = json::without_mark(bytes);
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let read = json.deserialize_map(Document(&mut reader)).and_then(|()| json.end());
         let Reader { names, entries, .. } = reader;

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -18,18 +20,29 @@ fn fault(text: &str) -> RevocationError {
     Revocations::parse(text.as_bytes(), issuer).expect_err(text)
 }
 
+static KEYS: LazyLock<[Box<str>; 2]> = LazyLock::new(|| ["k".into(), "l".into()]);
+
 /// A token of the first issuer with a name of each kind.
-const TOKEN: Revocable<'_> = Revocable {
-    issuer: 0,
-    token: Some("t"),
-    subject: Some("s"),
-    session: Some("o"),
-    key: Some("k"),
-    issued_at: Some(1_799_999_000),
-};
+fn token() -> Revocable<'static> {
+    Revocable {
+        issuer: 0,
+        token: Some("t"),
+        subject: Some("s"),
+        session: Some("o"),
+        keys: &*KEYS,
+        issued_at: Some(1_799_999_000),
+    }
+}
+
+#[test]
+fn a_key_is_revoked_by_each_of_its_names() {
+    for (kid, covered) in [("k", true), ("l", true), ("m", false)] {
+        assert_eq!(covers(&json!([{ "kid": kid }])), covered, "{kid}");
+    }
+}
 
 fn covers(entries: &Value) -> bool {
-    list(entries).cover(&TOKEN, NOW)
+    list(entries).cover(&token(), NOW)
 }
 
 #[test]
@@ -42,7 +55,7 @@ fn each_kind_is_compared_with_its_own_name_alone() {
         assert!(!covers(&json!([{ member: name.to_uppercase() }])));
         assert!(!covers(&json!([{ member: format!("{name} ") }])));
     }
-    let nameless = Revocable { token: None, subject: None, session: None, key: None, ..TOKEN };
+    let nameless = Revocable { token: None, subject: None, session: None, keys: &[], ..token() };
     let all = json!([{ "jti": "t" }, { "sub": "s" }, { "sid": "o" }, { "kid": "k" }]);
     assert!(!list(&all).cover(&nameless, NOW));
 }
@@ -59,10 +72,10 @@ fn an_entry_of_one_issuer_leaves_the_others_alone() {
     assert!(!covers(&json!([{ "jti": "t", "issuer": "entra" }])));
     let both = list(&json!([{ "jti": "t", "issuer": "entra" }, { "jti": "t", "issuer": "okta" }]));
     assert_eq!(both.count(), 2);
-    assert!(both.cover(&TOKEN, NOW));
-    assert!(!both.cover(&Revocable { issuer: 2, ..TOKEN }, NOW));
+    assert!(both.cover(&token(), NOW));
+    assert!(!both.cover(&Revocable { issuer: 2, ..token() }, NOW));
     let every = list(&json!([{ "jti": "t", "issuer": "entra" }, { "jti": "t" }]));
-    assert!(every.cover(&Revocable { issuer: 2, ..TOKEN }, NOW));
+    assert!(every.cover(&Revocable { issuer: 2, ..token() }, NOW));
 }
 
 #[test]
@@ -73,7 +86,7 @@ fn before_spares_the_tokens_that_were_issued_later() {
     assert!(covers(&before(json!("2027-01-15T07:43:20Z"))));
     assert!(!covers(&before(json!("2027-01-15T07:43:19Z"))));
     assert!(covers(&before(json!("2027-01-15T07:43:19.001Z"))), "a fraction is rounded up");
-    let ageless = Revocable { issued_at: None, ..TOKEN };
+    let ageless = Revocable { issued_at: None, ..token() };
     assert!(list(&before(json!(0))).cover(&ageless, NOW), "nobody knows how old it is");
 }
 
@@ -160,7 +173,7 @@ fn anything_else_is_refused_with_its_place() {
 #[test]
 fn a_name_is_as_long_as_a_token_may_be() {
     let name = "x".repeat(MAX_NAME_BYTES);
-    let long = Revocable { token: Some(&name), ..TOKEN };
+    let long = Revocable { token: Some(&name), ..token() };
     assert!(list(&json!([{ "jti": name }])).cover(&long, NOW));
     let text = json!({ "version": 1, "revoked": [{ "jti": format!("{name}x") }] }).to_string();
     assert_eq!(fault(&text).fault, Fault::TooLong);
@@ -176,8 +189,8 @@ fn size_and_number_are_bounded() {
     let full = Revocations::parse(many(MAX_ENTRIES).as_bytes(), issuer).unwrap();
     assert_eq!(full.count(), MAX_ENTRIES);
     let last = (MAX_ENTRIES - 1).to_string();
-    assert!(full.cover(&Revocable { token: Some(&last), ..TOKEN }, NOW));
-    assert!(!full.cover(&TOKEN, NOW));
+    assert!(full.cover(&Revocable { token: Some(&last), ..token() }, NOW));
+    assert!(!full.cover(&token(), NOW));
     assert_eq!(fault(&many(MAX_ENTRIES + 1)).fault, Fault::TooMany);
     let padded = format!("{}{}", " ".repeat(MAX_BYTES), "{\"version\":1,\"revoked\":[]}");
     assert_eq!(fault(&padded).fault, Fault::TooLarge);
@@ -224,9 +237,10 @@ proptest! {
         let list = list(&entries.iter().map(written).collect());
         let (kind, name, ..) = asked;
         let named = |which: usize| (which == kind).then_some(name.as_str());
+        let keys: Vec<Box<str>> = named(3).map(Into::into).into_iter().collect();
         let token = Revocable {
             issuer, issued_at,
-            token: named(0), subject: named(1), session: named(2), key: named(3),
+            token: named(0), subject: named(1), session: named(2), keys: &keys,
         };
         let about = |from: Option<usize>| {
             let mut same = entries.iter().filter(|it| it.0 == kind && it.1 == name && it.2 == from);
@@ -262,11 +276,12 @@ proptest! {
             prop_assert!(list.count() <= lenient["revoked"].as_array().unwrap().len());
             for entry in lenient["revoked"].as_array().unwrap() {
                 let of = |kind: Kind| entry.get(kind.member()).and_then(Value::as_str);
+                let keys: Vec<Box<str>> = of(Kind::Key).map(Into::into).into_iter().collect();
                 let token = Revocable {
                     issuer: entry.get("issuer").and_then(Value::as_str).and_then(issuer).unwrap_or(9),
                     issued_at: None,
                     token: of(Kind::Token), subject: of(Kind::Subject),
-                    session: of(Kind::Session), key: of(Kind::Key),
+                    session: of(Kind::Session), keys: &keys,
                 };
                 let is_over = entry.get("until").is_some();
                 prop_assert!(is_over || list.cover(&token, NOW));

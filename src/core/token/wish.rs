@@ -9,7 +9,7 @@ use crate::issuer::{Issuer, KeySource};
 pub struct Wish {
     /// The issuer's index in [`crate::trust::Trust`]; its keys come from a server.
     pub issuer: usize,
-    /// The `kid`: visible ASCII, and short.
+    /// The `kid`, or the `x5t` of a token without one: visible ASCII, and short.
     pub kid: Box<str>,
 }
 

@@ -12,7 +12,7 @@
 //! | a failed reload | unmaps the new zone | go on |
 //! | `nginx -s` | returns before it maps anything | - |
 //!
-//! Only the pages that hold something are ever touched: an issuer takes 2 MiB of addresses, and of
+//! Only the pages that hold something are ever touched: an issuer takes 8 MiB of addresses, and of
 //! memory what its documents take.
 
 use core::cell::{Cell, RefCell};

@@ -25,7 +25,11 @@ fn usable_keys_are_listed_with_their_algorithms() {
 fn algorithms_decide_what_is_usable() {
     let desk = Desk::new();
     desk.key("pss", "PS256");
-    assert_eq!(desk.run("jwks check jwks.json").status, 1);
+    for only in ["ES256", "Ed25519"] {
+        assert_eq!(desk.run(&format!("jwks check --algorithms {only} jwks.json")).status, 1);
+    }
+    let run = desk.run("jwks check jwks.json");
+    assert_eq!((run.status, run.out.as_str()), (0, "/keys/0 \"pss\": usable: PS256\n"));
     let run = desk.run("jwks check --algorithms PS256,RS256 jwks.json");
     assert_eq!((run.status, run.out.as_str()), (0, "/keys/0 \"pss\": usable: PS256\n"));
     assert_eq!(desk.run("jwks check --algorithms HS256 jwks.json").status, 2);
@@ -64,13 +68,32 @@ fn private_key_in_a_set_is_not_usable() {
 #[test]
 fn set_that_is_refused_whole_is_status_1() {
     let desk = Desk::new();
-    desk.write("twice.json", &format!("{{\"keys\":[{ED25519},{ED25519}]}}"));
+    let many = ["{}"; 1001].join(",");
+    desk.write("many.json", &format!("{{\"keys\":[{many}]}}"));
     desk.write("none.json", "{\"keys\":[]}");
-    for file in ["twice.json", "none.json"] {
+    for file in ["many.json", "none.json"] {
         let run = desk.run(&format!("jwks check {file}"));
         assert_eq!(run.status, 1, "{run:?}");
         assert!(run.out.starts_with("the set is refused: "), "{run:?}");
     }
+}
+
+#[test]
+fn keys_of_one_name_are_not_usable_and_one_key_twice_is() {
+    let desk = Desk::new();
+    desk.write("twice.json", &format!("\u{feff}{{\"keys\":[{ED25519},{ED25519}]}}"));
+    let run = desk.run("jwks check twice.json");
+    assert_eq!((run.status, run.out.lines().count()), (0, 2), "{run:?}");
+
+    desk.key("ed", "Ed25519");
+    desk.key("one", "ES256");
+    let mut set = desk.json("jwks.json");
+    set["keys"].as_array_mut().unwrap().push(serde_json::from_str(ED25519).unwrap());
+    desk.write("ambiguous.json", &set.to_string());
+    let run = desk.run("jwks check ambiguous.json");
+    let why = "\"ed\": not usable: another key has the same kid and algorithm, neither is used";
+    let expected = format!("/keys/0 {why}\n/keys/1 \"one\": usable: ES256\n/keys/2 {why}\n");
+    assert_eq!((run.status, run.out), (1, expected));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
+use mesh_core::algorithm::AlgorithmSet;
 use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
 use mesh_core::credential::Peer;
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
@@ -406,5 +407,5 @@ fn revoked(list: List) -> Revoked {
 
 fn key_set(issuer: usize, keys: &[usize]) -> KeySet {
     let algorithms = ISSUERS[issuer].algorithms.iter().map(|name| name.parse().expect("a name"));
-    KeySet::parse(&keys::set(keys), algorithms.collect()).expect("a key set").0
+    KeySet::parse(&keys::set(keys), algorithms.collect::<AlgorithmSet>()).expect("a key set").0
 }
