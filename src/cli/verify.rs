@@ -165,7 +165,17 @@ impl Verify {
         let accept = [Accept { issuer: 0, audiences: None }];
         let verified = match token::verify(token, &trust, &snapshot, at, &mut None) {
             Ok(verified) => verified,
-            Err(reason) => return Answer { verdict: Err(reason), claims: None, notes: Vec::new() },
+            Err(reason) => {
+                let keys = snapshot.keys(0, at);
+                let why = keys
+                    .and_then(|keys| token::explain_signature(token, reason, keys.set()))
+                    .or_else(|| token::explain(token, reason, &accept, &trust, at));
+                return Answer {
+                    verdict: Err(reason),
+                    claims: None,
+                    notes: why.into_iter().collect(),
+                };
+            }
         };
         let verdict = verified.check(&accept, &trust, &snapshot, at);
         let claims = unverified_claims(token);
@@ -262,10 +272,14 @@ impl From<Result<(), Reason>> for Verdict {
 
 fn signature(token: &[u8], keys: &KeySet) -> Answer {
     let payload = CompactJws::parse_any(token).and_then(|jws| jws.verify(keys).map(<[u8]>::to_vec));
+    let notes = payload
+        .as_ref()
+        .err()
+        .and_then(|error| token::explain_signature(token, Reason::from(*error), keys));
     Answer {
         claims: payload.as_ref().ok().and_then(|payload| json::parse(payload).ok()),
         verdict: payload.map(drop).map_err(Reason::from),
-        notes: Vec::new(),
+        notes: notes.into_iter().collect(),
     }
 }
 

@@ -133,8 +133,11 @@ impl<'t> CompactJws<'t> {
     /// What the token says of the key that it was signed with.
     #[must_use]
     pub fn key_name(&self) -> KeyName<'_> {
+        if let Some(kid) = self.kid() {
+            return KeyName { kid: Some(kid), ..KeyName::default() };
+        }
         let text = |name| self.member(name).and_then(Value::as_str).filter(|it| !it.is_empty());
-        KeyName { kid: self.kid(), x5t: text("x5t"), x5t_s256: text("x5t#S256") }
+        KeyName { kid: None, x5t: text("x5t"), x5t_s256: text("x5t#S256") }
     }
 }
 

@@ -11,6 +11,9 @@ use crate::identity::{self, Authentication, Identity, Worker};
 #[cfg(doc)]
 use crate::introspection::Introspections;
 use crate::refusal::{Reason, Refusal};
+use crate::time::UnixTime;
+use crate::token;
+use crate::trust::Trust;
 
 /// Takes one request from bytes to an admission, or to the reason of its refusal.
 ///
@@ -86,6 +89,18 @@ pub fn identify(
     }
     memo.keep(settings.id, found.clone());
     found
+}
+
+/// More about the refusal of a request's token than its word, for the log: see [`token::explain`].
+pub fn explain(
+    request: &dyn Request,
+    settings: &Authentication,
+    refusal: &Refusal,
+    trust: &Trust,
+    now: UnixTime,
+) -> Option<String> {
+    let credentials = Credentials::find(request, settings.methods, &settings.sources).ok()?;
+    token::explain(credentials.bearer()?, refusal.reason(), &settings.accept, trust, now)
 }
 
 /// What one request has proven and paid, kept over internal redirects.

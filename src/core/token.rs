@@ -20,6 +20,7 @@ use crate::trust::{Revoked, Snapshot, Trust};
 
 mod cache;
 mod claim;
+mod explain;
 mod origin;
 mod wish;
 

@@ -237,6 +237,11 @@ fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &st
                 Clean(identity.service().as_bytes())
             ),
         ),
-        (None, _) => log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}")),
+        (None, _) => match Context::of(r).and_then(|context| context.explain(r, refusal)) {
+            Some(why) => {
+                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}, {why}"))
+            }
+            None => log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}")),
+        },
     }
 }

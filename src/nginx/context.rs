@@ -175,6 +175,13 @@ impl Context {
         })
     }
 
+    /// More about a refusal than its word, for the log.
+    pub(crate) fn explain(&self, r: Live<'_>, refusal: &Refusal) -> Option<String> {
+        let settings = &settings::location(r)?.authentication;
+        let trust = settings::main(r).trust.as_ref()?;
+        pipeline::explain(&self.view(r), settings, refusal, trust, request::now().unix)
+    }
+
     /// The value of the request's only `Authorization` field, as it came.
     pub(crate) fn authorization(&self) -> Option<&[u8]> {
         self.captured.get().and_then(|captured| captured.value())

@@ -1,5 +1,6 @@
 //! `meshctl token verify`: what is accepted, and each way to be refused.
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -60,10 +61,12 @@ fn every_algorithm_is_accepted_where_it_is_listed() {
     let desk = Desk::new();
     for alg in [
         "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512",
-        "EdDSA",
+        "EdDSA", "Ed25519",
     ] {
         desk.key(alg, alg);
         let token = mint(&desk, alg, "");
+        assert_eq!(crate::desk::part(&token, 0)["alg"], alg);
+        assert_eq!(verify(&desk, &token).word(), "accepted", "{alg} by default");
         let run = desk.run_with(VERIFY, &["--algorithms", alg, &token], b"");
         assert_eq!((run.status, run.word()), (0, "accepted"), "{alg} {run:?}");
     }
@@ -181,7 +184,54 @@ fn forged_claims_and_a_foreign_signature_are_refused() {
 #[test]
 fn unknown_kid_is_refused() {
     let (desk, _) = desk();
-    assert_refused(&verify(&desk, &mint(&desk, "one", "--kid two")), "unknown_key");
+    let run = verify(&desk, &mint(&desk, "one", "--kid two"));
+    assert_refused(&run, "unknown_key");
+    let why = "the token names kid \"two\" and alg \"ES256\", the set has \"one\" (ES256)\n";
+    assert!(run.err.contains(why), "{run:?}");
+}
+
+#[test]
+fn encrypted_token_is_recognised() {
+    let (desk, _) = desk();
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#);
+    let run = verify(&desk, &format!("{header}.AA.AA.AA.AA"));
+    assert_refused(&run, "algorithm_refused");
+    assert!(run.err.contains("the token is encrypted (a JWE)"), "{run:?}");
+}
+
+#[test]
+fn signature_only_takes_an_empty_payload_and_any_algorithm_that_fits() {
+    let desk = Desk::new();
+    desk.key("rsa", "RS256");
+    desk.key("ec", "ES512");
+    let mut set = desk.json("jwks.json");
+    for key in set["keys"].as_array_mut().unwrap() {
+        key.as_object_mut().unwrap().remove("alg");
+    }
+    desk.write("jwks.json", &set.to_string());
+    let only = "token verify --jwks jwks.json --signature-only";
+    for (key, alg) in [("rsa", "PS384"), ("rsa", "RS512"), ("ec", "ES512")] {
+        let token = mint(&desk, key, &format!("--alg {alg}"));
+        let run = desk.run_with(only, &[&token], b"");
+        assert_eq!((run.status, run.word()), (0, "accepted"), "{alg} {run:?}");
+        assert_refused(&verify(&desk, &token), "algorithm_refused");
+    }
+
+    let signer = Ed25519KeyPair::generate().unwrap();
+    let x = URL_SAFE_NO_PAD.encode(signer.public_key());
+    desk.write(
+        "jwks.json",
+        &json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).to_string(),
+    );
+    let input = format!("{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA"}"#));
+    let signature = URL_SAFE_NO_PAD.encode(signer.sign(input.as_bytes()));
+    let token = format!("{input}.{signature}");
+    let run = desk.run_with(only, &[&token], b"");
+    assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (0, "accepted\n", ""));
+    assert_refused(&verify(&desk, &token), "token_malformed");
+    for bad in [format!("{input}."), format!(".{input}{signature}"), format!("..{signature}")] {
+        assert_refused(&desk.run_with(only, &[&bad], b""), "token_malformed");
+    }
 }
 
 #[test]
@@ -298,7 +348,8 @@ fn file_at_fault_is_status_2_with_the_place() {
 fn set_without_a_usable_key_refuses_every_token() {
     let desk = Desk::new();
     desk.key("pss", "PS256");
-    let run = verify(&desk, &mint(&desk, "pss", ""));
+    let token = mint(&desk, "pss", "");
+    let run = desk.run_with(VERIFY, &["--algorithms", "RS256", &token], b"");
     assert_refused(&run, "keys_unavailable");
     assert!(run.err.contains("key \"pss\": "), "{run:?}");
 }
@@ -307,7 +358,8 @@ fn set_without_a_usable_key_refuses_every_token() {
 fn key_that_was_skipped_is_named_where_it_is_missed() {
     let (desk, token) = desk();
     desk.key("pss", "PS256");
-    let run = verify(&desk, &mint(&desk, "pss", ""));
+    let pss = mint(&desk, "pss", "");
+    let run = desk.run_with(VERIFY, &["--algorithms", "ES256", &pss], b"");
     assert_refused(&run, "algorithm_refused");
     assert!(run.err.contains("skipped key \"pss\": "), "{run:?}");
     assert_eq!(verify(&desk, &token).err, "");

@@ -1,0 +1,196 @@
+//! More about a refused token than the reason's word: what was compared with what.
+//!
+//! It is asked for when a refusal is logged, and by the tool: the token is read again then, and on
+//! the way of a request there is nothing of it. What a token or a key set says is shown short and
+//! clean, and of the token nothing but `iss`, `alg` and the name of its key.
+
+use core::fmt::{self, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::origin::Origin;
+use crate::algorithm::Algorithm;
+use crate::clean::Clean;
+use crate::issuer::{Accept, Issuer};
+use crate::json;
+use crate::jwks::KeySet;
+use crate::jws::CompactJws;
+use crate::refusal::Reason;
+use crate::time::UnixTime;
+use crate::trust::Trust;
+
+/// What there is to say of a token that was refused for `reason` where `accept` is believed; `None`
+/// if the reason says it all.
+pub fn explain(
+    token: &[u8],
+    reason: Reason,
+    accept: &[Accept],
+    trust: &Trust,
+    now: UnixTime,
+) -> Option<String> {
+    let header = header(token)?;
+    if is_encrypted(token, &header) {
+        return about_form(reason).then(|| ENCRYPTED.to_owned());
+    }
+    let text = match reason {
+        Reason::AlgorithmRefused | Reason::UnknownKey => keys(token, &header, trust, now),
+        Reason::IssuerRefused => Some(issuer(token, accept, trust)),
+        Reason::KeysUnavailable => owner(token, trust).map(|it| format!("of {it}")),
+        Reason::SignatureInvalid => None,
+        _ => return None,
+    };
+    // The signature of such a token is made over another header than the one that is sent.
+    let is_for_graph = reason != Reason::KeysUnavailable && header.contains_key("nonce");
+    let graph = is_for_graph.then(|| FOR_GRAPH.to_owned());
+    match (text, graph) {
+        (Some(text), Some(graph)) => Some(format!("{text}; {graph}")),
+        (text, graph) => text.or(graph),
+    }
+}
+
+/// As [`explain`], for a token whose signature alone was to be verified by `keys`.
+pub fn explain_signature(token: &[u8], reason: Reason, keys: &KeySet) -> Option<String> {
+    let header = header(token)?;
+    if is_encrypted(token, &header) {
+        return about_form(reason).then(|| ENCRYPTED.to_owned());
+    }
+    let is_about_keys = matches!(reason, Reason::AlgorithmRefused | Reason::UnknownKey);
+    is_about_keys.then(|| compared(&header, "the set", keys))
+}
+
+const ENCRYPTED: &str = "the token is encrypted (a JWE), and only signed tokens can be read here: have \
+                         the issuer sign access tokens for this audience without encrypting them";
+
+const FOR_GRAPH: &str = "the token's header has a nonce, as tokens of Entra ID for Microsoft Graph \
+                         have, which nobody but Graph can verify: the client must ask for a token for \
+                         this API";
+
+/// Whether a token is refused so that cannot be read at all.
+const fn about_form(reason: Reason) -> bool {
+    matches!(reason, Reason::AlgorithmRefused | Reason::TokenCritical | Reason::TokenMalformed)
+}
+
+fn header(token: &[u8]) -> Option<Map<String, Value>> {
+    if token.len() > CompactJws::MAX {
+        return None;
+    }
+    let part = token.split(|byte| *byte == b'.').next()?;
+    match json::parse(&URL_SAFE_NO_PAD.decode(part).ok()?) {
+        Ok(Value::Object(header)) => Some(header),
+        _ => None,
+    }
+}
+
+/// Whether a token has the form of RFC 7516, section 7.1.
+fn is_encrypted(token: &[u8], header: &Map<String, Value>) -> bool {
+    header.contains_key("enc") && token.iter().filter(|byte| **byte == b'.').count() == 4
+}
+
+/// The issuer that a token says it is of, as the configuration calls it.
+fn owner(token: &[u8], trust: &Trust) -> Option<String> {
+    let index = Origin::of(token, trust).ok()?.index;
+    Some(name(trust.issuers().get(index)?))
+}
+
+fn name(issuer: &Issuer) -> String {
+    format!("mesh_issuer \"{}\"", issuer.name)
+}
+
+fn keys(token: &[u8], header: &Map<String, Value>, trust: &Trust, now: UnixTime) -> Option<String> {
+    let alg = header.get("alg").and_then(Value::as_str);
+    if let Some(alg) = alg.filter(|alg| alg.parse::<Algorithm>().is_err()) {
+        return Some(format!("the token's alg is \"{}\", which is never accepted", Short(alg)));
+    }
+    let index = Origin::of(token, trust).ok()?.index;
+    let owner = name(trust.issuers().get(index)?);
+    Some(compared(header, &owner, trust.load().keys(index, now)?.set()))
+}
+
+/// What a token says of its key, and which keys there are.
+fn compared(header: &Map<String, Value>, owner: &str, keys: &KeySet) -> String {
+    let said = |name: &str| header.get(name).and_then(Value::as_str);
+    let mut text = String::from("the token names ");
+    let named = ["kid", "x5t#S256", "x5t"].into_iter().find_map(|it| Some((it, said(it)?)));
+    let _ = match named {
+        Some((member, name)) => write!(text, "{member} \"{}\"", Short(name)),
+        None => text.write_str("no key"),
+    };
+    let _ = write!(text, " and alg \"{}\", {owner} has ", Short(said("alg").unwrap_or_default()));
+    let most = keys.keys().take(MOST_LISTED).enumerate();
+    for (at, (kid, algorithms)) in most {
+        let _ = text.write_str(if at == 0 { "" } else { ", " });
+        let _ = match kid {
+            Some(kid) => write!(text, "\"{}\" ({algorithms})", Short(kid)),
+            None => write!(text, "one without kid ({algorithms})"),
+        };
+    }
+    add_more(&mut text, keys.count());
+    text
+}
+
+fn issuer(token: &[u8], accept: &[Accept], trust: &Trust) -> String {
+    let accepted = || accept.iter().filter_map(|it| trust.issuers().get(it.issuer));
+    let claims = token.split(|byte| *byte == b'.').nth(1);
+    let claims = claims.and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+    let claims = claims.and_then(|claims| json::parse(&claims).ok()).unwrap_or_default();
+    let mut text = match claims.get("iss") {
+        None => "the token has no iss".to_owned(),
+        Some(Value::String(url)) => {
+            let iss = format!("the token's iss is \"{}\"", Short(url));
+            if let Some(index) = trust.find(url)
+                && let Some(issuer) = trust.issuers().get(index)
+            {
+                let why = if accept.iter().any(|it| it.issuer == index) {
+                    "but its tenant, or its key, is that of another"
+                } else {
+                    "which is not accepted here"
+                };
+                return format!("{iss}, that of {}, {why}", name(issuer));
+            }
+            let bare = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();
+            let is_near = accepted().any(|issuer| bare(&issuer.url) == bare(url));
+            let hint = if is_near { " (compared byte by byte)" } else { "" };
+            format!("{iss}{hint}")
+        }
+        Some(_) => "the token's iss is no string".to_owned(),
+    };
+    let _ = text.write_str(", accepted here: ");
+    for (at, issuer) in accepted().take(MOST_LISTED).enumerate() {
+        let _ = write!(text, "{}\"{}\"", if at == 0 { "" } else { ", " }, Short(&issuer.url));
+    }
+    add_more(&mut text, accepted().count());
+    text
+}
+
+/// Says how many of `all` were not listed.
+fn add_more(text: &mut String, all: usize) {
+    let more = all.saturating_sub(MOST_LISTED);
+    if more > 0 {
+        let _ = write!(text, " and {more} more");
+    }
+}
+
+/// Keys or issuers that are listed by their names.
+const MOST_LISTED: usize = 8;
+
+/// The beginning of a text of somebody else's, fit for a log line.
+struct Short<'t>(&'t str);
+
+impl Short<'_> {
+    /// Bytes that are shown; a name has 64 if it is a SHA-256 in hexadecimal.
+    const LIMIT: usize = 96;
+}
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_bytes().get(..Self::LIMIT) {
+            Some(beginning) if self.0.len() > Self::LIMIT => write!(f, "{}...", Clean(beginning)),
+            _ => Clean(self.0.as_bytes()).fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
