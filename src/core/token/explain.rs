@@ -1,8 +1,9 @@
 //! More about a refused token than the reason's word: what was compared with what.
 //!
 //! It is asked for when a refusal is logged, and by the tool: the token is read again then, and on
-//! the way of a request there is nothing of it. What a token or a key set says is shown short and
-//! clean, and of the token nothing but `iss`, `alg` and the name of its key.
+//! the way of a request there is nothing of it. What an issuer says is shown short and clean, and of
+//! the token nothing but `iss`: who writes a token may write anything into it, and a log is no place
+//! for that. The tool shows its user more.
 
 use core::fmt::{self, Write as _};
 
@@ -57,8 +58,22 @@ pub fn explain_signature(token: &[u8], reason: Reason, keys: &KeySet) -> Option<
         return about_form(reason).then(|| ENCRYPTED.to_owned());
     }
     let is_about_keys = matches!(reason, Reason::AlgorithmRefused | Reason::UnknownKey);
-    is_about_keys.then(|| compared(&header, "the set", keys))
+    is_about_keys.then(|| {
+        let said = |name: &str| header.get(name).and_then(Value::as_str);
+        let alg = said("alg").unwrap_or_default();
+        let mut text = String::from("the token names ");
+        let _ = match NAMES.into_iter().find_map(|name| Some((name, said(name)?))) {
+            Some((member, name)) => write!(text, "{member} \"{}\"", Short(name)),
+            None => text.write_str("no key"),
+        };
+        let _ = write!(text, " and alg \"{}\", the set has ", Short(alg));
+        list(&mut text, keys);
+        text
+    })
 }
+
+/// What names a key, the first that is there.
+const NAMES: [&str; 3] = ["kid", "x5t#S256", "x5t"];
 
 const ENCRYPTED: &str = "the token is encrypted (a JWE), and only signed tokens can be read here: have \
                          the issuer sign access tokens for this audience without encrypting them";
@@ -99,35 +114,36 @@ fn name(issuer: &Issuer) -> String {
 }
 
 fn keys(token: &[u8], header: &Map<String, Value>, trust: &Trust, now: UnixTime) -> Option<String> {
-    let alg = header.get("alg").and_then(Value::as_str);
-    if let Some(alg) = alg.filter(|alg| alg.parse::<Algorithm>().is_err()) {
-        return Some(format!("the token's alg is \"{}\", which is never accepted", Short(alg)));
-    }
+    let alg = header.get("alg").and_then(Value::as_str)?;
+    let Ok(alg) = alg.parse::<Algorithm>() else {
+        let what = match alg {
+            "HS256" | "HS384" | "HS512" => "is signed by a shared secret",
+            _ if alg.eq_ignore_ascii_case("none") => "is not signed",
+            _ => "names an alg that is not known",
+        };
+        return Some(format!("the token {what}"));
+    };
     let index = Origin::of(token, trust).ok()?.index;
     let owner = name(trust.issuers().get(index)?);
-    Some(compared(header, &owner, trust.load().keys(index, now)?.set()))
+    let snapshot = trust.load();
+    let keys = snapshot.keys(index, now)?;
+    let named = NAMES.into_iter().find(|name| header.get(*name).is_some_and(Value::is_string));
+    let named = named.map_or_else(|| "no key".to_owned(), |name| format!("its key by {name}"));
+    let mut text = format!("the token is signed by {alg} and names {named}, {owner} has ");
+    list(&mut text, keys.set());
+    Some(text)
 }
 
-/// What a token says of its key, and which keys there are.
-fn compared(header: &Map<String, Value>, owner: &str, keys: &KeySet) -> String {
-    let said = |name: &str| header.get(name).and_then(Value::as_str);
-    let mut text = String::from("the token names ");
-    let named = ["kid", "x5t#S256", "x5t"].into_iter().find_map(|it| Some((it, said(it)?)));
-    let _ = match named {
-        Some((member, name)) => write!(text, "{member} \"{}\"", Short(name)),
-        None => text.write_str("no key"),
-    };
-    let _ = write!(text, " and alg \"{}\", {owner} has ", Short(said("alg").unwrap_or_default()));
-    let most = keys.keys().take(MOST_LISTED).enumerate();
-    for (at, (kid, algorithms)) in most {
+/// Names the keys of a set.
+fn list(text: &mut String, keys: &KeySet) {
+    for (at, (kid, algorithms)) in keys.keys().take(MOST_LISTED).enumerate() {
         let _ = text.write_str(if at == 0 { "" } else { ", " });
         let _ = match kid {
             Some(kid) => write!(text, "\"{}\" ({algorithms})", Short(kid)),
             None => write!(text, "one without kid ({algorithms})"),
         };
     }
-    add_more(&mut text, keys.count());
-    text
+    add_more(text, keys.count());
 }
 
 fn issuer(token: &[u8], accept: &[Accept], trust: &Trust) -> String {
