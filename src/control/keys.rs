@@ -183,7 +183,7 @@ impl<'k> Lead<'k> {
         let fetched = self.source.fetch(&self.keys.client, &self.keys.issuer, wanted).await?;
         let (leads, fresh, adopted) = match self.judge(fetched).await? {
             Judged::New { document, adopted, published, fresh } => {
-                (self.publish(&document, published)?, fresh, Some(adopted))
+                (self.publish(&document, *published)?, fresh, Some(adopted))
             }
             Judged::Nothing => {
                 self.schedule.rest();
@@ -219,7 +219,8 @@ impl<'k> Lead<'k> {
         let is_weak = skipped.iter().any(|key| key.fault.is_weakness());
         let level = if is_weak { Level::Warn } else { Level::Notice };
         let adopted = Adopted { summary, level };
-        Ok(Judged::New { document, adopted, published: Published { set, meaning }, fresh })
+        let published = Box::new(Published { set, meaning });
+        Ok(Judged::New { document, adopted, published, fresh })
     }
 
     fn publish(&mut self, document: &[u8], published: Published) -> Result<bool, Failure> {
@@ -288,7 +289,7 @@ impl<'k> Lead<'k> {
 
 /// What came of a fetch.
 enum Judged {
-    New { document: Vec<u8>, adopted: Adopted, published: Published, fresh: Option<Duration> },
+    New { document: Vec<u8>, adopted: Adopted, published: Box<Published>, fresh: Option<Duration> },
     Nothing,
     Same { fresh: Option<Duration> },
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::key::{self, Usable};
+use super::key::{self, Usable, VerifyingKey};
 use super::{JwksError, KeyFault, MAX_BYTES, MAX_KEYS, MAX_KID_BYTES, Names};
 use crate::algorithm::{Algorithm, KeyAlgorithms};
 use crate::json;
@@ -103,7 +103,7 @@ fn leave_out_ambiguous(members: &mut [Member]) {
     }
     let is_ambiguous = |member: &Member| {
         let (Ok(usable), Some(kid)) = (&member.outcome, &member.names.kid) else { return false };
-        let mut algorithms = usable.verifying.iter().map(|verifying| verifying.algorithm());
+        let mut algorithms = usable.verifying.iter().map(VerifyingKey::algorithm);
         algorithms.any(|algorithm| matches!(meant.get(&(&**kid, algorithm)), Some(None)))
     };
     let ambiguous: Vec<bool> = members.iter().map(is_ambiguous).collect();

@@ -34,14 +34,14 @@ fn said(token: &str, reason: Reason, trust: &Trust) -> Option<String> {
     explain(token.as_bytes(), reason, &accept, trust, NOW)
 }
 
-fn of(iss: Value) -> Value {
+fn of(iss: &Value) -> Value {
     json!({ "iss": iss, "sub": "secret-subject" })
 }
 
 #[test]
 fn an_unknown_key_is_told_with_those_that_there_are() {
     let trust = trust(&[P256.jwk("a\n\"b"), RSA.jwk("r")]);
-    let idp = of(json!("https://idp.example"));
+    let idp = of(&json!("https://idp.example"));
     let has =
         "mesh_issuer \"idp\" has \"a%0A%22b\" (ES256), \"r\" (PS256 PS384 PS512 RS256 RS384 RS512)";
     for (header, named) in [
@@ -89,7 +89,7 @@ fn a_long_list_of_keys_is_cut() {
     keys.reverse();
     let trust = trust(&keys);
     let header = json!({ "alg": "ES256", "kid": "k".repeat(1000) });
-    let idp = of(json!("https://idp.example"));
+    let idp = of(&json!("https://idp.example"));
     let text = said(&compact(&header, &idp), Reason::UnknownKey, &trust).unwrap();
     assert!(text.contains("has one without kid (ES384), \"19\" (EdDSA), "), "{text}");
     assert!(text.ends_with(", \"13\" (EdDSA) and 13 more"), "{text}");
@@ -113,7 +113,7 @@ fn an_issuer_that_is_not_accepted_is_told_with_those_that_are() {
                 .to_owned(),
         ),
     ] {
-        let token = compact(&json!({ "alg": "ES256" }), &of(iss));
+        let token = compact(&json!({ "alg": "ES256" }), &of(&iss));
         let text = said(&token, Reason::IssuerRefused, &trust).unwrap();
         assert_eq!(text, expected);
     }
@@ -145,13 +145,13 @@ fn an_encrypted_token_is_recognised() {
 fn a_token_for_microsoft_graph_is_recognised() {
     let trust = trust(&[P256.jwk("a")]);
     let header = json!({ "alg": "ES256", "kid": "a", "nonce": "n0nce" });
-    let token = compact(&header, &of(json!("https://idp.example")));
+    let token = compact(&header, &of(&json!("https://idp.example")));
     let text = said(&token, Reason::SignatureInvalid, &trust).unwrap();
     assert!(text.contains("Microsoft Graph") && !text.contains("n0nce"), "{text}");
-    let token = compact(&header, &of(json!("https://x.example")));
+    let token = compact(&header, &of(&json!("https://x.example")));
     let text = said(&token, Reason::IssuerRefused, &trust).unwrap();
     assert!(text.contains("https://x.example") && text.contains("Microsoft Graph"), "{text}");
-    let plain = compact(&json!({ "alg": "ES256" }), &of(json!("https://idp.example")));
+    let plain = compact(&json!({ "alg": "ES256" }), &of(&json!("https://idp.example")));
     assert_eq!(said(&plain, Reason::SignatureInvalid, &trust), None);
     assert_eq!(said(&token, Reason::TokenExpired, &trust), None);
 }
@@ -159,7 +159,7 @@ fn a_token_for_microsoft_graph_is_recognised() {
 #[test]
 fn keys_that_are_not_there_are_told_by_their_issuer() {
     let trust = trust(&[P256.jwk("a")]);
-    let token = compact(&json!({ "alg": "ES256" }), &of(json!("https://other.example")));
+    let token = compact(&json!({ "alg": "ES256" }), &of(&json!("https://other.example")));
     let text = said(&token, Reason::KeysUnavailable, &trust);
     assert_eq!(text.as_deref(), Some("of mesh_issuer \"other\""));
 }
@@ -172,7 +172,7 @@ proptest! {
         let trust = trust(&[P256.jwk("a")]);
         let header = json!({ "alg": alg, "kid": kid, "x5t": x5t, "nonce": 1 });
         for iss in [iss, "https://idp.example".to_owned()] {
-            let token = compact(&header, &of(json!(iss)));
+            let token = compact(&header, &of(&json!(iss)));
             for reason in Reason::ALL {
                 if let Some(text) = said(&token, *reason, &trust) {
                     prop_assert!(text.len() < 1200, "{}", text);
