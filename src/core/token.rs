@@ -30,6 +30,7 @@ pub use claim::{Claim, Confirmation};
 use claim::{
     audience, audiences, check_distributed, confirmation, groups, known, name, text, weight,
 };
+pub use explain::{explain, explain_signature};
 use origin::Origin;
 pub use wish::Wish;
 
