@@ -2,6 +2,8 @@
 //!
 //! Every verdict is `mesh-core`'s own: this crate reads files, asks the clock and prints.
 
+#![forbid(unsafe_code)]
+
 mod error;
 mod input;
 mod issuer;
