@@ -94,11 +94,8 @@ sub verdict_of (@said) { return verdict($server->get('/', said(@said))) }
 
 # Asks until the answer is the one that is waited for.
 sub until_admitted ($kid) {
-    for (1 .. 400) {
-        return pass "the key $kid came" if verdict_of($kid) =~ /\A200/;
-        sleep 0.05;
-    }
-    return fail "the key $kid never came";
+    $server->await("key $kid", sub { verdict_of($kid) =~ /\A200/ });
+    return pass "the key $kid came";
 }
 
 sub asked () { return [$store->access_log =~ m{"GET (\S+) HTTP/1\.1" \d+}g] }

@@ -34,7 +34,7 @@ server {
         add_header X-Domain $mesh_trust_domain;
         proxy_pass http://127.0.0.1:UPSTREAM;
     }
-    location /limited { mesh_limit calls rate=1r/m burst=1; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /limited { mesh_limit calls rate=1r/h burst=1; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 server {
     listen 127.0.0.1:%%PORT:lax%% ssl;

@@ -6,7 +6,7 @@ use v5.36;
 use lib 't/lib';
 
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Documents;
@@ -49,7 +49,7 @@ subtest 'a leader that is killed' => sub {
     my $count = $load->stop;
     note join ', ', map { "$_: $count->{$_}" } sort keys %$count;
     is_deeply [grep { !/\A(?:200|again|failed)\z/ } keys %$count], [], 'no request is refused';
-    cmp_ok $count->{200}, '>', 100, 'and many are served';
+    cmp_ok $count->{200}, '>', $kills, 'and many are served';
     # Who comes after it fetches.
     $issuer->publish('a', 'b');
     await_all($server, each_worker($server, '/t'), 'b', 200);
@@ -85,7 +85,7 @@ subtest 'while the server is away' => sub {
 
 subtest 'a reload passes the lead on' => sub {
     my $server = Test::Mesh::Server->start("$block$servers", workers => 2, @away,
-        main => 'worker_shutdown_timeout 10s;');
+        main => 'worker_shutdown_timeout 120s;');
     await_all($server, each_worker($server, '/t'), 'c', 200);
     # A worker that goes on with its connection, and must not fetch any more.
     my $old = each_worker($server, '/t');
@@ -95,9 +95,10 @@ subtest 'a reload passes the lead on' => sub {
     $server->reload;
     $issuer->publish('c', 'd');
     await_all($server, each_worker($server, '/t'), 'd', 200);
-    my $fetches = $issuer->fetches;
+    my ($fetches, $began) = ($issuer->fetches, time);
     sleep 3.2;
-    cmp_ok $issuer->fetches - $fetches, '<=', 4, 'one worker fetches';
+    # A second becomes up to a fifth shorter, by chance.
+    cmp_ok $issuer->fetches - $fetches, '<=', 1 + (time - $began) / 0.8, 'one worker fetches';
     # The old one has what the new one fetched.
     my $response = $client->send("$of{d}\r\n\r\n")->response;
     is $response->{headers}{'x-worker'}, $worker, 'the old worker is there still';

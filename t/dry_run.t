@@ -26,9 +26,9 @@ server {
     add_header Reason $mesh_reason always;
     add_header Decision $mesh_decision always;
     add_header Rule $mesh_rule always;
-    location /enforced { mesh_limit enforced rate=1r/m; proxy_pass %%UPSTREAM%%; }
-    location /limit { mesh_limit of-limit rate=1r/m; mesh_dry_run limit; proxy_pass %%UPSTREAM%%; }
-    location /all { mesh_limit of-all rate=1r/m; mesh_dry_run all; proxy_pass %%UPSTREAM%%; }
+    location /enforced { mesh_limit enforced rate=1r/h; proxy_pass %%UPSTREAM%%; }
+    location /limit { mesh_limit of-limit rate=1r/h; mesh_dry_run limit; proxy_pass %%UPSTREAM%%; }
+    location /all { mesh_limit of-all rate=1r/h; mesh_dry_run all; proxy_pass %%UPSTREAM%%; }
     location /any { mesh_authenticate any; mesh_dry_run all; proxy_pass %%UPSTREAM%%; }
     location /deny { mesh_dry_run all; deny all; proxy_pass %%UPSTREAM%%; }
     location /satisfy { mesh_dry_run all; satisfy any; deny all; proxy_pass %%UPSTREAM%%; }

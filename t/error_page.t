@@ -19,7 +19,7 @@ sub refusing ($name, $error_page) {
     return <<"END";
     location /$name { $location }
     location /$name/denied { mesh_require_claim /team data; $location }
-    location /$name/limited { mesh_limit $name rate=1r/m key=\$arg_bucket; $location }
+    location /$name/limited { mesh_limit $name rate=1r/h key=\$arg_bucket; $location }
 END
 }
 

@@ -19,7 +19,7 @@ server {
     listen 127.0.0.1:%%PORT%% http2;
     mesh_authenticate token;
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
-    location /limited { mesh_limit plain rate=1r/m burst=9; empty_gif; }
+    location /limited { mesh_limit plain rate=1r/h burst=9; empty_gif; }
     location /fast { empty_gif; }
     location /cookie { mesh_token_source cookie session; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
@@ -33,7 +33,7 @@ server {
     location /certificate { mesh_authenticate certificate; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /both { mesh_authenticate token certificate; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /any { mesh_authenticate any; proxy_pass http://127.0.0.1:UPSTREAM; }
-    location /limited { mesh_authenticate certificate; mesh_limit streams rate=1r/m burst=9; empty_gif; }
+    location /limited { mesh_authenticate certificate; mesh_limit streams rate=1r/h burst=9; empty_gif; }
 }
 CONF
 

@@ -20,7 +20,7 @@ server {
     root %%ROOT%%;
     mesh_authenticate token;
     mesh_accept idp;
-    mesh_limit calls rate=1r/m burst=9 key=$arg_bucket;
+    mesh_limit calls rate=1r/h burst=9 key=$arg_bucket;
     add_header X-Remaining $mesh_limit_remaining always;
     add_header X-Reason $mesh_reason always;
     add_header X-Service $mesh_service always;
@@ -40,7 +40,7 @@ server {
     location /other-issuer { mesh_accept other; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /any { mesh_authenticate any; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /team { mesh_require_claim /team data; proxy_pass http://127.0.0.1:UPSTREAM; }
-    location /tighter { mesh_limit tight rate=1r/m key=$arg_bucket; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /tighter { mesh_limit tight rate=1r/h key=$arg_bucket; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /off { mesh_authenticate off; proxy_pass http://127.0.0.1:UPSTREAM; }
 
     # From locations that would refuse, or that do not ask.

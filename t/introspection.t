@@ -71,8 +71,8 @@ server {
     location /other { mesh_accept other; empty_gif; }
     location /strict { mesh_require_claim /sub orders-api; empty_gif; }
     location /dry { mesh_dry_run all; empty_gif; }
-    location /limited { mesh_limit calls rate=1r/m; empty_gif; }
-    location /failures { mesh_failure_limit rate=1r/m burst=1; empty_gif; }
+    location /limited { mesh_limit calls rate=1r/h; empty_gif; }
+    location /failures { mesh_failure_limit rate=1r/h burst=1; empty_gif; }
     location /moved { error_page 403 = /; mesh_require_claim /sub nobody; empty_gif; }
     location /open { mesh_authenticate off; empty_gif; }
 }

@@ -44,9 +44,9 @@ server {
     location /basic { auth_basic x; auth_basic_user_file %%DIR%%/users; empty_gif; }
     location /any { satisfy any; auth_basic x; auth_basic_user_file %%DIR%%/users; empty_gif; }
     location /deny { satisfy any; deny all; empty_gif; }
-    location /limited { mesh_limit calls rate=1r/m burst=9; empty_gif; }
-    location /given-up { mesh_failure_limit rate=1r/m burst=5; empty_gif; }
-    location /guessed { mesh_failure_limit rate=1r/m burst=4; empty_gif; }
+    location /limited { mesh_limit calls rate=1r/h burst=9; empty_gif; }
+    location /given-up { mesh_failure_limit rate=1r/h burst=5; empty_gif; }
+    location /guessed { mesh_failure_limit rate=1r/h burst=4; empty_gif; }
 }
 CONF
 

@@ -117,17 +117,16 @@ for my $number (0 .. $#kinds) {
     rmdir $path if -d $path;
     replace($path, $set{second});
 }
-my $deadline = time + 3;
-my %recovered;
-while (time < $deadline && grep({ $_ } values %recovered) < @kinds) {
-    for my $number (grep { !$recovered{$_} } 0 .. $#kinds) {
-        $recovered{$number} = status_of($number, 'second') eq '200 200' && status_of($number, 'first') eq '401 401';
-    }
-    sleep 0.1;
+for my $number (0 .. $#kinds) {
+    $server->await("new keys: $kinds[$number]", sub {
+        status_of($number, 'second') eq '200 200' && status_of($number, 'first') eq '401 401';
+    });
+    $server->await("message: $kinds[$number]", sub { (my @told = told($number)) >= 2 });
 }
+# In which it would be told again.
 sleep 0.6;
 for my $number (0 .. $#kinds) {
-    ok $recovered{$number}, "$kinds[$number]: a good file replaces the keys within 3 s";
+    pass "$kinds[$number]: a good file replaces the keys";
     my @told = told($number);
     is @told, 2, "$kinds[$number]: and is told once" or diag @told;
     like $told[-1], qr/\[notice\]/, "$kinds[$number]: as a notice";

@@ -15,7 +15,7 @@ include %%KEYS%%/issuers.conf;
 server {
     listen 127.0.0.1:%%PORT%%;
     set $early $mesh_service;
-    location / { mesh_authenticate token; mesh_limit calls rate=1r/m key=$mesh_service; empty_gif; }
+    location / { mesh_authenticate token; mesh_limit calls rate=1r/h key=$mesh_service; empty_gif; }
 }
 CONF
 

@@ -46,7 +46,7 @@ CONF
     }
     location /limited {
         mesh_authenticate token;
-        mesh_limit calls rate=1r/m;
+        mesh_limit calls rate=1r/h;
         proxy_pass @{[$upstream->url]};
     }
     location /dry {

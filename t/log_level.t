@@ -29,7 +29,7 @@ server {
         location /error/inherited { empty_gif; }
     }
     location /claim { mesh_require_claim /admin true; empty_gif; }
-    location /limit { mesh_limit calls rate=1r/m; empty_gif; }
+    location /limit { mesh_limit calls rate=1r/h; empty_gif; }
     location /dry { mesh_dry_run all; mesh_log_level notice; empty_gif; }
 }
 CONF

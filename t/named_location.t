@@ -16,7 +16,7 @@ include %%KEYS%%/issuers.conf;
 server {
     listen 127.0.0.1:%%PORT%%;
     mesh_authenticate token;
-    mesh_limit calls rate=1r/m burst=9 key=$arg_bucket;
+    mesh_limit calls rate=1r/h burst=9 key=$arg_bucket;
     add_header X-Reason $mesh_reason always;
     add_header X-Remaining $mesh_limit_remaining always;
 

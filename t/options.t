@@ -18,7 +18,7 @@ server {
     mesh_authenticate token;
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
     location /claim { mesh_require_claim /team data; proxy_pass http://127.0.0.1:UPSTREAM; }
-    location /limited { mesh_limit calls rate=1r/m burst=1 key=$request_method; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /limited { mesh_limit calls rate=1r/h burst=1 key=$request_method; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 CONF
 

@@ -27,7 +27,7 @@ server {
     location /any { satisfy any; allow all; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /dry { mesh_dry_run all; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /page { error_page 500 @page; proxy_pass http://127.0.0.1:UPSTREAM; }
-    location /limited { mesh_limit calls rate=1r/m burst=1; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /limited { mesh_limit calls rate=1r/h burst=1; proxy_pass http://127.0.0.1:UPSTREAM; }
     location @page { mesh_authenticate off; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /open { mesh_authenticate off; proxy_pass http://127.0.0.1:UPSTREAM; }
 }

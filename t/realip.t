@@ -10,11 +10,11 @@ use Test::More;
 use Test::Mesh::Credentials;
 use Test::Mesh::Server;
 
-# Two requests, then no more for a minute: each limit for itself, failures anywhere together.
+# Two requests, then no more for an hour: each limit for itself, failures anywhere together.
 sub limits ($name) {
     return <<"END";
-    location /$name/limit { mesh_limit $name rate=1r/m burst=1 key=address; empty_gif; }
-    location /$name/failures { mesh_failure_limit rate=1r/m burst=1; empty_gif; }
+    location /$name/limit { mesh_limit $name rate=1r/h burst=1 key=address; empty_gif; }
+    location /$name/failures { mesh_failure_limit rate=1r/h burst=1; empty_gif; }
 END
 }
 
@@ -30,7 +30,7 @@ server {
     LIMITS trusted
     location /inner {
         real_ip_header X-Inner-IP;
-        mesh_limit inner rate=1r/m burst=1 key=address;
+        mesh_limit inner rate=1r/h burst=1 key=address;
         empty_gif;
     }
 }

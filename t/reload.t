@@ -39,7 +39,7 @@ server {
     }
     location = /limited {
         mesh_authenticate token;
-        mesh_limit calls rate=1r/m burst=9;
+        mesh_limit calls rate=1r/h burst=9;
         empty_gif;
     }
 }

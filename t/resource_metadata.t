@@ -32,7 +32,7 @@ server {
         location /kafka/open { mesh_authenticate off; mesh_resource https://api.example/kafka; empty_gif; }
     }
     location /plain { mesh_resource https://api.example/plain; mesh_dpop off; mesh_accept idp; empty_gif; }
-    location /limited { mesh_limit calls rate=1r/m; empty_gif; }
+    location /limited { mesh_limit calls rate=1r/h; empty_gif; }
 
     location = /.well-known/oauth-protected-resource {
         mesh_authenticate off;

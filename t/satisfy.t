@@ -39,12 +39,12 @@ server {
             proxy_pass http://127.0.0.1:UPSTREAM;
         }
         location /any/limit {
-            mesh_limit any rate=1r/m;
+            mesh_limit any rate=1r/h;
             allow all;
             proxy_pass http://127.0.0.1:UPSTREAM;
         }
         location /any/failures {
-            mesh_failure_limit rate=1r/m;
+            mesh_failure_limit rate=1r/h;
             allow all;
             proxy_pass http://127.0.0.1:UPSTREAM;
         }

@@ -28,7 +28,7 @@ server {
     location = /page {
         ssi on;
         default_type text/html;
-        mesh_limit pages rate=1r/m burst=9 key=$arg_bucket;
+        mesh_limit pages rate=1r/h burst=9 key=$arg_bucket;
         add_header X-Remaining $mesh_limit_remaining;
         alias %%ROOT%%/page.html;
     }
@@ -36,7 +36,7 @@ server {
     location = /witness { proxy_pass http://127.0.0.1:WITNESS; }
 
     location = /same { proxy_pass http://127.0.0.1:UPSTREAM; }
-    location = /limited { mesh_limit pages rate=1r/m burst=9 key=$arg_bucket; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location = /limited { mesh_limit pages rate=1r/h burst=9 key=$arg_bucket; proxy_pass http://127.0.0.1:UPSTREAM; }
     location = /off { mesh_authenticate off; proxy_pass http://127.0.0.1:UPSTREAM; }
     location = /named { try_files "" @named; }
     location @named { proxy_pass http://127.0.0.1:UPSTREAM; }

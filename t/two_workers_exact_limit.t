@@ -27,13 +27,13 @@ server {
     }
     location = /t {
         mesh_authenticate token;
-        mesh_limit calls rate=1r/m burst=99;
+        mesh_limit calls rate=1r/h burst=99;
         empty_gif;
     }
     location = /two {
         mesh_authenticate token;
-        mesh_limit wide rate=1r/m burst=149;
-        mesh_limit narrow rate=1r/m burst=79 key=principal;
+        mesh_limit wide rate=1r/h burst=149;
+        mesh_limit narrow rate=1r/h burst=79 key=principal;
         empty_gif;
     }
 }

@@ -24,7 +24,7 @@ server {
     }
     location = /limited {
         mesh_authenticate token;
-        mesh_limit calls rate=1r/m burst=1;
+        mesh_limit calls rate=1r/h burst=1;
         empty_gif;
     }
 }
@@ -63,7 +63,7 @@ is children($masters[1]), 2, 'the new ones are alone';
 sleep 0.3;
 my ($fresh, $kept, $bad) = map { $_->stop } @loads;
 for my $count ($fresh, $kept) {
-    cmp_ok $count->{200}, '>', 100, 'requests were served meanwhile';
+    cmp_ok $count->{200}, '>', 0, 'requests were served meanwhile';
     is_deeply [grep { !/\A(?:200|again)\z/ && $count->{$_} } keys %$count], [], 'and none was lost'
         or diag explain $count;
 }

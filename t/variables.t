@@ -38,7 +38,7 @@ server {
     add_header Reason $mesh_reason always;
     location /off { empty_gif; }
     location /any { mesh_authenticate any; empty_gif; }
-    location /limited { mesh_authenticate token; mesh_limit a rate=1r/m burst=1; empty_gif; }
+    location /limited { mesh_authenticate token; mesh_limit a rate=1r/h burst=1; empty_gif; }
     location /dry { mesh_authenticate token; mesh_dry_run all; empty_gif; }
     location /early {
         mesh_authenticate any;

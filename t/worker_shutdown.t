@@ -15,6 +15,10 @@ use Time::HiRes qw(sleep time);
 use Test::Mesh::Credentials;
 use Test::Mesh::Server;
 
+# Seconds within which a process ends that nothing holds up. It is a second on an idle machine; what
+# would hold it up here has no end, or that of a connection (75 s).
+my $SOON = 30;
+
 my $dir = tempdir(CLEANUP => 1);
 meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
     for 'a', 'b';
@@ -63,7 +67,7 @@ is keys %{ { threads($server->master_pid) } }, 1, 'neither does the master';
 for my $signal (qw(TERM QUIT)) {
     ($worker) = $server->worker_pids;
     $server->signal($signal, $worker);
-    cmp_ok ended($worker), '<', 1, "an idle worker ends within 1 s of its $signal";
+    cmp_ok ended($worker), '<', $SOON, "an idle worker ends at its $signal";
     $server->await('another one', sub { $server->worker_pids == 2 });
 }
 my @old = $server->worker_pids;
@@ -72,13 +76,13 @@ is $client->request('GET', '/t', headers => [$a])->{status}, 200, 'a connection 
 my $began = time;
 $server->reload;
 ended($_) for @old;
-cmp_ok time - $began, '<', 1.5, 'a reload takes them away, and an idle connection does not hold them';
+cmp_ok time - $began, '<', $SOON, 'a reload takes them away, and an idle connection does not hold them';
 $client->close;
 for my $signal (qw(QUIT TERM INT)) {
     my @all = ($server->worker_pids, map { pids($server->master_pid, $_) } keys %process);
     $began = time;
     $server->stop($signal);
-    cmp_ok time - $began, '<', 1, "all of Nginx ends within 1 s of the master's $signal";
+    cmp_ok time - $began, '<', $SOON, "all of Nginx ends at the master's $signal";
     is grep({ -d "/proc/$_" } @all), 0, '... and leaves no process behind';
     $server = Test::Mesh::Server->start($conf, workers => 2);
 }
@@ -100,7 +104,7 @@ sleep 1.5;
 $began = time;
 $server->signal('QUIT', $_) for @old;
 ended($_) for @old;
-cmp_ok time - $began, '<', 1, 'a thread that is busy holds no worker up';
+cmp_ok time - $began, '<', $SOON, 'a thread that is busy holds no worker up';
 kill 'TERM', $writer;
 waitpid $writer, 0;
 copy("$dir/a.set", "$dir/keys.json") or die "copy: $!\n";
@@ -126,7 +130,7 @@ is $server->get('/t', $a)->{status}, 200, '... and it keeps its zone, whatever a
 $server->expect_log(qr/\[emerg\].*size cannot change/);
 $began = time;
 $server->stop;
-cmp_ok time - $began, '<', 1, '... and it ends within 1 s';
+cmp_ok time - $began, '<', $SOON, '... and it ends';
 done_testing;
 
 # The signals that each thread of a process blocks, by its number.
@@ -150,7 +154,7 @@ sub pids ($parent, $title) {
 # Waits for the end of a process, and returns the seconds that it took.
 sub ended ($pid) {
     my $from = time;
-    sleep 0.005 while -d "/proc/$pid" && time - $from < 10;
+    sleep 0.005 while -d "/proc/$pid" && time - $from < $SOON;
     return time - $from;
 }
 

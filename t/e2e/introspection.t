@@ -18,7 +18,7 @@ use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
 # Seconds that what must come at last may take on a busy machine.
-my $PATIENCE = 20;
+my $PATIENCE = 120;
 
 my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $directory;

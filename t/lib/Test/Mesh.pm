@@ -12,7 +12,7 @@ BEGIN {
     # As in production; and it is the master that logs how a worker ends.
     $ENV{TEST_NGINX_MASTER_PROCESS} //= 'on';
     # A loaded machine is not a failure.
-    $ENV{TEST_NGINX_TIMEOUT} //= 10;
+    $ENV{TEST_NGINX_TIMEOUT} //= 60;
     # Keepalive connections would hold a worker up when it is told to quit.
     $ENV{TEST_NGINX_FAST_SHUTDOWN} //= 1;
 }

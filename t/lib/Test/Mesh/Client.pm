@@ -7,7 +7,7 @@ use IO::Socket::INET;
 use IO::Socket::SSL qw(SSL_VERIFY_PEER);
 
 # Seconds that anything may take on a busy machine.
-my $PATIENCE = 20;
+my $PATIENCE = 120;
 
 # Opens a connection: to `port`, and with `tls` (a hash) by TLS.
 sub connect ($class, %options) {

@@ -17,7 +17,7 @@ use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Server qw(module_path nginx_path);
 
 # Seconds that a start or stop may take on a busy machine.
-my $PATIENCE = 20;
+my $PATIENCE = 120;
 
 my %running;
 

@@ -77,7 +77,7 @@ sub counts ($self) {
 
 # Waits until that many questions have come.
 sub await ($self, $count) {
-    my $deadline = time + 30;
+    my $deadline = time + 120;
     until ((my @questions = $self->questions) >= $count) {
         die "no $count questions\n" if time > $deadline;
         sleep 0.02;

@@ -13,6 +13,9 @@ use Test::Mesh::Client;
 
 our @EXPORT_OK = qw(each_worker request_bytes tally);
 
+# Seconds that all workers may take until each has accepted something.
+my $PATIENCE = 120;
+
 # What holds the loads of this process up: no child may keep a copy.
 my %holds;
 
@@ -39,15 +42,18 @@ sub tally ($clients, @requests) {
 sub each_worker ($server, $target, %options) {
     my $each = $options{each} // 1;
     my %clients;
-    for my $round (1 .. 40) {
+    my $deadline = time + $PATIENCE;
+    until (time > $deadline) {
         # Together, so that more than one worker wakes.
         my @new = map { $server->connect(port => $options{port}) } 1 .. 8;
         $_->send(request_bytes($target)) for @new;
         for my $client (@new) {
             my $worker = $client->response->{headers}{'x-worker'} // croak 'no X-Worker';
-            push $clients{$worker}->@*, $client;
+            # Those that it has enough of end here.
+            push $clients{$worker}->@*, $client if ($clients{$worker} // [])->@* < $each;
         }
         return \%clients unless grep { ($clients{$_} // [])->@* < $each } $server->worker_pids;
+        sleep 0.02;
     }
     croak 'a worker accepts nothing';
 }

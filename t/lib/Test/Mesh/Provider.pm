@@ -13,7 +13,7 @@ use Test::Mesh::Client;
 use Test::Mesh::Credentials qw(key_path keys_dir meshctl project_dir);
 
 # Seconds that anything may take on a busy machine.
-my $PATIENCE = 30;
+my $PATIENCE = 120;
 
 my $JSON = JSON::PP->new->canonical->utf8;
 

@@ -17,7 +17,7 @@ use Test::Mesh::Log qw(complaints);
 our @EXPORT = qw(config_accepted config_refused module_path nginx_path nginx_version);
 
 # Seconds that a start, reload or stop may take on a busy machine.
-my $PATIENCE = 20;
+my $PATIENCE = 120;
 
 my %running;
 
