@@ -97,6 +97,18 @@ impl Subject {
         Ok(())
     }
 
+    /// Adds elements that lie in one block of their own.
+    fn append(&mut self, count: usize) {
+        let part = self.pool.alloc(size_of::<ngx_list_part_t>()).cast::<ngx_list_part_t>();
+        let elements = self.pool.alloc(count * size_of::<Element>());
+        for at in 0..count {
+            // SAFETY: the block has room for that many.
+            self.fill(unsafe { elements.byte_add(at * size_of::<Element>()) });
+        }
+        // SAFETY: as in `retain`; the part and the elements are the pool's.
+        unsafe { append(&raw mut *self.list, part, elements, count) };
+    }
+
     /// `ngx_list_push`, as `ngx_list.c` has it.
     fn push_as_nginx(&mut self) {
         let list = &mut *self.list;
@@ -173,6 +185,7 @@ impl Subject {
 
 #[derive(Clone, Debug)]
 enum Step {
+    Append(usize),
     Push(usize),
     PushAsNginx(usize),
     Retain { modulus: u64, rest: u64, dry_after: Option<usize> },
@@ -180,6 +193,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
+        (1..8usize).prop_map(Step::Append),
         (1..8usize).prop_map(Step::Push),
         (1..30usize).prop_map(Step::PushAsNginx),
         (1..6u64, 0..6u64, proptest::option::of(0..4usize))
@@ -194,6 +208,7 @@ proptest! {
         let mut subject = Subject::new(nalloc);
         for step in steps {
             match step {
+                Step::Append(count) => subject.append(count),
                 Step::Push(count) => (0..count).for_each(|_| subject.push().unwrap()),
                 Step::PushAsNginx(count) => (0..count).for_each(|_| subject.push_as_nginx()),
                 Step::Retain { modulus, rest, dry_after } => {
