@@ -55,7 +55,9 @@ fn strip_anew(r: Live<'_>) -> ngx_int_t {
             if headers::strip_reserved(r).is_err() {
                 return FAILED;
             }
-            Context::set_stripped(r);
+            if settings::main(r).is_alone {
+                Context::set_stripped(r);
+            }
             DECLINED
         },
     )

@@ -55,6 +55,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         has_upgrades: false,
         sources: Vec::new(),
         shown: Shown::default(),
+        is_alone: false,
         is_timed: false,
         trust: None,
         keys: None,

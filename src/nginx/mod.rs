@@ -13,6 +13,7 @@
 //! | `request.rs` | what a request says, as the core asks for it |
 //! | `shown.rs` | which of Nginx's variables show a credential, and how they keep it |
 //! | `upgrade.rs` | which requests may ask for another protocol |
+//! | `neighbours.rs` | which modules Nginx runs beside this one |
 //! | `variable.rs` | what the variables show |
 //! | `keys.rs` | how a worker's keys stay fresh |
 //! | `documents.rs` | how keys that one worker fetches reach all of them, and the next start |
@@ -55,6 +56,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod neighbours;
 pub(crate) mod parking;
 pub(crate) mod pool;
 pub(crate) mod process;

@@ -19,6 +19,7 @@ use super::cache::Told;
 use super::documents::DocumentsZone;
 use super::keys::Document;
 use super::live::Live;
+use super::neighbours;
 use super::shown::Shown;
 use super::variable::Indexed;
 use super::zone::{ProofZone, Zone};
@@ -37,6 +38,8 @@ pub(crate) struct MainConf {
     pub(crate) sources: Vec<Source>,
     /// The variables that show a token; from `init_module` on.
     pub(crate) shown: Shown,
+    /// Whether nobody changes the header of a request between two phases. From `init_module` on.
+    pub(crate) is_alone: bool,
     /// Whether the configuration names `$mesh_time`: two looks at the clock cost more than all else.
     /// From `init_module` on.
     pub(crate) is_timed: bool,
@@ -139,6 +142,7 @@ pub(crate) unsafe fn complete(cycle: *mut nginx_sys::ngx_cycle_t) {
         let main = (*(*http).main_conf.add(super::module().ctx_index)).cast::<MainConf>();
         let Some(main) = main.as_mut() else { return };
         let variables = Indexed::of(http);
+        main.is_alone = neighbours::are_nginx_own(cycle);
         main.is_timed = variables.holds("mesh_time");
         main.shown = Shown::find(&main.sources, &variables);
     }
