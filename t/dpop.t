@@ -18,6 +18,7 @@ my $upstream = Test::Mesh::Upstream->start;
 my $began = time;
 my $server = Test::Mesh::Server->start(<<'CONF' =~ s/UPSTREAM/$upstream->port/ger);
 include %%KEYS%%/issuers.conf;
+map $mesh_service$http_bucket $bucket { volatile; default $mesh_service$http_bucket; }
 add_header Reason $mesh_reason always;
 add_header Service $mesh_service always;
 large_client_header_buffers 4 20k;
@@ -49,6 +50,8 @@ server {
     location /claim { mesh_require_claim /admin true; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /certificate { mesh_authenticate certificate; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /moved { mesh_require_claim /admin true; error_page 403 = /require; empty_gif; }
+    location /limited { mesh_limit calls rate=1r/m key=$http_bucket; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /keyed { mesh_limit keyed rate=1r/m key=$bucket; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /denied { error_page 401 = /require; empty_gif; }
     location /ssi {
         mesh_authenticate off;
@@ -340,6 +343,22 @@ subtest 'one request is no replay of itself' => sub {
     is $response->{headers}{early}, 'orders-api', '... and knew who it is';
     is verdict($early->(@sent)), '401 dpop_replayed', '... which counts once';
     is $early->(@sent)->{headers}{early}, undef, '... and makes nobody of a replay';
+};
+
+subtest 'a proof is used up by what is admitted' => sub {
+    # The bucket is the client's to choose, so that none has to wait for one.
+    for my $target ('/limited', '/keyed') {
+        my ($first, $second, $third) = map { [dpop(url => "http://localhost$target")] } 1 .. 3;
+        my $told = sub ($proof, $bucket) { verdict(ask($target, @$proof, "Bucket: $bucket")) };
+        is $told->($first, 'a'), 200, "$target: a request";
+        is $told->($second, 'a'), '429 limited', '... and one too many';
+        is $told->($second, 'b'), 200, '... which may come again with its proof';
+        is $told->($second, 'c'), '401 dpop_replayed', '... once';
+        is $told->($third, 'c'), 200, '... and the replay was not charged';
+    }
+    my @denied = dpop(url => 'http://localhost/moved');
+    is verdict(ask('/moved', @denied)), 200, 'one that is denied, and admitted by the error page';
+    is verdict(ask('/moved', @denied)), '401 dpop_replayed', '... uses it up there';
 };
 
 subtest 'HTTP/2 and TLS' => sub {

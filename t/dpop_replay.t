@@ -89,20 +89,21 @@ $server->reload(conf('mesh_dpop_zone 2m;') =~ s/max_age=30s/max_age=10m/r);
 is verdict($server->get('/t', @kept)), '401 dpop_replayed', '... what is kept is known';
 $server->stop;
 
-# A memory that is full refuses, and forgets none that it holds.
-$server = Test::Mesh::Server->start(conf('mesh_dpop_zone 64k;'), name => 'full');
+# A key that has its share of the memory is refused, nobody else is, and nothing is forgotten.
+$server = Test::Mesh::Server->start(conf('mesh_dpop_zone 64k;'), name => 'share');
 my @many = map { [dpop(%sent, token => $token)] } 1 .. 12;
 is verdict($server->get('/t', @$_)), 200, 'there is room' for @many;
-my $signer = fill_with($server);
+exhaust_share($server);
 is verdict($server->get('/t', @$_)), '401 dpop_replayed', '... and what was there is known' for @many;
-$server->expect_log(qr/reason: dpop_replay_full/);
+is verdict($server->get('/t', dpop(%sent))), 200, '... and another key has room';
+$server->expect_log(qr/reason: dpop_share_full/);
 $server->stop;
 done_testing;
 
 sub dpop_at ($at) { return [dpop(%sent, at => $at)] }
 
-# Sends more proofs than there is room for, by a key whose private half is known to the test.
-sub fill_with ($server) {
+# Sends more proofs than one key may have there, by a key whose private half is known to the test.
+sub exhaust_share ($server) {
     require Test::Mesh::Prover;
     my $prover = Test::Mesh::Prover->new;
     my $bound = token(jkt_of => key_path('es256.jwk'));
@@ -114,10 +115,13 @@ sub fill_with ($server) {
         } 1 .. 100;
         my $told = tally([$client], @requests);
         $count{$_} += $told->{$_} for keys %$told;
-        last if ($count{503} // 0) > 100;
+        last if ($count{429} // 0) > 100;
     }
     $client->close;
-    is_deeply [sort keys %count], [200, 503], 'then there is none: ' . join ', ', map { "$_: $count{$_}" } sort keys %count;
-    cmp_ok $count{200}, '>', 1000, '... after many';
+    is_deeply [sort keys %count], [200, 429], 'then there is none: ' . join ', ', map { "$_: $count{$_}" } sort keys %count;
+    cmp_ok $count{200}, '>', 64 * 1024 / 16 / 16 / 4, '... after a part of its share';
+    cmp_ok $count{200}, '<=', 64 * 1024 / 16 / 16, '... which is a sixteenth';
+    my $response = $server->get('/t', "Authorization: DPoP $bound", 'DPoP: ' . $prover->proof($bound, 'http://localhost/t'));
+    is $response->{headers}{'retry-after'}, 2, 'it is told when to return' if $response->{status} == 429;
     return;
 }

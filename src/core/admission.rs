@@ -92,6 +92,29 @@ pub fn limit(
     })
 }
 
+/// Whether [`limit`] would charge now, without a charge.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn peek(
+    permit: &Permit,
+    limits: &[Limit],
+    charged: &Charged,
+    request: &dyn Request,
+    table: Table<'_>,
+    now: Tick,
+) -> Result<(), Refusal> {
+    let due = limits.iter().filter(|limit| !charged.holds(limit.index));
+    let (due, charges): (Vec<_>, Vec<_>) = due
+        .filter_map(|limit| {
+            let key = bucket(limit, permit.identity(), request, table)?;
+            Some((limit, Charge::new(&limit.quota, limit.key.part(), key)))
+        })
+        .unzip();
+    table.peek(&charges, now).map_err(|limited| refusal(&due, limited))
+}
+
 fn charge(
     permit: &Permit,
     limits: &[Limit],

@@ -160,11 +160,13 @@
 //! [`crate::dpop::Memory`] holds a proof until nobody would accept it, refuses new ones where it is
 //! full, and refuses proofs from before the time that it knows of. Slots are claimed by
 //! compare-and-swap in two steps, so that of any number of workers exactly one accepts a proof, and
-//! a worker that dies between them leaves a refusal and not a hole. *Consequence.* Who holds a bound
-//! token can fill the memory with proofs of his own and have others refused: the zone is sized for
-//! the rate that is served, and the reason has a word of its own. A proof is remembered when it is
-//! verified, before the request is decided and limited: a variable may ask for the identity earlier
-//! than that.
+//! a worker that dies between them leaves a refusal and not a hole. One key holds a sixteenth at
+//! most, so that who holds a bound token cannot have others refused. A proof is used up last: when
+//! the request is decided and its limits have room, and before they are charged, so that a client that
+//! is told to wait may send it again and a replay costs its victim nothing. *Consequence.* A variable
+//! that asks for the identity before the request is judged uses the proof up, for it may be believed
+//! at once; one that asks afterwards only shows what was found. Sixteen keys can fill the memory:
+//! the zone is sized for the rate that is served, and the reason has a word of its own.
 //!
 //! # 19. Who was told what by which scheme
 //!

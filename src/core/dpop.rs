@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::credential::{Field, Request, Scheme};
 use crate::refusal::Reason;
-use crate::time::UnixTime;
+use crate::time::{Now, UnixTime};
 use crate::token::Confirmation;
 
 mod memory;
@@ -20,7 +20,7 @@ mod nonce;
 mod proof;
 mod target;
 
-pub use memory::{Memory, MemoryBucket, MemoryError, MemoryHeader, Secrets};
+pub use memory::{Memory, MemoryBucket, MemoryError, MemoryHeader, Secrets, ShareBucket};
 pub use target::{Origin, Target};
 
 use memory::{Fingerprint, Remembered};
@@ -68,8 +68,6 @@ impl Default for Settings {
 #[derive(Debug, Default)]
 pub struct Proofs<'w> {
     memory: Option<Memory<'w>>,
-    /// The proof of this request that is remembered already.
-    remembered: Option<Fingerprint>,
     /// The nonce that the client should use from now on.
     nonce: Option<Box<str>>,
 }
@@ -77,22 +75,63 @@ pub struct Proofs<'w> {
 impl<'w> Proofs<'w> {
     /// With the memory that all workers share; without one, no proof is accepted.
     pub fn new(memory: Option<Memory<'w>>) -> Self {
-        Self { memory, ..Self::default() }
+        Self { memory, nonce: None }
     }
 
-    /// Takes up what the request has shown before, and gives it back.
-    pub(crate) fn swap(&mut self, known: &mut Known) {
-        core::mem::swap(&mut self.remembered, &mut known.remembered);
+    /// Gives the request the nonce that it is to tell, if there is one.
+    pub(crate) fn tell(&mut self, known: &mut Known) {
         if let Some(nonce) = self.nonce.take() {
             known.nonce = Some(nonce);
         }
     }
 }
 
+/// A proof that is valid, and is not used up by that.
+pub(crate) struct Unused {
+    fingerprint: Fingerprint,
+    /// The thumbprint of the key that made it.
+    key: [u8; 32],
+    issued_at: i64,
+}
+
+impl Unused {
+    /// Uses the proof up, once a request under whichever settings: it is no replay of itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::DpopReplayed`], or that there is no room to remember it.
+    pub(crate) fn use_up(
+        &self,
+        proofs: &Proofs<'_>,
+        known: &mut Known,
+        now: Now,
+    ) -> Result<(), Reason> {
+        if known.used == Some(self.fingerprint) {
+            return Ok(());
+        }
+        let memory = proofs.memory.ok_or(Reason::DpopReplayFull)?;
+        match memory.remember(self.fingerprint, &self.key, self.issued_at, now) {
+            Remembered::First => {
+                known.used = Some(self.fingerprint);
+                Ok(())
+            }
+            Remembered::Full => Err(Reason::DpopReplayFull),
+            Remembered::Known => Err(Reason::DpopReplayed),
+            Remembered::TooMany => Err(Reason::DpopShareFull),
+        }
+    }
+}
+
+impl fmt::Debug for Unused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unused").field("issued_at", &self.issued_at).finish_non_exhaustive()
+    }
+}
+
 /// What is known of the proof of one request, under whichever settings it was judged.
 #[derive(Default)]
 pub(crate) struct Known {
-    remembered: Option<Fingerprint>,
+    used: Option<Fingerprint>,
     nonce: Option<Box<str>>,
 }
 
@@ -105,11 +144,12 @@ impl Known {
 
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Known").field("remembered", &self.remembered.is_some()).finish()
+        f.debug_struct("Known").field("used", &self.used.is_some()).finish()
     }
 }
 
-/// Whether a token that is valid was sent by who holds the key that it is bound to, if it is.
+/// Whether a token that is valid was sent by who holds the key that it is bound to, if it is: then
+/// with the proof, which is still to be used up.
 ///
 /// # Errors
 ///
@@ -121,11 +161,11 @@ pub(crate) fn check(
     settings: &Settings,
     proofs: &mut Proofs<'_>,
     now: UnixTime,
-) -> Result<(), Reason> {
+) -> Result<Option<Box<Unused>>, Reason> {
     match (settings.mode, confirmation.key(), scheme) {
         (Mode::Off, Some(_), _) => Err(Reason::BindingUnsupported),
         (_, None, Scheme::Dpop) | (Mode::Require, None, _) => Err(Reason::DpopUnbound),
-        (_, None, Scheme::Bearer) => Ok(()),
+        (_, None, Scheme::Bearer) => Ok(None),
         // RFC 9449 section 7.2: or whoever copied the token could use it.
         (_, Some(_), Scheme::Bearer) => Err(Reason::DpopMissing),
         (_, Some(key), Scheme::Dpop) => {
@@ -134,13 +174,13 @@ pub(crate) fn check(
                 Field::One(value) => Proof::read(value.trim_ascii())?,
                 Field::Several => return Err(Reason::DpopMalformed),
             };
-            prove(&proof, key, token, request, settings, proofs, now)
+            prove(&proof, key, token, request, settings, proofs, now).map(Box::new).map(Some)
         }
     }
 }
 
 /// The checks of RFC 9449 section 4.3 that the form of a proof leaves; the signature after what
-/// costs less, and what changes something last.
+/// costs less. Nothing is changed by them.
 fn prove(
     proof: &Proof<'_>,
     key: &[u8; 32],
@@ -149,7 +189,7 @@ fn prove(
     settings: &Settings,
     proofs: &mut Proofs<'_>,
     now: UnixTime,
-) -> Result<(), Reason> {
+) -> Result<Unused, Reason> {
     if proof.thumbprint != *key {
         return Err(Reason::BindingMismatch);
     }
@@ -186,18 +226,7 @@ fn prove(
     let [scheme, host, path] = uri.parts();
     let port = uri.port().to_le_bytes();
     let fingerprint = memory.fingerprint(&[key, proof.id.as_bytes(), scheme, host, &port, path]);
-    // Under other settings the same request is judged anew, and is no replay of itself.
-    if proofs.remembered == Some(fingerprint) {
-        return Ok(());
-    }
-    match memory.remember(fingerprint, proof.issued_at, now) {
-        Remembered::First => {
-            proofs.remembered = Some(fingerprint);
-            Ok(())
-        }
-        Remembered::Full => Err(Reason::DpopReplayFull),
-        Remembered::Known => Err(Reason::DpopReplayed),
-    }
+    Ok(Unused { fingerprint, key: *key, issued_at: proof.issued_at })
 }
 
 /// Seconds that the clock of a client may be ahead.

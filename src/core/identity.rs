@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::credential::{Credentials, Methods, Scheme};
-use crate::dpop::{self, Proofs};
+use crate::dpop::{self, Proofs, Unused};
 use crate::encode::encode;
 use crate::export::Rendered;
 use crate::introspection::{self, Introspections, Known, Question};
@@ -33,6 +33,8 @@ pub struct Identity {
     /// Where the token stood, among [`Authentication::sources`].
     source: usize,
     certificate: Option<Proven>,
+    /// The proof that the token came with, if it is bound to a key.
+    proof: Option<Box<Unused>>,
     trust: Arc<Trust>,
 }
 
@@ -176,12 +178,14 @@ fn verify(
     worker: &mut Worker<'_>,
 ) -> Result<Identity, Refusal> {
     let methods = settings.methods;
-    let token = match (credentials.bearer(), credentials.scheme()) {
+    let (token, proof) = match (credentials.bearer(), credentials.scheme()) {
         (Some(token), Some(scheme)) => {
-            Some(verify_token((scheme, token), known, credentials, settings, worker)?)
+            let (token, proof) =
+                verify_token((scheme, token), known, credentials, settings, worker)?;
+            (Some(token), proof)
         }
         _ if methods.token && !methods.any => return Err(Reason::CredentialMissing.into()),
-        _ => None,
+        _ => (None, None),
     };
     let peer = if methods.certificate { credentials.peer() } else { None };
     let certificate = match peer {
@@ -195,7 +199,7 @@ fn verify(
         return Err(Reason::CredentialMissing.into());
     }
     let source = credentials.source();
-    Ok(Identity { token, source, certificate, trust: Arc::clone(worker.trust) })
+    Ok(Identity { token, source, certificate, proof, trust: Arc::clone(worker.trust) })
 }
 
 fn verify_token(
@@ -204,7 +208,7 @@ fn verify_token(
     credentials: &Credentials<'_>,
     settings: &Authentication,
     worker: &mut Worker<'_>,
-) -> Result<Rc<VerifiedToken>, Reason> {
+) -> Result<(Rc<VerifiedToken>, Option<Box<Unused>>), Reason> {
     let token = match known {
         Some(known) => known,
         None => {
@@ -230,8 +234,8 @@ fn verify_token(
     }
     let (proofs, now) = (&mut worker.proofs, worker.now.unix);
     let request = credentials.request();
-    dpop::check(confirmation, (scheme, bearer), request, &settings.dpop, proofs, now)?;
-    Ok(token)
+    let proof = dpop::check(confirmation, (scheme, bearer), request, &settings.dpop, proofs, now)?;
+    Ok((token, proof))
 }
 
 /// What can be said of an identity: a variable each, and an exported header for some.
@@ -304,6 +308,11 @@ impl Identity {
     /// The token that is among what proved it.
     pub(crate) fn token(&self) -> Option<&VerifiedToken> {
         self.token.as_deref()
+    }
+
+    /// The proof that it rests on, which counts once it is used up.
+    pub(crate) fn proof(&self) -> Option<&Unused> {
+        self.proof.as_deref()
     }
 
     /// Whether a token is among what proved it.

@@ -36,6 +36,7 @@ mod host;
 mod key;
 mod part;
 mod probe;
+mod share;
 mod slot;
 mod table;
 
@@ -46,6 +47,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 use loom::sync::atomic::{AtomicU32, AtomicU64};
 
 pub use self::charge::{Charge, Charged, Limited};
+pub(crate) use self::gcra::Measure;
 pub use self::gcra::{
     MAX_COUNT, MAX_WINDOW, Period, Quota, QuotaError, Rate, RateError, Remaining,
 };
@@ -54,5 +56,6 @@ pub use self::host::Host;
 pub(crate) use self::host::NoHost;
 pub use self::key::Key;
 pub use self::part::Part;
+pub(crate) use self::share::Shares;
 pub use self::slot::Slot;
 pub use self::table::{BUCKETS_OFFSET, Bucket, Header, Table, TableError};

@@ -27,6 +27,7 @@ pub fn evaluate(
     memo: &mut Memo,
     worker: &mut Worker<'_>,
 ) -> Result<Admission, Refusal> {
+    memo.judge();
     line(request, location, memo, worker).or_else(|refusal| {
         // What is not decided yet is no refusal that a dry run could let pass.
         if location.dry_run.covers(refusal.reason()) && !refusal.is_pending() {
@@ -43,8 +44,23 @@ fn line(
     memo: &mut Memo,
     worker: &mut Worker<'_>,
 ) -> Result<Admission, Refusal> {
-    let identity = identify(request, &location.authentication, memo, worker)?;
+    let settings = &location.authentication;
+    let identity = recognise(request, settings, memo, worker)?;
+    if location.dry_run == DryRun::All {
+        // It lets the identity through whatever is decided.
+        use_up(&identity, request, settings, memo, worker)?;
+    }
     let permit = decision::decide(identity, &location.requirements)?;
+    if permit.identity().proof().is_some() {
+        if let Some(table) = worker.table
+            && !location.dry_run.covers(Reason::Limited)
+        {
+            // A client that is told to come again may do so with the same proof.
+            let (limits, charged) = (&location.limits, &memo.charged);
+            admission::peek(&permit, limits, charged, request, table, worker.now.tick)?;
+        }
+        use_up(permit.identity(), request, settings, memo, worker)?;
+    }
     let (limits, charged) = (&location.limits, &mut memo.charged);
     let admission =
         admission::limit(permit, limits, charged, request, worker.table, worker.now.tick)?;
@@ -59,7 +75,23 @@ fn line(
 ///
 /// The [`Refusal`] of the credential or of the authentication; it is remembered as the identity is,
 /// unless it is pending: then [`Introspections::take_wanted`] says whom to ask about what.
+///
+/// Asked for before the request is judged, an identity uses its proof up.
 pub fn identify(
+    request: &dyn Request,
+    settings: &Authentication,
+    memo: &mut Memo,
+    worker: &mut Worker<'_>,
+) -> Result<Rc<Identity>, Refusal> {
+    let identity = recognise(request, settings, memo, worker)?;
+    if !memo.is_judged {
+        use_up(&identity, request, settings, memo, worker)?;
+    }
+    Ok(identity)
+}
+
+/// The identity, whose proof may not be used up.
+fn recognise(
     request: &dyn Request,
     settings: &Authentication,
     memo: &mut Memo,
@@ -68,21 +100,15 @@ pub fn identify(
     if let Some(known) = memo.find(settings) {
         return known.clone();
     }
-    worker.proofs.swap(&mut memo.proof);
     let found = Credentials::find(request, settings.methods, &settings.sources)
         .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
         .map(Rc::new);
-    worker.proofs.swap(&mut memo.proof);
-    if let Err(refusal) = &found
-        && refusal.is_pending()
-    {
-        return found;
-    }
-    if let Err(refusal) = &found
-        && refusal.is_failure()
-        && memo.owes()
-    {
-        identity::charge_failure(request.address(), settings, worker);
+    worker.proofs.tell(&mut memo.proof);
+    if let Err(refusal) = &found {
+        if refusal.is_pending() {
+            return found;
+        }
+        fail(refusal, request, settings, memo, worker);
     }
     if memo.noted.is_none() {
         memo.noted = worker.noted.take();
@@ -103,6 +129,36 @@ pub fn explain(
     token::explain(credentials.bearer()?, refusal.reason(), &settings.accept, trust, now)
 }
 
+/// Uses up the proof that an identity rests on; who is refused is no identity any more.
+fn use_up(
+    identity: &Identity,
+    request: &dyn Request,
+    settings: &Authentication,
+    memo: &mut Memo,
+    worker: &Worker<'_>,
+) -> Result<(), Refusal> {
+    let Some(proof) = identity.proof() else { return Ok(()) };
+    proof.use_up(&worker.proofs, &mut memo.proof, worker.now).map_err(|reason| {
+        let refusal = Refusal::from(reason);
+        fail(&refusal, request, settings, memo, worker);
+        memo.refuse(settings.id, &refusal);
+        refusal
+    })
+}
+
+/// Charges the address for a refused credential, once a request.
+fn fail(
+    refusal: &Refusal,
+    request: &dyn Request,
+    settings: &Authentication,
+    memo: &mut Memo,
+    worker: &Worker<'_>,
+) {
+    if refusal.is_failure() && memo.owes() {
+        identity::charge_failure(request.address(), settings, worker);
+    }
+}
+
 /// What one request has proven and paid, kept over internal redirects.
 ///
 /// An identity is found again under the same authentication settings only: a redirect under the
@@ -115,6 +171,8 @@ pub struct Memo {
     charged: Charged,
     /// Whether the address has been charged for a refused credential of this request.
     has_failed: bool,
+    /// Whether the request is being judged, or has been: what asks for the identity then only shows it.
+    is_judged: bool,
     noted: Option<Refusal>,
     proof: dpop::Known,
 }
@@ -131,6 +189,11 @@ impl Memo {
         !core::mem::replace(&mut self.has_failed, true)
     }
 
+    /// Begins to judge the request. To be called before variables are read for that.
+    pub const fn judge(&mut self) {
+        self.is_judged = true;
+    }
+
     fn find(&self, settings: &Authentication) -> Option<&Result<Rc<Identity>, Refusal>> {
         let mut known = self.first.iter().chain(&self.others);
         known.find(|(id, _)| *id == settings.id).map(|(_, found)| found)
@@ -140,6 +203,14 @@ impl Memo {
         match self.first {
             None => self.first = Some((id, found)),
             Some(_) => self.others.push((id, found)),
+        }
+    }
+
+    /// Replaces an identity that turned out to be none.
+    fn refuse(&mut self, id: usize, refusal: &Refusal) {
+        let known = self.first.iter_mut().chain(&mut self.others);
+        for (_, found) in known.filter(|(known, _)| *known == id) {
+            *found = Err(refusal.clone());
         }
     }
 

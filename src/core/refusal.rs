@@ -159,6 +159,9 @@ reasons! {
     /// A `mesh_failure_limit` is reached.
     FailureLimited => "failure_limited", 429, NONE,
         "too many refused credentials came from this address";
+    /// One key may not take the memory from all others.
+    DpopShareFull => "dpop_share_full", 429, NONE,
+        "the DPoP proofs of this key take up their share of mesh_dpop_zone";
     /// It is not known which list of `mesh_revocation` is the last good one.
     RevocationsUnavailable => "revocations_unavailable", 503, NONE,
         "the list of revoked tokens is not available";
@@ -243,6 +246,7 @@ impl Refusal {
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         match (&self.limited, self.reason) {
             (Some(limited), _) => limited.fields().into(),
+            (None, Reason::DpopShareFull) => vec![("Retry-After", SHARE_WAIT_SECS.to_string())],
             (None, Reason::KeysUnavailable) => vec![("Retry-After", KEYS_WAIT_SECS.to_string())],
             (None, Reason::IntrospectionPending | Reason::IntrospectionUnavailable) => {
                 vec![("Retry-After", ANSWER_WAIT_SECS.to_string())]
@@ -266,6 +270,7 @@ impl Refusal {
                 | Reason::CredentialMissing
                 | Reason::DpopNonce
                 | Reason::DpopReplayFull
+                | Reason::DpopShareFull
                 | Reason::FailureLimited
                 | Reason::IntrospectionPending
                 | Reason::IntrospectionUnavailable
@@ -276,6 +281,9 @@ impl Refusal {
         )
     }
 }
+
+/// When to come again for the share of a key: proofs go one by one.
+const SHARE_WAIT_SECS: u32 = 2;
 
 /// When to come again for keys that are not there: they are fetched as soon as they can be.
 const KEYS_WAIT_SECS: u32 = 5;
@@ -319,6 +327,7 @@ mod tests {
         for reason in Reason::ALL {
             let fields = Refusal::from(*reason).fields();
             let expected = match reason {
+                Reason::DpopShareFull => vec![("Retry-After", "2".to_owned())],
                 Reason::KeysUnavailable => vec![("Retry-After", "5".to_owned())],
                 Reason::IntrospectionPending | Reason::IntrospectionUnavailable => {
                     vec![("Retry-After", "1".to_owned())]

@@ -120,7 +120,8 @@ impl Context {
             location.limits.iter().filter_map(|limit| limit.key.variable()).peekable();
         if variables.peek().is_some() {
             // A variable may be made of ours, whose getters ask for the identity themselves: they are
-            // all read before the memo is in use.
+            // all read before the memo is in use, and use no proof up that a limit may spare.
+            self.memo.try_borrow_mut().ok()?.judge();
             variables.try_for_each(|index| view.read_variable(index))?;
         }
         let outcome = with_worker(r, |worker| {

@@ -26,7 +26,12 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU32, AtomicU64};
 
+use super::AHEAD;
 use super::nonce::Nonces;
+use crate::limit::{Measure, Shares};
+use crate::time::Now;
+
+pub use crate::limit::Bucket as ShareBucket;
 
 mod search;
 
@@ -66,10 +71,15 @@ pub struct MemoryBucket([Slot; SLOTS]);
 /// than any location accepts. A proof may live in any of three buckets; the first that finds all of
 /// them full comes when about 40 % of the slots are taken. It is refused: to forget another instead
 /// would let that one be used again.
+///
+/// The proofs of one key never hold more than a sixteenth: half of that may come at once, and as
+/// many again come back over the time that a proof is kept. A key is counted as limits count, in
+/// buckets of its own behind those of the proofs.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory<'z> {
     header: &'z MemoryHeader,
     buckets: &'z [MemoryBucket],
+    shares: Shares<'z>,
 }
 
 /// What new memory begins with; all of it random.
@@ -82,12 +92,15 @@ pub struct Secrets {
 }
 
 impl<'z> Memory<'z> {
-    /// How many buckets fit into a block of so many bytes, behind the [`MemoryHeader`].
+    /// How many buckets of proofs, and how many of shares behind them, fit into a block of so many
+    /// bytes behind the [`MemoryHeader`].
     ///
-    /// The block begins on a multiple of 128 bytes with the header; the buckets follow at
-    /// [`Memory::BUCKETS_OFFSET`].
-    pub const fn buckets_in(bytes: usize) -> usize {
-        bytes.saturating_sub(Self::BUCKETS_OFFSET) / BUCKET_BYTES
+    /// The block begins on a multiple of 128 bytes with the header; the buckets, of as many bytes
+    /// each, follow at [`Memory::BUCKETS_OFFSET`].
+    pub const fn buckets_in(bytes: usize) -> (usize, usize) {
+        let all = bytes.saturating_sub(Self::BUCKETS_OFFSET) / BUCKET_BYTES;
+        let shares = all.div_ceil(SHARE);
+        (all.saturating_sub(shares), shares)
     }
 
     /// Where the buckets begin in a block that begins with the header, in bytes.
@@ -106,6 +119,7 @@ impl<'z> Memory<'z> {
     pub fn begin(
         header: &'z MemoryHeader,
         buckets: &'z [MemoryBucket],
+        shares: &'z [ShareBucket],
         secrets: &Secrets,
         max_age: i64,
         now: i64,
@@ -123,7 +137,7 @@ impl<'z> Memory<'z> {
             header.since.store(now, Relaxed);
             header.magic.store(MAGIC, Release);
         }
-        let memory = Self::open(header, buckets)?;
+        let memory = Self::open(header, buckets, shares)?;
         let kept = header.keep.load(Relaxed);
         if max_age > kept {
             header.since.fetch_max(now.saturating_sub(kept), Relaxed);
@@ -140,6 +154,7 @@ impl<'z> Memory<'z> {
     pub fn open(
         header: &'z MemoryHeader,
         buckets: &'z [MemoryBucket],
+        shares: &'z [ShareBucket],
     ) -> Result<Self, MemoryError> {
         if buckets.is_empty() {
             return Err(MemoryError::Empty);
@@ -156,7 +171,7 @@ impl<'z> Memory<'z> {
         if found != given {
             return Err(MemoryError::Size { found, given });
         }
-        Ok(Self { header, buckets })
+        Ok(Self { header, buckets, shares: Shares::new(shares) })
     }
 
     /// How many proofs found no free slot since the memory began, and were refused.
@@ -190,15 +205,43 @@ impl<'z> Memory<'z> {
         Fingerprint { first: hash.h1, rest: hash.h2 }
     }
 
-    /// Remembers a proof that was made at `issued_at`, if it is the first time.
-    pub(super) fn remember(&self, proof: Fingerprint, issued_at: i64, now: i64) -> Remembered {
+    /// Remembers a proof that `key` made at `issued_at`, if it is the first time.
+    pub(super) fn remember(
+        &self,
+        proof: Fingerprint,
+        key: &[u8; 32],
+        issued_at: i64,
+        now: Now,
+    ) -> Remembered {
         let keep = i64::try_from(self.header.keep.load(Relaxed)).unwrap_or(i64::MAX);
         let until = issued_at.saturating_add(keep).saturating_add(SLACK);
-        let remembered = Search { places: self.places(proof), proof, now }.remember(until);
+        // Taken before, so that a key never holds more; a replay takes nothing.
+        let hash = self.fingerprint(&[key]).first;
+        let taken = match self.share(keep) {
+            Some(share) => match self.shares.take(hash, share, now.tick) {
+                None => return Remembered::TooMany,
+                taken => taken,
+            },
+            None => None,
+        };
+        let search = Search { places: self.places(proof), proof, now: now.unix.secs() };
+        let remembered = search.remember(until);
         if remembered == Remembered::Full {
             self.header.refused.fetch_add(1, Relaxed);
         }
+        if let Some(taken) = taken.filter(|_| remembered != Remembered::First) {
+            taken.give_back();
+        }
         remembered
+    }
+
+    /// What one key may have remembered while proofs are kept for so long after `iat`.
+    fn share(&self, keep: i64) -> Option<Measure> {
+        let slots = self.buckets.len().saturating_mul(SLOTS);
+        let half = u64::try_from(slots / SHARE / 2).unwrap_or(u64::MAX).max(1);
+        let secs = keep.saturating_add(SLACK).saturating_add(AHEAD).saturating_add(1);
+        let nanos = u64::try_from(secs).unwrap_or(0).saturating_mul(1_000_000_000);
+        Measure::new(nanos.checked_div(half)?, half)
     }
 
     /// The buckets in which a proof may live, each once and in the same order for all workers.
@@ -268,7 +311,10 @@ const BUCKET_BYTES: usize = 128;
 const MAGIC: u64 = u64::from_le_bytes(*b"meshdpop");
 
 /// The version of the layout; any change of it raises it.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
+
+/// The part of the memory that one key may hold, and that the counters of keys take.
+const SHARE: usize = 16;
 
 /// Slots in a bucket; two under loom, whose models grow with every load.
 const SLOTS: usize = if cfg!(loom) { 2 } else { 8 };
@@ -279,6 +325,8 @@ const _: () = {
     assert!(size_of::<MemoryBucket>() == BUCKET_BYTES);
     assert!(size_of::<MemoryHeader>() <= Memory::BUCKETS_OFFSET);
     assert!(Memory::BUCKETS_OFFSET.is_multiple_of(align_of::<MemoryBucket>()));
+    assert!(size_of::<ShareBucket>() == BUCKET_BYTES);
+    assert!(align_of::<ShareBucket>() == align_of::<MemoryBucket>());
 };
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::*;
 use crate::config::{Place, RawLocation, RawMain, Resolver};
 use crate::credential::{Field, Peer};
 use crate::directive::{ISSUER, LOCATION, MAIN, read};
-use crate::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, Target};
+use crate::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket, Target};
 use crate::identity::Attribute;
 use crate::introspection::Introspections;
 use crate::jwks::KeySet;
@@ -166,7 +166,7 @@ struct Server {
     introspections: Introspections,
     header: ZoneHeader,
     buckets: Vec<Bucket>,
-    proofs: (MemoryHeader, Vec<MemoryBucket>),
+    proofs: (MemoryHeader, Vec<MemoryBucket>, Vec<ShareBucket>),
     now: Now,
     /// What the last request wished for.
     wish: Option<Wish>,
@@ -218,7 +218,7 @@ impl Server {
             introspections: Introspections::default(),
             header: ZoneHeader::default(),
             buckets: (0..64).map(|_| Bucket::default()).collect(),
-            proofs: (MemoryHeader::default(), vec![MemoryBucket::default()]),
+            proofs: (MemoryHeader::default(), vec![MemoryBucket::default()], Vec::new()),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
             wish: None,
         }
@@ -234,10 +234,18 @@ impl Server {
         sent: &Sent,
         memo: &mut Memo,
     ) -> Result<Admission, Refusal> {
+        self.work(|locations, worker| evaluate(sent, &locations[location], memo, worker))
+    }
+
+    fn identify(&mut self, sent: &Sent, memo: &mut Memo) -> Result<Rc<Identity>, Refusal> {
+        self.work(|locations, worker| identify(sent, &locations[0].authentication, memo, worker))
+    }
+
+    fn work<T>(&mut self, work: impl FnOnce(&[Location], &mut Worker<'_>) -> T) -> T {
         let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).unwrap();
         let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
-        let (header, buckets) = &self.proofs;
-        let memory = Memory::begin(header, buckets, &secrets, 60, NOW - 1_000).unwrap();
+        let (header, buckets, shares) = &self.proofs;
+        let memory = Memory::begin(header, buckets, shares, &secrets, 60, NOW - 1_000).unwrap();
         let mut worker = Worker {
             proofs: Proofs::new(Some(memory)),
             trust: &self.trust,
@@ -249,7 +257,7 @@ impl Server {
             noted: None,
             wish: None,
         };
-        let answer = evaluate(sent, &self.locations[location], memo, &mut worker);
+        let answer = work(&self.locations, &mut worker);
         self.wish = worker.wish;
         answer
     }

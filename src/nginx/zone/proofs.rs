@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use core::slice;
 
 use aws_lc_rs::rand;
-use mesh_core::dpop::{Memory, MemoryBucket, MemoryHeader, Secrets};
+use mesh_core::dpop::{Memory, MemoryBucket, MemoryHeader, Secrets, ShareBucket};
 use nginx_sys::{NGX_ERROR, NGX_OK, ngx_conf_t, ngx_int_t, ngx_shm_zone_t, ngx_slab_pool_t};
 
 use super::super::guard::guard;
@@ -63,8 +63,8 @@ impl ProofZone {
             if !(*(*zone).data.cast::<Data>()).is_open.get() {
                 return None;
             }
-            let (header, buckets) = block((*zone).shm.addr.cast());
-            Memory::open(header, buckets).ok()
+            let (header, buckets, shares) = block((*zone).shm.addr.cast());
+            Memory::open(header, buckets, shares).ok()
         }
     }
 
@@ -78,10 +78,10 @@ impl ProofZone {
         // the time up to date.
         unsafe {
             let zone = self.0.as_ptr();
-            let (header, buckets) = block(take_over(self.0, NAME, old)?);
+            let (header, buckets, shares) = block(take_over(self.0, NAME, old)?);
             let data = &*(*zone).data.cast::<Data>();
             let now = (*nginx_sys::ngx_cached_time).sec;
-            Memory::begin(header, buckets, &secrets()?, data.max_age, now)
+            Memory::begin(header, buckets, shares, &secrets()?, data.max_age, now)
                 .map_err(ZoneError::Proofs)?;
             data.is_open.set(true);
         }
@@ -96,16 +96,23 @@ impl ProofZone {
 /// `pool` begins a zone whose pages are all in one block, which `take_over` has allocated and
 /// zeroed, and which stays mapped as long as the memory is used. All who have it mapped treat it as
 /// a header and buckets, which are atomics.
-unsafe fn block(pool: *mut ngx_slab_pool_t) -> (&'static MemoryHeader, &'static [MemoryBucket]) {
+unsafe fn block(pool: *mut ngx_slab_pool_t) -> Block {
     // SAFETY: the caller vouches for the block. It begins on a page, which is aligned enough, and
     // ends behind the last bucket; any bytes are valid atomics.
     unsafe {
         let block = (*pool).start;
-        let count = Memory::buckets_in(block_size(pool));
+        let (proofs, shares) = Memory::buckets_in(block_size(pool));
         let buckets = block.add(Memory::BUCKETS_OFFSET).cast::<MemoryBucket>();
-        (&*block.cast::<MemoryHeader>(), slice::from_raw_parts(buckets, count))
+        let behind = buckets.add(proofs).cast::<ShareBucket>();
+        (
+            &*block.cast::<MemoryHeader>(),
+            slice::from_raw_parts(buckets, proofs),
+            slice::from_raw_parts(behind, shares),
+        )
     }
 }
+
+type Block = (&'static MemoryHeader, &'static [MemoryBucket], &'static [ShareBucket]);
 
 /// From the system's generator: nonces are made with it.
 fn secrets() -> Result<Secrets, ZoneError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::*;
+use crate::time::{Tick, UnixTime};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -17,13 +18,14 @@ impl Zone {
     fn new() -> Self {
         let zone = Self { header: MemoryHeader::default(), buckets: vec![MemoryBucket::default()] };
         let secrets = Secrets { seed: [1, 2], nonces: [0; 4] };
-        let _ = Memory::begin(&zone.header, &zone.buckets, &secrets, 60, NOW - 1_000).unwrap();
+        let _ = Memory::begin(&zone.header, &zone.buckets, &[], &secrets, 60, NOW - 1_000).unwrap();
         zone
     }
 
     fn remember(&self, proof: &str, issued_at: i64, now: i64) -> Remembered {
-        let memory = Memory::open(&self.header, &self.buckets).unwrap();
-        memory.remember(memory.fingerprint(&[proof.as_bytes()]), issued_at, now)
+        let memory = Memory::open(&self.header, &self.buckets, &[]).unwrap();
+        let now = Now { unix: UnixTime::from_secs(now), tick: Tick::from_millis(1) };
+        memory.remember(memory.fingerprint(&[proof.as_bytes()]), &[0; 32], issued_at, now)
     }
 }
 

@@ -55,6 +55,8 @@ pub(in crate::dpop) enum Remembered {
     Full,
     /// It was there before.
     Known,
+    /// The key that made it has its share of the memory.
+    TooMany,
 }
 
 /// A slot's first word: 24 bits of mark, 8 that count the turns of the slot, 31 of the second until

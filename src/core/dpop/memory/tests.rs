@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::search::State;
 use super::*;
+use crate::time::{Tick, UnixTime};
 
 const NOW: i64 = 1_800_000_000;
 const MAX_AGE: i64 = 60;
@@ -12,6 +13,8 @@ const SECRETS: Secrets = Secrets { seed: [1, 2], nonces: [3, 4, 5, 6] };
 struct Zone {
     header: MemoryHeader,
     buckets: Vec<MemoryBucket>,
+    /// None, where a test has more proofs of one key than a sixteenth of it.
+    shares: Vec<ShareBucket>,
 }
 
 impl Zone {
@@ -19,23 +22,64 @@ impl Zone {
         let zone = Self {
             header: MemoryHeader::default(),
             buckets: (0..buckets).map(|_| MemoryBucket::default()).collect(),
+            shares: Vec::new(),
         };
         zone.begin(MAX_AGE, NOW).unwrap();
         zone
     }
 
     fn begin(&self, max_age: i64, now: i64) -> Result<Memory<'_>, MemoryError> {
-        Memory::begin(&self.header, &self.buckets, &SECRETS, max_age, now)
+        Memory::begin(&self.header, &self.buckets, &self.shares, &SECRETS, max_age, now)
     }
 
     fn memory(&self) -> Memory<'_> {
-        Memory::open(&self.header, &self.buckets).unwrap()
+        Memory::open(&self.header, &self.buckets, &self.shares).unwrap()
     }
 
     fn remember(&self, proof: &str, issued_at: i64, now: i64) -> Remembered {
         let memory = self.memory();
-        memory.remember(memory.fingerprint(&[proof.as_bytes()]), issued_at, now)
+        memory.remember(memory.fingerprint(&[proof.as_bytes()]), &[0; 32], issued_at, clock(now))
     }
+
+    fn remember_of(&self, key: u8, proof: &str, now: i64) -> Remembered {
+        let memory = self.memory();
+        let proof = memory.fingerprint(&[&[key], proof.as_bytes()]);
+        memory.remember(proof, &[key; 32], now, clock(now))
+    }
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
+fn clock(secs: i64) -> Now {
+    let tick = Tick::from_millis(u64::try_from(secs - NOW + 1_000).unwrap() * 1_000);
+    Now { unix: UnixTime::from_secs(secs), tick }
+}
+
+#[test]
+fn a_key_holds_a_sixteenth_at_most_and_a_replay_takes_nothing() {
+    let (buckets, shares) = Memory::buckets_in(64 << 10);
+    let mut zone = Zone::new(buckets);
+    zone.shares = (0..shares).map(|_| ShareBucket::default()).collect();
+    let most = buckets * SLOTS / 16;
+    assert_eq!(zone.remember_of(1, "first", NOW), Remembered::First);
+    for _ in 0..1_000 {
+        assert_eq!(zone.remember_of(1, "first", NOW), Remembered::Known);
+    }
+    let mut told = Vec::new();
+    for second in 0..MAX_AGE + SLACK {
+        for turn in 0..8 {
+            told.push(zone.remember_of(1, &format!("{second} {turn}"), NOW + second));
+        }
+    }
+    let held = told.iter().filter(|told| **told == Remembered::First).count() + 1;
+    assert!(held > most * 9 / 10 && held <= most, "{held} of {most}");
+    assert!(told.iter().all(|told| [Remembered::First, Remembered::TooMany].contains(told)));
+    // Half of it at once, and nobody else is held to that.
+    let later = NOW + MAX_AGE + SLACK - 1;
+    for key in 2..8 {
+        let at_once = (0..most).map(|n| zone.remember_of(key, &n.to_string(), later));
+        assert_eq!(at_once.filter(|told| *told == Remembered::First).count(), most / 2);
+    }
+    assert_eq!(zone.memory().refused(), 0);
 }
 
 #[test]
@@ -112,15 +156,15 @@ fn a_claim_whose_worker_died_is_refused_and_goes_in_time() {
 #[test]
 fn memory_of_another_kind_layout_or_size_is_refused() {
     let zone = Zone::new(2);
-    let error = Memory::open(&zone.header, &zone.buckets[..1]).unwrap_err();
+    let error = Memory::open(&zone.header, &zone.buckets[..1], &[]).unwrap_err();
     assert_eq!(error, MemoryError::Size { found: 2, given: 1 });
-    assert_eq!(Memory::open(&zone.header, &[]).unwrap_err(), MemoryError::Empty);
+    assert_eq!(Memory::open(&zone.header, &[], &[]).unwrap_err(), MemoryError::Empty);
     zone.header.layout.store(9, Relaxed);
     assert_eq!(zone.begin(MAX_AGE, NOW).unwrap_err(), MemoryError::Layout { found: 9 });
     zone.header.magic.store(9, Relaxed);
     assert_eq!(zone.begin(MAX_AGE, NOW).unwrap_err(), MemoryError::Foreign);
     assert_eq!(
-        Memory::open(&MemoryHeader::default(), &zone.buckets).unwrap_err(),
+        Memory::open(&MemoryHeader::default(), &zone.buckets, &[]).unwrap_err(),
         MemoryError::Foreign
     );
 }
@@ -131,7 +175,7 @@ fn memory_keeps_its_secrets() {
     let before = zone.memory().fingerprint(&[b"a"]);
     let nonce = zone.memory().nonces().issue(60, NOW);
     let others = Secrets { seed: [9, 9], nonces: [9; 4] };
-    Memory::begin(&zone.header, &zone.buckets, &others, MAX_AGE, NOW).unwrap();
+    Memory::begin(&zone.header, &zone.buckets, &[], &others, MAX_AGE, NOW).unwrap();
     assert_eq!(zone.memory().fingerprint(&[b"a"]), before);
     assert_eq!(zone.memory().nonces().issue(60, NOW), nonce);
     assert!(!format!("{SECRETS:?}").contains('3'));
@@ -207,6 +251,7 @@ proptest! {
                 Remembered::First => prop_assert!(accepted.insert(proof)),
                 Remembered::Known => prop_assert!(accepted.contains(&proof)),
                 Remembered::Full => prop_assert!(!accepted.contains(&proof)),
+                Remembered::TooMany => prop_assert!(false, "no share is counted"),
             }
         }
     }
