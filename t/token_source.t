@@ -154,7 +154,7 @@ $upstream->stop;
 subtest 'lines that are refused' => sub {
     for (
         ['', 'invalid number of arguments'],
-        ['query token', 'mesh_token_source: "query" is not authorization, header name or cookie name'],
+        ['query token', 'mesh_token_source: "query" is not authorization, header name, cookie name or websocket'],
         ['off', 'mesh_token_source: "off" is not authorization'],
         ['header', 'mesh_token_source: "" is not the name of a header'],
         ['cookie "a b"', 'mesh_token_source: "a b" is not the name of a cookie'],

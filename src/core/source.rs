@@ -1,4 +1,5 @@
-//! Where in a request a token stands: `Authorization`, another field, or a cookie.
+//! Where in a request a token stands: `Authorization`, another field, a cookie, or the protocols of a
+//! WebSocket handshake.
 //!
 //! What cannot be told apart is refused here already: two fields of one name, a cookie twice.
 
@@ -20,6 +21,9 @@ pub enum Source {
     /// The field of that name, in lower case: the token alone, or behind `Bearer`. Names that fold to
     /// one (`X_Token`, `X-Token`) are one field, as they are to many a platform.
     Header(Box<str>),
+    /// Behind the protocol `bearer` in `Sec-WebSocket-Protocol` (RFC 6455 section 11.3.4), the only field
+    /// of a handshake that a browser lets a page write to.
+    WebSocket,
 }
 
 impl Source {
@@ -46,6 +50,9 @@ impl Source {
                         .is_some_and(|it| it.eq_ignore_ascii_case(name))
             }
             Self::Header(name) => field.is_some_and(|it| folds_to(it.as_bytes(), name.as_bytes())),
+            Self::WebSocket => {
+                field.is_some_and(|it| folds_to(it.as_bytes(), WEBSOCKET_PROTOCOL.as_bytes()))
+            }
         }
     }
 
@@ -73,6 +80,7 @@ impl Source {
             Self::Authorization => request.authorization(),
             Self::Cookie(_) => request.field("cookie"),
             Self::Header(name) => request.field(name),
+            Self::WebSocket => request.field(WEBSOCKET_PROTOCOL),
         };
         let value = match field {
             Field::Absent => return Ok(None),
@@ -89,6 +97,7 @@ impl Source {
                 let bearer = behind_scheme(value)?.filter(|(scheme, _)| *scheme == Scheme::Bearer);
                 Ok(Some(bearer.unwrap_or((Scheme::Bearer, value))))
             }
+            Self::WebSocket => Ok(behind_bearer(value)?.map(|token| (Scheme::Bearer, token))),
         }
     }
 }
@@ -177,6 +186,57 @@ pub fn without_cookie(field: &[u8], name: &str) -> Option<Vec<u8>> {
     (!rest.is_empty()).then_some(rest)
 }
 
+/// The field that names the protocols of a WebSocket handshake, in lower case.
+pub const WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
+
+/// The protocol before a token. A server may choose it, and it means nothing.
+pub const WEBSOCKET_BEARER: &str = "bearer";
+
+/// The protocols of a field, which is a list of RFC 9110 section 5.6.1: an empty element is none.
+fn protocols(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    field.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|it| !it.is_empty())
+}
+
+/// Whether a protocol is `bearer`, or what a careless reader would take for it.
+fn is_bearer(protocol: &[u8]) -> bool {
+    protocol.eq_ignore_ascii_case(WEBSOCKET_BEARER.as_bytes())
+}
+
+/// The protocol behind the only `bearer`.
+fn behind_bearer(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
+    let mut rest = protocols(field).skip_while(|it| !is_bearer(it));
+    let Some(bearer) = rest.next() else { return Ok(None) };
+    let Some(token) = rest.next() else { return Err(Reason::TokenMalformed) };
+    // What is named again would be left in the field when the token is taken out.
+    let names_again = |it: &[u8]| it == token || is_bearer(it);
+    let before = protocols(field).take_while(|it| !is_bearer(it)).any(|it| it == token);
+    if is_bearer(token) || before || rest.any(names_again) {
+        return Err(Reason::CredentialConflict);
+    }
+    // Protocols are told apart by case (RFC 6455 section 4.1), and the client must be named its own.
+    if bearer != WEBSOCKET_BEARER.as_bytes() {
+        return Err(Reason::TokenMalformed);
+    }
+    Ok(Some(token))
+}
+
+/// The protocols of a field without `bearer` and the token behind it; none where nothing is left.
+pub fn without_bearer(field: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = Vec::with_capacity(field.len());
+    let mut protocols = protocols(field);
+    while let Some(protocol) = protocols.next() {
+        if is_bearer(protocol) {
+            protocols.next();
+            continue;
+        }
+        if !rest.is_empty() {
+            rest.extend_from_slice(b", ");
+        }
+        rest.extend_from_slice(protocol);
+    }
+    (!rest.is_empty()).then_some(rest)
+}
+
 /// Whether a name can be that of a field or of a cookie: a token of RFC 9110 section 5.6.2.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
@@ -216,6 +276,7 @@ const OTHERS: &[&str] = &[
     "proxy-authorization",
     "range",
     "referer",
+    "sec-websocket-protocol",
     "te",
     "transfer-encoding",
     "upgrade",

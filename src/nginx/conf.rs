@@ -16,6 +16,7 @@ use mesh_core::introspection::{Introspections, Proof};
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::jwks::{self, warnings};
 use mesh_core::revocation::{self, Revocations};
+use mesh_core::source::Source;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::{Reader, Trust};
 use nginx_sys::{
@@ -33,6 +34,7 @@ use super::pool::in_pool;
 use super::settings::{LocationConf, MainConf};
 use super::shown::Shown;
 use super::variable;
+use super::websocket;
 use super::zone::{ProofZone, Zone};
 
 mod checks;
@@ -191,6 +193,9 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     let resolver = core::mem::take(&mut main.resolver);
     main.sources = resolver.sources();
     checks::warn_cached(cf, main);
+    if main.sources.contains(&Source::WebSocket) {
+        websocket::install();
+    }
     if resolver.has_limits() || main.raw.zone.is_some() {
         let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
         let tag = ptr::from_ref(super::module()).cast_mut().cast();

@@ -37,6 +37,8 @@ pub(crate) struct Context {
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
+    /// Whether its token stood behind the protocol `bearer`.
+    bearer: Cell<bool>,
 }
 
 impl Context {
@@ -207,6 +209,16 @@ impl Context {
     /// The value that a field had before it was removed or shortened.
     pub(crate) fn removed<'r>(&self, r: Live<'r>, name: &str) -> Option<&'r [u8]> {
         request::removed(r, &self.removed, name)
+    }
+
+    /// Notes that the verified token stood behind the protocol `bearer`.
+    pub(crate) fn speak_bearer(&self) {
+        self.bearer.set(true);
+    }
+
+    /// Whether the verified token stood behind the protocol `bearer`.
+    pub(crate) const fn speaks_bearer(&self) -> bool {
+        self.bearer.get()
     }
 
     /// The outcome of the access phase, or that of a subrequest.

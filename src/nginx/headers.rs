@@ -19,11 +19,13 @@ use super::list::{self, Elements, OutOfMemory};
 use super::live::Live;
 
 mod cookie;
+mod field;
 mod hop;
 mod response;
 mod shared;
 
 pub(crate) use cookie::set_cookies;
+pub(crate) use field::{WEBSOCKET_PROTOCOL, set_field};
 pub(crate) use hop::{has_upgrade, remove_upgrade, restore_upgrade, upgrades};
 pub(crate) use response::{add_response_header, set_challenge, withdraw_challenge};
 pub(crate) use shared::are_those_of_main;

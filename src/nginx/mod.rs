@@ -14,6 +14,7 @@
 //! | `shown.rs` | which of Nginx's variables show a credential, and how they keep it |
 //! | `upgrade.rs` | which requests may ask for another protocol |
 //! | `neighbours.rs` | which modules Nginx runs beside this one |
+//! | `websocket.rs` | what a handshake is answered whose token stood among the protocols |
 //! | `variable.rs` | what the variables show |
 //! | `keys.rs` | how a worker's keys stay fresh |
 //! | `documents.rs` | how keys that one worker fetches reach all of them, and the next start |
@@ -68,6 +69,7 @@ mod subrequest;
 mod token_source;
 pub(crate) mod upgrade;
 pub(crate) mod variable;
+mod websocket;
 pub(crate) mod zone;
 
 use nginx_sys::ngx_module_t;

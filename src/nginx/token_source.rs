@@ -2,7 +2,7 @@
 //! location that the request is redirected to passes it on.
 
 use mesh_core::reserved::folds_to;
-use mesh_core::source::{Source, without_cookie};
+use mesh_core::source::{Source, WEBSOCKET_PROTOCOL, without_bearer, without_cookie};
 
 use super::context::Context;
 use super::headers;
@@ -44,6 +44,14 @@ pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<
             // In every spelling: nobody verified what an upstream would take for the same field.
             headers::strip(r, |it| folds_to(it, name.as_bytes())).map(drop).ok()
         }
+        Source::WebSocket => {
+            context.speak_bearer();
+            let mut fields = headers::fields(r, headers::WEBSOCKET_PROTOCOL);
+            let Some(value) = fields.next() else { return Some(()) };
+            context.keep_removed(WEBSOCKET_PROTOCOL, (value.as_ptr(), value.len()))?;
+            let rest = without_bearer(value);
+            headers::set_field(r, headers::WEBSOCKET_PROTOCOL, rest.as_deref()).ok()
+        }
     }
 }
 
@@ -64,5 +72,12 @@ pub(crate) fn restore(r: Live<'_>, source: &Source, context: &Context) -> Option
             Some(value) => headers::restore(r, name.as_bytes(), value).ok(),
             None => Some(()),
         },
+        Source::WebSocket => {
+            context.speak_bearer();
+            match context.removed(r, WEBSOCKET_PROTOCOL) {
+                Some(value) => headers::set_field(r, headers::WEBSOCKET_PROTOCOL, Some(value)).ok(),
+                None => Some(()),
+            }
+        }
     }
 }

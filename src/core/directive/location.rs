@@ -23,7 +23,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
     ),
     row(
         "mesh_token_source",
-        "authorization | header name | cookie name ...",
+        "authorization | header name | cookie name | websocket ...",
         "mesh_token_source authorization",
         (1, 16),
         token_source,
@@ -196,7 +196,11 @@ fn token_source(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
                 }
                 Source::Header(name.into())
             }
-            other => return Err(unknown(other, "authorization, header name or cookie name")),
+            "websocket" => Source::WebSocket,
+            other => {
+                let expected = "authorization, header name, cookie name or websocket";
+                return Err(unknown(other, expected));
+            }
         };
         if sources.iter().any(|known| known.is_same(&source)) {
             return Err(ConfigError::new("names a place twice"));

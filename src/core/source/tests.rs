@@ -136,6 +136,57 @@ fn a_cookie_goes_and_its_neighbours_stay() {
     }
 }
 
+/// The token of a handshake with these protocols.
+fn offered(protocols: &str) -> Result<Option<String>, Reason> {
+    let fields = [(WEBSOCKET_PROTOCOL, protocols)];
+    let sent = Sent(&fields);
+    let found = Source::WebSocket.read(&sent)?;
+    Ok(found.map(|(_, token)| String::from_utf8(token.to_vec()).unwrap()))
+}
+
+#[test]
+fn the_protocol_behind_bearer_is_the_token_and_the_others_stay() {
+    for (field, rest) in [
+        ("bearer, a.b.c", None),
+        ("bearer,a.b.c", None),
+        (" bearer ,\ta.b.c , ", None),
+        ("bearer,, a.b.c", None),
+        ("chat, bearer, a.b.c", Some("chat")),
+        ("bearer, a.b.c, chat,mqtt", Some("chat, mqtt")),
+        ("chat,bearer,a.b.c,,mqtt", Some("chat, mqtt")),
+    ] {
+        assert_eq!(offered(field), Ok(Some("a.b.c".to_owned())), "{field}");
+        let left = without_bearer(field.as_bytes());
+        assert_eq!(left.as_deref(), rest.map(str::as_bytes), "{field}");
+    }
+    for field in ["", "chat", "chat, mqtt", "a.b.c", "bearer.a.b.c", "bearer a.b.c", "bearers, a"] {
+        assert_eq!(offered(field), Ok(None), "{field}");
+    }
+    assert_eq!(Source::WebSocket.read(&Sent(&[])), Ok(None));
+}
+
+#[test]
+fn protocols_that_may_hold_two_tokens_or_none_are_refused() {
+    for field in [
+        "bearer, a, bearer, b",
+        "bearer, a, Bearer, b",
+        "bearer, bearer",
+        "bearer, bearer, a",
+        "bearer, a, a",
+        "a, bearer, a",
+        "chat, a, bearer, a",
+    ] {
+        assert_eq!(offered(field), Err(Reason::CredentialConflict), "{field}");
+    }
+    let twice = [(WEBSOCKET_PROTOCOL, "bearer, a"), (WEBSOCKET_PROTOCOL, "chat")];
+    let sent = Sent(&twice);
+    assert_eq!(Source::WebSocket.read(&sent), Err(Reason::CredentialConflict));
+    for field in ["bearer", "chat, bearer", "bearer,", "bearer, a b", "bearer, \"a\"", "Bearer, a"]
+    {
+        assert_eq!(offered(field), Err(Reason::TokenMalformed), "{field}");
+    }
+}
+
 #[test]
 fn a_place_is_shown_by_the_variables_of_its_fields() {
     let shown = |source: &Source| {
@@ -176,6 +227,7 @@ fn fields_of_another_meaning_are_no_sources() {
         "user_agent",
         "if_match",
         "x.forwarded-for",
+        "sec_websocket-protocol",
     ] {
         assert!(!may_be_source(name), "{name}");
     }
@@ -236,6 +288,22 @@ proptest! {
         let _ = token(&value);
         let _ = cookie(&value, "a");
         let _ = without_cookie(&value, "a");
+        let _ = behind_bearer(&value);
+        let _ = without_bearer(&value);
+    }
+
+    #[test]
+    fn what_is_left_of_protocols_holds_no_token(field in "([ab],? ?|bearer,? ?|BEARER,|[, \t]){0,12}") {
+        let before = behind_bearer(field.as_bytes());
+        let left = without_bearer(field.as_bytes()).unwrap_or_default();
+        if let Ok(token) = before {
+            prop_assert_eq!(behind_bearer(&left), Ok(None));
+            prop_assert!(token.is_none_or(|token| protocols(&left).all(|it| it != token)));
+            let count = protocols(field.as_bytes()).count();
+            let taken = if token.is_some() { 2 } else { 0 };
+            prop_assert_eq!(protocols(&left).count().saturating_add(taken), count);
+        }
+        prop_assert_eq!(without_bearer(&left).unwrap_or_default(), left);
     }
 
     #[test]

@@ -20,7 +20,7 @@ sub start ($class, %options) {
         if (!$pid) {
             $SIG{$_} = 'DEFAULT' for qw(TERM INT);
             local $@;
-            eval { serve($listener, $options{heads}) };
+            eval { serve($listener, $options{answer} // sub ($socket) { answer($socket, $options{heads}) }) };
             POSIX::_exit(0);
         }
         push $self->{pids}->@*, $pid;
@@ -42,10 +42,10 @@ sub stop ($self) {
     return;
 }
 
-sub serve ($listener, $heads = undef) {
+sub serve ($listener, $answer) {
     while (1) {
         my $socket = $listener->accept or next;
-        answer($socket, $heads);
+        $answer->($socket);
         close $socket;
     }
 }
@@ -98,6 +98,7 @@ Test::Mesh::Upstream - an upstream that answers with what it received
 The module removes C<X-Mesh-*> from everything that comes in, also where the same Nginx plays the
 upstream: what arrives can only be seen by somebody else. This is a handful of processes that
 answer each request with its own head (request line and header lines as they came, each ended by
-CRLF), with C<X-Upstream: yes> so that an answer of Nginx's own is told apart.
+CRLF), with C<X-Upstream: yes> so that an answer of Nginx's own is told apart. C<answer> is another
+function to answer a connection with.
 
 =cut
