@@ -37,8 +37,7 @@ warned_of(server("location /a { $protected rewrite ^/x /y break; set \$a 1; retu
 warned_of(
     server("$protected location /a { return 200; } location /b { proxy_pass http://127.0.0.1:1; } location /c { return 200; }"),
     'in each of several', '/a', '/c');
-warned_of(server("location /a { $protected if (\$request_method = OPTIONS) { return 204; } proxy_pass http://127.0.0.1:1; }"),
-    'for some requests', '/a');
+warned_of(server("location /a { $protected if (\$arg_x) { set \$a 1; return 204; } return 200; }"), 'behind an if that returns', '/a');
 
 warned_of(server('location /a { return 200; }'), 'return in an open location');
 warned_of(server("$protected location /a { mesh_authenticate off; return 200; }"), 'in one that is opened');
@@ -48,6 +47,10 @@ warned_of(server("$protected return 301 https://a.example/;"), 'a server that re
 warned_of(server("$protected return 301 https://a.example/; location /a { empty_gif; }"), 'with a location');
 warned_of(server("location /a { $protected rewrite ^/a(.*) /b last; set \$a 1; }"), 'a rewrite is no return');
 warned_of(server("location /a { $protected proxy_pass http://127.0.0.1:1; }"), 'nor is a proxy');
+warned_of(server("location /a { $protected if (\$request_method = OPTIONS) { return 204; } proxy_pass http://127.0.0.1:1; }"),
+    'a return for some requests is meant');
+warned_of(server("location /a { $protected if (\$arg_a) { set \$a 1; rewrite ^/x /y; return 204; } if (\$arg_b) { return 403; } }"),
+    '... as are several');
 
 # What it warns of.
 my $server = Test::Mesh::Server->start(<<'CONF');

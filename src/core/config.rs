@@ -18,9 +18,11 @@ use crate::source::Source;
 
 mod form;
 mod introspection;
+mod levels;
 mod raw;
 
 pub use introspection::{RawClient, RawIntrospection};
+pub use levels::{Block, Levels, Need, Setting};
 pub use raw::{
     RawAccept, RawAuthenticate, RawDpop, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation,
     RawMain, RawRequirement,

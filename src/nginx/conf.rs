@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mesh_control::{Credential, MOST_CREDENTIAL, WatchedFile, read_capped};
-use mesh_core::config::{ConfigError, RawMain, Resolver};
+use mesh_core::config::{ConfigError, Levels, RawMain, Resolver};
 use mesh_core::introspection::{Introspections, Proof};
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::jwks::{self, warnings};
@@ -58,6 +58,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         sources: Vec::new(),
         shown: Shown::default(),
         is_alone: false,
+        levels: Levels::default(),
         is_timed: false,
         trust: None,
         keys: None,
@@ -107,12 +108,16 @@ pub(crate) unsafe extern "C" fn merge_location(
             let main = main_mut(cf);
             (&*outer.cast::<LocationConf>(), &mut *inner.cast::<LocationConf>(), main)
         };
+        let block = checks::block(cf);
+        let level = main.levels.enter(outer.level, &outer.raw, &inner.raw, block);
+        inner.level = Some(level);
         inner.raw.inherit(&outer.raw);
         let mut variable = |name: &str| variable::index(cf, name);
         match main.resolver.resolve(&inner.raw, &mut variable) {
             Ok(location) => inner.location = location,
             Err(error) => return refuse(cf, None, &error),
         }
+        main.levels.settle(level, &inner.raw, inner.location.as_ref());
         match main.resolver.served(&inner.raw) {
             Ok(serves) => inner.serves = serves,
             Err(error) => return refuse(cf, None, &error),
@@ -157,6 +162,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: nothing else refers to our settings between merging and the first request.
     let main = unsafe { main_mut(cf) };
     let mut issuers = core::mem::take(&mut main.raw.issuers);
+    checks::judge_levels(cf, main, &issuers)?;
     for (index, issuer) in issuers.iter_mut().enumerate() {
         name_authorities(cf, issuer)?;
         checks::warn_plain(cf, issuer);

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 use std::sync::Arc;
 
 use mesh_control::{Credential, WatchedFile};
-use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
+use mesh_core::config::{Levels, Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
 use mesh_core::introspection::Introspections;
 use mesh_core::source::Source;
@@ -28,6 +28,8 @@ use super::zone::{ProofZone, Zone};
 pub(crate) struct MainConf {
     pub(super) raw: RawMain,
     pub(super) resolver: Resolver,
+    /// The blocks, while they are merged.
+    pub(super) levels: Levels,
     /// The resources whose metadata is served, and where that is said.
     pub(super) served: Vec<(usize, Place)>,
     /// The locations that authenticate and whose answers are cached, as messages name them.
@@ -72,6 +74,8 @@ pub(crate) struct MainConf {
 #[derive(Default)]
 pub(crate) struct LocationConf {
     pub(super) raw: RawLocation,
+    /// Its number among the blocks; none for `http`.
+    pub(super) level: Option<usize>,
     /// What requests use; none where `mesh_authenticate` is off.
     pub(crate) location: Option<Location>,
     /// The number of the resource whose metadata it serves.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use super::introspection::RawIntrospection;
-use super::{ConfigError, DryRun, LogLevel, Place, Subrequests};
+use super::{ConfigError, DryRun, LogLevel, Need, Place, Subrequests};
 use crate::admission::LimitKey;
 use crate::algorithm::{AlgorithmSet, KeyAlgorithms};
 use crate::credential::Methods;
@@ -36,6 +36,8 @@ pub struct RawMain {
     pub revocation: Option<PathBuf>,
     /// `mesh_claim`: the variable's name without `$`, and the claim.
     pub claims: Vec<(Box<str>, Pointer)>,
+    /// What the operator is to be told of lines that are taken.
+    pub advice: Vec<ConfigError>,
 }
 
 /// A `mesh_issuer` block, as typed.
@@ -235,6 +237,13 @@ impl RawMain {
             service_arn: raw.service_arn.unwrap_or(false),
             groups_claim: raw.groups_claim,
         };
+        if issuer.audiences.iter().any(|it| **it == *"*") {
+            let name = &issuer.name;
+            let message = format!(
+                "mesh_issuer \"{name}\" has the audience \"*\", which stands for itself alone"
+            );
+            self.advice.push(ConfigError::at(&raw.place, message));
+        }
         for other in &self.issuers {
             if let Some(shared) = other.shares(&issuer) {
                 let message = format!("{shared} is already that of mesh_issuer \"{}\"", other.name);
@@ -289,6 +298,10 @@ pub struct RawLocation {
     pub limit_status: Option<u16>,
     /// Whether `mesh_status` answers here; never inherited.
     pub status: Option<bool>,
+    /// The lines that do nothing unless requests are authenticated; never inherited.
+    pub needs: Vec<Need>,
+    /// What the operator is to be told of lines that are taken; never inherited.
+    pub advice: Vec<ConfigError>,
 }
 
 /// A `mesh_authenticate` line.

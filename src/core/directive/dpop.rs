@@ -1,7 +1,8 @@
 //! The directives of proofs of possession.
 
+use super::location::need;
 use super::{Line, once, seconds, unknown};
-use crate::config::{ConfigError, RawDpop, RawLocation};
+use crate::config::{ConfigError, RawDpop, RawLocation, Setting};
 use crate::dpop::{Mode, Origin};
 
 pub(super) fn dpop(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
@@ -21,7 +22,11 @@ pub(super) fn dpop(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigE
     if mode == Mode::Off && max_age.is_some() {
         return Err(ConfigError::new("\"off\" has no use for max_age="));
     }
-    once(&mut raw.dpop, RawDpop { mode, max_age })
+    once(&mut raw.dpop, RawDpop { mode, max_age })?;
+    if mode == Mode::Require {
+        raw.needs.push(need(Setting::Dpop, true, line));
+    }
+    Ok(())
 }
 
 pub(super) fn origin(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {

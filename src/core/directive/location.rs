@@ -3,8 +3,8 @@
 use super::{Context, Directive, EVERYWHERE, Line, dpop, on_off, once, pointer, resource, unknown};
 use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::config::{
-    ConfigError, DryRun, LogLevel, RawAccept, RawAuthenticate, RawLimit, RawLimitKey, RawLocation,
-    RawRequirement, Subrequests,
+    ConfigError, DryRun, LogLevel, Need, RawAccept, RawAuthenticate, RawLimit, RawLimitKey,
+    RawLocation, RawRequirement, Setting, Subrequests,
 };
 use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
@@ -105,7 +105,12 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
             "off" => DryRun::Off,
             other => return Err(unknown(other, "off, limit or all")),
         };
-        once(&mut raw.dry_run, dry_run)
+        once(&mut raw.dry_run, dry_run)?;
+        if dry_run == DryRun::All {
+            let message = "mesh_dry_run all lets every request pass that would be refused";
+            raw.advice.push(ConfigError::at(line.place, message));
+        }
+        Ok(())
     }),
     row("mesh_subrequests", "judge | pass", "mesh_subrequests judge", (1, 1), |raw, line| {
         let subrequests = match line.first() {
@@ -281,6 +286,11 @@ fn list<'r, T>(
     }
 }
 
+/// A line that needs authenticated requests.
+pub(super) fn need(setting: Setting, is_promise: bool, line: &Line<'_>) -> Need {
+    Need { setting, is_promise, place: line.place.clone() }
+}
+
 fn accept(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let Some(items) = list(&mut raw.accept, line)? else { return Ok(()) };
     let issuer = line.first();
@@ -293,7 +303,12 @@ fn accept(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
             .map(Into::into)
             .ok_or_else(|| unknown(word, "audience=value"))
     });
-    let audiences = audiences.collect::<Result<_, _>>()?;
+    let audiences: Vec<Box<str>> = audiences.collect::<Result<_, _>>()?;
+    if audiences.iter().any(|it| **it == *"*") {
+        let message = "mesh_accept has audience=*, which stands for itself alone";
+        raw.advice.push(ConfigError::at(line.place, message));
+    }
+    raw.needs.push(need(Setting::Accept, true, line));
     items.push(RawAccept { issuer: issuer.into(), audiences, place: line.place.clone() });
     Ok(())
 }
@@ -312,6 +327,7 @@ fn require_claim(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErr
     }
     let values = line.rest().iter().map(|word| (*word).into()).collect();
     items.push(RawRequirement { claim, values });
+    raw.needs.push(need(Setting::RequireClaim, true, line));
     Ok(())
 }
 
@@ -344,7 +360,12 @@ fn limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let quota = Quota::new(name, rate, burst.unwrap_or(0), cost.unwrap_or(1))
         .map_err(|error| ConfigError::new(error.to_string()))?;
     let key = key.unwrap_or(RawLimitKey::Fixed(LimitKey::Service));
+    let is_promise = matches!(
+        key,
+        RawLimitKey::Fixed(LimitKey::Issuer | LimitKey::Principal | LimitKey::Service)
+    );
     items.push(RawLimit { quota, key, place: line.place.clone() });
+    raw.needs.push(need(Setting::Limit, is_promise, line));
     Ok(())
 }
 

@@ -93,6 +93,10 @@ fn zone_size(line: &Line<'_>) -> Result<usize, ConfigError> {
 /// Room for the slab allocator's own pages and a table; Nginx asks for eight pages at least.
 const LEAST_ZONE: usize = 64 * 1024;
 
+/// Words that directives have where a name could stand, or may have one day.
+const RESERVED: [&str; 9] =
+    ["all", "any", "certificate", "default", "hop", "none", "off", "on", "token"];
+
 fn issuer(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
     let name = line.first();
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -100,6 +104,9 @@ fn issuer(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
         let message =
             format!("issuer name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
         return Err(ConfigError::new(message));
+    }
+    if RESERVED.contains(&name) {
+        return Err(ConfigError::new(format!("\"{name}\" is a word of the directives, no name")));
     }
     if main.issuers.iter().any(|known| *known.name == *name) {
         return Err(ConfigError::new(format!("issuer \"{name}\" is duplicate")));

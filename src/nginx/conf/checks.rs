@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mesh_core::clean::Clean;
-use mesh_core::config::ConfigError;
+use mesh_core::config::{Block, ConfigError};
 use mesh_core::issuer::Issuer;
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 
@@ -37,6 +37,39 @@ pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_
         ));
     }
     ptr::null_mut()
+}
+
+/// Refuses settings that do nothing, and warns of what is taken but may not be meant.
+pub(super) fn judge_levels(
+    cf: *mut ngx_conf_t,
+    main: &mut MainConf,
+    issuers: &[Issuer],
+) -> Result<(), ()> {
+    let advice = core::mem::take(&mut main.levels).judge(issuers).map_err(|error| {
+        refuse(cf, None, &error);
+    })?;
+    for advice in core::mem::take(&mut main.raw.advice).into_iter().chain(advice) {
+        log_elsewhere(cf).write(Level::Warn, format_args!("{advice}"));
+    }
+    Ok(())
+}
+
+/// The block that is being merged.
+pub(super) fn block<'c>(cf: *mut ngx_conf_t) -> Block<'c> {
+    // SAFETY: as in `server_verifies_certificates`; the core module's settings are always there, and
+    // their name lives as long as the cycle.
+    let (name, is_unnamed) = unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let index = nginx_sys::ngx_http_core_module.ctx_index;
+        let core = (*(*ctx).loc_conf.add(index)).cast::<nginx_sys::ngx_http_core_loc_conf_t>();
+        (bytes(&raw const (*core).name), (*core).noname() != 0)
+    };
+    match core::str::from_utf8(name) {
+        _ if is_unnamed => Block::Unnamed,
+        Ok("") => Block::Server,
+        Ok(name) => Block::Location(name),
+        Err(_) => Block::Location("?"),
+    }
 }
 
 /// Whether the server that is being merged asks for client certificates.
@@ -80,9 +113,29 @@ fn answers_before_access(cf: *mut ngx_conf_t) -> bool {
         }
         let words = (*codes).nelts.div_euclid(size_of::<usize>());
         let words = core::slice::from_raw_parts((*codes).elts.cast::<usize>(), words);
-        let returns = nginx_sys::ngx_http_script_return_code as *const () as usize;
-        words.contains(&returns)
+        returns_always(
+            words,
+            nginx_sys::ngx_http_script_return_code as *const () as usize,
+            nginx_sys::ngx_http_script_if_code as *const () as usize,
+        )
     }
+}
+
+/// Whether codes of the rewrite module hold a `return` that is in no `if`: the code of an `if` says in
+/// its second word how many bytes further on it goes if the condition does not hold.
+fn returns_always(codes: &[usize], returns: usize, ifs: usize) -> bool {
+    let mut rest = codes;
+    while let Some((code, behind)) = rest.split_first() {
+        if *code == returns {
+            return true;
+        }
+        let skipped = match behind.first() {
+            Some(next) if *code == ifs => next.div_euclid(size_of::<usize>()).max(1),
+            _ => 1,
+        };
+        rest = rest.get(skipped..).unwrap_or_default();
+    }
+    false
 }
 
 /// ` in location "NAME"`, or nothing at the level of a server.

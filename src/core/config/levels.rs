@@ -1,0 +1,287 @@
+//! The blocks of a configuration as a tree: which settings do nothing in it, and which do too little.
+//!
+//! `mesh_require_claim` in a block that nobody authenticates in reads like protection and is none. Nginx
+//! merges blocks from the outside in, so that this is judged once all of them are known.
+
+use super::{ConfigError, Location, Place, RawLocation};
+use crate::clean::Clean;
+use crate::issuer::Issuer;
+
+/// A line that does nothing unless a request is authenticated.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Need {
+    /// Which directive it is.
+    pub setting: Setting,
+    /// Whether it is a promise that an open location breaks, or merely in vain there.
+    pub is_promise: bool,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A directive that needs an authenticated request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Setting {
+    /// `mesh_accept`
+    Accept,
+    /// `mesh_dpop require`
+    Dpop,
+    /// `mesh_limit`
+    Limit,
+    /// `mesh_require_claim`
+    RequireClaim,
+}
+
+impl Setting {
+    const ALL: [Self; 4] = [Self::Accept, Self::Dpop, Self::Limit, Self::RequireClaim];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "mesh_accept",
+            Self::Dpop => "mesh_dpop require",
+            Self::Limit => "mesh_limit",
+            Self::RequireClaim => "mesh_require_claim",
+        }
+    }
+
+    /// Whether a block has lines of its own, which replace those of the block around it.
+    const fn is_set(self, own: &RawLocation) -> bool {
+        match self {
+            Self::Accept => own.accept.is_some(),
+            Self::Dpop => own.dpop.is_some(),
+            Self::Limit => own.limits.is_some(),
+            Self::RequireClaim => own.requirements.is_some(),
+        }
+    }
+}
+
+/// Which block Nginx merges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Block<'n> {
+    /// A `location`, by its name.
+    Location(&'n str),
+    /// A `server`.
+    Server,
+    /// An `if` or a `limit_except`, which is a location without a name to Nginx.
+    Unnamed,
+}
+
+/// Every block, each behind the one that it stands in; the first is `http`.
+#[derive(Debug, Default)]
+pub struct Levels {
+    all: Vec<Level>,
+    advice: Vec<ConfigError>,
+}
+
+#[derive(Debug)]
+struct Level {
+    parent: usize,
+    kind: Kind,
+    needs: Vec<Need>,
+    /// For each of [`Setting::ALL`], whether it has lines of its own.
+    set: [bool; 4],
+    /// Whether it says `mesh_authenticate off` itself.
+    is_opened: bool,
+    authenticates: bool,
+    /// The issuers that it believes without any required claim, and where it says so.
+    unrequired: Vec<usize>,
+    place: Option<Place>,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Kind {
+    Http,
+    Location(Box<str>),
+    Server,
+    Unnamed,
+}
+
+impl Levels {
+    /// Notes a block as typed, before it inherits anything; `outer` is the number of the block around
+    /// it, none for `http`, whose lines are `http`. Returns its number.
+    pub fn enter(
+        &mut self,
+        outer: Option<usize>,
+        http: &RawLocation,
+        own: &RawLocation,
+        block: Block<'_>,
+    ) -> usize {
+        if self.all.is_empty() {
+            self.note(0, http, Kind::Http);
+        }
+        let kind = match block {
+            Block::Location(name) => Kind::Location(name.into()),
+            Block::Server => Kind::Server,
+            Block::Unnamed => Kind::Unnamed,
+        };
+        self.note(outer.unwrap_or(0), own, kind)
+    }
+
+    fn note(&mut self, parent: usize, own: &RawLocation, kind: Kind) -> usize {
+        let methods = own.authenticate.as_ref().map(|line| line.methods.is_some());
+        self.advice.extend(own.advice.iter().cloned());
+        self.all.push(Level {
+            parent,
+            kind,
+            needs: own.needs.clone(),
+            set: Setting::ALL.map(|setting| setting.is_set(own)),
+            is_opened: methods == Some(false),
+            authenticates: methods == Some(true),
+            unrequired: Vec::new(),
+            place: None,
+        });
+        self.all.len().saturating_sub(1)
+    }
+
+    /// Notes what a block has come to, with all that it inherits.
+    pub fn settle(&mut self, level: usize, merged: &RawLocation, location: Option<&Location>) {
+        let Some(level) = self.all.get_mut(level) else { return };
+        level.authenticates = location.is_some();
+        level.place = merged.authenticate.as_ref().map(|line| line.place.clone());
+        if let Some(location) = location
+            && merged.requirements.as_ref().is_none_or(Vec::is_empty)
+        {
+            let believed = location.authentication.accept.iter();
+            level.unrequired = believed.map(|accept| accept.issuer).collect();
+        }
+    }
+
+    /// Judges the whole, and returns what the operator is to be warned of.
+    ///
+    /// # Errors
+    ///
+    /// A line that promises something and does nothing in its whole block.
+    pub fn judge(self, issuers: &[Issuer]) -> Result<Vec<ConfigError>, ConfigError> {
+        let inner = self.inner();
+        let mut advice = self.advice.clone();
+        for (index, level) in self.all.iter().enumerate() {
+            for need in &level.needs {
+                if level.authenticates || inner.get(index) == Some(&true) {
+                    continue;
+                }
+                let message = format!(
+                    "{} does nothing: neither its block nor one within has mesh_authenticate",
+                    need.setting.name()
+                );
+                let error = ConfigError::at(&need.place, message);
+                if need.is_promise {
+                    return Err(error);
+                }
+                advice.push(error);
+            }
+        }
+        for (at, setting) in Setting::ALL.into_iter().enumerate() {
+            self.in_vain(at, setting, &inner, &mut advice);
+        }
+        self.believed(issuers, &mut advice);
+        Ok(advice)
+    }
+
+    /// For each block, whether one within authenticates.
+    fn inner(&self) -> Vec<bool> {
+        let mut inner = vec![false; self.all.len()];
+        for (index, level) in self.all.iter().enumerate().rev() {
+            let is = level.authenticates || inner.get(index) == Some(&true);
+            if is
+                && index > 0
+                && let Some(parent) = inner.get_mut(level.parent)
+            {
+                *parent = true;
+            }
+        }
+        inner
+    }
+
+    /// Warns of blocks that inherit a setting which does nothing in them, unless somebody has said that
+    /// they are open.
+    fn in_vain(&self, at: usize, setting: Setting, inner: &[bool], advice: &mut Vec<ConfigError>) {
+        let mut inherited: Vec<Inherited<'_>> = Vec::with_capacity(self.all.len());
+        for (index, level) in self.all.iter().enumerate() {
+            let holds = inner.get(index) == Some(&true);
+            let own = level.needs.iter().find(|need| need.setting == setting);
+            let outer = inherited.get(level.parent).copied().unwrap_or_default();
+            let mut here = if level.set.get(at) == Some(&true) || index == 0 {
+                // What does nothing in the whole block is said once, of the block.
+                let is_told = !holds && !level.authenticates;
+                Inherited { from: own.map(|need| &need.place), is_told }
+            } else {
+                Inherited { is_told: outer.is_told || level.is_opened, ..outer }
+            };
+            let is_own = own.is_some();
+            let is_block = match &level.kind {
+                Kind::Http | Kind::Unnamed => false,
+                Kind::Location(_) => true,
+                // Its locations speak for themselves.
+                Kind::Server => !holds,
+            };
+            if let Some(place) = here.from
+                && is_block
+                && !is_own
+                && !here.is_told
+                && !level.authenticates
+            {
+                let (name, block) = (setting.name(), level.kind.describe());
+                let message = format!(
+                    "{name} does nothing in {block}, which does not authenticate: say \
+                     \"mesh_authenticate off\" there if it is meant to be open; set"
+                );
+                advice.push(ConfigError::at(place, message));
+                here.is_told = !holds;
+            }
+            inherited.push(here);
+        }
+    }
+
+    /// Warns of issuers whose tokens for other purposes would be believed like access tokens.
+    fn believed(&self, issuers: &[Issuer], advice: &mut Vec<ConfigError>) {
+        for (index, issuer) in issuers.iter().enumerate() {
+            if issuer.audience_claim.is_none() {
+                continue;
+            }
+            let is_believed = |(at, level): &(usize, &Level)| {
+                level.unrequired.contains(&index) && !self.is_covered(*at)
+            };
+            let Some((_, level)) = self.all.iter().enumerate().find(is_believed) else { continue };
+            let message = format!(
+                "mesh_issuer \"{}\" has an audience_claim, and {} believes it without any \
+                 mesh_require_claim: its ID tokens pass as well",
+                issuer.name,
+                level.kind.describe()
+            );
+            advice.push(match &level.place {
+                Some(place) => ConfigError::at(place, message),
+                None => ConfigError::new(message),
+            });
+        }
+    }
+
+    /// Whether a location within takes every request of the block.
+    fn is_covered(&self, index: usize) -> bool {
+        let root = |level: &Level| {
+            level.parent == index && matches!(&level.kind, Kind::Location(name) if **name == *"/")
+        };
+        matches!(self.all.get(index), Some(Level { kind: Kind::Server, .. }))
+            && self.all.iter().any(root)
+    }
+}
+
+/// What a block has of a setting.
+#[derive(Clone, Copy, Default)]
+struct Inherited<'l> {
+    from: Option<&'l Place>,
+    /// Whether nothing more is to be said of it within.
+    is_told: bool,
+}
+
+impl Kind {
+    fn describe(&self) -> String {
+        match self {
+            Self::Http => "http".to_owned(),
+            Self::Location(name) => format!("location \"{}\"", Clean(name.as_bytes())),
+            Self::Server => "a server".to_owned(),
+            Self::Unnamed => "a block".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
