@@ -42,9 +42,11 @@ sub start ($self, $side, $name, $is_counted) {
 sub launch ($self, $side, $name, $port, $text, $is_counted = 0) {
     my $root = "$self->{work}/$name";
     mkdir $root or die "$root: $!\n";
-    Mesh::Bench::Load::spew("$root/config", $text);
+    # Others tell by the end of a name what a file holds.
+    my $config = "$root/" . ($side->is_nginx ? 'nginx.conf' : 'config.yaml');
+    Mesh::Bench::Load::spew($config, $text);
     my $is_single = $is_counted || !$side->is_nginx;
-    my @command = $side->command("$root/config", root => $root, port => $port, single => $is_single);
+    my @command = $side->command($config, root => $root, port => $port, single => $is_single);
     unshift @command, Mesh::Bench::Instructions::callgrind($root) if $is_counted;
     return Mesh::Bench::Server->start(
         name => $name, root => $root, command => \@command, port => $port, single => $is_single);
