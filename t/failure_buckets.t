@@ -18,12 +18,12 @@ include %%KEYS%%/issuers.conf;
 server {
     listen 127.0.0.1:%%PORT%%;
     mesh_authenticate token;
-    location /strict { mesh_failure_limit rate=1r/m burst=4; proxy_pass $url; }
-    location /again { mesh_failure_limit rate=1r/m burst=4; proxy_pass $url; }
+    location /strict { mesh_failure_limit rate=1r/h burst=4; proxy_pass $url; }
+    location /again { mesh_failure_limit rate=1r/h burst=4; proxy_pass $url; }
     location /lenient { mesh_failure_limit rate=10r/s burst=10; proxy_pass $url; }
     location /named {
-        mesh_limit failures rate=1r/m burst=1 key=address;
-        mesh_failure_limit rate=2r/m burst=1;
+        mesh_limit failures rate=1r/h burst=1 key=address;
+        mesh_failure_limit rate=2r/h burst=1;
         proxy_pass $url;
     }
 }

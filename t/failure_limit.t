@@ -38,7 +38,7 @@ my $expired = bearer(expires => '-1h');
 my $forged = bearer(key => 'other', issuer => 'https://idp.example', kid => 'es256');
 
 subtest 'an address may fail so often' => sub {
-    start('an address', 'mesh_failure_limit rate=1r/m burst=2; location / { empty_gif; }');
+    start('an address', 'mesh_failure_limit rate=1r/h burst=2; location / { empty_gif; }');
     is_deeply verdicts('/', $seen), [$ok], 'a token that is good';
     is_deeply verdicts('/', ([]) x 8), [('401 credential_missing') x 8], 'no credential is no failure';
     is_deeply verdicts('/', 'Authorization: Basic dTpw'), ['401 credential_missing'], '... nor is one of another scheme';
@@ -51,8 +51,8 @@ subtest 'an address may fail so often' => sub {
 
     my $response = $server->get('/', $fresh);
     my $headers = $response->{headers};
-    like $headers->{'retry-after'}, qr/\A(?:[3-5]\d|60)\z/, 'Retry-After says when to return';
-    like $headers->{'ratelimit-policy'}, qr/\A"[^"]+";q=3;w=180\z/, '... of what';
+    like $headers->{'retry-after'}, qr/\A(?:3[0-5]\d\d|3600)\z/, 'Retry-After says when to return';
+    like $headers->{'ratelimit-policy'}, qr/\A"[^"]+";q=3;w=10800\z/, '... of what';
     like $headers->{ratelimit}, qr/\A"[^"]+";r=0;t=$headers->{'retry-after'}\z/, '... and how much is left';
     is $headers->{'www-authenticate'}, undef, 'nobody is asked to try again at once';
     like $server->error_log, qr/\[error\].*mesh refuses, reason: failure_limited/, 'the log has it';
@@ -64,7 +64,7 @@ subtest 'an address may fail so often' => sub {
 };
 
 subtest 'a token that was good and has expired pays' => sub {
-    start('expired', 'mesh_failure_limit rate=1r/m burst=1; location / { empty_gif; }');
+    start('expired', 'mesh_failure_limit rate=1r/h burst=1; location / { empty_gif; }');
     is_deeply verdicts('/', ($expired) x 4), [('401 token_expired') x 4], 'its signature is known, so it is looked at';
     is_deeply verdicts('/', $fresh), [$limited], '... and it is counted';
     $server->stop;
@@ -83,9 +83,9 @@ subtest 'time pays back' => sub {
 
 subtest 'what is not a failure' => sub {
     start('no failure', <<'CONF');
-    mesh_failure_limit rate=1r/m;
+    mesh_failure_limit rate=1r/h;
     location /denied { mesh_require_claim /admin true; empty_gif; }
-    location /limited { mesh_limit calls rate=1r/m; empty_gif; }
+    location /limited { mesh_limit calls rate=1r/h; empty_gif; }
     location / { empty_gif; }
 CONF
     is_deeply verdicts('/denied', ($seen) x 3), [('403 claim_refused') x 3], 'a denial';
@@ -96,7 +96,7 @@ CONF
 
 subtest 'where it counts' => sub {
     start('places', <<'CONF');
-    mesh_failure_limit rate=1r/m burst=1;
+    mesh_failure_limit rate=1r/h burst=1;
     location / { empty_gif; }
     location /off { mesh_failure_limit off; empty_gif; }
     location /open { mesh_authenticate off; empty_gif; }
@@ -114,7 +114,7 @@ CONF
 
 subtest 'dry run' => sub {
     start('dry run', <<'CONF');
-    mesh_failure_limit rate=1r/m burst=1;
+    mesh_failure_limit rate=1r/h burst=1;
     mesh_dry_run limit;
     location / { empty_gif; }
 CONF
@@ -127,8 +127,8 @@ CONF
 
 subtest 'a limit of the same name is another limit' => sub {
     start('names', <<'CONF');
-    mesh_failure_limit rate=1r/m burst=1;
-    location /limit { mesh_limit failures rate=1r/m burst=9 key=address; empty_gif; }
+    mesh_failure_limit rate=1r/h burst=1;
+    location /limit { mesh_limit failures rate=1r/h burst=9 key=address; empty_gif; }
     location / { empty_gif; }
 CONF
     is_deeply verdicts('/limit', ($seen) x 5), [($ok) x 5], 'requests that are admitted';

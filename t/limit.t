@@ -23,41 +23,41 @@ server {
     add_header Decision $mesh_decision always;
     mesh_authenticate token;
 
-    location /none { mesh_limit none rate=1r/m; empty_gif; }
-    location /burst { mesh_limit burst rate=1r/m burst=3; empty_gif; }
+    location /none { mesh_limit none rate=1r/h; empty_gif; }
+    location /burst { mesh_limit burst rate=1r/h burst=3; empty_gif; }
     location /hour { mesh_limit hour rate=1000r/h burst=1; empty_gif; }
     location /day { mesh_limit day rate=2r/d burst=1; empty_gif; }
     location /rate { mesh_limit rate rate=2r/s; empty_gif; }
-    location /service { mesh_limit service rate=1r/m key=service; empty_gif; }
-    location /principal { mesh_limit principal rate=1r/m key=principal; empty_gif; }
-    location /issuer { mesh_limit issuer rate=1r/m key=issuer; empty_gif; }
-    location /address { mesh_limit address rate=1r/m key=address; empty_gif; }
-    location /header { mesh_limit header rate=1r/m key=$http_x_tenant; empty_gif; }
-    location /map { mesh_limit map rate=1r/m key=$team; empty_gif; }
+    location /service { mesh_limit service rate=1r/h key=service; empty_gif; }
+    location /principal { mesh_limit principal rate=1r/h key=principal; empty_gif; }
+    location /issuer { mesh_limit issuer rate=1r/h key=issuer; empty_gif; }
+    location /address { mesh_limit address rate=1r/h key=address; empty_gif; }
+    location /header { mesh_limit header rate=1r/h key=$http_x_tenant; empty_gif; }
+    location /map { mesh_limit map rate=1r/h key=$team; empty_gif; }
     location /cost { mesh_limit cost rate=60r/m burst=600 cost=250; empty_gif; }
-    location /shared/a { mesh_limit shared rate=1r/m burst=1; empty_gif; }
-    location /shared/b { mesh_limit shared rate=1r/m burst=1; empty_gif; }
+    location /shared/a { mesh_limit shared rate=1r/h burst=1; empty_gif; }
+    location /shared/b { mesh_limit shared rate=1r/h burst=1; empty_gif; }
     location /several {
-        mesh_limit wide rate=1r/m burst=9;
-        mesh_limit narrow rate=1r/m burst=1;
-        mesh_limit tenant rate=1r/m burst=9 key=$http_x_tenant;
+        mesh_limit wide rate=1r/h burst=9;
+        mesh_limit narrow rate=1r/h burst=1;
+        mesh_limit tenant rate=1r/h burst=9 key=$http_x_tenant;
         empty_gif;
     }
-    location /wide { mesh_limit wide rate=1r/m burst=9; empty_gif; }
-    location /status { mesh_limit status rate=1r/m; mesh_limit_status 503; empty_gif; }
+    location /wide { mesh_limit wide rate=1r/h burst=9; empty_gif; }
+    location /status { mesh_limit status rate=1r/h; mesh_limit_status 503; empty_gif; }
     location /denied {
-        mesh_limit denied rate=1r/m;
+        mesh_limit denied rate=1r/h;
         mesh_require_claim /admin true;
         empty_gif;
     }
     location /outer/ {
-        mesh_limit outer rate=1r/m;
+        mesh_limit outer rate=1r/h;
         empty_gif;
         location /outer/inner { empty_gif; }
-        location /outer/other { mesh_limit inner rate=1r/m; empty_gif; }
+        location /outer/other { mesh_limit inner rate=1r/h; empty_gif; }
         location /outer/off { mesh_limit off; empty_gif; }
     }
-    location /dry { mesh_limit dry rate=1r/m burst=1; mesh_dry_run limit; empty_gif; }
+    location /dry { mesh_limit dry rate=1r/h burst=1; mesh_dry_run limit; empty_gif; }
 }
 CONF
 
@@ -153,8 +153,8 @@ subtest 'what a client is told' => sub {
     $headers = $server->get('/burst', as('told'))->{headers};
     my $wait = $headers->{'retry-after'};
     like $wait, qr/\A\d+\z/, 'Retry-After is in seconds';
-    ok $wait > 30 && $wait <= 60, '... until there is room';
-    is $headers->{'ratelimit-policy'}, '"burst";q=4;w=240', 'RateLimit-Policy';
+    ok $wait > 1800 && $wait <= 3600, '... until there is room';
+    is $headers->{'ratelimit-policy'}, '"burst";q=4;w=14400', 'RateLimit-Policy';
     is $headers->{ratelimit}, qq("burst";r=0;t=$wait), 'RateLimit';
     is $headers->{remaining}, 0, 'nothing remains';
     is $headers->{'www-authenticate'}, undef, 'it is not asked for another credential';
@@ -162,7 +162,7 @@ subtest 'what a client is told' => sub {
     is verdict($head), $limited, 'no method is exempt';
     my $status = [map { $server->get('/status', as('told')) } 1, 2]->[1];
     is verdict($status), '503 limited', 'the status may be another';
-    is $status->{headers}{'ratelimit-policy'}, '"status";q=1;w=60', '... with the same headers';
+    is $status->{headers}{'ratelimit-policy'}, '"status";q=1;w=3600', '... with the same headers';
     my $names = join ' ', sort map { lc } $server->get('/several', as('a'))->{head} =~ /^(RateLimit[^:]*|Retry-After):/mig;
     is $names, 'ratelimit ratelimit-policy retry-after', 'each header is there once';
 };
@@ -185,16 +185,16 @@ $server->stop;
 subtest 'one name has one set of parameters' => sub {
     my $issuers = "include %%KEYS%%/issuers.conf;\nmesh_authenticate token;\n";
     my $conf = sub ($second) {
-        return "${issuers}server {\n location /a { mesh_limit x rate=1r/m burst=3; }\n location /b {\n"
+        return "${issuers}server {\n location /a { mesh_limit x rate=1r/h burst=3; }\n location /b {\n"
             . "  mesh_limit x $second; # here\n} }\n";
     };
     my $message = qr/mesh_limit "x" has other parameters than the one in \S+part\.conf:4 in \S+part\.conf:6$/m;
-    for my $second ('rate=2r/m burst=3', 'rate=1r/m', 'rate=1r/s burst=3', 'rate=1r/m burst=3 cost=2', 'rate=1r/m burst=3 key=issuer',
-        'rate=1r/m burst=3 key=$host') {
+    for my $second ('rate=2r/m burst=3', 'rate=1r/h', 'rate=1r/s burst=3', 'rate=1r/h burst=3 cost=2', 'rate=1r/h burst=3 key=issuer',
+        'rate=1r/h burst=3 key=$host') {
         my ($file) = Test::Mesh::Config::part($conf->($second));
         config_refused("include $file;", $message, "$second names both places");
     }
-    for my $second ('rate=1r/m burst=3 cost=1 key=service', 'burst=3 rate=1r/m') {
+    for my $second ('rate=1r/h burst=3 cost=1 key=service', 'burst=3 rate=1r/h') {
         my ($file) = Test::Mesh::Config::part($conf->($second));
         config_accepted("include $file;", "$second is the same");
     }

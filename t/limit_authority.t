@@ -26,8 +26,8 @@ server {
     ssl_client_certificate %%KEYS%%/ca.pem;
     ssl_verify_client optional;
     mesh_authenticate any;
-    location /issuer { mesh_limit i rate=1r/m key=issuer; proxy_pass $url; }
-    location /service { mesh_limit s rate=1r/m; proxy_pass $url; }
+    location /issuer { mesh_limit i rate=1r/h key=issuer; proxy_pass $url; }
+    location /service { mesh_limit s rate=1r/h; proxy_pass $url; }
 }
 CONF
 

@@ -45,8 +45,8 @@ server {
     location /part-pass { mesh_authenticate token; mesh_require_claim /team data; mesh_subrequests pass; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /part-dry { mesh_authenticate token; mesh_require_claim /team data; mesh_dry_run all; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /part-off { proxy_pass http://127.0.0.1:UPSTREAM; }
-    location /part-limited { mesh_authenticate token; mesh_limit calls rate=1r/m burst=9; proxy_pass http://127.0.0.1:UPSTREAM; }
-    location /part-tight { mesh_authenticate token; mesh_limit tight rate=1r/m; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /part-limited { mesh_authenticate token; mesh_limit calls rate=1r/h burst=9; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /part-tight { mesh_authenticate token; mesh_limit tight rate=1r/h; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /part-page { mesh_authenticate token; mesh_require_claim /team data; error_page 403 /part-off; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /part-try { mesh_authenticate token; mesh_log_level warn; try_files /none /part-off; }
     location /accel/ { proxy_pass http://127.0.0.1:%%PORT:accel%%/; }

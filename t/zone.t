@@ -27,8 +27,8 @@ server {
     listen 127.0.0.1:%%PORT%%;
     add_header Reason $mesh_reason always;
     mesh_authenticate token;
-    location / { mesh_limit calls rate=1r/m burst=1; empty_gif; }
-    location /many { mesh_limit many rate=1r/m key=$arg_key; mesh_log_level info; empty_gif; }
+    location / { mesh_limit calls rate=1r/h burst=1; empty_gif; }
+    location /many { mesh_limit many rate=1r/h key=$arg_key; mesh_log_level info; empty_gif; }
 }
 CONF
 }
@@ -60,7 +60,7 @@ subtest 'a full zone' => sub {
     my $server = Test::Mesh::Server->start(conf('mesh_zone 64k;'), name => 'full');
     my $client = $server->connect;
     my $header = bearer();
-    # Each key is in debt for a minute, and there are more of them than 64k has room for.
+    # Each key is in debt for an hour, and there are more of them than 64k has room for.
     my $statuses = sub (@keys) {
         my %count;
         while (my @some = splice @keys, 0, 50) {
