@@ -8,11 +8,12 @@ use std::{
 use clap::Args;
 use mesh_core::{
     algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
+    claims::Kept,
     issuer::{Accept, Form, Issuer, KeySource},
     json::{self, Pointer},
     jwks::KeySet,
-    jws::CompactJws,
-    refusal::Reason,
+    jws::{CompactJws, Headers},
+    refusal::{Reason, Refusal},
     time::UnixTime,
     token::{self, Confirmation},
     trust::Trust,
@@ -159,17 +160,19 @@ impl Verify {
             keys: KeySource::File(self.jwks.clone()),
             introspection: None,
         };
-        let trust = Trust::new(vec![issuer], Vec::new(), vec![Some(keys)]);
+        let trust = Trust::new(vec![issuer], Kept::default(), vec![Some(keys)]);
         let snapshot = trust.load();
         let at = self.at.unwrap_or_else(moment::now);
+        let (headers, wish) = (&mut Headers::default(), &mut None);
         let accept = [Accept { issuer: 0, audiences: None }];
-        let verified = match token::verify(token, &trust, &snapshot, at, &mut None) {
+        let verified = match token::verify(token, &trust, &snapshot, at, headers, wish) {
             Ok(verified) => verified,
-            Err(reason) => {
-                let keys = snapshot.keys(0, at);
+            Err(refusal) => {
+                let (reason, keys) = (refusal.reason(), snapshot.keys(0, at));
                 let why = keys
                     .and_then(|keys| token::explain_signature(token, reason, keys.set()))
-                    .or_else(|| token::explain(token, reason, &accept, &trust, at));
+                    .or_else(|| token::explain(token, reason, &accept, &trust, at))
+                    .or_else(|| about(&refusal));
                 return Answer {
                     verdict: Err(reason),
                     claims: None,
@@ -179,7 +182,7 @@ impl Verify {
         };
         let verdict = verified.check(&accept, &trust, &snapshot, at);
         let claims = unverified_claims(token);
-        match verdict {
+        match &verdict {
             Ok(()) => {
                 let bound = match verified.confirmation() {
                     Confirmation::Absent | Confirmation::Unsupported => None,
@@ -191,18 +194,19 @@ impl Verify {
                 };
                 notes.extend(bound.map(|to| format!("the token is bound to {to} not compared")));
             }
-            Err(reason) => {
-                notes = self.comparison(reason, at, claims.as_ref()).into_iter().collect();
+            Err(refusal) => {
+                let compared = self.comparison(refusal.reason(), at, claims.as_ref());
+                notes = compared.or_else(|| about(refusal)).into_iter().collect();
             }
         }
-        Answer { verdict, claims, notes }
+        Answer { verdict: verdict.map_err(|refusal| refusal.reason()), claims, notes }
     }
 
     /// What was compared with what, for the refusals that are about values.
     fn comparison(&self, reason: Reason, at: UnixTime, claims: Option<&Value>) -> Option<String> {
         let claim = |name: &str| claims.and_then(|claims| claims.get(name)).map(Value::to_string);
         let instead = self.audience_claim.as_ref();
-        let instead = instead.and_then(|claim| Some((claim, claim.resolve(claims?)?)));
+        let instead = instead.and_then(|claim| Some((claim, claims?.pointer(claim.as_str())?)));
         let (at, leeway) = (at.secs(), self.leeway);
         match reason {
             Reason::AudienceRefused => Some(match (claim("aud"), instead) {
@@ -283,6 +287,12 @@ fn signature(token: &[u8], keys: &KeySet) -> Answer {
     }
 }
 
+/// What a refusal is about, as the log of the module has it.
+fn about(refusal: &Refusal) -> Option<String> {
+    let detail = refusal.detail().to_string();
+    detail.strip_prefix(", ").map(str::to_owned)
+}
+
 /// The `iss` of the token itself; empty where there is none, which the verification refuses.
 fn own_issuer(token: &[u8]) -> Box<str> {
     let claims = unverified_claims(token);
@@ -293,7 +303,8 @@ fn own_issuer(token: &[u8]) -> Box<str> {
 fn own_audiences(token: &[u8], instead: Option<&Pointer>) -> Box<[Box<str>]> {
     let claims = unverified_claims(token);
     let claims = claims.as_ref();
-    match claims.and_then(|claims| claims.get("aud").or_else(|| instead?.resolve(claims))) {
+    match claims.and_then(|claims| claims.get("aud").or_else(|| claims.pointer(instead?.as_str())))
+    {
         Some(Value::String(one)) => Box::new([one.as_str().into()]),
         Some(Value::Array(several)) => {
             several.iter().filter_map(|one| one.as_str().map(Into::into)).collect()

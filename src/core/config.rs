@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::admission::{Limit, LimitKey};
+use crate::claims::{Kept, Requirement};
 use crate::credential::Methods;
-use crate::decision::Requirement;
+use crate::decision::Required;
 use crate::dpop;
 use crate::identity::Authentication;
 use crate::issuer::{Accept, Issuer};
@@ -25,7 +26,7 @@ pub use introspection::{RawClient, RawIntrospection};
 pub use levels::{Block, Levels, Need, Setting};
 pub use raw::{
     RawAccept, RawAuthenticate, RawDpop, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation,
-    RawMain, RawRequirement,
+    RawMain,
 };
 
 /// Where a directive stands.
@@ -115,7 +116,7 @@ pub struct Location {
     /// By what a request is authenticated.
     pub authentication: Authentication,
     /// The claims that must hold.
-    pub requirements: Box<[Requirement]>,
+    pub requirements: Box<[Required]>,
     /// The limits that are charged.
     pub limits: Box<[Limit]>,
     /// Whether the verified token goes upstream.
@@ -179,7 +180,9 @@ pub struct Resolver {
     issuers: Vec<Box<str>>,
     /// Those that are asked about opaque tokens.
     introspecting: Vec<usize>,
-    pointers: Vec<Pointer>,
+    /// The claims that variables show.
+    shown: Box<[Pointer]>,
+    required: Vec<Arc<Requirement>>,
     quotas: HashMap<Box<str>, (usize, Arc<Quota>, RawLimitKey, Place)>,
     settings: Vec<Authentication>,
     locations: Vec<Location>,
@@ -187,21 +190,23 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver for the issuers and claims of `main`, whose claims come first.
+    /// A resolver for the issuers and claims of `main`.
     pub fn new(main: &RawMain) -> Self {
         Self {
             issuers: main.issuers.iter().map(|issuer| issuer.name.clone()).collect(),
             introspecting: (main.issuers.iter().enumerate())
                 .filter_map(|(index, issuer)| issuer.introspection.as_ref().map(|_| index))
                 .collect(),
-            pointers: main.claims.iter().map(|(_, pointer)| pointer.clone()).collect(),
+            shown: main.claims.iter().map(|(_, pointer)| pointer.clone()).collect(),
             ..Self::default()
         }
     }
 
-    /// The claims that tokens keep, once every location is resolved.
-    pub fn into_pointers(self) -> Vec<Pointer> {
-        self.pointers
+    /// What tokens keep of their claims, once every location is resolved.
+    pub fn into_kept(self) -> Kept {
+        let mut accepts = self.settings.iter().flat_map(|settings| &settings.accept);
+        let audiences = accepts.any(|accept| accept.audiences.is_some());
+        Kept { shown: self.shown, required: self.required.into(), audiences }
     }
 
     /// The places that tokens are read from, each once.
@@ -264,16 +269,8 @@ impl Resolver {
             return Ok(None);
         };
         let dry_run = raw.dry_run.unwrap_or_default();
-        let requirements = raw
-            .requirements
-            .iter()
-            .flatten()
-            .map(|raw| Requirement {
-                claim: self.pointer(&raw.claim),
-                values: raw.values.clone(),
-                is_scope: raw.claim.is_scope(),
-            })
-            .collect();
+        let requirements = raw.requirements.iter().flatten();
+        let requirements = requirements.map(|required| self.required(required)).collect();
         let limits = raw
             .limits
             .iter()
@@ -417,11 +414,13 @@ impl Resolver {
         Ok(Limit { quota: Arc::clone(quota), index: *index, key })
     }
 
-    fn pointer(&mut self, pointer: &Pointer) -> usize {
-        self.pointers.iter().position(|known| known == pointer).unwrap_or_else(|| {
-            self.pointers.push(pointer.clone());
-            self.pointers.len().saturating_sub(1)
-        })
+    fn required(&mut self, requirement: &Arc<Requirement>) -> Required {
+        let known = self.required.iter().position(|known| known == requirement);
+        let index = known.unwrap_or_else(|| {
+            self.required.push(Arc::clone(requirement));
+            self.required.len().saturating_sub(1)
+        });
+        Required { index, requirement: Arc::clone(requirement) }
     }
 }
 

@@ -1,19 +1,19 @@
 //! Whether an identity may do what it asks for.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
+use crate::claims::{Requirement, Verdict};
 use crate::identity::Identity;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Detail, Reason, Refusal};
 
-/// A claim that must hold one of some values.
+/// A [`Requirement`] that a location has.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Requirement {
-    /// The claim's index in [`crate::trust::Trust::pointers`].
-    pub claim: usize,
-    /// The values, compared exactly; a number or a boolean as JSON writes it.
-    pub values: Box<[Box<str>]>,
-    /// Whether a string is a list of scopes with a space between (RFC 6749 section 3.3).
-    pub is_scope: bool,
+pub struct Required {
+    /// Its index in [`crate::claims::Kept::required`]: every token was judged by it already.
+    pub index: usize,
+    /// What it is, to be told to who wonders.
+    pub requirement: Arc<Requirement>,
 }
 
 /// An identity that the rules of a location let through. [`decide`] makes the only ones.
@@ -31,17 +31,15 @@ pub const NO_POLICY: &str = "no-policy";
 /// # Errors
 ///
 /// [`Reason::ClaimRefused`]; an identity without a token has no claims.
-pub fn decide(identity: Rc<Identity>, requirements: &[Requirement]) -> Result<Permit, Refusal> {
-    let holds = |requirement: &Requirement| {
-        identity.claim(requirement.claim).is_some_and(|claim| {
-            requirement.values.iter().any(|value| match requirement.is_scope {
-                true => claim.holds_scope(value),
-                false => claim.holds(value),
-            })
-        })
-    };
-    if !requirements.iter().all(holds) {
-        return Err(Reason::ClaimRefused.into());
+pub fn decide(identity: Rc<Identity>, required: &[Required]) -> Result<Permit, Refusal> {
+    for Required { index, requirement } in required {
+        match identity.verdict(*index) {
+            Verdict::Holds => {}
+            verdict => {
+                let detail = Detail::Required(Arc::clone(requirement), verdict);
+                return Err(Reason::ClaimRefused.about(detail));
+            }
+        }
     }
     Ok(Permit { identity, rule: NO_POLICY })
 }

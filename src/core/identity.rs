@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::claims::Verdict;
 use crate::credential::{Credentials, Methods, Scheme};
 use crate::dpop::{self, Proofs, Unused};
 use crate::encode::encode;
@@ -16,7 +17,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::source::Source;
 use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::time::Now;
-use crate::token::{self, Claim, TokenCache, VerifiedToken, Wish};
+use crate::token::{self, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
 use crate::x509::{Facts, NameRules};
 
@@ -208,15 +209,16 @@ fn verify_token(
     credentials: &Credentials<'_>,
     settings: &Authentication,
     worker: &mut Worker<'_>,
-) -> Result<(Rc<VerifiedToken>, Option<Box<Unused>>), Reason> {
+) -> Result<(Rc<VerifiedToken>, Option<Box<Unused>>), Refusal> {
     let token = match known {
         Some(known) => known,
         None => {
             if let Some(issuer) = introspector(bearer, settings, worker.trust) {
-                return Err(introspect(bearer, issuer, worker));
+                return Err(introspect(bearer, issuer, worker).into());
             }
             let (snapshot, now) = (worker.snapshot, worker.now.unix);
-            let verified = token::verify(bearer, worker.trust, snapshot, now, &mut worker.wish)?;
+            let (headers, wish) = (worker.cache.headers(), &mut worker.wish);
+            let verified = token::verify(bearer, worker.trust, snapshot, now, headers, wish)?;
             let verified = Rc::new(verified);
             worker.cache.keep(bearer, Rc::clone(&verified));
             verified
@@ -229,7 +231,7 @@ fn verify_token(
         // matter to the binding (RFC 8705 section 3).
         let peer = credentials.peer().and_then(|peer| peer.certificate.as_ref().ok());
         if peer.is_none_or(|certificate| certificate.thumbprint() != bound) {
-            return Err(Reason::BindingMismatch);
+            return Err(Reason::BindingMismatch.into());
         }
     }
     let (proofs, now) = (&mut worker.proofs, worker.now.unix);
@@ -300,9 +302,15 @@ impl Identity {
         }
     }
 
-    /// The value of the claim with that index in [`Trust::pointers`].
-    pub fn claim(&self, index: usize) -> Option<&Claim> {
+    /// The text of the claim with that index in [`Kept::shown`](crate::claims::Kept::shown).
+    pub fn claim(&self, index: usize) -> Option<&str> {
         self.token.as_ref()?.claim(index)
+    }
+
+    /// What its claims are to the requirement with that index in
+    /// [`Kept::required`](crate::claims::Kept::required).
+    pub fn verdict(&self, index: usize) -> Verdict {
+        self.token.as_ref().map_or(Verdict::Absent, |token| token.verdict(index))
     }
 
     /// The token that is among what proved it.

@@ -8,14 +8,11 @@ use core::fmt;
 use core::time::Duration;
 use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
-
 use crate::algorithm::Algorithm;
+use crate::base64url;
 use crate::endpoint::Endpoint;
 use crate::issuer::Issuer;
-use crate::json;
+use crate::json::{Document, Item};
 
 mod answer;
 mod cache;
@@ -100,14 +97,16 @@ pub fn concerns(token: &[u8], issuer: &Issuer) -> bool {
     }
     // Nobody has believed the claims: they choose whom to ask, no more.
     (introspection.always || issuer.keys.is_none())
-        && own_claims(token)
-            .is_some_and(|claims| claims.get("iss").and_then(Value::as_str) == Some(&*issuer.url))
+        && own_claims(token).is_some_and(|claims| {
+            let claims = Document::parse(&claims);
+            let url = claims.as_ref().ok().and_then(|claims| claims.root().get("iss"));
+            url.and_then(Item::as_str) == Some(&*issuer.url)
+        })
 }
 
-/// What a token says itself where it has the form of a signed JWT, by whatever algorithm.
-pub(crate) fn own_claims(token: &[u8]) -> Option<Value> {
-    let claims = URL_SAFE_NO_PAD.decode(signed_payload(token)?).ok()?;
-    json::parse(&claims).ok()
+/// What a token says itself where it has the form of a signed JWT, by whatever algorithm: to be parsed.
+pub(crate) fn own_claims(token: &[u8]) -> Option<Vec<u8>> {
+    base64url::decode(signed_payload(token)?)
 }
 
 /// Whether a token has another form than a signed JWT: three parts of base64url, of which the first
@@ -135,8 +134,8 @@ fn signed_payload(token: &[u8]) -> Option<&[u8]> {
         part.get(..end).unwrap_or_default()
     });
     let is_object = |header: &[u8]| {
-        let decoded = URL_SAFE_NO_PAD.decode(header);
-        decoded.is_ok_and(|json| json.trim_ascii_start().first() == Some(&b'{'))
+        let decoded = base64url::decode(header);
+        decoded.is_some_and(|json| json.trim_ascii_start().first() == Some(&b'{'))
     };
     (is_part(payload) && is_part(signature) && is_object(header)).then_some(payload)
 }

@@ -1,12 +1,12 @@
 //! A token issuer's settings, frozen with the configuration.
 
 use core::time::Duration;
+use std::borrow::Cow;
 use std::path::PathBuf;
-
-use serde_json::Value;
 
 use crate::algorithm::KeyAlgorithms;
 use crate::arn::Role;
+use crate::claims::Claims;
 use crate::endpoint::Endpoint;
 use crate::introspection::Introspection;
 use crate::json::Pointer;
@@ -117,8 +117,8 @@ impl Issuer {
     }
 
     /// The service that claims name; none where the claim is absent, or not what it must be.
-    pub(crate) fn service(&self, claims: &Value) -> Option<Box<str>> {
-        let mut named = self.service_claim.iter().filter_map(|claim| claim.resolve(claims));
+    pub(crate) fn service<'c>(&self, claims: &Claims<'c>) -> Option<Cow<'c, str>> {
+        let mut named = self.service_claim.iter().filter_map(|claim| claims.resolve(claim));
         let name = named.next()?.as_str().filter(|text| !text.is_empty())?;
         match self.service_arn {
             true => Some(Role::parse(name).ok()?.service().into()),

@@ -1,13 +1,11 @@
 //! Compact JWS (RFC 7515, section 7.1): the signed envelope of a token.
 
 use core::fmt;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use std::rc::Rc;
 
 use crate::algorithm::Algorithm;
-use crate::json::{self, JsonError};
+use crate::base64url;
+use crate::json::{Document, Item, JsonError};
 use crate::jwks::{FoundKey, KeyLookupError, KeyName, KeySet, MAX_KID_BYTES, SignatureInvalid};
 
 /// A token that has the form of a signed one; nobody has believed it yet.
@@ -16,11 +14,8 @@ use crate::jwks::{FoundKey, KeyLookupError, KeyName, KeySet, MAX_KID_BYTES, Sign
 /// carry or point to keys (`jku`, `jwk`, `x5u`, `x5c`) are not looked at, and the algorithm is
 /// that of the key.
 pub struct CompactJws<'t> {
-    signing_input: &'t [u8],
-    algorithm: Algorithm,
-    kid: Option<Box<str>>,
-    typ: Option<Box<str>>,
-    others: Map<String, Value>,
+    parts: Parts<'t>,
+    header: Rc<Header>,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -38,12 +33,17 @@ impl<'t> CompactJws<'t> {
     ///
     /// [`JwsError`]; never [`JwsError::SignatureInvalid`] or [`JwsError::UnknownKey`].
     pub fn parse(token: &'t [u8]) -> Result<Self, JwsError> {
-        Self::parse_by(token, Self::MAX, decode)
+        Self::parse_by(token, Self::MAX, decode, None)
+    }
+
+    /// As [`Self::parse`], where headers are known.
+    pub(crate) fn parse_among(token: &'t [u8], known: &Headers) -> Result<Self, JwsError> {
+        Self::parse_by(token, Self::MAX, decode, Some(known))
     }
 
     /// As [`Self::parse`], for what is no token and may be larger.
     pub(crate) fn parse_up_to(token: &'t [u8], most: usize) -> Result<Self, JwsError> {
-        Self::parse_by(token, most, decode)
+        Self::parse_by(token, most, decode, None)
     }
 
     /// As [`CompactJws::parse`], for a token whose parts may be padded, as AWS load balancers write
@@ -53,7 +53,7 @@ impl<'t> CompactJws<'t> {
     ///
     /// Those of [`CompactJws::parse`].
     pub(crate) fn parse_padded(token: &'t [u8]) -> Result<Self, JwsError> {
-        Self::parse_by(token, Self::MAX, decode_padded)
+        Self::parse_by(token, Self::MAX, decode_padded, None)
     }
 
     /// As [`Self::parse`], for what need not be a token: its payload may be empty as well.
@@ -63,7 +63,7 @@ impl<'t> CompactJws<'t> {
     /// Those of [`Self::parse`].
     pub fn parse_any(signed: &'t [u8]) -> Result<Self, JwsError> {
         let decode = |part: &[u8]| if part.is_empty() { Ok(Vec::new()) } else { decode(part) };
-        Self::parse_by(signed, Self::MAX, decode).and_then(|jws| {
+        Self::parse_by(signed, Self::MAX, decode, None).and_then(|jws| {
             if jws.signature.is_empty() { Err(JwsError::Malformed) } else { Ok(jws) }
         })
     }
@@ -72,35 +72,39 @@ impl<'t> CompactJws<'t> {
         token: &'t [u8],
         most: usize,
         decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
+        known: Option<&Headers>,
     ) -> Result<Self, JwsError> {
-        let Parts { signing_input, header, payload, signature } = Parts::of(token, most, decode)?;
-        let Header { algorithm, kid, typ, others } = Header::read(header)?;
-        let (payload, signature) = (decode(payload)?, decode(signature)?);
-        Ok(Self { signing_input, algorithm, kid, typ, others, payload, signature })
+        let parts = Parts::of(token, most)?;
+        let header = match known.and_then(|known| known.find(parts.header)) {
+            Some(header) => header,
+            None => Rc::new(Header::read(decode(parts.header)?)?),
+        };
+        let (payload, signature) = (decode(parts.payload)?, decode(parts.signature)?);
+        Ok(Self { parts, header, payload, signature })
     }
 
     /// The algorithm that the token says it was signed with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.header.algorithm
     }
 
     /// The name of the key that the token says it was signed with.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.header.kid.as_deref()
     }
 
     /// The media type that the token says it has (RFC 7515, section 4.1.9), as it was written.
     #[must_use]
     pub fn typ(&self) -> Option<&str> {
-        self.typ.as_deref()
+        self.header.typ.as_deref()
     }
 
-    /// Another member of the header: not `alg`, `kid` or `typ`. Of those that carry or point to keys
-    /// nobody may ask; `x5t` and `x5t#S256` do neither, they name one.
-    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
-        self.others.get(name)
+    /// The header as it was written, if it says who signed: for the forms of issuers that have more in
+    /// it than others. Of the members that carry or point to keys nobody may ask.
+    pub(crate) fn signed_by(&self) -> Option<&[u8]> {
+        self.header.signed_by.as_deref()
     }
 
     /// The payload, which anybody may have written: good for choosing the issuer, no more.
@@ -121,8 +125,8 @@ impl<'t> CompactJws<'t> {
 
     /// As [`Self::verify`], and returns the key that made the signature.
     pub(crate) fn find_key<'k>(&self, keys: &'k KeySet) -> Result<FoundKey<'k>, JwsError> {
-        let found = keys.lookup(self.key_name(), self.algorithm)?;
-        match found.verifying().verify(self.signing_input, &self.signature) {
+        let found = keys.lookup(self.key_name(), self.algorithm())?;
+        match found.verifying().verify(self.parts.signing_input, &self.signature) {
             Ok(()) => Ok(found),
             // The only key that fits is not the one that the token names.
             Err(_) if !found.is_certain() => Err(JwsError::UnknownKey),
@@ -136,8 +140,8 @@ impl<'t> CompactJws<'t> {
         if let Some(kid) = self.kid() {
             return KeyName { kid: Some(kid), ..KeyName::default() };
         }
-        let text = |name| self.member(name).and_then(Value::as_str).filter(|it| !it.is_empty());
-        KeyName { kid: None, x5t: text("x5t"), x5t_s256: text("x5t#S256") }
+        let [x5t, x5t_s256] = &self.header.thumbprints;
+        KeyName { kid: None, x5t: x5t.as_deref(), x5t_s256: x5t_s256.as_deref() }
     }
 }
 
@@ -145,30 +149,24 @@ impl fmt::Debug for CompactJws<'_> {
     /// Shows the header alone: the rest is a credential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompactJws")
-            .field("algorithm", &self.algorithm)
-            .field("kid", &self.kid)
-            .field("typ", &self.typ)
+            .field("algorithm", &self.header.algorithm)
+            .field("kid", &self.header.kid)
+            .field("typ", &self.header.typ)
             .finish_non_exhaustive()
     }
 }
 
-/// The parts of a compact JWS, of which the header is read and asks for no extension.
+/// The parts of a compact JWS, each to be decoded.
 pub(crate) struct Parts<'t> {
     pub(crate) signing_input: &'t [u8],
-    pub(crate) header: Map<String, Value>,
-    /// To be decoded.
+    pub(crate) header: &'t [u8],
     pub(crate) payload: &'t [u8],
-    /// To be decoded.
     pub(crate) signature: &'t [u8],
 }
 
 impl<'t> Parts<'t> {
-    /// Takes a token apart, and reads its header as `decode` does.
-    pub(crate) fn of(
-        token: &'t [u8],
-        most: usize,
-        decode: fn(&[u8]) -> Result<Vec<u8>, JwsError>,
-    ) -> Result<Self, JwsError> {
+    /// Takes a token apart.
+    pub(crate) fn of(token: &'t [u8], most: usize) -> Result<Self, JwsError> {
         if token.len() > most {
             return Err(JwsError::TooLarge);
         }
@@ -176,16 +174,23 @@ impl<'t> Parts<'t> {
             cut(token, memchr::memrchr(b'.', token)).ok_or(JwsError::Malformed)?;
         let (header, payload) =
             cut(signing_input, memchr::memchr(b'.', signing_input)).ok_or(JwsError::Malformed)?;
-        let header = match json::parse(&decode(header)?) {
-            Ok(Value::Object(members)) => members,
-            Err(JsonError::Duplicate { .. }) => return Err(JwsError::DuplicateMember),
-            _ => return Err(JwsError::Malformed),
-        };
-        if header.contains_key("crit") || header.contains_key("b64") {
-            return Err(JwsError::Critical);
-        }
         Ok(Self { signing_input, header, payload, signature })
     }
+}
+
+/// Reads a header, which is an object and asks for no extension.
+pub(crate) fn read_header(header: &[u8]) -> Result<Document<'_>, JwsError> {
+    let header = Document::parse(header).map_err(|error| match error {
+        JsonError::Duplicate { .. } => JwsError::DuplicateMember,
+        _ => JwsError::Malformed,
+    })?;
+    if !header.root().is_object() {
+        return Err(JwsError::Malformed);
+    }
+    if header.root().members().any(|(name, _)| matches!(name, "b64" | "crit")) {
+        return Err(JwsError::Critical);
+    }
+    Ok(header)
 }
 
 /// Why a token is refused by its envelope.
@@ -240,32 +245,71 @@ impl From<SignatureInvalid> for JwsError {
 }
 
 /// The members of a protected header that we look at.
+#[derive(Debug)]
 struct Header {
     algorithm: Algorithm,
     kid: Option<Box<str>>,
     typ: Option<Box<str>>,
-    others: Map<String, Value>,
+    /// `x5t` and `x5t#S256`: each names a key if there is no `kid`.
+    thumbprints: [Option<Box<str>>; 2],
+    /// The whole, if it has a `signer`.
+    signed_by: Option<Box<[u8]>>,
 }
 
 impl Header {
-    fn read(mut members: Map<String, Value>) -> Result<Self, JwsError> {
-        let algorithm = take(&mut members, "alg")?.ok_or(JwsError::Malformed)?;
+    fn read(bytes: Vec<u8>) -> Result<Self, JwsError> {
+        let document = read_header(&bytes)?;
+        let header = document.root();
+        let algorithm = text(header, "alg")?.ok_or(JwsError::Malformed)?;
         let algorithm = algorithm.parse().map_err(|_| JwsError::AlgorithmRefused)?;
-        let kid = take(&mut members, "kid")?;
-        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
+        let kid = text(header, "kid")?;
+        if kid.is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
             return Err(JwsError::Malformed);
         }
-        let typ = take(&mut members, "typ")?;
-        Ok(Self { algorithm, kid, typ, others: members })
+        let (kid, typ) = (kid.map(Into::into), text(header, "typ")?.map(Into::into));
+        let named = |name| header.get(name).and_then(Item::as_str).filter(|it| !it.is_empty());
+        let thumbprints = ["x5t", "x5t#S256"].map(|name| named(name).map(Into::into));
+        let has_signer = header.get("signer").is_some();
+        drop(document);
+        let signed_by = has_signer.then(|| bytes.into());
+        Ok(Self { algorithm, kid, typ, thumbprints, signed_by })
     }
 }
 
-/// Takes a string out of the header; one of another type is no header.
-fn take(members: &mut Map<String, Value>, name: &str) -> Result<Option<Box<str>>, JwsError> {
-    match members.remove(name) {
+/// A string in the header; one of another type is no header.
+fn text<'a>(header: Item<'a>, name: &str) -> Result<Option<&'a str>, JwsError> {
+    match header.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.into())),
-        Some(_) => Err(JwsError::Malformed),
+        Some(member) => member.as_str().map(Some).ok_or(JwsError::Malformed),
+    }
+}
+
+/// The headers of tokens that were verified lately: nearly all tokens of an issuer have the same.
+///
+/// What a header says follows from its bytes alone, so that it is the same for every token with it.
+#[derive(Debug, Default)]
+pub struct Headers {
+    known: [Option<(Box<[u8]>, Rc<Header>)>; 4],
+    /// Which of them goes next.
+    next: usize,
+}
+
+impl Headers {
+    fn find(&self, part: &[u8]) -> Option<Rc<Header>> {
+        let found = self.known.iter().flatten().find(|(known, _)| **known == *part);
+        found.map(|(_, header)| Rc::clone(header))
+    }
+
+    /// Keeps that of a verified token: nobody else can make others be forgotten.
+    pub(crate) fn keep(&mut self, jws: &CompactJws<'_>) {
+        if self.known.iter().flatten().any(|(_, header)| Rc::ptr_eq(header, &jws.header)) {
+            return;
+        }
+        let count = self.known.len();
+        if let Some(place) = self.known.get_mut(self.next) {
+            *place = Some((jws.parts.header.into(), Rc::clone(&jws.header)));
+            self.next = self.next.saturating_add(1).checked_rem(count).unwrap_or(0);
+        }
     }
 }
 
@@ -280,7 +324,7 @@ pub(crate) fn decode(part: &[u8]) -> Result<Vec<u8>, JwsError> {
     if part.is_empty() {
         return Err(JwsError::Malformed);
     }
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::Malformed)
+    base64url::decode(part).ok_or(JwsError::Malformed)
 }
 
 /// As [`decode`], for a part that has the whole of its padding or none of it.
@@ -288,7 +332,7 @@ fn decode_padded(part: &[u8]) -> Result<Vec<u8>, JwsError> {
     if part.last() != Some(&b'=') {
         return decode(part);
     }
-    URL_SAFE.decode(part).map_err(|_| JwsError::Malformed)
+    base64url::decode_padded(part).ok_or(JwsError::Malformed)
 }
 
 #[cfg(test)]

@@ -63,7 +63,9 @@
 pub mod admission;
 pub mod algorithm;
 pub mod arn;
+mod base64url;
 pub mod cache_key;
+pub mod claims;
 pub mod clean;
 pub mod config;
 pub mod credential;

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use crate::limit::{Limited, Quota};
 
 mod challenge;
+mod detail;
 
 pub use challenge::Offer;
+pub use detail::Detail;
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident => $word:literal, $status:literal, $error:expr, $meaning:literal;)+) => {
@@ -178,6 +180,13 @@ reasons! {
         "the token's issuer gives no usable answer about it";
 }
 
+impl Reason {
+    /// A refusal that says what it is about.
+    pub(crate) const fn about(self, detail: Detail) -> Refusal {
+        Refusal { reason: self, detail }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -188,7 +197,7 @@ impl fmt::Display for Reason {
 #[derive(Clone, Debug)]
 pub struct Refusal {
     reason: Reason,
-    limited: Option<Box<ReachedLimit>>,
+    detail: Detail,
 }
 
 /// The limit that refused, and when it has room again.
@@ -234,7 +243,15 @@ impl Refusal {
 
     /// Which limit refused, with what `Retry-After` and the RateLimit fields say.
     pub fn limited(&self) -> Option<&ReachedLimit> {
-        self.limited.as_deref()
+        match &self.detail {
+            Detail::Limit(limited) => Some(limited),
+            _ => None,
+        }
+    }
+
+    /// What it is about, for the log.
+    pub const fn detail(&self) -> &Detail {
+        &self.detail
     }
 
     /// Whether it is none yet: the same request can be judged once the token's issuer has answered.
@@ -244,7 +261,7 @@ impl Refusal {
 
     /// The response fields that tell the client when to come again.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
-        match (&self.limited, self.reason) {
+        match (self.limited(), self.reason) {
             (Some(limited), _) => limited.fields().into(),
             (None, Reason::DpopShareFull) => vec![("Retry-After", SHARE_WAIT_SECS.to_string())],
             (None, Reason::KeysUnavailable) => vec![("Retry-After", KEYS_WAIT_SECS.to_string())],
@@ -293,15 +310,15 @@ const ANSWER_WAIT_SECS: u32 = 1;
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, limited: None }
+        Self { reason, detail: Detail::Nothing }
     }
 }
 
 impl Refusal {
-    /// A refusal by a limit; the other constructor is `From<Reason>`.
+    /// A refusal by a limit; the other constructors are `From<Reason>` and [`Reason::about`].
     pub(crate) fn by_limit(reason: Reason, quota: &Arc<Quota>, limited: Limited) -> Self {
         let limited = ReachedLimit { quota: Arc::clone(quota), limited };
-        Self { reason, limited: Some(Box::new(limited)) }
+        Self { reason, detail: Detail::Limit(Box::new(limited)) }
     }
 }
 

@@ -2,18 +2,16 @@
 
 use core::cell::{Cell, OnceCell};
 use core::fmt;
-use core::num::NonZeroU32;
 
-use serde_json::Value;
-
+use crate::claims::{Claims, Kept, Verdict, Verdicts};
 use crate::encode::{encode, json_array};
 use crate::export::Rendered;
 use crate::introspection;
 use crate::issuer::{Accept, Issuer};
-use crate::json::{JsonError, Pointer};
-use crate::jws::{CompactJws, JwsError};
+use crate::json::{Document, Item, JsonError};
+use crate::jws::{CompactJws, Headers, JwsError};
 use crate::limit::Key;
-use crate::refusal::Reason;
+use crate::refusal::{Detail, Reason, Refusal};
 use crate::revocation::Revocable;
 use crate::time::UnixTime;
 use crate::trust::{Revoked, Snapshot, Trust};
@@ -22,16 +20,18 @@ mod cache;
 mod claim;
 mod explain;
 mod origin;
+mod texts;
 mod wish;
 
 pub use cache::TokenCache;
+pub use claim::Confirmation;
 pub(crate) use claim::numeric_date;
-pub use claim::{Claim, Confirmation};
 use claim::{
-    audience, audiences, check_distributed, confirmation, groups, known, name, text, weight,
+    audience, audiences, check_distributed, confirmation, groups, name, shown, subject, weight,
 };
 pub use explain::{explain, explain_signature};
-use origin::Origin;
+use origin::{Envelope, Origin};
+use texts::Texts;
 pub use wish::Wish;
 
 /// A token whose signature is valid under a key of its issuer, and what its claims say.
@@ -45,6 +45,7 @@ pub struct VerifiedToken {
     expires: i64,
     not_before: Option<i64>,
     issued_at: Option<i64>,
+    /// Where some location has audiences of its own.
     audiences: Box<[Box<str>]>,
     for_issuer: bool,
     /// It names no audience, and its issuer is one that may leave it out.
@@ -53,42 +54,16 @@ pub struct VerifiedToken {
     confirmation: Option<Box<Confirmation>>,
     /// `sub`, the service and the groups.
     texts: Texts,
-    claims: Box<[Option<Claim>]>,
+    /// The claims that variables show.
+    shown: Box<[Option<Box<str>>]>,
+    /// What its claims are to each requirement of a location.
+    verdicts: Verdicts,
     /// Kept where the configuration has a list of what is revoked.
     names: Option<Box<Names>>,
     /// What goes upstream of it alone, from its first export on.
     rendered: OnceCell<Rendered>,
     /// The buckets that it is charged to, by the limit's number: see [`Self::bucket`].
     buckets: [Cell<Option<(u32, Key)>>; 2],
-}
-
-/// Some texts in one block: each that is kept by itself takes twice its length.
-#[derive(Debug)]
-struct Texts {
-    all: Box<str>,
-    /// Where each ends, none where it is not there.
-    ends: [Option<NonZeroU32>; 3],
-}
-
-impl Texts {
-    /// Keeps three texts that are there or not; none is longer than a token.
-    fn of(texts: [Option<&str>; 3]) -> Self {
-        let (mut all, mut ends) = (String::new(), [None; 3]);
-        for (text, end) in texts.into_iter().zip(&mut ends) {
-            let Some(text) = text else { continue };
-            all.push_str(text);
-            // Behind its last byte and one more, so that it is never 0.
-            *end = u32::try_from(all.len().saturating_add(1)).ok().and_then(NonZeroU32::new);
-        }
-        Self { all: all.into(), ends }
-    }
-
-    fn get<const N: usize>(&self) -> Option<&str> {
-        const { assert!(N < 3) };
-        let end = |end: &NonZeroU32| (end.get() as usize).saturating_sub(1);
-        let before = self.ends.get(..N)?.iter().flatten().next_back().map_or(0, end);
-        self.all.get(before..self.ends.get(N)?.as_ref().map(end)?)
-    }
 }
 
 /// What a token can be revoked by, besides its subject.
@@ -101,45 +76,54 @@ struct Names {
 }
 
 /// Verifies the signature of `token` under the keys that count at `now` of the issuer that its `iss`
-/// names, and reads its claims. Where the key is not there, `wish` says which.
+/// names, and reads its claims. Where the key is not there, `wish` says which. `headers` knows what
+/// earlier tokens had.
 ///
 /// # Errors
 ///
-/// A [`Reason`] of status 401, or [`Reason::KeysUnavailable`].
+/// A [`Refusal`] of status 401, or [`Reason::KeysUnavailable`].
 pub fn verify(
     token: &[u8],
     trust: &Trust,
     snapshot: &Snapshot,
     now: UnixTime,
+    headers: &mut Headers,
     wish: &mut Option<Wish>,
-) -> Result<VerifiedToken, Reason> {
+) -> Result<VerifiedToken, Refusal> {
     // The issuer has to be known before the signature can be checked; until `verify` below has
     // succeeded, what the token says chooses a key set and nothing else.
-    let origin = Origin::of(token, trust)?;
-    let Origin { jws, claims, index } = &origin;
+    let envelope = Envelope::open(token, trust, headers)?;
+    let jws = &envelope.jws;
+    let payload = Document::parse(jws.unverified_payload()).map_err(Reason::from)?;
+    let header = jws.signed_by().map(Document::parse).transpose().map_err(Reason::from)?;
+    let header = header.as_ref().map(Document::root);
+    let origin = Origin::of(&envelope, header, Claims::of(payload.root()), trust)?;
+    let Origin { claims, index } = &origin;
     let index = *index;
     let issuer = trust.issuers().get(index).ok_or(Reason::IssuerRefused)?;
     if issuer.keys.is_none() {
         // It is asked about its tokens where it is accepted, and here it is not.
-        return Err(Reason::IssuerRefused);
+        return Err(Reason::IssuerRefused.into());
     }
     let Some(keys) = snapshot.keys(index, now) else {
         *wish = Wish::of(index, issuer, jws.key_name().text());
-        return Err(Reason::KeysUnavailable);
+        return Err(Reason::KeysUnavailable.into());
     };
-    let key = jws.find_key(keys.set()).inspect_err(|error| {
-        if *error == JwsError::UnknownKey {
+    let key = jws.find_key(keys.set()).map_err(|error| {
+        if error == JwsError::UnknownKey {
             *wish = Wish::of(index, issuer, jws.key_name().text());
         }
+        Reason::from(error)
     })?;
-    origin.check(issuer, key.issuer())?;
+    headers.keep(jws);
+    origin.check(jws, issuer, key.issuer())?;
     let (typ, generation) = (jws.typ(), keys.generation());
     let mut token =
-        VerifiedToken::read(claims, typ, issuer, index, generation, trust.pointers(), None)?;
+        VerifiedToken::read(claims, typ, issuer, index, generation, trust.kept(), None)?;
     if !matches!(snapshot.revoked(), Revoked::Nothing) {
         token.names = Some(Box::new(Names {
-            token: name(claims.get("jti"))?,
-            session: name(claims.get("sid"))?,
+            token: name(claims.id, "jti")?.map(Into::into),
+            session: name(claims.session, "sid")?.map(Into::into),
             keys: key.kids().map(Into::into).collect(),
         }));
     }
@@ -148,24 +132,26 @@ pub fn verify(
 
 impl VerifiedToken {
     fn read(
-        claims: &Value,
+        claims: &Claims<'_>,
         token_type: Option<&str>,
         issuer: &Issuer,
         index: usize,
         keys_generation: u64,
-        pointers: &[Pointer],
+        kept: &Kept,
         without_expiry: Option<i64>,
-    ) -> Result<Self, Reason> {
+    ) -> Result<Self, Refusal> {
         if !claims.is_object() {
-            return Err(Reason::TokenMalformed);
+            return Err(Reason::TokenMalformed.into());
         }
-        let expires = numeric_date(claims, "exp")?.or(without_expiry);
+        let expires = numeric_date(claims.expires, "exp")?.or(without_expiry);
         let expires = expires.ok_or(Reason::ExpiryMissing)?;
-        let not_before = numeric_date(claims, "nbf")?;
-        let issued_at = numeric_date(claims, "iat")?;
-        let audiences = audiences(audience(claims, issuer.audience_claim.as_ref()))?;
+        let not_before = numeric_date(claims.not_before, "nbf")?;
+        let issued_at = numeric_date(claims.issued_at, "iat")?;
+        let mut audiences = audiences(audience(claims, issuer.audience_claim.as_ref()))?;
         check_distributed(claims)?;
-        let groups = issuer.groups_claim.as_ref().and_then(|claim| groups(known(claim, claims)?));
+        let subject = subject(claims)?;
+        let service = issuer.service(claims);
+        let groups = issuer.groups_claim.as_ref().and_then(|claim| groups(claim, claims));
         Ok(Self {
             issuer: index,
             keys_generation,
@@ -174,22 +160,20 @@ impl VerifiedToken {
                 .token_type
                 .as_deref()
                 .is_none_or(|wanted| token_type.is_some_and(|is| same_type(is, wanted))),
-            for_issuer: audiences.iter().any(|it| issuer.audiences.contains(it)),
+            audiences: if kept.audiences {
+                audiences.map(Into::into).collect()
+            } else {
+                Box::default()
+            },
+            for_issuer: audiences.any(|one| issuer.audiences.iter().any(|it| **it == *one)),
             for_anybody: false,
             expires,
             not_before,
             issued_at,
-            audiences,
-            confirmation: bound(confirmation(claims.get("cnf"))),
-            texts: Texts::of([
-                text(claims.get("sub"))?.as_deref(),
-                issuer.service(claims).as_deref(),
-                groups.map(|groups| json_array(&groups)).as_deref(),
-            ]),
-            claims: pointers
-                .iter()
-                .map(|pointer| known(pointer, claims).and_then(Claim::read))
-                .collect(),
+            confirmation: bound(confirmation(claims.confirmation)),
+            texts: Texts::of(subject, service.as_deref(), groups.map(json_array).as_deref()),
+            shown: kept.shown.iter().map(|pointer| shown(pointer, claims)).collect(),
+            verdicts: Verdicts::of(kept.required.iter().map(|required| required.judge(claims))),
             names: None,
             rendered: OnceCell::new(),
             buckets: Default::default(),
@@ -201,43 +185,41 @@ impl VerifiedToken {
     /// `exp`, `iss` and, where the issuer's settings say so, `aud` may be left out: the issuer was
     /// asked a moment ago, and will be again.
     pub(crate) fn introspected(
-        claims: &Value,
+        claims: &Claims<'_>,
         token: &[u8],
         issuer: &Issuer,
         index: usize,
         trust: &Trust,
-    ) -> Result<Self, Reason> {
-        match claims.get("iss") {
+    ) -> Result<Self, Refusal> {
+        match claims.issuer.map(Item::as_str) {
             None => {}
-            Some(Value::String(url)) if **url == *issuer.url => {}
-            Some(_) => return Err(Reason::IssuerRefused),
+            Some(Some(url)) if *url == *issuer.url => {}
+            Some(_) => return Err(Reason::IssuerRefused.into()),
         }
         if !is_access_token(claims) {
-            return Err(Reason::TypeRefused);
+            return Err(Reason::TypeRefused.into());
         }
         // The issuer has judged the token as a whole, so that its header counts where it has one.
         let jws = CompactJws::parse(token).ok();
         let typ = jws.as_ref().and_then(CompactJws::typ);
-        let pointers = trust.pointers();
-        let mut read = Self::read(claims, typ, issuer, index, 0, pointers, Some(i64::MAX))?;
+        let mut read = Self::read(claims, typ, issuer, index, 0, trust.kept(), Some(i64::MAX))?;
         read.has_type |= introspection::is_opaque(token);
         let needs_audience = issuer.introspection.as_ref().is_none_or(|it| it.needs_audience);
         read.for_anybody =
             !needs_audience && audience(claims, issuer.audience_claim.as_ref()).is_none();
         // What the issuer leaves out, a signed token may say itself.
-        let own = introspection::own_claims(token);
-        if claims.get("cnf").is_none() {
-            read.confirmation = bound(confirmation(own.as_ref().and_then(|own| own.get("cnf"))));
+        let own = introspection::own_claims(token).unwrap_or_default();
+        let own = Document::parse(&own).ok();
+        let own = own.as_ref().map(|own| Claims::of(own.root()));
+        let own = own.as_ref();
+        if claims.confirmation.is_none() {
+            read.confirmation = bound(confirmation(own.and_then(|own| own.confirmation)));
         }
         if !matches!(trust.load().revoked(), Revoked::Nothing) {
-            let find = |member: &str| {
-                let said = name(claims.get(member))?;
-                let own = own.as_ref().and_then(|own| own.get(member));
-                said.map_or_else(|| name(own), |said| Ok(Some(said)))
-            };
             read.names = Some(Box::new(Names {
-                token: find("jti")?,
-                session: find("sid")?,
+                token: name(claims.id.or(own.and_then(|own| own.id)), "jti")?.map(Into::into),
+                session: name(claims.session.or(own.and_then(|own| own.session)), "sid")?
+                    .map(Into::into),
                 keys: jws.as_ref().and_then(CompactJws::kid).map(Into::into).into_iter().collect(),
             }));
         }
@@ -249,31 +231,32 @@ impl VerifiedToken {
     ///
     /// # Errors
     ///
-    /// A [`Reason`] of status 401, or [`Reason::RevocationsUnavailable`].
+    /// A [`Refusal`] of status 401, or [`Reason::RevocationsUnavailable`].
     pub fn check(
         &self,
         accept: &[Accept],
         trust: &Trust,
         snapshot: &Snapshot,
         now: UnixTime,
-    ) -> Result<(), Reason> {
-        let accept =
-            accept.iter().find(|it| it.issuer == self.issuer).ok_or(Reason::IssuerRefused)?;
+    ) -> Result<(), Refusal> {
         let issuer = trust.issuers().get(self.issuer).ok_or(Reason::IssuerRefused)?;
+        let accept = accept.iter().find(|it| it.issuer == self.issuer);
+        let accept = accept.ok_or(Reason::IssuerRefused)?;
         let (now, leeway) = (now.secs(), issuer.leeway);
         // RFC 7519 section 4.1.4: on or after `exp` it is not accepted.
         if now >= self.expires.saturating_add(leeway) {
-            return Err(Reason::TokenExpired);
+            return Err(Reason::TokenExpired.into());
         }
         if self.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
-            return Err(Reason::TokenNotYetValid);
+            return Err(Reason::TokenNotYetValid.into());
         }
         if let Some(most) = issuer.max_lifetime {
-            let issued_at = self.issued_at.ok_or(Reason::LifetimeExceeded)?;
+            let exceeded = || Reason::LifetimeExceeded.about(Detail::Claim("iat"));
+            let issued_at = self.issued_at.ok_or_else(exceeded)?;
             if self.expires.saturating_sub(issued_at) > most
                 || issued_at > now.saturating_add(leeway)
             {
-                return Err(Reason::LifetimeExceeded);
+                return Err(exceeded());
             }
         }
         let is_for_us = match &accept.audiences {
@@ -281,17 +264,25 @@ impl VerifiedToken {
             Some(ours) => self.audiences.iter().any(|audience| ours.contains(audience)),
         };
         if !is_for_us {
-            return Err(Reason::AudienceRefused);
+            let ours = accept.audiences.as_deref().unwrap_or(&issuer.audiences);
+            let ours = Detail::list("audience wanted", ours.iter().map(|audience| &**audience));
+            return Err(Reason::AudienceRefused.about(ours));
         }
         if !self.has_type {
-            return Err(Reason::TypeRefused);
+            let wanted = issuer.token_type.as_deref().unwrap_or_default();
+            return Err(Reason::TypeRefused.about(Detail::named("type wanted", wanted)));
         }
         match (self.service(), self.confirmation()) {
-            (None, _) => Err(Reason::ServiceMissing),
-            (_, Confirmation::Unsupported) => Err(Reason::BindingUnsupported),
+            (None, _) => {
+                let claims = issuer.service_claim.iter().map(|claim| claim.as_str());
+                Err(Reason::ServiceMissing.about(Detail::list("service claim", claims)))
+            }
+            (_, Confirmation::Unsupported) => {
+                Err(Reason::BindingUnsupported.about(Detail::Claim("cnf")))
+            }
             // As long as the clocks may differ, a token counts past its `exp`, and so does an
             // entry past its `until`.
-            _ => self.check_revoked(snapshot, UnixTime::from_secs(now.saturating_sub(leeway))),
+            _ => Ok(self.check_revoked(snapshot, UnixTime::from_secs(now.saturating_sub(leeway)))?),
         }
     }
 
@@ -306,7 +297,7 @@ impl VerifiedToken {
         let token = Revocable {
             issuer: self.issuer,
             token: names.token.as_deref(),
-            subject: self.texts.get::<0>(),
+            subject: self.texts.subject(),
             session: names.session.as_deref(),
             keys: &names.keys,
             issued_at: self.issued_at,
@@ -326,18 +317,18 @@ impl VerifiedToken {
 
     /// The service, as the issuer's `service_claim` names it.
     pub fn service(&self) -> Option<&str> {
-        self.texts.get::<1>()
+        self.texts.service()
     }
 
     /// `sub`, or the service for a token without one.
     pub fn principal(&self) -> Option<&str> {
-        self.texts.get::<0>().or_else(|| self.service())
+        self.texts.subject().or_else(|| self.service())
     }
 
     /// The groups as a JSON array in ASCII; none when the issuer's `groups_claim` is absent, so
     /// that *unknown* is not *empty*.
     pub fn groups(&self) -> Option<&str> {
-        self.texts.get::<2>()
+        self.texts.groups()
     }
 
     /// The bucket that it is charged to by the limit with that number, hashed once: it follows from
@@ -362,9 +353,14 @@ impl VerifiedToken {
         self.rendered.get_or_init(make)
     }
 
-    /// The value of the claim with that index in [`Trust::pointers`].
-    pub fn claim(&self, index: usize) -> Option<&Claim> {
-        self.claims.get(index)?.as_ref()
+    /// The text of the claim with that index in [`Kept::shown`].
+    pub fn claim(&self, index: usize) -> Option<&str> {
+        self.shown.get(index)?.as_deref()
+    }
+
+    /// What its claims are to the requirement with that index in [`Kept::required`].
+    pub fn verdict(&self, index: usize) -> Verdict {
+        self.verdicts.get(index)
     }
 }
 
@@ -374,10 +370,16 @@ const RENDERED_REST: usize = 128;
 impl VerifiedToken {
     /// About the bytes of its claims: a list of one letter each takes ten times its JSON.
     pub(crate) fn weight(&self) -> usize {
-        let texts = self.texts.all.len();
-        let claims: usize = self.claims.iter().flatten().map(Claim::weight).sum();
+        let shown = self.shown.iter().map(|shown| shown.as_deref().unwrap_or_default());
         let names = self.names.as_deref().map_or(0, Names::weight);
-        let parts = [texts, weight(&self.audiences), claims, names, self.rendered_most()];
+        let parts = [
+            self.texts.weight(),
+            weight(self.audiences.iter().map(|audience| &**audience)),
+            weight(shown),
+            self.verdicts.weight(),
+            names,
+            self.rendered_most(),
+        ];
         parts.into_iter().fold(0, usize::saturating_add)
     }
 
@@ -426,16 +428,16 @@ impl fmt::Debug for VerifiedToken {
 /// Whether what the issuer says is about an access token, as far as it says so: some answer about
 /// refresh tokens and ID tokens alike. `token_type` is of RFC 7662, `token_use` and `typ` are of
 /// servers that mark them otherwise.
-fn is_access_token(claims: &Value) -> bool {
-    let is_one_of = |name, words: &[&str]| match claims.get(name) {
-        None | Some(Value::Null) => true,
-        Some(value) => value
-            .as_str()
-            .is_some_and(|value| words.iter().any(|word| value.eq_ignore_ascii_case(word))),
+fn is_access_token(claims: &Claims<'_>) -> bool {
+    let is_one_of = |name, words: &[&str]| match claims.get(name).map(Item::as_str) {
+        None => true,
+        Some(value) => {
+            value.is_some_and(|value| words.iter().any(|word| value.eq_ignore_ascii_case(word)))
+        }
     };
     let is_marked = ["ID", "Offline", "Refresh"]
         .iter()
-        .any(|typ| claims.get("typ").and_then(Value::as_str).is_some_and(|is| is == *typ));
+        .any(|typ| claims.text("typ").is_some_and(|is| is == *typ));
     is_one_of("token_type", &["Bearer", "DPoP", "access_token"])
         && is_one_of("token_use", &["access", "access_token"])
         && !is_marked

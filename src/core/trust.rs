@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache, Guard};
 
+use crate::claims::Kept;
 use crate::issuer::{Form, Issuer, KeySource};
-use crate::json::Pointer;
 use crate::jwks::KeySet;
 use crate::revocation::Revocations;
 use crate::spiffe::TrustDomain;
@@ -23,7 +23,7 @@ pub struct Trust {
     urls: HashMap<Box<str>, usize>,
     trust_domains: HashMap<TrustDomain, usize>,
     load_balancers: Box<[usize]>,
-    pointers: Box<[Pointer]>,
+    kept: Kept,
     snapshot: ArcSwap<Snapshot>,
 }
 
@@ -106,9 +106,9 @@ impl Lease {
 }
 
 impl Trust {
-    /// The trust of a configuration: its issuers, the claims that it names by pointer, and the
-    /// key sets that were read with it, in the order of the issuers.
-    pub fn new(issuers: Vec<Issuer>, pointers: Vec<Pointer>, keys: Vec<Option<KeySet>>) -> Self {
+    /// The trust of a configuration: its issuers, what it wants to know of their tokens, and the key
+    /// sets that were read with it, in the order of the issuers.
+    pub fn new(issuers: Vec<Issuer>, kept: Kept, keys: Vec<Option<KeySet>>) -> Self {
         let mut keys = keys.into_iter();
         let keys = issuers
             .iter()
@@ -132,7 +132,7 @@ impl Trust {
             trust_domains,
             load_balancers: load_balancers.into(),
             issuers: issuers.into(),
-            pointers: pointers.into(),
+            kept,
             snapshot: ArcSwap::from_pointee(Snapshot {
                 generation: 0,
                 keys,
@@ -154,9 +154,9 @@ impl Trust {
         &self.issuers
     }
 
-    /// The claims that the configuration names; a verified token keeps the value of each.
-    pub fn pointers(&self) -> &[Pointer] {
-        &self.pointers
+    /// What a verified token keeps of its claims.
+    pub const fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// The index of the issuer whose `iss` that is.

@@ -221,29 +221,22 @@ fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &st
     if !log.takes(level) {
         return;
     }
-    let reason = refusal.reason();
-    let identity = Context::of(r).and_then(|context| context.identify(r));
-    match (identity, refusal.limited()) {
-        (Some(identity), Some(limited)) => log.write(
+    let (reason, detail) = (refusal.reason(), refusal.detail());
+    match Context::of(r).and_then(|context| context.identify(r)) {
+        Some(identity) => log.write(
             level,
             format_args!(
-                "mesh refuses{dry_run}, reason: {reason}, limit: \"{}\", service: \"{}\"",
-                limited.name(),
+                "mesh refuses{dry_run}, reason: {reason}{detail}, service: \"{}\"",
                 Clean(identity.service().as_bytes())
             ),
         ),
-        (Some(identity), None) => log.write(
-            level,
-            format_args!(
-                "mesh refuses{dry_run}, reason: {reason}, service: \"{}\"",
-                Clean(identity.service().as_bytes())
-            ),
-        ),
-        (None, _) => match Context::of(r).and_then(|context| context.explain(r, refusal)) {
+        None => match Context::of(r).and_then(|context| context.explain(r, refusal)) {
             Some(why) => {
                 log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}, {why}"))
             }
-            None => log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}")),
+            None => {
+                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}{detail}"))
+            }
         },
     }
 }

@@ -237,7 +237,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     main.shared =
         unsafe { DocumentsZone::add(cf, &issuers, files, main.raw.state_path.clone()) }
             .map_err(|error| log_elsewhere(cf).write(Level::Emerg, format_args!("{error}")))?;
-    let mut trust = Trust::new(issuers, resolver.into_pointers(), keys);
+    let mut trust = Trust::new(issuers, resolver.into_kept(), keys);
     if let Some(list) = revocations {
         trust = trust.with_revocations(list);
     }

@@ -171,7 +171,7 @@ unsafe extern "C" fn claim_of(
     unsafe {
         get(r, v, |r, context| {
             let identity = context.identify(r)?;
-            identity.claim(claim).map(|claim| encode(claim.text()).into_owned().into())
+            identity.claim(claim).map(|text| encode(text).into_owned().into())
         })
     }
 }

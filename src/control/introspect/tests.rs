@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
+use mesh_core::claims::Kept;
 use mesh_core::config::{Place, RawMain};
 use mesh_core::directive::{ISSUER, MAIN, read};
 use mesh_core::issuer::Issuer;
@@ -77,7 +78,7 @@ impl Asking {
         let wakes = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&wakes);
         let introspector = Introspector {
-            trust: Arc::new(Trust::new(vec![issuer], Vec::new(), Vec::new())),
+            trust: Arc::new(Trust::new(vec![issuer], Kept::default(), Vec::new())),
             credentials: vec![(0, Arc::new(secret))],
             wake: Arc::new(move || {
                 counter.fetch_add(1, Ordering::SeqCst);

@@ -2,11 +2,13 @@
 
 use core::time::Duration;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::introspection::RawIntrospection;
 use super::{ConfigError, DryRun, LogLevel, Need, Place, Subrequests};
 use crate::admission::LimitKey;
 use crate::algorithm::{AlgorithmSet, KeyAlgorithms};
+use crate::claims::Requirement;
 use crate::credential::Methods;
 use crate::dpop::{Mode, Origin};
 use crate::endpoint::{Endpoint, EndpointError};
@@ -277,7 +279,7 @@ pub struct RawLocation {
     /// Where `mesh_resource_metadata` stands; never inherited.
     pub resource_metadata: Option<Place>,
     /// `mesh_require_claim`; empty is `off`.
-    pub requirements: Option<Vec<RawRequirement>>,
+    pub requirements: Option<Vec<Arc<Requirement>>>,
     /// `mesh_limit`; empty is `off`.
     pub limits: Option<Vec<RawLimit>>,
     /// `mesh_failure_limit`; the inner `None` is `off`.
@@ -320,15 +322,6 @@ pub struct RawDpop {
     pub mode: Mode,
     /// `max_age=`: seconds.
     pub max_age: Option<i64>,
-}
-
-/// One `mesh_require_claim` line.
-#[derive(Clone, Debug)]
-pub struct RawRequirement {
-    /// The claim.
-    pub claim: Pointer,
-    /// The values, of which it must hold one.
-    pub values: Box<[Box<str>]>,
 }
 
 /// One `mesh_accept` line.

@@ -1,10 +1,13 @@
 //! The directives of `http`, `server` and `location`.
 
-use super::{Context, Directive, EVERYWHERE, Line, dpop, on_off, once, pointer, resource, unknown};
+use super::{Context, Directive, EVERYWHERE, Line, dpop, on_off, once, resource, unknown};
+use std::sync::Arc;
+
 use crate::admission::{LimitKey, MAX_LIMITS};
+use crate::claims::Requirement;
 use crate::config::{
     ConfigError, DryRun, LogLevel, Need, RawAccept, RawAuthenticate, RawLimit, RawLimitKey,
-    RawLocation, RawRequirement, Setting, Subrequests,
+    RawLocation, Setting, Subrequests,
 };
 use crate::credential::Methods;
 use crate::limit::{Quota, Rate};
@@ -63,7 +66,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
     },
     row(
         "mesh_require_claim",
-        "off | pointer value ...",
+        "off | pointer[|pointer ...] [!]value ...",
         "mesh_require_claim off",
         (1, 65),
         require_claim,
@@ -315,18 +318,9 @@ fn accept(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
 
 fn require_claim(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let Some(items) = list(&mut raw.requirements, line)? else { return Ok(()) };
-    let claim = pointer(line.first())?;
-    if line.rest().is_empty() {
-        return Err(ConfigError::new("names no value for the claim"));
-    }
-    if claim.is_scope()
-        && let Some(word) = line.rest().iter().find(|word| word.is_empty() || word.contains(' '))
-    {
-        let message = format!("\"{word}\" is no scope: each is a value of its own");
-        return Err(ConfigError::new(message));
-    }
-    let values = line.rest().iter().map(|word| (*word).into()).collect();
-    items.push(RawRequirement { claim, values });
+    let required =
+        Requirement::parse(line.words).map_err(|error| ConfigError::new(error.to_string()))?;
+    items.push(Arc::new(required));
     raw.needs.push(need(Setting::RequireClaim, true, line));
     Ok(())
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
-use crate::json;
+use crate::claims::Claims;
+use crate::json::{Document, Item};
 use crate::jwks::{VerifyingKey, thumbprint};
 use crate::jws::{self, Parts};
 use crate::refusal::Reason;
@@ -37,20 +38,26 @@ impl<'p> Proof<'p> {
         if text.len() > MAX_BYTES {
             return Err(Reason::DpopMalformed);
         }
-        let Parts { signing_input, mut header, payload, signature } =
-            Parts::of(text, MAX_BYTES, jws::decode).map_err(|_| Reason::DpopMalformed)?;
-        if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
+        let Parts { signing_input, header, payload, signature } =
+            Parts::of(text, MAX_BYTES).map_err(|_| Reason::DpopMalformed)?;
+        let decode = |part| jws::decode(part).map_err(|_| Reason::DpopMalformed);
+        let header = decode(header)?;
+        let header = jws::read_header(&header).map_err(|_| Reason::DpopMalformed)?;
+        let member = |name| header.root().get(name);
+        if member("typ").and_then(Item::as_str) != Some("dpop+jwt") {
             return Err(Reason::DpopMalformed);
         }
-        let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Reason::DpopMalformed)?;
+        let algorithm = member("alg").and_then(Item::as_str).ok_or(Reason::DpopMalformed)?;
         let algorithm = algorithm.parse().map_err(|_| Reason::DpopKey)?;
-        let Some(Value::Object(jwk)) = header.remove("jwk") else {
+        let Some(Value::Object(jwk)) = member("jwk").map(Item::to_value) else {
             return Err(Reason::DpopMalformed);
         };
         // Of what is no object, every claim is missing.
-        let decode = |part| jws::decode(part).map_err(|_| Reason::DpopMalformed);
-        let claims = json::parse(&decode(payload)?).map_err(|_| Reason::DpopMalformed)?;
+        let payload = decode(payload)?;
+        let claims = Document::parse(&payload).map_err(|_| Reason::DpopMalformed)?;
+        let claims = Claims::of(claims.root());
         let id = text_of(&claims, "jti")?.filter(|id| id.len() <= MAX_ID_BYTES);
+        let issued_at = numeric_date(claims.issued_at, "iat").ok().flatten();
         Ok(Self {
             thumbprint: thumbprint(&jwk).ok_or(Reason::DpopKey)?,
             signing_input,
@@ -60,7 +67,7 @@ impl<'p> Proof<'p> {
             method: text_of(&claims, "htm")?.ok_or(Reason::DpopMalformed)?,
             uri: text_of(&claims, "htu")?.ok_or(Reason::DpopMalformed)?,
             id: id.ok_or(Reason::DpopMalformed)?,
-            issued_at: numeric_date(&claims, "iat").ok().flatten().ok_or(Reason::DpopMalformed)?,
+            issued_at: issued_at.ok_or(Reason::DpopMalformed)?,
             token_hash: text_of(&claims, "ath")?,
             nonce: text_of(&claims, "nonce")?,
         })
@@ -74,10 +81,10 @@ impl<'p> Proof<'p> {
 }
 
 /// A string that is not empty; of another type it is malformed.
-fn text_of(claims: &Value, name: &str) -> Result<Option<Box<str>>, Reason> {
-    match claims.get(name) {
+fn text_of(claims: &Claims<'_>, name: &str) -> Result<Option<Box<str>>, Reason> {
+    match claims.get(name).map(Item::as_str) {
         None => Ok(None),
-        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.as_str().into())),
+        Some(Some(text)) if !text.is_empty() => Ok(Some(text.into())),
         Some(_) => Err(Reason::DpopMalformed),
     }
 }

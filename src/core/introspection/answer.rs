@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use serde_json::Value;
-
+use crate::claims::Claims;
 use crate::issuer::Issuer;
-use crate::json::{self, JsonError};
+use crate::json::{self, Document, Item, JsonError, View};
 use crate::jws::{CompactJws, JwsError};
 use crate::refusal::Reason;
 use crate::time::UnixTime;
@@ -49,9 +48,10 @@ pub fn read(
     }
     let Some(asked) = trust.issuers().get(issuer) else { return Err(AnswerError::Issuer) };
     let Some(introspection) = &asked.introspection else { return Err(AnswerError::Issuer) };
-    let claims = if introspection.signed {
+    let (jws, document);
+    let answer = if introspection.signed {
         let snapshot = trust.load();
-        let jws = CompactJws::parse_up_to(body.trim_ascii(), MAX_ANSWER)?;
+        jws = CompactJws::parse_up_to(body.trim_ascii(), MAX_ANSWER)?;
         let keys = snapshot.keys(issuer, now).ok_or(AnswerError::Keys);
         let keys = keys.inspect_err(|_| *wish = Wish::of(issuer, asked, jws.key_name().text()))?;
         let payload = jws.verify(keys.set()).inspect_err(|error| {
@@ -59,28 +59,31 @@ pub fn read(
                 *wish = Wish::of(issuer, asked, jws.key_name().text());
             }
         })?;
-        let envelope = json::parse(payload).map_err(AnswerError::Json)?;
-        open(&jws, envelope, asked, &introspection.client.id, now)?
+        document = Document::parse(payload).map_err(AnswerError::Json)?;
+        open(&jws, document.root(), asked, &introspection.client.id, now)?
     } else {
-        json::parse(json::without_mark(body)).map_err(AnswerError::Json)?
+        document = Document::parse(json::without_mark(body)).map_err(AnswerError::Json)?;
+        document.root()
     };
-    match claims.get("active") {
-        Some(Value::Bool(true)) => {}
-        Some(Value::Bool(false)) => return Ok(Answer::Refused(Reason::TokenInactive)),
+    match answer.get("active").map(Item::view) {
+        Some(View::Bool(true)) => {}
+        Some(View::Bool(false)) => return Ok(Answer::Refused(Reason::TokenInactive)),
         _ => return Err(AnswerError::Active),
     }
-    Ok(VerifiedToken::introspected(&claims, token, asked, issuer, trust)
-        .map_or_else(Answer::Refused, |token| Answer::Active(Box::new(token))))
+    Ok(VerifiedToken::introspected(&Claims::of(answer), token, asked, issuer, trust).map_or_else(
+        |refusal| Answer::Refused(refusal.reason()),
+        |token| Answer::Active(Box::new(token)),
+    ))
 }
 
 /// Takes the answer out of its envelope, which is for this client and new.
-fn open(
+fn open<'a>(
     jws: &CompactJws<'_>,
-    mut envelope: Value,
+    envelope: Item<'a>,
     issuer: &Issuer,
     client: &str,
     now: UnixTime,
-) -> Result<Value, AnswerError> {
+) -> Result<Item<'a>, AnswerError> {
     // RFC 9701 section 8.1: no other JWT of the issuer may pass for an answer.
     let is_answer = |typ: &str| {
         let bare = SIGNED_MEDIA_TYPE.trim_start_matches("application/");
@@ -89,26 +92,28 @@ fn open(
     if !jws.typ().is_some_and(is_answer) {
         return Err(AnswerError::Type);
     }
-    if envelope.get("iss").and_then(Value::as_str) != Some(&*issuer.url) {
+    if envelope.get("iss").and_then(Item::as_str) != Some(&*issuer.url) {
         return Err(AnswerError::Issuer);
     }
-    let is_for_us = match envelope.get("aud") {
-        Some(Value::String(one)) => *one == *client,
-        Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(client)),
+    let is_for_us = match envelope.get("aud").map(Item::view) {
+        Some(View::Text(one)) => *one == *client,
+        Some(View::Array(mut several)) => several.any(|one| one.as_str() == Some(client)),
         _ => false,
     };
     if !is_for_us {
         return Err(AnswerError::Audience);
     }
-    let issued = envelope.get("iat").and_then(Value::as_f64).ok_or(AnswerError::Age)?;
+    let issued = match envelope.get("iat").map(Item::view) {
+        Some(View::Number(issued)) => issued.parse::<f64>().map_err(|_| AnswerError::Age)?,
+        _ => return Err(AnswerError::Age),
+    };
     // Nothing ties an answer to the question, but that it is new.
     #[expect(clippy::cast_precision_loss, reason = "a date of anybody's is exact in a double")]
     let (now, leeway) = (now.secs() as f64, issuer.leeway as f64);
     if !(-(leeway + MAX_AGE)..=leeway).contains(&(issued - now)) {
         return Err(AnswerError::Age);
     }
-    let answer = envelope.get_mut("token_introspection").map(Value::take);
-    answer.filter(Value::is_object).ok_or(AnswerError::Active)
+    envelope.get("token_introspection").filter(|it| it.is_object()).ok_or(AnswerError::Active)
 }
 
 /// Seconds that a signed answer may be on its way.

@@ -4,18 +4,18 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
-use serde_json::Value;
+use super::{Item, View};
 
 /// A JSON pointer to something inside a document (RFC 6901).
 ///
 /// The empty pointer, the whole document, names no claim and does not parse.
 ///
 /// ```
-/// use mesh_core::json::{Pointer, parse};
+/// use mesh_core::json::{Document, Pointer};
 ///
 /// let roles: Pointer = "/https:~1~1claims.example~1roles/0".parse().unwrap();
-/// let claims = parse(br#"{"https://claims.example/roles": ["reader"]}"#).unwrap();
-/// assert_eq!(roles.resolve(&claims).unwrap(), "reader");
+/// let claims = Document::parse(br#"{"https://claims.example/roles": ["reader"]}"#).unwrap();
+/// assert_eq!(roles.resolve(claims.root()).unwrap().as_str(), Some("reader"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Pointer {
@@ -29,12 +29,17 @@ impl Pointer {
     /// An index into an array is decimal without leading zeros; `-`, the element behind the last,
     /// never exists.
     #[must_use]
-    pub fn resolve<'v>(&self, document: &'v Value) -> Option<&'v Value> {
-        self.tokens.iter().try_fold(document, |value, token| match value {
-            Value::Object(members) => members.get(&**token),
-            Value::Array(elements) => elements.get(index(token)?),
-            _ => None,
-        })
+    pub fn resolve<'a>(&self, document: Item<'a>) -> Option<Item<'a>> {
+        self.resolve_in(|name| step(document, name))
+    }
+
+    /// As [`Self::resolve`], of a document whose own members `member` gives.
+    pub fn resolve_in<'a>(
+        &self,
+        member: impl FnOnce(&str) -> Option<Item<'a>>,
+    ) -> Option<Item<'a>> {
+        let (first, rest) = self.tokens.split_first()?;
+        rest.iter().try_fold(member(first)?, |value, token| step(value, token))
     }
 
     /// The name of the document's own member that this pointer leads into.
@@ -129,6 +134,16 @@ fn unescape(token: &str) -> Result<Box<str>, PointerError> {
     Ok(plain.into())
 }
 
+fn step<'a>(value: Item<'a>, token: &str) -> Option<Item<'a>> {
+    match value.view() {
+        View::Object(mut members) => {
+            members.find(|(name, _)| *name == token).map(|(_, member)| member)
+        }
+        View::Array(mut elements) => elements.nth(index(token)?),
+        _ => None,
+    }
+}
+
 fn index(token: &str) -> Option<usize> {
     let decimal = token.bytes().all(|b| b.is_ascii_digit());
     let canonical = token == "0" || !token.starts_with('0');
@@ -138,12 +153,19 @@ fn index(token: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::json::Document;
 
-    fn resolve<'v>(pointer: &str, document: &'v Value) -> Option<&'v Value> {
-        pointer.parse::<Pointer>().unwrap().resolve(document)
+    fn resolve(pointer: &str, document: &Value) -> Option<Value> {
+        resolve_by(&pointer.parse().unwrap(), document)
+    }
+
+    fn resolve_by(pointer: &Pointer, document: &Value) -> Option<Value> {
+        let text = document.to_string();
+        let document = Document::parse(text.as_bytes()).unwrap();
+        pointer.resolve(document.root()).map(Item::to_value)
     }
 
     #[test]
@@ -152,8 +174,8 @@ mod tests {
             "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5,
             "k\"l": 6, " ": 7, "m~n": 8
         });
-        assert_eq!(resolve("/foo", &document), Some(&json!(["bar", "baz"])));
-        assert_eq!(resolve("/foo/0", &document), Some(&json!("bar")));
+        assert_eq!(resolve("/foo", &document), Some(json!(["bar", "baz"])));
+        assert_eq!(resolve("/foo/0", &document), Some(json!("bar")));
         for (pointer, value) in [
             ("/", 0),
             ("/a~1b", 1),
@@ -165,19 +187,19 @@ mod tests {
             ("/ ", 7),
             ("/m~0n", 8),
         ] {
-            assert_eq!(resolve(pointer, &document), Some(&json!(value)), "{pointer}");
+            assert_eq!(resolve(pointer, &document), Some(json!(value)), "{pointer}");
         }
     }
 
     #[test]
     fn tilde_is_unescaped_once() {
-        assert_eq!(resolve("/~01", &json!({"~1": 1, "/": 2})), Some(&json!(1)));
+        assert_eq!(resolve("/~01", &json!({"~1": 1, "/": 2})), Some(json!(1)));
     }
 
     #[test]
     fn array_index_is_canonical_decimal() {
         let document = json!({"a": [1, 2]});
-        assert_eq!(resolve("/a/1", &document), Some(&json!(2)));
+        assert_eq!(resolve("/a/1", &document), Some(json!(2)));
         for pointer in ["/a/2", "/a/-", "/a/01", "/a/00", "/a/+1", "/a/", "/a/ 1", "/a/1e0"] {
             assert_eq!(resolve(pointer, &document), None, "{pointer}");
         }
@@ -208,7 +230,7 @@ mod tests {
             let text = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
             let pointer: Pointer = text.parse().unwrap();
             let document = json!({ name: true });
-            prop_assert_eq!(pointer.resolve(&document), Some(&json!(true)));
+            prop_assert_eq!(resolve_by(&pointer, &document), Some(json!(true)));
             prop_assert_eq!(pointer.to_string(), text);
             prop_assert_eq!(Some(pointer.root()), document.as_object().unwrap().keys().next().map(|it| &**it));
         }
@@ -217,7 +239,7 @@ mod tests {
         fn agrees_with_serde_json(text in "[/~01a-]{0,8}") {
             let document = json!({"": [0, {"a": 1}], "a": {"/": 2, "~": [3]}, "0": [[4]], "1": 5});
             if let Ok(pointer) = text.parse::<Pointer>() {
-                prop_assert_eq!(pointer.resolve(&document), document.pointer(&text));
+                prop_assert_eq!(resolve_by(&pointer, &document), document.pointer(&text).cloned());
             }
         }
     }

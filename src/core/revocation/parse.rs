@@ -8,6 +8,8 @@ use serde_json::error::Category;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::json::{canonical, is_number};
+
 use super::{Entry, Fault, Kind, RevocationError, Revocations, scope};
 use super::{MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES};
 use crate::json;
@@ -208,7 +210,7 @@ impl<'de> Visitor<'de> for One<'_, '_> {
         if before.is_some() && kind != Kind::Subject {
             return Err(why.is(Fault::BeforeWithoutSubject));
         }
-        entries.push(Entry {
+        let entry = Entry {
             kind,
             scope: scope(from),
             start,
@@ -216,10 +218,30 @@ impl<'de> Visitor<'de> for One<'_, '_> {
             hash: 0,
             before: before.unwrap_or(i64::MAX),
             until: until.unwrap_or(i64::MAX),
-        });
+        };
+        entries.push(entry);
+        // A claim that is a number is looked for by its one spelling.
+        let start = start as usize;
+        if let Some(name) = names.get(start..start.saturating_add(len as usize))
+            && matches!(kind, Kind::Session | Kind::Token)
+            && let Some(spelling) = another_spelling(name)
+        {
+            let (start, len) = keep(names, &spelling).map_err(|fault| why.is(fault))?;
+            entries.push(Entry { start, len, ..entry });
+        }
         Ok(())
     }
 }
+
+/// The spelling of a name that is a number in another one.
+fn another_spelling(name: &str) -> Option<String> {
+    let may_be = name.len() <= MAX_NUMBER && (name == "-0" || name.contains(['.', 'e', 'E']));
+    let spelling = canonical(name);
+    (may_be && *spelling != *name && is_number(name)).then(|| spelling.into_owned())
+}
+
+/// Bytes of a number that is written otherwise: its digits, its point and sign, an exponent.
+const MAX_NUMBER: usize = 128;
 
 /// Puts a name behind the others; returns where.
 fn keep(names: &mut String, name: &str) -> Result<(u32, u32), Fault> {

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::claims::Kept;
 use crate::config::{Place, RawMain};
 use crate::directive::{ISSUER, MAIN, read};
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
@@ -26,7 +27,7 @@ fn trust() -> Trust {
         }
         main.close_issuer().unwrap();
     }
-    Trust::new(main.issuers, Vec::new(), vec![Some(key_set(&[RSA.jwk("<\"r\">")]))])
+    Trust::new(main.issuers, Kept::default(), vec![Some(key_set(&[RSA.jwk("<\"r\">")]))])
 }
 
 fn clock(unix: UnixTime) -> Now {

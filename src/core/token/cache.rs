@@ -6,6 +6,7 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use super::VerifiedToken;
+use crate::jws::Headers;
 use crate::time::UnixTime;
 use crate::trust::Snapshot;
 
@@ -20,6 +21,7 @@ pub struct TokenCache {
     capacity: usize,
     bytes: usize,
     most_bytes: usize,
+    headers: Headers,
 }
 
 impl TokenCache {
@@ -32,6 +34,7 @@ impl TokenCache {
             capacity,
             bytes: 0,
             most_bytes,
+            headers: Headers::default(),
         }
     }
 
@@ -46,6 +49,11 @@ impl TokenCache {
         let known = self.tokens.get(token)?;
         let keys = snapshot.keys(known.issuer, now)?;
         (keys.generation() == known.keys_generation).then(|| Rc::clone(known))
+    }
+
+    /// The headers that the last of them had.
+    pub(crate) const fn headers(&mut self) -> &mut Headers {
+        &mut self.headers
     }
 
     /// Keeps a verified token; those that were used longest ago go when the cache is full.

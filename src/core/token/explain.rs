@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::origin::Origin;
+use super::origin::index_of;
 use crate::algorithm::Algorithm;
 use crate::clean::Clean;
 use crate::issuer::{Accept, Issuer};
@@ -105,7 +105,7 @@ fn is_encrypted(token: &[u8], header: &Map<String, Value>) -> bool {
 
 /// The issuer that a token says it is of, as the configuration calls it.
 fn owner(token: &[u8], trust: &Trust) -> Option<String> {
-    let index = Origin::of(token, trust).ok()?.index;
+    let index = index_of(token, trust)?;
     Some(name(trust.issuers().get(index)?))
 }
 
@@ -123,7 +123,7 @@ fn keys(token: &[u8], header: &Map<String, Value>, trust: &Trust, now: UnixTime)
         };
         return Some(format!("the token {what}"));
     };
-    let index = Origin::of(token, trust).ok()?.index;
+    let index = index_of(token, trust)?;
     let owner = name(trust.issuers().get(index)?);
     let snapshot = trust.load();
     let keys = snapshot.keys(index, now)?;

@@ -2,94 +2,131 @@
 //!
 //! What is read here before the signature is verified chooses a key set and nothing else.
 
-use serde_json::Value;
-
+use crate::claims::Claims;
 use crate::issuer::{Form, Issuer, TENANT};
-use crate::jws::{CompactJws, JwsError};
-use crate::refusal::Reason;
+use crate::json::{Document, Item};
+use crate::jws::{CompactJws, Headers, JwsError};
+use crate::refusal::{Detail, Reason, Refusal};
 use crate::spiffe::SpiffeId;
 use crate::trust::Trust;
 
-/// A token with the issuer that it says it is of.
-pub(super) struct Origin<'t> {
+/// What a token is in, and whether it is written as only load balancers may.
+pub(super) struct Envelope<'t> {
     pub(super) jws: CompactJws<'t>,
-    /// The claims, unverified; for a load balancer's token with what stands in its header.
-    pub(super) claims: Value,
-    /// The issuer's index in [`Trust`].
-    pub(super) index: usize,
+    is_padded: bool,
 }
 
-impl<'t> Origin<'t> {
-    /// Takes a token apart and finds its issuer.
-    pub(super) fn of(token: &'t [u8], trust: &Trust) -> Result<Self, Reason> {
-        let (jws, is_padded) = match CompactJws::parse(token) {
+impl<'t> Envelope<'t> {
+    /// Takes a token apart.
+    pub(super) fn open(token: &'t [u8], trust: &Trust, known: &Headers) -> Result<Self, Reason> {
+        let (jws, is_padded) = match CompactJws::parse_among(token, known) {
             // Load balancers write base64url with padding, which nobody else may.
             Err(JwsError::Malformed) if trust.load_balancers().next().is_some() => {
                 (CompactJws::parse_padded(token)?, true)
             }
             strict => (strict?, false),
         };
-        let mut claims = crate::json::parse(jws.unverified_payload())?;
-        if let Some(signer) = jws.member("signer").and_then(Value::as_str)
-            && let Some(index) = load_balancer(&jws, &claims, signer, trust)?
+        Ok(Self { jws, is_padded })
+    }
+}
+
+/// The claims of a token with the issuer that it says it is of.
+pub(super) struct Origin<'c> {
+    /// The claims, unverified; for a load balancer's token with what stands in its header.
+    pub(super) claims: Claims<'c>,
+    /// The issuer's index in [`Trust`].
+    pub(super) index: usize,
+}
+
+impl<'c> Origin<'c> {
+    /// Finds the issuer of a token; `header` is there if it has a `signer`.
+    pub(super) fn of(
+        envelope: &Envelope<'_>,
+        header: Option<Item<'c>>,
+        mut claims: Claims<'c>,
+        trust: &Trust,
+    ) -> Result<Self, Refusal> {
+        if let Some(header) = header
+            && let Some(signer) = member(header, "signer").and_then(Item::as_str)
+            && let Some(index) = load_balancer(header, &claims, signer, trust)?
         {
-            take_from_header(&jws, &mut claims)?;
-            return Ok(Self { jws, claims, index });
+            take_from_header(header, &mut claims)?;
+            return Ok(Self { claims, index });
         }
-        if is_padded {
-            return Err(Reason::TokenMalformed);
+        if envelope.is_padded {
+            return Err(Reason::TokenMalformed.into());
         }
-        let index = match claims.get("iss") {
+        let index = match claims.issuer {
             Some(url) => url.as_str().and_then(|url| trust.find(url)),
             // A JWT-SVID says by its subject alone whose it is.
             None => spiffe_id(&claims).and_then(|id| trust.find_trust_domain(id.trust_domain())),
         };
-        Ok(Self { jws, claims, index: index.ok_or(Reason::IssuerRefused)? })
+        Ok(Self { claims, index: index.ok_or(Reason::IssuerRefused)? })
     }
 
     /// Checks what the form of the issuer asks for, and that the key which has verified the
     /// signature is one for this `iss`, where the key says for which it is.
-    pub(super) fn check(&self, issuer: &Issuer, key_issuer: Option<&str>) -> Result<(), Reason> {
-        let text = |name: &str| self.claims.get(name).and_then(Value::as_str);
+    pub(super) fn check(
+        &self,
+        jws: &CompactJws<'_>,
+        issuer: &Issuer,
+        key_issuer: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let text = |name: &str| self.claims.text(name);
         match &issuer.form {
             Form::LoadBalancer(_) | Form::Plain => {}
             Form::Spiffe(domain) => {
                 // JWT-SVID section 3.1: `sub` is the SPIFFE ID of the workload.
                 let id = spiffe_id(&self.claims).filter(|id| !id.path().is_empty());
                 if !id.is_some_and(|id| domain.contains(&id)) {
-                    return Err(Reason::SpiffeIdRefused);
+                    let subject = text("sub").unwrap_or_default();
+                    return Err(Reason::SpiffeIdRefused.about(Detail::named("sub", subject)));
                 }
                 // Section 2.3.
-                if !matches!(self.jws.typ(), None | Some("JWT" | "JOSE")) {
-                    return Err(Reason::TypeRefused);
+                if !matches!(jws.typ(), None | Some("JWT" | "JOSE")) {
+                    return Err(Reason::TypeRefused.into());
                 }
             }
             Form::Tenants(tenants) => {
                 let tenant = text("tid").filter(|tid| tenants.iter().any(|it| **it == **tid));
                 let url = tenant.map(|tenant| issuer.url.replace(TENANT, tenant));
                 if url.is_none() || url.as_deref() != text("iss") {
-                    return Err(Reason::IssuerRefused);
+                    return Err(Reason::IssuerRefused.into());
                 }
             }
         }
         match key_issuer {
             Some(key_issuer) if !is_for(key_issuer, text("iss"), text("tid")) => {
-                Err(Reason::IssuerRefused)
+                Err(Reason::IssuerRefused.into())
             }
             _ => Ok(()),
         }
     }
 }
 
+/// The index of the issuer that a token says it is of, by a reading of its own.
+pub(super) fn index_of(token: &[u8], trust: &Trust) -> Option<usize> {
+    let envelope = Envelope::open(token, trust, &Headers::default()).ok()?;
+    let payload = Document::parse(envelope.jws.unverified_payload()).ok()?;
+    let header = envelope.jws.signed_by().map(Document::parse).transpose().ok()?;
+    let header = header.as_ref().map(Document::root);
+    Origin::of(&envelope, header, Claims::of(payload.root()), trust).ok().map(|it| it.index)
+}
+
+/// A member of a header; one that is `null` is not there.
+fn member<'c>(header: Item<'c>, name: &str) -> Option<Item<'c>> {
+    header.get(name).filter(|member| !member.is_null())
+}
+
 /// The load balancer that a token with `signer` in its header is of; none where no load balancer
 /// passes on what that `iss` says, and so the token is somebody else's.
 fn load_balancer(
-    jws: &CompactJws<'_>,
-    claims: &Value,
+    header: Item<'_>,
+    claims: &Claims<'_>,
     signer: &str,
     trust: &Trust,
-) -> Result<Option<usize>, Reason> {
-    let url = claims.get("iss").or_else(|| jws.member("iss")).and_then(Value::as_str);
+) -> Result<Option<usize>, Refusal> {
+    let url = claims.issuer.or_else(|| member(header, "iss")).and_then(Item::as_str);
     let passing = |(_, issuer): &(usize, &Issuer)| Some(&*issuer.url) == url;
     let mut balancers = trust.load_balancers().filter(passing).peekable();
     if balancers.peek().is_none() {
@@ -99,32 +136,32 @@ fn load_balancer(
         Form::LoadBalancer(signers) => signers.iter().any(|it| **it == *signer),
         Form::Plain | Form::Spiffe(_) | Form::Tenants(_) => false,
     };
-    let (index, _) = balancers.find(signs).ok_or(Reason::SignerRefused)?;
+    let refused = || Reason::SignerRefused.about(Detail::named("signer", signer));
+    let (index, _) = balancers.find(signs).ok_or_else(refused)?;
     Ok(Some(index))
 }
 
 /// A load balancer puts `iss`, `exp` and the client that it has authenticated into the header, and
 /// no `aud` anywhere: the client is the audience. What is said twice must be the same.
-fn take_from_header(jws: &CompactJws<'_>, claims: &mut Value) -> Result<(), Reason> {
-    let claims = claims.as_object_mut().ok_or(Reason::TokenMalformed)?;
-    for name in ["iss", "exp"] {
-        match (jws.member(name), claims.get(name)) {
-            (Some(said), Some(again)) if said != again => return Err(Reason::ClaimMalformed),
-            (Some(said), None) => {
-                claims.insert(name.to_owned(), said.clone());
+fn take_from_header<'c>(header: Item<'c>, claims: &mut Claims<'c>) -> Result<(), Refusal> {
+    if !claims.is_object() {
+        return Err(Reason::TokenMalformed.into());
+    }
+    for (name, claim) in [("iss", &mut claims.issuer), ("exp", &mut claims.expires)] {
+        match (member(header, name), &claim) {
+            (Some(said), Some(again)) if said != *again => {
+                return Err(Reason::ClaimMalformed.about(Detail::Claim(name)));
             }
+            (Some(said), None) => *claim = Some(said),
             _ => {}
         }
     }
-    match jws.member("client") {
-        Some(client) => claims.insert("aud".to_owned(), client.clone()),
-        None => claims.remove("aud"),
-    };
+    claims.audience = member(header, "client");
     Ok(())
 }
 
-fn spiffe_id(claims: &Value) -> Option<SpiffeId> {
-    SpiffeId::parse(claims.get("sub")?.as_str()?).ok()
+fn spiffe_id(claims: &Claims<'_>) -> Option<SpiffeId> {
+    SpiffeId::parse(claims.subject?.as_str()?).ok()
 }
 
 /// Whether a key that says for which issuer it is may verify a token with that `iss` and `tid`.

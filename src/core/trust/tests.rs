@@ -6,6 +6,7 @@ use super::*;
 use crate::config::{Place, RawMain};
 use crate::directive::{ISSUER, MAIN, read};
 use crate::jwks::samples::{P256, Signer, key_set};
+use crate::jws::Headers;
 use crate::refusal::Reason;
 use crate::token::{self, TokenCache, Wish};
 
@@ -20,7 +21,7 @@ fn trust(jwks: &str) -> Trust {
         read(ISSUER, open, name, &[word], &place).unwrap();
     }
     main.close_issuer().unwrap();
-    Trust::new(main.issuers, Vec::new(), Vec::new())
+    Trust::new(main.issuers, Kept::default(), Vec::new())
 }
 
 fn remote() -> Trust {
@@ -41,8 +42,9 @@ fn token(kid: Option<&str>) -> String {
 
 fn verify(token: &str, trust: &Trust, now: UnixTime) -> (Option<Reason>, Option<Wish>) {
     let mut wish = None;
-    let verified = token::verify(token.as_bytes(), trust, &trust.load(), now, &mut wish);
-    (verified.err(), wish)
+    let (snapshot, headers) = (trust.load(), &mut Headers::default());
+    let verified = token::verify(token.as_bytes(), trust, &snapshot, now, headers, &mut wish);
+    (verified.err().map(|refusal| refusal.reason()), wish)
 }
 
 #[test]
@@ -77,8 +79,9 @@ fn a_known_token_is_forgotten_by_stale_keys_and_not_by_a_confirmation() {
     trust.replace_fetched(0, key_set(&[P256.jwk("a")]), at(0));
     let mut cache = TokenCache::with_capacity(8);
     let token = token(Some("a"));
+    let (snapshot, headers) = (trust.load(), &mut Headers::default());
     let verified =
-        token::verify(token.as_bytes(), &trust, &trust.load(), at(0), &mut None).unwrap();
+        token::verify(token.as_bytes(), &trust, &snapshot, at(0), headers, &mut None).unwrap();
     cache.keep(token.as_bytes(), Rc::new(verified));
     let mut knows = |now| cache.find(token.as_bytes(), &trust.load(), now).is_some();
     assert!(knows(at(DAY)) && !knows(at(DAY + 1)));

@@ -31,7 +31,7 @@ impl Facts {
     pub(super) fn read(extensions: &Extensions<'_>, subject: &[u8]) -> Self {
         let array = |read: fn(&GeneralName<'_>) -> Option<Box<str>>| {
             let values: Vec<_> = extensions.names.iter().filter_map(read).collect();
-            (!values.is_empty()).then(|| json_array(&values).into())
+            (!values.is_empty()).then(|| json_array(values.iter().map(|value| &**value)).into())
         };
         Self {
             subject: distinguished_name(subject).filter(|text| !text.is_empty()),

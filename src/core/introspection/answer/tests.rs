@@ -1,16 +1,17 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::tests::issuer;
 use super::*;
 use crate::algorithm::AlgorithmSet;
+use crate::claims::Kept;
 use crate::jwks::KeySet;
 use crate::token::Confirmation;
 
 const NOW: i64 = 1_800_000_000;
 
 fn plain() -> Trust {
-    Trust::new(vec![issuer(&[])], Vec::new(), Vec::new())
+    Trust::new(vec![issuer(&[])], Kept::default(), Vec::new())
 }
 
 fn read_plain(body: &[u8]) -> Result<Answer, AnswerError> {
@@ -27,7 +28,7 @@ fn an_active_token_has_the_claims_of_its_answer() {
     assert_eq!((token.service(), token.principal()), (Some("etl"), Some("etl")));
     let accept = [crate::issuer::Accept { issuer: 0, audiences: None }];
     let trust = plain();
-    assert_eq!(token.check(&accept, &trust, &trust.load(), UnixTime::from_secs(NOW)), Ok(()));
+    token.check(&accept, &trust, &trust.load(), UnixTime::from_secs(NOW)).unwrap();
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn envelope() -> Value {
 
 fn signed_trust(keys: Option<KeySet>) -> Trust {
     let signed = issuer(&[("introspection_signed", &["on"]), ("jwks", &["k.json"])]);
-    Trust::new(vec![signed], Vec::new(), vec![keys])
+    Trust::new(vec![signed], Kept::default(), vec![keys])
 }
 
 fn read_signed(trust: &Trust, body: &str) -> Result<Answer, AnswerError> {
@@ -196,7 +197,7 @@ fn a_key_that_a_signed_answer_names_is_wished_for() {
     let typ = "token-introspection+jwt";
     for (name, keys, wished) in [("other", Some(keys), Some("other")), ("k", None, Some("k"))] {
         let signed = issuer(&[("introspection_signed", &["on"])]);
-        let trust = Trust::new(vec![signed], Vec::new(), vec![keys]);
+        let trust = Trust::new(vec![signed], Kept::default(), vec![keys]);
         let answer = stranger(typ, &envelope()).replacen(
             &part(r#"{"typ":"token-introspection+jwt","alg":"ES256","kid":"k"}"#),
             &part(&format!(r#"{{"typ":"{typ}","alg":"ES256","kid":"{name}"}}"#)),

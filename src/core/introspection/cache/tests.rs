@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::super::{Answer, tests::issuer};
 use super::*;
+use crate::claims::Kept;
 use crate::time::UnixTime;
 use crate::trust::Trust;
 
@@ -19,7 +20,7 @@ fn question(token: &str) -> Question {
 }
 
 fn active(subject: &str) -> Answer {
-    let trust = Trust::new(vec![issuer(&[])], Vec::new(), Vec::new());
+    let trust = Trust::new(vec![issuer(&[])], Kept::default(), Vec::new());
     let body = json!({ "active": true, "aud": "api", "sub": subject }).to_string();
     super::super::read(body.as_bytes(), b"t", 0, &trust, UnixTime::from_secs(0), &mut None).unwrap()
 }

@@ -190,7 +190,7 @@ fn an_issuer_without_keys_is_unavailable_and_not_a_failure() {
     let key = Key::new("k1");
     let mut server = Server::tokens(&key);
     let issuers = server.trust.issuers().to_vec();
-    server.trust = Arc::new(Trust::new(issuers, Vec::new(), vec![None]));
+    server.trust = Arc::new(Trust::new(issuers, Kept::default(), vec![None]));
     let refusal = server.ask(&Sent::token(&key.token(&json!({})))).unwrap_err();
     assert_eq!(refusal.reason(), Reason::KeysUnavailable);
     assert_eq!(refusal.status(429), 503);

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::claims::Kept;
 use crate::config::{Place, RawMain};
 use crate::directive::{ISSUER, MAIN, read};
 use crate::jwks::samples::{P256, P384, RSA, Signer, key_set};
@@ -21,7 +22,7 @@ fn trust(keys: &[Value]) -> Trust {
         }
         main.close_issuer().unwrap();
     }
-    Trust::new(main.issuers, Vec::new(), vec![Some(key_set(keys)), None])
+    Trust::new(main.issuers, Kept::default(), vec![Some(key_set(keys)), None])
 }
 
 fn compact(header: &Value, claims: &Value) -> String {
