@@ -289,10 +289,13 @@ fn text<'a>(header: Item<'a>, name: &str) -> Result<Option<&'a str>, JwsError> {
 /// What a header says follows from its bytes alone, so that it is the same for every token with it.
 #[derive(Debug, Default)]
 pub struct Headers {
-    known: [Option<(Box<[u8]>, Rc<Header>)>; 4],
+    known: [Option<KnownHeader>; 4],
     /// Which of them goes next.
     next: usize,
 }
+
+/// A header as it is written, and what it says.
+type KnownHeader = (Box<[u8]>, Rc<Header>);
 
 impl Headers {
     fn find(&self, part: &[u8]) -> Option<Rc<Header>> {

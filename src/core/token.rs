@@ -8,7 +8,7 @@ use crate::encode::{encode, json_array};
 use crate::export::Rendered;
 use crate::introspection;
 use crate::issuer::{Accept, Issuer};
-use crate::json::{Document, Item, JsonError};
+use crate::json::{Document, Item, JsonError, Pointer};
 use crate::jws::{CompactJws, Headers, JwsError};
 use crate::limit::Key;
 use crate::refusal::{Detail, Reason, Refusal};
@@ -274,7 +274,7 @@ impl VerifiedToken {
         }
         match (self.service(), self.confirmation()) {
             (None, _) => {
-                let claims = issuer.service_claim.iter().map(|claim| claim.as_str());
+                let claims = issuer.service_claim.iter().map(Pointer::as_str);
                 Err(Reason::ServiceMissing.about(Detail::list("service claim", claims)))
             }
             (_, Confirmation::Unsupported) => {

@@ -180,7 +180,7 @@ fn resolve(main: &RawMain, levels: &[RawLocation]) -> bool {
     let limited =
         |it: &Location| !it.limits.is_empty() || it.authentication.failure_limit.is_some();
     assert!(resolver.has_limits() || !resolved.iter().any(limited), "the zone would be missing");
-    let pointers = resolver.into_pointers();
+    let kept = resolver.into_kept();
     for location in &resolved {
         let settings = &location.authentication;
         assert!(settings.methods.token || settings.methods.certificate);
@@ -190,7 +190,7 @@ fn resolve(main: &RawMain, levels: &[RawLocation]) -> bool {
             assert!(accept.audiences.as_ref().is_none_or(|audiences| !audiences.is_empty()));
         }
         for requirement in &location.requirements {
-            assert!(requirement.claim < pointers.len() && !requirement.values.is_empty());
+            assert_eq!(kept.required.get(requirement.index), Some(&requirement.requirement));
         }
         assert!(location.limits.len() <= MAX_LIMITS);
         for limit in &location.limits {

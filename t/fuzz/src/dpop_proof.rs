@@ -52,7 +52,7 @@ impl World {
         let mut resolver = Resolver::new(&main);
         let location = resolver.resolve(&raw, &mut |_| None).expect("settings");
         let keys = KeySet::parse(&keys::set(&[EC]), main.issuers[0].algorithms).expect("keys").0;
-        let trust = Trust::new(main.issuers, resolver.into_pointers(), vec![Some(keys)]);
+        let trust = Trust::new(main.issuers, resolver.into_kept(), vec![Some(keys)]);
         let claims = json!({ "iss": "https://idp.example", "aud": "api", "sub": "orders",
             "exp": NOW + 600, "cnf": { "jkt": thumbprint(&KEYS[BARE].jwk()) } });
         let token = token(EC, &json!({ "alg": "ES256", "kid": "k1" }), &claims);

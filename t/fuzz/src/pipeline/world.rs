@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
+use mesh_core::claims::Kept;
 use mesh_core::algorithm::AlgorithmSet;
 use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
 use mesh_core::credential::Peer;
@@ -13,7 +14,6 @@ use mesh_core::dpop::Proofs;
 use mesh_core::identity::Worker;
 use mesh_core::introspection::Introspections;
 use mesh_core::issuer::Issuer;
-use mesh_core::json::Pointer;
 use mesh_core::jwks::KeySet;
 use mesh_core::limit::{Bucket, Header, Host, Part, Table};
 use mesh_core::revocation::Revocations;
@@ -258,7 +258,7 @@ pub fn peer(leaf: usize, verdict: ChainVerdict) -> Peer {
     Peer { verdict, certificate: PARSED.with(|parsed| parsed[leaf].clone()) }
 }
 
-static CONFIGURATION: LazyLock<(Vec<Issuer>, Vec<Pointer>, Vec<Location>)> = LazyLock::new(|| {
+static CONFIGURATION: LazyLock<(Vec<Issuer>, Kept, Vec<Location>)> = LazyLock::new(|| {
     let place = config::Place::default();
     let mut main = RawMain::default();
     for model in ISSUERS {
@@ -294,7 +294,7 @@ static CONFIGURATION: LazyLock<(Vec<Issuer>, Vec<Pointer>, Vec<Location>)> = Laz
         resolved.expect("a location that authenticates")
     });
     let resolved = resolved.collect();
-    (main.issuers, resolver.into_pointers(), resolved)
+    (main.issuers, resolver.into_kept(), resolved)
 });
 
 /// A server that starts afresh with every case: keys, cache and limits.
@@ -316,12 +316,12 @@ impl fmt::Debug for Server {
 
 impl Server {
     pub fn new() -> Self {
-        let (issuers, pointers, _) = &*CONFIGURATION;
+        let (issuers, kept, _) = &*CONFIGURATION;
         let first = |at: usize| ISSUERS[at].sets.first().map(|set| key_set(at, set));
         let keys = (0..ISSUERS.len()).map(first).collect();
         Self {
             trust: {
-                let trust = Trust::new(issuers.clone(), pointers.clone(), keys);
+                let trust = Trust::new(issuers.clone(), kept.clone(), keys);
                 trust.revoke(revoked(LISTS[0]));
                 Arc::new(trust)
             },
