@@ -50,6 +50,14 @@ server {
     location /number { mesh_require_claim /level 3; empty_gif; }
     location /boolean { mesh_require_claim /verified true; empty_gif; }
     location /utf8 { mesh_require_claim /team Zürich; empty_gif; }
+    location /either { mesh_require_claim /scp|/roles read; empty_gif; }
+    location /never { mesh_require_claim /groups !guests; empty_gif; }
+    location /mixed { mesh_require_claim /groups eng ops !guests; empty_gif; }
+    location /bar { mesh_require_claim /a~2/b x; empty_gif; }
+    location /only { mesh_require_claim /g|h x; empty_gif; }
+    location /mark { mesh_require_claim /team \!x; empty_gif; }
+    location /big { mesh_require_claim /acct 340282366920938463463374607431768211455; empty_gif; }
+    location /float { mesh_require_claim /acct 1.5e9; empty_gif; }
     location /registered { mesh_require_claim /sub orders-api; empty_gif; }
 }
 CONF
@@ -107,6 +115,26 @@ my @table = (
     ['/utf8', { team => "Z\x{fc}rich" }, 200],
     ['/utf8', { team => "Zu\x{308}rich" }, $refused],
     ['/registered', {}, 200],
+    ['/either', { scp => 'openid read' }, 200],
+    ['/either', { roles => ['read'] }, 200],
+    ['/either', { scp => 'openid', roles => ['read'] }, 200],
+    ['/either', { scp => 'openid', roles => ['write'] }, $refused],
+    ['/either', { roles => 'openid read' }, $refused],
+    ['/either', { scp => JSON::PP::null() }, $refused],
+    ['/never', { groups => ['eng'] }, 200],
+    ['/never', { groups => [] }, 200],
+    (map { ['/never', $_, $refused] } {}, { groups => JSON::PP::null() }, { groups => 'guests' },
+        { groups => ['eng', 'guests'] }, { groups => [['guests']] }, { groups => { guests => 1 } },
+        { groups => ['eng'], hasgroups => JSON::PP::true() },
+        { groups => ['eng'], _claim_names => { groups => 'src1' } }),
+    ['/mixed', { groups => ['ops'] }, 200],
+    ['/mixed', { groups => ['ops', 'guests'] }, $refused],
+    ['/mixed', { groups => ['hr'] }, $refused],
+    ['/bar', { 'a|' => { b => 'x' } }, 200],
+    ['/bar', { a => 'x', b => 'x' }, $refused],
+    ['/only', { 'g|h' => 'x' }, 200],
+    ['/mark', { team => '!x' }, 200],
+    ['/mark', { team => 'x' }, $refused],
 );
 for my $row (@table) {
     my ($target, $claims, $expected) = @$row;
@@ -115,12 +143,45 @@ for my $row (@table) {
         "$target for $shown";
 }
 
+for my $row (
+    ['/big', '340282366920938463463374607431768211455', 200],
+    ['/big', '[340282366920938463463374607431768211455]', 200],
+    ['/big', '340282366920938463463374607431768211454', $refused],
+    ['/big', '3.4028236692093846e38', $refused],
+    ['/float', '1500000000', 200],
+    ['/float', '15E8', 200],
+    ['/float', '1500000000.25', $refused],
+    ['/float', '"1.5e9"', 200],
+    ['/float', '"1500000000"', $refused],
+) {
+    my ($target, $number, $expected) = @$row;
+    my $payload = json({ iss => 'https://idp.example', aud => 'mesh', sub => 'orders-api', exp => time + 3600 });
+    substr $payload, -1, 1, qq(,"acct":$number});
+    is verdict($server->get($target, 'Authorization: Bearer ' . forged(payload => $payload))), $expected,
+        "$target for $number";
+}
+
 my $response = $server->get('/inherited', bearer());
 is $response->{headers}{'www-authenticate'},
     'Bearer realm="mesh", error="insufficient_scope",'
     . ' error_description="a claim that this location requires does not hold"', 'the challenge asks for more';
 is $response->{headers}{service}, 'orders-api', 'who is refused is known';
-like $server->error_log, qr/mesh refuses, reason: claim_refused, service: "orders-api"/, '... to the log too';
+like $server->error_log,
+    qr/mesh refuses, reason: claim_refused, required: "\/team payments", claim: absent, service: "orders-api"/,
+    '... to the log too, with what was asked for';
+like $server->error_log, qr/required: "\/scp\|\/roles read", claim: other,/, '... of several claims';
+like $server->error_log, qr/required: "\/groups !guests", claim: unknown,/, '... and that nobody knows';
+
+for my $row (
+    [{ nbf => 'soon' }, 'claim_malformed', 'claim: "nbf"'],
+    [{ sub => 7 }, 'claim_malformed', 'claim: "sub"'],
+    [{ aud => ["\x{e9}\n\""] }, 'audience_refused', 'audience wanted: "mesh"'],
+    [{ iss => "https://\x{e9}\"\n" . 'x' x 1000 }, 'issuer_refused', 'iss: "https://%C3%A9%22%0A' . 'x' x 244 . '..."'],
+) {
+    my ($claims, $reason, $detail) = @$row;
+    is verdict($server->get('/off', 'Authorization: Bearer ' . forged(claims => $claims))), "401 $reason", $reason;
+    like $server->error_log, qr/mesh refuses, reason: $reason, \Q$detail\E/, '... the log names it';
+}
 
 subtest 'a certificate has no claims' => sub {
     my %tls = (ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'));

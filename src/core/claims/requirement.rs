@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Claims, Known};
-use crate::json::{Item, Pointer, PointerError, View, canonical, is_number};
+use crate::json::{Item, Pointer, View, canonical, is_number};
 
 /// A line of `mesh_require_claim`: one of some claims must hold one of some values, and none of them
 /// any of some others.
@@ -79,8 +79,9 @@ impl Requirement {
                 Some(end) => (rest.get(..end), rest.get(end.saturating_add(1)..)),
                 None => (Some(rest), None),
             };
-            let pointer = pointer.unwrap_or_default().replace("~2", "|");
-            let pointer = pointer.parse().map_err(RequirementError::Pointer)?;
+            let text = pointer.unwrap_or_default();
+            let pointer: Result<Pointer, _> = text.replace("~2", "|").parse();
+            let pointer = pointer.map_err(|_| RequirementError::Pointer(text.into()))?;
             if pointers.contains(&pointer) {
                 return Err(RequirementError::SameClaim);
             }
@@ -204,8 +205,8 @@ pub enum RequirementError {
     NoScope(Box<str>),
     /// There is no value.
     NoValue,
-    /// A claim is named in a wrong way.
-    Pointer(PointerError),
+    /// A claim is named by no JSON pointer.
+    Pointer(Box<str>),
     /// A claim is named twice.
     SameClaim,
 }
@@ -219,7 +220,10 @@ impl fmt::Display for RequirementError {
                 write!(f, "\"{word}\" is no scope: each is a value of its own")
             }
             Self::NoValue => f.write_str("names no value for the claim"),
-            Self::Pointer(error) => error.fmt(f),
+            Self::Pointer(word) => {
+                let such = "a JSON pointer such as /realm_access/roles (RFC 6901)";
+                write!(f, "\"{word}\" is not {such}")
+            }
             Self::SameClaim => f.write_str("names a claim twice"),
         }
     }
