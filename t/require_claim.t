@@ -176,7 +176,6 @@ for my $row (
     [{ nbf => 'soon' }, 'claim_malformed', 'claim: "nbf"'],
     [{ sub => 7 }, 'claim_malformed', 'claim: "sub"'],
     [{ aud => ["\x{e9}\n\""] }, 'audience_refused', 'audience wanted: "mesh"'],
-    [{ iss => "https://\x{e9}\"\n" . 'x' x 1000 }, 'issuer_refused', 'iss: "https://%C3%A9%22%0A' . 'x' x 244 . '..."'],
 ) {
     my ($claims, $reason, $detail) = @$row;
     is verdict($server->get('/off', 'Authorization: Bearer ' . forged(claims => $claims))), "401 $reason", $reason;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
-use mesh_core::claims::Kept;
 use mesh_core::algorithm::AlgorithmSet;
+use mesh_core::claims::Kept;
 use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
 use mesh_core::credential::Peer;
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
