@@ -106,7 +106,7 @@ subtest 'files that are no keys of this issuer' => sub {
         'a FIFO' => sub { mkfifo($file, 0600) },
         'a directory' => sub { mkdir $file },
         'a link to a device' => sub { symlink '/dev/zero', $file },
-        'more than any key set' => sub { keep($file, %source, garbage => 'x' x 1_100_000, age => 1, set => key_path('idp.jwks')) },
+        'more than any key set' => sub { keep($file, %source, garbage => 'x' x 4_300_000, age => 1, set => key_path('idp.jwks')) },
     );
     for my $name (sort keys %odd) {
         unlink $file;

@@ -106,7 +106,7 @@ fn member_at_fault_is_named() {
 #[test]
 fn key_signs_with_the_algorithms_of_its_type_alone() {
     let key = PrivateKey::from_jwk(&rfc_8037()).unwrap();
-    for name in ALGORITHMS.into_iter().filter(|name| *name != "EdDSA") {
+    for name in ALGORITHMS.into_iter().filter(|name| !name.starts_with("Ed")) {
         let algorithm = parse_algorithm(name).unwrap();
         assert!(key.sign(algorithm, Map::new(), Map::new()).is_err(), "{name}");
     }
