@@ -30,10 +30,12 @@ use tokio_rustls::TlsConnector;
 mod cache;
 mod date;
 mod error;
+mod fault;
 mod resolve;
 mod tls;
 
-pub use error::{FetchError, Stage, TlsFault};
+pub use error::{FetchError, Stage};
+pub use fault::TlsFault;
 
 use resolve::Resolver;
 use tls::Authorities;
@@ -199,9 +201,9 @@ impl Client {
             ServerName::try_from(request.url.host().to_owned()).map_err(|_| FetchError::Resolve)?;
         let stream = self.tcp(request.url, connect).await?;
         let handshake = timeout_at(connect, connector.connect(name, stream)).await;
-        let stream = handshake.map_err(|_| FetchError::Timeout(Stage::Tls))?.map_err(|error| {
-            FetchError::Tls(TlsFault::within(&error).unwrap_or(TlsFault::Other))
-        })?;
+        let stream = handshake
+            .map_err(|_| FetchError::Timeout(Stage::Tls))?
+            .map_err(|error| FetchError::Tls(TlsFault::of_handshake(&error)))?;
         exchange(stream, message, request).await
     }
 

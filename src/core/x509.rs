@@ -27,6 +27,7 @@ mod error;
 mod extensions;
 mod facts;
 mod rules;
+mod server;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ mod text;
 pub use error::CertificateError;
 pub(crate) use facts::Facts;
 pub use rules::{DnsPattern, NameKinds, NameRules};
+pub use server::{ServerFault, check_server};
 pub(crate) use subject::Chosen;
 
 /// The largest certificate that is read, in bytes of PEM.

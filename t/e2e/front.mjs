@@ -74,6 +74,8 @@ const CERTIFICATES = {
   'another CA': 'other-server',
   'another name': 'elsewhere',
   'an expired certificate': 'expired-server',
+  'a certificate for clients': 'client-server',
+  'a certificate of an authority': 'ca-server',
 };
 
 // What can be in the place of the server. Nothing listens where it is null.

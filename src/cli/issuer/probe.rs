@@ -245,18 +245,59 @@ fn advice(check: &str, error: &FetchError) -> Option<&'static str> {
              key set with `jwks`"
         }
         FetchError::Status(_) => "the key set is not there, or not for everybody",
-        FetchError::Tls(TlsFault::Expired | TlsFault::NotYet) => {
-            "the server needs a new certificate, unless the clock here is wrong"
-        }
-        FetchError::Tls(TlsFault::Name) => "use the name that the server's certificate is for",
-        FetchError::Tls(TlsFault::NotTls) => "check the port: what answers there is not TLS",
-        FetchError::Tls(TlsFault::Untrusted) => {
-            "name the server's authority with `trusted_certificate`, if you trust it; a proxy on \
-             the way may have put its own certificate in place"
-        }
+        FetchError::Tls(fault) => tls_advice(*fault),
         FetchError::TooLarge(_) => "no key set or discovery document is as large: check the URL",
         _ => return None,
     })
+}
+
+/// What to do about a handshake that failed.
+const fn tls_advice(fault: TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Algorithm => {
+            "the server needs a certificate that is signed with SHA-256 or better"
+        }
+        TlsFault::Authority => {
+            "give the server a certificate of its own, or name this very one with \
+             `trusted_certificate`"
+        }
+        TlsFault::Client => "the server asks for a client certificate, which the module has not",
+        TlsFault::Constraint => {
+            "look at the constraints of the authorities between it and the trusted one"
+        }
+        TlsFault::Ended => {
+            "something ended the connection: a firewall, or a server that does not know the name"
+        }
+        TlsFault::Expired | TlsFault::NotYet => {
+            "the server needs a new certificate, unless the clock here is wrong"
+        }
+        TlsFault::Extension => "the server needs a certificate without it: it cannot be judged",
+        TlsFault::Invalid | TlsFault::Malformed | TlsFault::Version => {
+            "the server needs a certificate of X.509 version 3 (RFC 5280): look at it with \
+             `openssl s_client`"
+        }
+        TlsFault::Key => "the server needs the private key that its certificate was made with",
+        TlsFault::Misbehaved | TlsFault::Other => {
+            "look at the server with `openssl s_client`, and at its own log"
+        }
+        TlsFault::Name => {
+            "use a name that the server's certificate is for, among its alternative names: a common \
+             name is none"
+        }
+        TlsFault::NotTls => "check the port: what answers there is not TLS",
+        TlsFault::Purpose => {
+            "the server needs a certificate with serverAuth in its extended key usage"
+        }
+        TlsFault::Refused => "look at the server's own log: it ended the handshake by an alert",
+        TlsFault::ServerName => "use the name that the server is configured for",
+        TlsFault::Unsupported => {
+            "the server needs TLS 1.2 or 1.3 with a cipher of today (AES-GCM or ChaCha20), and HTTP/1.1"
+        }
+        TlsFault::Untrusted => {
+            "name the server's authority with `trusted_certificate`, if you trust it; a proxy on \
+             the way may have put its own certificate in place"
+        }
+    }
 }
 
 /// Seconds by which clocks may seem to differ: a date is whole seconds, and takes its time.

@@ -4,8 +4,8 @@ use core::fmt;
 use std::io;
 
 use http::StatusCode;
-use rustls::{CertificateError, Error as TlsError};
 
+use super::fault::TlsFault;
 use crate::file::ReadError;
 
 /// Why a fetch brought nothing.
@@ -119,82 +119,6 @@ impl fmt::Display for Stage {
             Self::Connect => "connecting",
             Self::Resolve => "resolving the name of the host",
             Self::Tls => "in the TLS handshake",
-        })
-    }
-}
-
-/// What is wrong with the server's side of TLS.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum TlsFault {
-    /// Its certificate is past its end.
-    Expired,
-    /// Its certificate breaks another rule.
-    Invalid,
-    /// Its certificate is for another name.
-    Name,
-    /// It does not speak TLS.
-    NotTls,
-    /// Its certificate is not valid yet.
-    NotYet,
-    /// The handshake ended some other way.
-    Other,
-    /// It refuses: it sent an alert.
-    Refused,
-    /// It and we share no version or cipher.
-    Unsupported,
-    /// Its certificate comes from an authority that is not trusted.
-    Untrusted,
-}
-
-impl TlsFault {
-    /// The fault that hides in the sources of an error.
-    pub(super) fn within(error: &(dyn core::error::Error + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<io::Error>() {
-                return error.get_ref()?.downcast_ref::<TlsError>().map(Self::of);
-            }
-            next = error.source();
-        }
-        None
-    }
-
-    /// The fault behind an error of the handshake.
-    fn of(error: &TlsError) -> Self {
-        match error {
-            TlsError::InvalidCertificate(fault) => match fault {
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    Self::Expired
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    Self::NotYet
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => Self::Name,
-                // That of an authority which only has the name of a trusted one.
-                CertificateError::BadSignature | CertificateError::UnknownIssuer => Self::Untrusted,
-                _ => Self::Invalid,
-            },
-            TlsError::AlertReceived(_) => Self::Refused,
-            TlsError::PeerIncompatible(_) | TlsError::NoApplicationProtocol => Self::Unsupported,
-            TlsError::InvalidMessage(_) => Self::NotTls,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl fmt::Display for TlsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Expired => "the server's certificate has expired",
-            Self::Invalid => "the server's certificate is not valid",
-            Self::Name => "the server's certificate is for another name",
-            Self::NotTls => "the server does not speak TLS",
-            Self::NotYet => "the server's certificate is not valid yet",
-            Self::Other => "the TLS handshake failed",
-            Self::Refused => "the server refused the TLS handshake",
-            Self::Unsupported => "the server offers no TLS version or cipher that is used here",
-            Self::Untrusted => "the server's certificate comes from no trusted authority",
         })
     }
 }

@@ -14,6 +14,12 @@ use tokio::task::yield_now;
 use super::FetchError;
 use crate::file::{FileStamp, Reading};
 
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+use verifier::Verifier;
+
 /// The authorities of the system, or those of a file; read at the first use, and again when the
 /// file has changed.
 #[derive(Debug)]
@@ -53,17 +59,24 @@ impl Authorities {
         }
         // What was read before is of no use: an authority may have been taken out of the file.
         *loaded = None;
-        let (roots, stamp) = match &self.file {
+        let (trusted, stamp) = match &self.file {
             Some(path) => of_file(path).await?,
             None => of_system().await?,
         };
-        let config = client_config(roots)?;
+        let config = client_config(trusted)?;
         *loaded = Some(Loaded { stamp, config: Arc::clone(&config) });
         Ok(config)
     }
 }
 
-type Roots = (RootCertStore, Option<(PathBuf, FileStamp)>);
+/// What is trusted.
+struct Trusted {
+    roots: RootCertStore,
+    /// The certificates of a file that the configuration names: a server may have one of them.
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+type Roots = (Trusted, Option<(PathBuf, FileStamp)>);
 
 async fn of_file(path: &Path) -> Result<Roots, FetchError> {
     let mut reading = Reading::open(path, MAX_BYTES)?;
@@ -71,31 +84,33 @@ async fn of_file(path: &Path) -> Result<Roots, FetchError> {
         yield_now().await;
     }
     let (pem, stamp) = reading.finish()?;
-    let mut roots = RootCertStore::empty();
+    let mut trusted = Trusted { roots: RootCertStore::empty(), certificates: Vec::new() };
     // Parsing one takes some microseconds.
     for (number, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
         let bad =
             |what| FetchError::Authorities(format!("cannot use the trusted certificates: {what}"));
         let certificate = certificate.map_err(|_| bad("malformed PEM"))?;
         // A bundle may hold certificates that nothing can be verified by.
-        let _ = roots.add(certificate);
+        if trusted.roots.add(certificate.clone()).is_ok() {
+            trusted.certificates.push(certificate);
+        }
         if number % 16 == 15 {
             yield_now().await;
         }
     }
-    if roots.is_empty() {
+    if trusted.roots.is_empty() {
         let what = "cannot use the trusted certificates: there is none in the file";
         return Err(FetchError::Authorities(what.to_owned()));
     }
-    Ok((roots, Some((path.to_owned(), stamp.settled()))))
+    Ok((trusted, Some((path.to_owned(), stamp.settled()))))
 }
 
 async fn of_system() -> Result<Roots, FetchError> {
     for path in BUNDLES.map(Path::new) {
         if FileStamp::of(path).is_ok()
-            && let Ok(roots) = of_file(path).await
+            && let Ok((trusted, stamp)) = of_file(path).await
         {
-            return Ok(roots);
+            return Ok((Trusted { certificates: Vec::new(), ..trusted }, stamp));
         }
     }
     // In one stretch, of some tens of milliseconds where there are many files.
@@ -105,14 +120,17 @@ async fn of_system() -> Result<Roots, FetchError> {
         let what = "the system has no trusted certificates, name some with trusted_certificate";
         return Err(FetchError::Authorities(what.to_owned()));
     }
-    Ok((roots, None))
+    Ok((Trusted { roots, certificates: Vec::new() }, None))
 }
 
-fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, FetchError> {
-    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+fn client_config(trusted: Trusted) -> Result<Arc<ClientConfig>, FetchError> {
+    let provider = Arc::new(default_provider());
+    let verifier = Verifier::new(&provider, trusted.roots, trusted.certificates)?;
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| FetchError::Authorities("no TLS version is supported".to_owned()))?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // The certificate is looked at each time: a session would outlive its end.

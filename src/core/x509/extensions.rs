@@ -23,6 +23,8 @@ pub(super) struct Extensions<'c> {
     pub(super) client: bool,
     /// The extended key usage lists `anyExtendedKeyUsage`.
     pub(super) any_purpose: bool,
+    /// The extended key usage lists `serverAuth`, or there is none.
+    pub(super) server: bool,
     /// The alternative names; none of them unparsable.
     pub(super) names: Vec<GeneralName<'c>>,
 }
@@ -47,6 +49,7 @@ impl<'c> Extensions<'c> {
             authority: constraints.is_some_and(|constraints| constraints.ca)
                 || usage.is_some_and(|usage| usage.key_cert_sign() || usage.crl_sign()),
             client: purposes.as_ref().is_none_or(|purposes| purposes.client_auth),
+            server: purposes.as_ref().is_none_or(|purposes| purposes.server_auth),
             any_purpose: purposes.is_some_and(|purposes| purposes.any),
             names,
         })

@@ -42,7 +42,7 @@ fn with_common_name(names: &[SanType], common_name: impl Into<DnValue>) -> Certi
     params
 }
 
-fn issue(params: &CertificateParams) -> rcgen::Certificate {
+pub(super) fn issue(params: &CertificateParams) -> rcgen::Certificate {
     params.self_signed(&*KEY).unwrap()
 }
 
