@@ -112,6 +112,18 @@ is get('kubelet', '/cn')->{headers}{'x-subject'}, 'CN=system:node:node-1,O=syste
 is get('kubelet', '/cn')->{headers}{'x-ip'}, '["10.0.0.1","2001:db8::1"]', '... and its addresses';
 is get('workload', '/')->{headers}{'x-subject'}, undef, '... but no empty subject';
 
+for my $row (
+    ['workload', '/shop', '2 of 4 DNS names of the certificate match, not one (mesh_certificate_name dns=*.shop* cn)'],
+    ['kubelet', '/', '0 of 2 DNS names of the certificate match, not one (mesh_certificate_name dns=*.svc.cluster.local)'],
+    ['svid-dns', '/cn', 'certificate has no name of an accepted kind, only: spiffe (mesh_certificate_name cn)'],
+    ['spiffe-two-uris', '/', 'certificate has another URI beside its SPIFFE ID'],
+) {
+    my ($name, $target, $why) = @$row;
+    is get($name, $target)->{status}, 401, "$name at $target is refused";
+    like +($server->error_log =~ /.*mesh refuses, .*/g)[-1], qr/reason: certificate_nameless, \Q$why\E, client: /,
+        '... and the log says by which rule';
+}
+
 $server->stop;
 $upstream->stop;
 done_testing;

@@ -25,6 +25,7 @@ mod certificate;
 mod failure;
 
 use certificate::Proven;
+pub(crate) use certificate::explain as explain_certificate;
 pub use failure::Failure;
 
 /// A verified identity. [`authenticate`] makes the only ones there are.

@@ -117,7 +117,8 @@ fn recognise(
     found
 }
 
-/// More about the refusal of a request's token than its word, for the log: see [`token::explain`].
+/// More about the refusal of a request's certificate or token than its word, for the log: see
+/// [`token::explain`].
 pub fn explain(
     request: &dyn Request,
     settings: &Authentication,
@@ -126,7 +127,9 @@ pub fn explain(
     now: UnixTime,
 ) -> Option<String> {
     let credentials = Credentials::find(request, settings.methods, &settings.sources).ok()?;
-    token::explain(credentials.bearer()?, refusal.reason(), &settings.accept, trust, now)
+    identity::explain_certificate(credentials.peer(), refusal.reason(), settings, now).or_else(
+        || token::explain(credentials.bearer()?, refusal.reason(), &settings.accept, trust, now),
+    )
 }
 
 /// Uses up the proof that an identity rests on; who is refused is no identity any more.

@@ -7,6 +7,7 @@ use crate::credential::Peer;
 use crate::export::Rendered;
 use crate::refusal::Reason;
 use crate::spiffe::SpiffeId;
+use crate::time::UnixTime;
 use crate::x509::{
     CertificateError, CertificateName, ChainVerdict, Chosen, Facts, PeerCertificate,
 };
@@ -78,6 +79,26 @@ impl Proven {
     pub(super) fn rendered(&self, make: impl FnOnce() -> Rendered) -> Option<&Rendered> {
         self.certificate.rendered(self.settings, make)
     }
+}
+
+/// What there is to say of a certificate that was refused for `reason`: the rule that does not hold,
+/// and what the location asks for. `None` if the reason says it all, or is about something else.
+pub(crate) fn explain(
+    peer: Option<&Peer>,
+    reason: Reason,
+    settings: &Authentication,
+    now: UnixTime,
+) -> Option<String> {
+    let certificate = match &peer?.certificate {
+        Ok(certificate) => certificate,
+        Err(error) => return (Reason::from(*error) == reason).then(|| error.to_string()),
+    };
+    if let Err(error) = certificate.valid_at(now) {
+        return (Reason::from(error) == reason).then(|| error.to_string());
+    }
+    let error = certificate.name(&settings.names).err()?;
+    let rules = &settings.names;
+    (Reason::from(error) == reason).then(|| format!("{error} (mesh_certificate_name {rules})"))
 }
 
 impl From<CertificateError> for Reason {

@@ -157,3 +157,41 @@ fn a_common_name_and_a_dns_name_are_two_identities() {
         assert_eq!(server.reason(&sent), Reason::Limited);
     }
 }
+
+#[test]
+fn the_log_is_told_which_rule_does_not_hold() {
+    let key = Key::new("k1");
+    let methods: &[&str] = &["certificate"];
+    let of = |names| [("mesh_authenticate", methods), ("mesh_certificate_name", names)];
+    let (pattern, all) = (of(&["spiffe", "dns=*.example"]), of(&["spiffe", "dns", "cn"]));
+    let mut server = Server::new(&key, &[], &[&pattern, &all]);
+    let mut told = |location: usize, certificate: &PeerCertificate| {
+        let sent = Sent::default().with(certificate, ChainVerdict::Verified);
+        let refusal = server.ask_in(location, &sent, &mut Memo::default()).unwrap_err();
+        let settings = &server.locations[location].authentication;
+        explain(&sent, settings, &refusal, &server.trust, server.now.unix)
+    };
+    let three = named(&["a.example", "b.example", "c.test"], "x");
+    assert_eq!(
+        told(0, &three).unwrap(),
+        "2 of 3 DNS names of the certificate match, not one (mesh_certificate_name spiffe dns=*.example)"
+    );
+    assert_eq!(
+        told(1, &three).unwrap(),
+        "3 of 3 DNS names of the certificate match, not one (mesh_certificate_name spiffe dns cn)"
+    );
+    assert_eq!(
+        told(0, &named(&[], "x")).unwrap(),
+        "certificate has no name of an accepted kind, only: cn (mesh_certificate_name spiffe dns=*.example)"
+    );
+    assert_eq!(
+        told(1, &named(&[], "a\u{202e}b")).unwrap(),
+        "certificate is malformed (mesh_certificate_name spiffe dns cn)"
+    );
+    server.now.unix = UnixTime::from_secs(80_000_000_000);
+    let sent = Sent::default().with(&three, ChainVerdict::Verified);
+    let refusal = server.ask(&sent).unwrap_err();
+    let settings = &server.locations[0].authentication;
+    let why = explain(&sent, settings, &refusal, &server.trust, server.now.unix);
+    assert_eq!(why.unwrap(), "certificate has expired");
+}
