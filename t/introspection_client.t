@@ -92,6 +92,20 @@ subtest 'a secret' => sub {
     $issuer->stop;
 };
 
+subtest 'a secret in the form' => sub {
+    my $issuer = Test::Mesh::Introspector->start;
+    my $secret = write_file('posted', "top:secret&+%\n");
+    my $server = Test::Mesh::Server->start(
+        conf($issuer->url, qq(introspection_client "a gateway" secret=$secret method=client_secret_post;)));
+    is verdict($server), '200', 'is taken';
+    my ($question) = $issuer->questions;
+    is_deeply [@{ $question->{form} }{qw(client_id client_secret)}], ['a gateway', 'top:secret&+%'], 'as it is';
+    ok !$question->{authorization}, 'and nothing is in the header';
+    $server->stop;
+    unlike $server->error_log, qr/top.{1,3}secret/, 'the secret is not in the log';
+    $issuer->stop;
+};
+
 subtest 'a private key' => sub {
     my $issuer = Test::Mesh::Introspector->start;
     my %key;
@@ -226,7 +240,7 @@ subtest 'what is refused, with its file and line' => sub {
         ['introspection', 'http://a.example/i', 'introspection: "http://a.example/i" is plain http to another host'],
         ['introspection', 'https://a.example/i never', 'introspection: "never" is not always'],
         ['introspection_client', 'gateway', 'introspection_client: invalid number of arguments'],
-        ['introspection_client', 'gateway password=x', 'introspection_client: "password=x" is not secret=, key= or algorithm='],
+        ['introspection_client', 'gateway password=x', 'introspection_client: "password=x" is not secret=, method=, key= or algorithm='],
         ['introspection_client', 'gateway key=x algorithm=HS256', 'introspection_client: "HS256" is not one of'],
         ['introspection_cache', '0', 'introspection_cache: "0" is not a time from 1 to 86400 seconds'],
         ['introspection_negative', '2d', 'introspection_negative: "2d" is not a time from 1 to 86400 seconds'],

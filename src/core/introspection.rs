@@ -59,15 +59,25 @@ pub enum Proof {
     /// `private_key_jwt` (RFC 7523 section 2.2): the file of a private key, and the algorithm if it
     /// is not the one that the key is for.
     Key(PathBuf, Option<Algorithm>),
-    /// `client_secret_basic` (RFC 6749 section 2.3.1): the file of a secret.
-    Secret(PathBuf),
+    /// The file of a secret (RFC 6749 section 2.3.1), and how it is sent.
+    Secret(PathBuf, SecretMethod),
+}
+
+/// How a client sends its secret.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SecretMethod {
+    /// `client_secret_basic`: in the `Authorization` field.
+    #[default]
+    Basic,
+    /// `client_secret_post`: in the form, for servers that take it nowhere else.
+    Post,
 }
 
 impl Proof {
     /// The file that holds it.
     pub const fn file(&self) -> &PathBuf {
         match self {
-            Self::Key(file, _) | Self::Secret(file) => file,
+            Self::Key(file, _) | Self::Secret(file, _) => file,
         }
     }
 }

@@ -323,7 +323,7 @@ fn introspection(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<Option<Cred
     let refused = |place: &dyn core::fmt::Display, error: &dyn core::fmt::Display| {
         log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
     };
-    let (Proof::Key(file, _) | Proof::Secret(file)) = &mut introspection.client.proof;
+    let (Proof::Key(file, _) | Proof::Secret(file, _)) = &mut introspection.client.proof;
     *file = full_name(cf, file, Relative::ToConfiguration)?;
     let file = file.clone();
     let place = format!(

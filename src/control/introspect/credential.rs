@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mesh_core::introspection::{Client, Proof};
+use mesh_core::introspection::{Client, Proof, SecretMethod};
 use mesh_core::time::UnixTime;
 use serde_json::json;
 use tokio::time::Instant;
@@ -29,6 +29,8 @@ enum Kind {
     /// The value of an `Authorization` field.
     Basic(Box<str>),
     Key(Signer),
+    /// A secret for the form.
+    Post(Box<[u8]>),
 }
 
 impl fmt::Debug for Credential {
@@ -47,7 +49,10 @@ impl Credential {
     pub fn read(client: &Client, contents: &[u8]) -> Result<Self, CredentialError> {
         let kind = match &client.proof {
             Proof::Key(_, algorithm) => Kind::Key(Signer::read(contents, *algorithm)?),
-            Proof::Secret(_) => Kind::Basic(basic(&client.id, contents)?),
+            Proof::Secret(_, SecretMethod::Basic) => {
+                Kind::Basic(basic(&client.id, secret(contents)?))
+            }
+            Proof::Secret(_, SecretMethod::Post) => Kind::Post(secret(contents)?.into()),
         };
         Ok(Self { id: client.id.clone(), kind })
     }
@@ -62,6 +67,11 @@ impl Credential {
         let signer = match &self.kind {
             Kind::Basic(authorization) => return Ok(Some(authorization.clone())),
             Kind::Key(signer) => signer,
+            Kind::Post(secret) => {
+                add_field(form, "client_id", self.id.as_bytes());
+                add_field(form, "client_secret", secret);
+                return Ok(None);
+            }
         };
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(|_| "there is no randomness to be had".to_owned())?;
@@ -87,8 +97,8 @@ const ASSERTION_TYPE: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-
 /// Seconds that an assertion counts, which is made for each request.
 const LIFETIME: i64 = 60;
 
-/// The `Authorization` of RFC 6749 section 2.3.1: both parts are escaped as in a form.
-fn basic(id: &str, contents: &[u8]) -> Result<Box<str>, CredentialError> {
+/// The secret in a file, without one line end behind it.
+fn secret(contents: &[u8]) -> Result<&[u8], CredentialError> {
     let secret = contents.strip_suffix(b"\n").unwrap_or(contents);
     let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
     if secret.is_empty() {
@@ -98,11 +108,16 @@ fn basic(id: &str, contents: &[u8]) -> Result<Box<str>, CredentialError> {
     if secret.iter().any(u8::is_ascii_control) {
         return Err(CredentialError::Control);
     }
+    Ok(secret)
+}
+
+/// The `Authorization` of RFC 6749 section 2.3.1: both parts are escaped as in a form.
+fn basic(id: &str, secret: &[u8]) -> Box<str> {
     let mut pair = String::new();
     escape(&mut pair, id.as_bytes());
     pair.push(':');
     escape(&mut pair, secret);
-    Ok(format!("Basic {}", STANDARD.encode(pair)).into())
+    format!("Basic {}", STANDARD.encode(pair)).into()
 }
 
 /// Why a file is no credential.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{ConfigError, RawIssuer};
 use crate::algorithm::Algorithm;
 use crate::endpoint::Endpoint;
-use crate::introspection::{Client, Introspection, Proof};
+use crate::introspection::{Client, Introspection, Proof, SecretMethod};
 
 /// The directives of a `mesh_issuer` block that begin with `introspection`, as typed.
 #[derive(Debug, Default)]
@@ -38,6 +38,8 @@ pub struct RawClient {
     pub key: Option<PathBuf>,
     /// `algorithm=`
     pub algorithm: Option<Algorithm>,
+    /// `method=`
+    pub method: Option<SecretMethod>,
 }
 
 impl RawIntrospection {
@@ -81,12 +83,16 @@ impl RawIssuer {
             return refused("has \"introspection\" without \"introspection_client\"");
         };
         let proof = match (&client.secret, &client.key) {
-            (Some(secret), None) if client.algorithm.is_none() => Proof::Secret(secret.clone()),
-            (None, Some(key)) => Proof::Key(key.clone(), client.algorithm),
+            (Some(secret), None) if client.algorithm.is_none() => {
+                Proof::Secret(secret.clone(), client.method.unwrap_or_default())
+            }
+            (None, Some(key)) if client.method.is_none() => {
+                Proof::Key(key.clone(), client.algorithm)
+            }
             _ => {
                 return refused(
-                    "needs either secret= or key= in \"introspection_client\", and algorithm= with \
-                     key= alone",
+                    "needs either secret= or key= in \"introspection_client\", method= with secret= \
+                     alone, and algorithm= with key= alone",
                 );
             }
         };

@@ -7,6 +7,7 @@ use super::{Context, Directive, Line, on_off, once, pointer, seconds, unknown};
 use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::config::{ConfigError, RawClient, RawIssuer, RawJwks};
 use crate::endpoint::Endpoint;
+use crate::introspection::SecretMethod;
 use crate::issuer::{TENANT, is_guid, is_load_balancer};
 use crate::spiffe::TrustDomain;
 
@@ -135,7 +136,7 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
     }),
     row(
         "introspection_client",
-        "id secret=file | id key=file [algorithm=name]",
+        "id secret=file [method=name] | id key=file [algorithm=name]",
         "—",
         (2, 3),
         introspection_client,
@@ -190,17 +191,27 @@ fn introspection_client(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), Conf
     if id.is_empty() || !id.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(ConfigError::new("the client's id is not of visible characters"));
     }
-    let (mut secret, mut key, mut named) = (None, None, None);
+    let (mut secret, mut key, mut named, mut method) = (None, None, None, None);
     for word in line.rest() {
         match word.split_once('=') {
             Some(("algorithm", value)) => once(&mut named, algorithm(value)?)?,
             Some(("key", value)) => once(&mut key, file(value)?)?,
+            Some(("method", value)) => once(&mut method, secret_method(value)?)?,
             Some(("secret", value)) => once(&mut secret, file(value)?)?,
-            _ => return Err(unknown(word, "secret=, key= or algorithm=")),
+            _ => return Err(unknown(word, "secret=, method=, key= or algorithm=")),
         }
     }
-    let client = RawClient { id: id.into(), secret, key, algorithm: named };
+    let client = RawClient { id: id.into(), secret, key, algorithm: named, method };
     once(&mut raw.introspection.client, client)
+}
+
+/// As RFC 7591 section 2 names the methods.
+fn secret_method(word: &str) -> Result<SecretMethod, ConfigError> {
+    match word {
+        "client_secret_basic" => Ok(SecretMethod::Basic),
+        "client_secret_post" => Ok(SecretMethod::Post),
+        other => Err(unknown(other, "client_secret_basic or client_secret_post")),
+    }
 }
 
 fn endpoint(word: &str) -> Result<Endpoint, ConfigError> {

@@ -32,6 +32,23 @@ fn a_secret_is_sent_as_a_form_escapes_it_and_without_one_line_end() {
 }
 
 #[test]
+fn a_secret_for_the_form_is_sent_there_and_nowhere_else() {
+    let words = ["a gateway", "secret=s", "method=client_secret_post"];
+    for (contents, sent) in [
+        (&b"top:secret+%\xc3\xa9\r\n"[..], "top%3Asecret%2B%25%C3%A9"),
+        (b"a&client_id=b", "a%26client_id%3Db"),
+    ] {
+        let read = Credential::read(&client(&words), contents).unwrap();
+        let (form, authorization) = proof(&read);
+        assert_eq!(form, format!("token=t&client_id=a%20gateway&client_secret={sent}"));
+        assert_eq!(authorization, None);
+        assert!(!format!("{read:?}").contains("secret"));
+    }
+    let refused = Credential::read(&client(&words), b"a\nb").unwrap_err();
+    assert_eq!(refused, CredentialError::Control);
+}
+
+#[test]
 fn what_is_no_secret_is_refused_without_a_quote() {
     for (contents, error) in [
         (&b""[..], CredentialError::Empty),

@@ -1,6 +1,10 @@
 use super::*;
 use crate::config::Resolver;
-use crate::introspection::Proof;
+use crate::introspection::{Proof, SecretMethod};
+
+const EITHER: &str = "needs either secret= or key= in \"introspection_client\", method= with secret= \
+                      alone, and algorithm= with key= alone";
+const METHOD: &str = "\"post\" is not client_secret_basic or client_secret_post";
 
 #[test]
 fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
@@ -14,11 +18,19 @@ fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
     let found = asked(&[audience, url, secret]).unwrap();
     assert_eq!(found.keys, KeySource::None);
     let introspection = found.introspection.unwrap();
-    assert_eq!(introspection.client.proof, Proof::Secret("s".into()));
+    assert_eq!(introspection.client.proof, Proof::Secret("s".into(), SecretMethod::Basic));
     let times = [introspection.cache, introspection.negative, introspection.timeout];
     assert_eq!(times.map(|time| time.as_secs()), [60, 10, 5]);
     assert!(introspection.needs_audience && !introspection.signed && !introspection.always);
 
+    for (method, sent) in
+        [("client_secret_post", SecretMethod::Post), ("client_secret_basic", SecretMethod::Basic)]
+    {
+        let method = format!("method={method}");
+        let words = ["gateway", &method, "secret=s"];
+        let found = asked(&[audience, url, ("introspection_client", &words)]).unwrap();
+        assert_eq!(found.introspection.unwrap().client.proof, Proof::Secret("s".into(), sent));
+    }
     let key = ("introspection_client", &["gateway", "key=k", "algorithm=PS256"][..]);
     let signed = ("introspection_signed", &["on"][..]);
     let found = asked(&[audience, url, key, signed, ("refresh", &["1m"])]).unwrap();
@@ -39,14 +51,27 @@ fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
         ),
         (
             &[audience, url, ("introspection_client", &["gateway", "secret=s", "algorithm=RS256"])],
-            "needs either secret= or key= in \"introspection_client\", and algorithm= with key= alone",
+            EITHER,
+        ),
+        (&[audience, url, ("introspection_client", &["gateway", "secret=s", "key=k"])], EITHER),
+        (
+            &[
+                audience,
+                url,
+                ("introspection_client", &["gateway", "key=k", "method=client_secret_post"]),
+            ],
+            EITHER,
         ),
         (
-            &[audience, url, ("introspection_client", &["gateway", "secret=s", "key=k"])],
-            "needs either secret= or key= in \"introspection_client\", and algorithm= with key= alone",
+            &[audience, url, ("introspection_client", &["gateway", "secret=s", "method=post"])],
+            METHOD,
         ),
     ] {
-        assert_eq!(asked(lines).unwrap_err(), format!("mesh_issuer \"idp\" {error} in x.conf:3"));
+        let error = match error {
+            METHOD => error.to_owned(),
+            error => format!("mesh_issuer \"idp\" {error} in x.conf:3"),
+        };
+        assert_eq!(asked(lines).unwrap_err(), error);
     }
 }
 
