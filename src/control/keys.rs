@@ -23,12 +23,14 @@ use crate::publish::Adopted;
 use crate::shared::{RemoteIssuer, Shared};
 
 mod alb;
+mod bearer;
 mod discovery;
 mod failure;
 mod schedule;
 mod source;
 mod wishes;
 
+pub use bearer::{BearerError, MOST_BEARER, bearer_for, read_bearer};
 pub use discovery::keys_url;
 pub use failure::DiscoveryFault;
 pub use schedule::next_fetch;

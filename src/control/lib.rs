@@ -47,7 +47,10 @@ mod watch;
 pub use control::{Control, Options, StartError, Tasks};
 pub use file::{FileStamp, ReadError, read_capped};
 pub use introspect::{Answered, Credential, CredentialError, Introspector, MOST_CREDENTIAL};
-pub use keys::{DiscoveryFault, discovery_request, keys_request, keys_url, next_fetch};
+pub use keys::{
+    BearerError, DiscoveryFault, MOST_BEARER, bearer_for, discovery_request, keys_request,
+    keys_url, next_fetch, read_bearer,
+};
 pub use message::{Level, Message};
 pub use publish::{Adopted, Publish, Refusal};
 pub use shared::{RemoteIssuer, Shared};

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::algorithm::KeyAlgorithms;
 use crate::arn::Role;
@@ -188,6 +188,18 @@ pub struct Remote {
     /// The file of the authorities that the server's certificate must come from; none means those
     /// of the system.
     pub trusted_certificate: Option<PathBuf>,
+    /// The file of the token that the server wants to see.
+    pub bearer: Option<PathBuf>,
+}
+
+impl Remote {
+    /// The file of the token for a request to that URL: only for the server that the configuration
+    /// names, and only over TLS. A discovery document may lead to another one.
+    pub fn bearer_for(&self, url: &Endpoint) -> Option<&Path> {
+        let own = self.entry.url();
+        let is_own = url.is_secure() && url.host() == own.host() && url.port() == own.port();
+        self.bearer.as_deref().filter(|_| is_own)
+    }
 }
 
 /// What is asked first for an issuer's keys.

@@ -10,7 +10,9 @@ use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mesh_control::{Credential, MOST_CREDENTIAL, WatchedFile, read_capped};
+use mesh_control::{
+    Credential, MOST_BEARER, MOST_CREDENTIAL, WatchedFile, read_bearer, read_capped,
+};
 use mesh_core::config::{ConfigError, Levels, RawMain, Resolver};
 use mesh_core::introspection::{Introspections, Proof};
 use mesh_core::issuer::{Issuer, KeySource};
@@ -165,6 +167,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     checks::judge_levels(cf, main, &issuers)?;
     for (index, issuer) in issuers.iter_mut().enumerate() {
         name_authorities(cf, issuer)?;
+        name_bearer(cf, issuer)?;
         checks::warn_plain(cf, issuer);
         if let Some(credential) = introspection(cf, issuer)? {
             main.credentials.push((index, Arc::new(credential)));
@@ -313,6 +316,22 @@ fn name_authorities(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<(), ()> 
     for file in asked.into_iter().chain(fetched.as_mut()) {
         file.clone_from(&path);
     }
+    Ok(())
+}
+
+/// Completes the name of the file of the token that an issuer's server wants, which must hold one.
+fn name_bearer(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<(), ()> {
+    let KeySource::Remote(remote) = &mut issuer.keys else { return Ok(()) };
+    let Some(file) = &mut remote.bearer else { return Ok(()) };
+    *file = full_name(cf, file, Relative::ToConfiguration)?;
+    let name = &issuer.name;
+    let place = format!("jwks_bearer file \"{}\" of mesh_issuer \"{name}\"", file.display());
+    let refused = |error: &dyn core::fmt::Display| {
+        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
+    };
+    let (contents, _) = read_capped(file, MOST_BEARER).map_err(|error| refused(&error))?;
+    read_bearer(&contents).map_err(|error| refused(&error))?;
+    checks::warn_unreadable(cf, file, &place);
     Ok(())
 }
 

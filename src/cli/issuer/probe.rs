@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mesh_control::http::{Client, FetchError, Network, Request, Response, TlsFault};
 use mesh_control::{
-    DiscoveryFault, discovery_request, keys_request, keys_url, next_fetch, read_capped,
+    DiscoveryFault, bearer_for, discovery_request, keys_request, keys_url, next_fetch, read_capped,
 };
 use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::{Entry, Issuer, KeySource, Remote};
@@ -36,7 +36,9 @@ pub(super) async fn all(configuration: &Configuration) -> Vec<Checked> {
                 let authorities =
                     remote.trusted_certificate.as_ref().map(|it| configuration.directory.join(it));
                 let client = network.client(authorities);
-                Probe { issuer, remote, client, checked: &mut checked }.run().await;
+                let mut remote = remote.clone();
+                remote.bearer = remote.bearer.map(|it| configuration.directory.join(it));
+                Probe { issuer, remote: &remote, client, checked: &mut checked }.run().await;
             }
         }
         all.push(checked);
@@ -119,7 +121,17 @@ impl Probe<'_> {
             let text = "fetched without TLS, which is for an issuer on this host alone";
             self.checked.find(Level::Warning, check, format_args!("{url}: {text}"));
         }
-        match self.client.send(request).await {
+        let bearer = match bearer_for(self.remote, url) {
+            Ok(bearer) => bearer,
+            Err(error) => {
+                let advice =
+                    "see that the file is there, may be read here, and holds the token alone";
+                self.checked.fail(check, format_args!("{url}: {error}"), Some(advice));
+                return None;
+            }
+        };
+        let request = Request { authorization: bearer.as_deref(), ..*request };
+        match self.client.send(&request).await {
             Ok(answer) => Some(answer),
             Err(error) => {
                 self.checked.fail(check, format_args!("{url}: {error}"), advice(check, &error));

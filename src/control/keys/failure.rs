@@ -6,6 +6,7 @@ use mesh_core::endpoint::EndpointError;
 use mesh_core::json::JsonError;
 use mesh_core::jwks::JwksError;
 
+use super::bearer::BearerError;
 use crate::http::FetchError;
 
 /// A fetch that brought no keys, and what it was asking.
@@ -31,6 +32,8 @@ impl fmt::Display for Failure {
 /// What went wrong.
 #[derive(Debug)]
 pub(super) enum Cause {
+    /// There is no token to show to the server.
+    Bearer(BearerError),
     /// The discovery document is bad.
     Discovery(DiscoveryFault),
     /// Nothing usable was answered.
@@ -49,6 +52,7 @@ impl Cause {
     /// One short word that never changes.
     pub(super) const fn word(&self) -> &'static str {
         match self {
+            Self::Bearer(_) => "bearer",
             Self::Discovery(DiscoveryFault::OtherIssuer) => "issuer",
             Self::Discovery(_) => "discovery",
             Self::Fetch(error) => error.word(),
@@ -61,6 +65,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Bearer(error) => error.fmt(f),
             Self::Discovery(fault) => fault.fmt(f),
             Self::Fetch(error) => error.fmt(f),
             Self::Gone => f.write_str("the server has none of the keys that are in force"),
@@ -68,6 +73,12 @@ impl fmt::Display for Cause {
             Self::Pem => f.write_str("no public key in PEM on the curve P-256"),
             Self::Publish => f.write_str("the keys could not be put into shared memory"),
         }
+    }
+}
+
+impl From<BearerError> for Cause {
+    fn from(error: BearerError) -> Self {
+        Self::Bearer(error)
     }
 }
 

@@ -8,6 +8,7 @@ use mesh_core::jwks::MAX_BYTES;
 use tokio::time::Instant;
 
 use super::alb::Alb;
+use super::bearer::bearer_for;
 use super::discovery::keys_url;
 use super::failure::Failure;
 use crate::http::{Client, Request};
@@ -112,7 +113,7 @@ impl Set {
             Entry::Discovery(url) => self.discover(client, issuer, url).await?,
             Entry::AlbKeys(url) | Entry::Jwks(url) => url.clone(),
         };
-        let answer = self.ask(client, &url).await;
+        let answer = self.ask(client, issuer, &url).await;
         if answer.is_err() {
             // The keys may have moved.
             self.found = None;
@@ -120,9 +121,16 @@ impl Set {
         answer
     }
 
-    async fn ask(&mut self, client: &Client, url: &Endpoint) -> Result<Fetched, Failure> {
+    async fn ask(
+        &mut self,
+        client: &Client,
+        issuer: &RemoteIssuer,
+        url: &Endpoint,
+    ) -> Result<Fetched, Failure> {
         let known = self.etag.as_ref().filter(|(of, _)| of == url).map(|(_, etag)| &**etag);
-        let request = Request { etag: known, ..keys_request(url) };
+        let bearer = bearer_for(&issuer.remote, url).map_err(|error| Failure::of(error, url))?;
+        let request =
+            Request { etag: known, authorization: bearer.as_deref(), ..keys_request(url) };
         let answer = client.send(&request).await.map_err(|error| Failure::of(error, url))?;
         if answer.is_unchanged() {
             self.offered = self.etag.clone();
@@ -147,8 +155,9 @@ impl Set {
             return Ok(found.clone());
         }
         self.found = None;
-        let answer =
-            client.send(&discovery_request(url)).await.map_err(|error| Failure::of(error, url))?;
+        let bearer = bearer_for(&issuer.remote, url).map_err(|error| Failure::of(error, url))?;
+        let request = Request { authorization: bearer.as_deref(), ..discovery_request(url) };
+        let answer = client.send(&request).await.map_err(|error| Failure::of(error, url))?;
         let found = keys_url(&answer.body, &issuer.url, url);
         let found = found.map_err(|fault| Failure::of(fault, url))?;
         let fresh = answer.max_age.unwrap_or_default().min(issuer.remote.refresh);

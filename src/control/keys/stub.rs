@@ -171,6 +171,7 @@ pub(crate) fn issuer(entry: Entry, trusted_certificate: Option<&Path>) -> Remote
             min_refresh: Duration::from_millis(50),
             max_stale: Duration::from_secs(86_400),
             trusted_certificate: trusted_certificate.map(Path::to_owned),
+            bearer: None,
         }),
     }
 }

@@ -10,6 +10,7 @@ use crate::http::stub::{Authority, Server, Step, full_listener, ok, raw, whole};
 use crate::stub::until;
 
 mod alb;
+mod bearer;
 mod discovery;
 
 /// A server whose answer can be changed.

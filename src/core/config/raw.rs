@@ -69,6 +69,8 @@ pub struct RawIssuer {
     pub max_stale: Option<Duration>,
     /// `trusted_certificate`: a file, relative to the configuration's directory.
     pub trusted_certificate: Option<PathBuf>,
+    /// `jwks_bearer`: a file, relative to the configuration's directory.
+    pub jwks_bearer: Option<PathBuf>,
     /// `algorithms`.
     pub algorithms: Option<AlgorithmSet>,
     /// `leeway`: seconds.
@@ -116,6 +118,7 @@ impl RawIssuer {
                 ("refresh", self.refresh.is_some()),
                 ("min_refresh", self.min_refresh.is_some()),
                 ("max_stale", self.max_stale.is_some()),
+                ("jwks_bearer", self.jwks_bearer.is_some()),
                 (
                     "trusted_certificate",
                     self.trusted_certificate.is_some() && !self.introspection.is_meant(),
@@ -137,6 +140,7 @@ impl RawIssuer {
                 ("refresh", self.refresh.is_some()),
                 ("min_refresh", self.min_refresh.is_some()),
                 ("max_stale", self.max_stale.is_some()),
+                ("jwks_bearer", self.jwks_bearer.is_some()),
                 ("algorithms", self.algorithms.is_some()),
             ];
             if let Some((word, _)) = unused.iter().find(|(_, is_set)| *is_set) {
@@ -176,6 +180,14 @@ impl RawIssuer {
         if refresh > max_stale {
             return Err(refused("has a \"refresh\" over its \"max_stale\""));
         }
+        if self.jwks_bearer.is_some() {
+            if self.alb_keys.is_some() {
+                return Err(refused("has \"alb_keys\", which \"jwks_bearer\" is not for"));
+            }
+            if !entry.url().is_secure() {
+                return Err(refused("has a \"jwks_bearer\", which is sent over https alone"));
+            }
+        }
         let trusted_certificate = self.trusted_certificate.clone();
         Ok(KeySource::Remote(Remote {
             entry,
@@ -183,6 +195,7 @@ impl RawIssuer {
             min_refresh,
             max_stale,
             trusted_certificate,
+            bearer: self.jwks_bearer.clone(),
         }))
     }
 

@@ -90,6 +90,9 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
     row("trusted_certificate", "file", "—", (1, 1), |raw, line| {
         once(&mut raw.trusted_certificate, file(line.first())?)
     }),
+    row("jwks_bearer", "file", "—", (1, 1), |raw, line| {
+        once(&mut raw.jwks_bearer, file(line.first())?)
+    }),
     row("algorithms", "name ...", "—", (1, 12), algorithms),
     row("leeway", "time", "leeway 30s", (1, 1), |raw, line| {
         let leeway = seconds(line.first())?;

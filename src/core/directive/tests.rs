@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{DryRun, LogLevel, RawLimitKey};
 use crate::issuer::{Entry, KeySource};
 
+mod bearer;
 mod introspection;
 
 const MANUAL: &str = include_str!("../../../README.md");

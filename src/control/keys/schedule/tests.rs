@@ -15,6 +15,7 @@ pub(in crate::keys) fn remote(refresh: u64, min_refresh: u64) -> Remote {
         min_refresh: Duration::from_secs(min_refresh),
         max_stale: Duration::from_secs(86_400),
         trusted_certificate: None::<PathBuf>,
+        bearer: None,
     }
 }
 
