@@ -24,7 +24,8 @@ sub new ($class, %options) {
 sub start_upstream ($self) {
     my $port = $self->{upstream} = free_port();
     my $side = bless { name => 'upstream', nginx => $self->{nginx}, sections => {} }, 'Mesh::Bench::Side';
-    $self->{behind} = $self->launch($side, 'upstream', $port, Mesh::Bench::Side::upstream($port))->ready;
+    my $text = Mesh::Bench::Side::upstream("$self->{work}/upstream", $port);
+    $self->{behind} = $self->launch($side, 'upstream', $port, $text)->ready;
     return;
 }
 

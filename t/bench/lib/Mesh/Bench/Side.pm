@@ -105,8 +105,8 @@ sub location ($name, $lines) {
 }
 
 # What is behind the proxied locations: it answers and does nothing else.
-sub upstream ($port) {
-    return fill(<<~END, port => $port);
+sub upstream ($root, $port) {
+    return fill(<<~END, root => $root, port => $port);
         ${\ common() }
         http {
             ${\ kept() }
@@ -120,7 +120,7 @@ sub upstream ($port) {
 
 sub common () {
     my $user = $> == 0 ? 'user root;' : '';
-    return "$user worker_processes 1; events { worker_connections 512; }";
+    return "$user pid %root%/nginx.pid; worker_processes 1; events { worker_connections 512; }";
 }
 
 sub kept () {
