@@ -232,10 +232,10 @@ fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &st
         ),
         None => match Context::of(r).and_then(|context| context.explain(r, refusal)) {
             Some(why) => {
-                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}, {why}"))
+                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}, {why}"));
             }
             None => {
-                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}{detail}"))
+                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}{detail}"));
             }
         },
     }
