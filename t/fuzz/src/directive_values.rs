@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use mesh_core::admission::{LimitKey, MAX_LIMITS};
+use mesh_core::algorithm::Algorithm;
 use mesh_core::config::{DryRun, Location, Place, RawIssuer, RawLocation, RawMain, Resolver};
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::limit::Period;
@@ -153,7 +154,8 @@ fn assert_main(main: &RawMain) {
         assert!(names.insert(&issuer.name) && urls.insert(&issuer.url), "{issuer:?} twice");
         assert!((0..=300).contains(&issuer.leeway));
         assert!(issuer.max_lifetime.is_none_or(|lifetime| lifetime > 0));
-        assert!(!issuer.algorithms.is_empty() && !issuer.audiences.is_empty());
+        let some = Algorithm::ALL.into_iter().any(|it| issuer.algorithms.allows(it));
+        assert!(some && !issuer.audiences.is_empty());
         assert!(!issuer.url.is_empty() && issuer.audiences.iter().all(|one| !one.is_empty()));
     }
     let mut claims = HashSet::new();

@@ -9,7 +9,9 @@ use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::credential::{Field, Peer, Request};
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
-use mesh_core::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, Target};
+use mesh_core::dpop::{
+    Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket, Target,
+};
 use mesh_core::identity::Worker;
 use mesh_core::introspection::Introspections;
 use mesh_core::jwks::KeySet;
@@ -93,8 +95,10 @@ pub fn dpop_proof(data: &[u8]) -> bool {
         _ => data.to_vec(),
     };
     let (header, buckets) = (MemoryHeader::default(), [MemoryBucket::default()]);
+    let shares = [ShareBucket::default()];
     let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
-    let memory = Memory::begin(&header, &buckets, &secrets, 60, NOW - 600).expect("a memory");
+    let memory = Memory::begin(&header, &buckets, &shares, &secrets, 60, NOW - 600);
+    let memory = memory.expect("a memory");
     let sent = Sent { authorization: format!("DPoP {}", world.token), proof: &proof };
     let mut cache = TokenCache::with_capacity(1);
     let mut ask = || {
