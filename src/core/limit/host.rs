@@ -62,7 +62,7 @@ impl SharedTick {
         Tick::from_nanos(shared)
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn set(&self, tick: Tick) {
         self.0.store(tick.nanos(), Relaxed);
     }
