@@ -6,7 +6,7 @@ use nginx_sys::ngx_table_elt_t;
 
 use super::super::live::Live;
 use super::{
-    Header, HeaderError, bytes, check_value, copy, elements, is_shared, palloc, push_element, strip,
+    Header, HeaderError, bytes, check_value, copy, elements, is_shared, push_element, strip,
 };
 
 /// Gives the only `Cookie` field another value, takes it away, or puts it back.
@@ -61,7 +61,7 @@ fn set_cookie_slot(r: Live<'_>, element: *mut ngx_table_elt_t) -> Result<(), Hea
                 return Ok(());
             }
             if is_shared(r) {
-                let elts = palloc(r, size_of::<*mut ngx_table_elt_t>());
+                let elts = super::palloc(r, size_of::<*mut ngx_table_elt_t>());
                 if elts.is_null() {
                     return Err(HeaderError::OutOfMemory);
                 }
