@@ -72,8 +72,8 @@ fn write_proofs(directory: &Path, count: usize) -> Result<(), Failure> {
         &fs::read(directory.join(PRIVATE_KEY))?,
     )?)?;
     let client = Signer::es256()?;
-    let public = |name: &str| (name.to_owned(), client.jwk[name].clone());
-    let jwk: Map<String, Value> = ["kty", "crv", "x", "y"].map(public).into_iter().collect();
+    let public = |name: &str| Some((name.to_owned(), client.jwk.get(name)?.clone()));
+    let jwk: Map<String, Value> = ["kty", "crv", "x", "y"].into_iter().filter_map(public).collect();
     let jkt = jwks::thumbprint(&jwk).ok_or("a key without a thumbprint")?;
     let token = issuer.token(0, now()?, &json!({ "jkt": URL_SAFE_NO_PAD.encode(jkt) }))?;
     let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
@@ -194,8 +194,8 @@ impl Signer {
                 "scope": "kafka.read kafka.write",
                 "padding": "x".repeat(padding),
             });
-            if !cnf.is_null() {
-                claims["cnf"] = cnf.clone();
+            if let Some(claims) = claims.as_object_mut().filter(|_| !cnf.is_null()) {
+                claims.insert("cnf".to_owned(), cnf.clone());
             }
             claims
         };

@@ -163,9 +163,10 @@ mod tests {
         #[test]
         fn a_point_may_stand_anywhere(digits in "[1-9][0-9]{0,30}", left in 0_usize..30, more in 0_i32..9) {
             let text = format!("{digits}e{more}");
-            let at = left.min(digits.len().saturating_sub(1)) + 1;
-            let places = i32::try_from(digits.len() - at).unwrap();
-            let moved = format!("{}.{}0e{}", &digits[..at], &digits[at..], places + more);
+            let at = left.saturating_add(1).min(digits.len());
+            let (whole, fraction) = digits.split_at(at);
+            let places = i32::try_from(fraction.len()).unwrap().saturating_add(more);
+            let moved = format!("{whole}.{fraction}0e{places}");
             prop_assert_eq!(canonical(&text), canonical(&moved));
         }
 

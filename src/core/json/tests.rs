@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "tests may overflow and panic")]
+
 use proptest::prelude::*;
 
 use super::*;

@@ -80,7 +80,7 @@ impl TokenCache {
         let taken = self
             .tokens
             .iter()
-            .map(|(token, known)| token.len() + known.weight_as_it_is() + 512)
+            .map(|(token, known)| [token.len(), known.weight_as_it_is(), 512].iter().sum::<usize>())
             .sum();
         [self.bytes, counted, taken, self.most_bytes]
     }
