@@ -133,9 +133,9 @@ subtest 'contexts' => sub {
     }
     for my $name (sort keys %everywhere) {
         my $line = "$name $everywhere{$name};";
-        config_accepted("$line server { $line location / { $line location /a { $line } } }", "$name everywhere");
+        config_accepted("$line server { $line location / { $line location /a { $line limit_except GET { $line } } } }", "$name everywhere");
         refused_at("server { location / {\nif (\$arg_a) {\n$line # here\n} } }\n",
-            qq("$name" directive is not allowed here), "$name in if");
+            qq($name: stands in "if", of which), "$name in if");
         refused_at("upstream u {\n$line # here\nserver 127.0.0.1:1; }\n",
             qq("$name" directive is not allowed here), "$name in upstream");
         config_refused('', qr/"$name" directive is not allowed here/, "$name outside of http", main => $line);

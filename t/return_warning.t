@@ -51,6 +51,9 @@ warned_of(server("location /a { $protected if (\$request_method = OPTIONS) { ret
     'a return for some requests is meant');
 warned_of(server("location /a { $protected if (\$arg_a) { set \$a 1; rewrite ^/x /y; return 204; } if (\$arg_b) { return 403; } }"),
     '... as are several');
+warned_of(server("location /a { $protected limit_except GET { mesh_authenticate off; } return 200; }"),
+    'return beside limit_except', '/a');
+warned_of(server("location /a { limit_except GET { $protected } return 200; }"), '... which does not run for its methods');
 
 # What it warns of.
 my $server = Test::Mesh::Server->start(<<'CONF');

@@ -46,6 +46,8 @@ pub enum Context {
     Server,
     /// `location`
     Location,
+    /// `limit_except`, for the methods that it does not name.
+    LimitExcept,
     /// The block of `mesh_issuer`.
     Issuer,
 }
@@ -56,6 +58,7 @@ impl Context {
         match self {
             Self::Http => "http",
             Self::Issuer => "mesh_issuer",
+            Self::LimitExcept => "limit_except",
             Self::Location => "location",
             Self::Server => "server",
         }
@@ -83,7 +86,13 @@ impl<'l> Line<'l> {
     }
 }
 
-const EVERYWHERE: &[Context] = &[Context::Http, Context::Server, Context::Location];
+const EVERYWHERE: &[Context] =
+    &[Context::Http, Context::Server, Context::Location, Context::LimitExcept];
+
+/// Why no directive that may stand in `limit_except` may stand in an `if`, and what to write instead.
+pub const IN_IF: &str = "stands in \"if\", of which Nginx uses only the last that matches: another \
+                         \"if\" would open the place. Put it into a location of its own or, for some \
+                         methods, into limit_except";
 
 /// Applies a row to words as Nginx would, counting them first: for tools, tests and fuzzers.
 ///

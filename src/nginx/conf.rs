@@ -13,7 +13,7 @@ use std::sync::Arc;
 use mesh_control::{
     Credential, MOST_BEARER, MOST_CREDENTIAL, WatchedFile, read_bearer, read_capped,
 };
-use mesh_core::config::{ConfigError, Levels, RawMain, Resolver};
+use mesh_core::config::{Block, ConfigError, Levels, RawMain, Resolver};
 use mesh_core::introspection::{Introspections, Proof};
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::jwks::{self, warnings};
@@ -142,7 +142,9 @@ pub(crate) unsafe extern "C" fn merge_location(
                 }
             }
         }
-        if inner.location.is_some() && cache::is_on(cf) {
+        // A block without a name has the cache of its location, of which it is said once.
+        let is_said = block == Block::Unnamed && outer.location.is_some();
+        if inner.location.is_some() && !is_said && cache::is_on(cf) {
             main.cached.push(checks::location_name(cf));
         }
         checks::check_server(cf, inner)

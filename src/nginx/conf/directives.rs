@@ -6,9 +6,9 @@ use core::ptr;
 use mesh_core::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
 use mesh_core::directive::{self, ANSWER, Context, Directive, ISSUER, LOCATION, MAIN};
 use nginx_sys::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_NOARGS, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
-    NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t,
-    ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_NOARGS, NGX_HTTP_LIF_CONF, NGX_HTTP_LMT_CONF,
+    NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
+    NGX_HTTP_SIF_CONF, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
 
 use super::super::content;
@@ -88,6 +88,8 @@ mod table {
                 Context::Http => NGX_HTTP_MAIN_CONF,
                 Context::Server => NGX_HTTP_SRV_CONF,
                 Context::Location => NGX_HTTP_LOC_CONF,
+                // What stands in an `if` comes to us, to be refused in our words.
+                Context::LimitExcept => NGX_HTTP_LMT_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_SIF_CONF,
                 Context::Issuer => 0,
             };
             at += 1;
@@ -150,6 +152,11 @@ unsafe extern "C" fn set_location(
         let (row, location) = unsafe {
             (&*(*command).post.cast::<Directive<RawLocation>>(), &mut *conf.cast::<LocationConf>())
         };
+        // SAFETY: Nginx passes the configuration that it reads.
+        let context = unsafe { (*cf).cmd_type };
+        if context & (NGX_HTTP_LIF_CONF | NGX_HTTP_SIF_CONF) as ngx_uint_t != 0 {
+            return refuse(cf, Some(row.name), &ConfigError::new(directive::IN_IF));
+        }
         if let Err(error) = set(cf, row, &mut location.raw) {
             return refuse(cf, Some(row.name), &error);
         }
