@@ -37,6 +37,11 @@ subtest 'in a block that nobody authenticates in' => sub {
         refused_at($issuers . "mesh_authenticate token;\n" . server("location /b {\nmesh_authenticate off;\n$line; # here\n}"),
             $message, '... that is opened');
         warned(server("$line; location /a { mesh_authenticate token; }"), '... but not above one that authenticates');
+        refused_at($issuers . server("location /b {\nlimit_except GET {\n$line; # here\n}\n}"), $message, '... for some methods');
+        refused_at($issuers . server("location /b { mesh_authenticate token;\nlimit_except GET { mesh_authenticate off;\n$line; # here\n}\n}"),
+            $message, '... that are opened');
+        warned(server("location /b { $line; limit_except GET { mesh_authenticate token; } }"), '... but not around those that are not');
+        warned(server("location /b { mesh_authenticate token; limit_except GET { $line; } }"), '... nor for some that are not');
     }
     warned(server('location /b { mesh_limit calls rate=1r/m key=address; }'), 'a limit that asks for no identity is warned of',
         qr/mesh_limit does nothing: neither/);
@@ -48,6 +53,8 @@ subtest 'where they are inherited' => sub {
     my $a = 'location /a { mesh_authenticate token; }';
     warned(server("$line $a location /b { }"), 'by an open location', $vain->('/b'));
     warned(server("$line $a location /b { location /b/c { } if (\$arg_a) { return 204; } }"), '... once', $vain->('/b'));
+    warned(server("$line $a location /b { limit_except GET { allow all; } }"), '... with limit_except', $vain->('/b'));
+    warned(server("$line $a location /b { limit_except GET { mesh_authenticate token; } }"), 'not by one that authenticates some methods');
     warned(server("$line $a location /b { mesh_authenticate off; }"), 'not by one that says so');
     warned(server("$line $a location /b { mesh_authenticate off; location /b/c { } }"), '... nor within it');
     warned(server("$line mesh_authenticate token; location /b { mesh_authenticate off; }"), '... in a server that authenticates');

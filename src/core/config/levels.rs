@@ -61,7 +61,8 @@ pub enum Block<'n> {
     Location(&'n str),
     /// A `server`.
     Server,
-    /// An `if` or a `limit_except`, which is a location without a name to Nginx.
+    /// A `limit_except` or an `if`, which is a location without a name to Nginx. In an `if` stands no
+    /// directive of ours: it is as the block around it.
     Unnamed,
 }
 
@@ -218,6 +219,7 @@ impl Levels {
                 && !is_own
                 && !here.is_told
                 && !level.authenticates
+                && !self.is_split(index)
             {
                 let (name, block) = (setting.name(), level.kind.describe());
                 let message = format!(
@@ -238,7 +240,7 @@ impl Levels {
                 continue;
             }
             let is_believed = |(at, level): &(usize, &Level)| {
-                level.unrequired.contains(&index) && !self.is_covered(*at)
+                level.unrequired.contains(&index) && !self.is_covered(*at) && self.serves(level)
             };
             let Some((_, level)) = self.all.iter().enumerate().find(is_believed) else { continue };
             let message = format!(
@@ -252,6 +254,18 @@ impl Levels {
                 None => ConfigError::new(message),
             });
         }
+    }
+
+    /// Whether a block authenticates some methods, by a `limit_except` in it.
+    fn is_split(&self, index: usize) -> bool {
+        let is_part = |level: &Level| level.parent == index && level.kind == Kind::Unnamed;
+        self.all.iter().any(|level| level.authenticates && is_part(level))
+    }
+
+    /// Whether requests come to a block: to an `if` of a server comes none.
+    fn serves(&self, level: &Level) -> bool {
+        let outer = self.all.get(level.parent).map(|outer| &outer.kind);
+        level.kind != Kind::Unnamed || outer != Some(&Kind::Server)
     }
 
     /// Whether a location within takes every request of the block.
@@ -278,7 +292,7 @@ impl Kind {
             Self::Http => "http".to_owned(),
             Self::Location(name) => format!("location \"{}\"", Clean(name.as_bytes())),
             Self::Server => "a server".to_owned(),
-            Self::Unnamed => "a block".to_owned(),
+            Self::Unnamed => "a limit_except".to_owned(),
         }
     }
 }

@@ -93,6 +93,12 @@ fn a_promise_in_a_block_that_is_open_throughout_is_refused() {
         assert_eq!(judge(&[], &[server(&[line], vec![])]), expected(1), "{line}");
         let opened = server(&[TOKEN], vec![at("/a", &[OFF, line])]);
         assert_eq!(judge(&[], &[opened]), expected(3), "{line}");
+        let some = server(&[], vec![around("/a", &[], vec![unnamed(&[line])])]);
+        assert_eq!(judge(&[], &[some]), expected(1), "{line}");
+        let opened = server(&[TOKEN], vec![around("/a", &[], vec![unnamed(&[OFF, line])])]);
+        assert_eq!(judge(&[], &[opened]), expected(3), "{line}");
+        let around_it = server(&[], vec![around("/a", &[line], vec![unnamed(&[])])]);
+        assert_eq!(judge(&[], &[around_it]), expected(1), "{line}");
     }
 }
 
@@ -113,6 +119,10 @@ fn settings_that_do_something_and_words_that_are_off_are_taken() {
         &[server(&[CLAIM], vec![at("/a", &[TOKEN])])],
         &[server(&[], vec![at("/a", &["mesh_authenticate certificate", CLAIM])])],
         &[server(&[], vec![around("/a", &[CLAIM, OFF], vec![unnamed(&[TOKEN])])])],
+        &[server(&[], vec![around("/a", &[CLAIM], vec![unnamed(&[TOKEN])])])],
+        &[server(&[CLAIM], vec![around("/a", &[], vec![unnamed(&[TOKEN])])])],
+        &[server(&[], vec![around("/a", &[TOKEN], vec![unnamed(&[CLAIM])])])],
+        &[server(&[], vec![around("/a", &[], vec![unnamed(&[TOKEN, CLAIM])])])],
         &[server(
             &[],
             vec![at("/a", &["mesh_require_claim off", "mesh_accept off", "mesh_dpop accept"])],
@@ -192,6 +202,13 @@ fn an_audience_that_other_tokens_have_too_is_warned_of_without_a_required_claim(
     assert_eq!(advice, [format!("{claim}location \"/a\"{end}1")]);
     let advice = judge(&[server(&open, vec![at("/a", &[CLAIM])])]);
     assert_eq!(advice, [format!("{claim}a server{end}1")], "requests that no location takes");
+    let within = vec![around("/", &required, vec![unnamed(&["mesh_require_claim off"])])];
+    let advice = judge(&[server(&[], within)]);
+    assert_eq!(advice, [format!("{claim}a limit_except{end}1")]);
+    let within = vec![around("/", &[], vec![unnamed(&required)])];
+    assert!(judge(&[server(&[], within)]).is_empty());
+    let judged = server(&open, vec![unnamed(&[]), at("/", &[CLAIM])]);
+    assert!(judge(&[judged]).is_empty(), "an if of a server takes no request");
     let certificate = ["mesh_authenticate certificate"];
     assert!(judge(&[server(&[], vec![at("/a", &certificate)])]).is_empty());
 }
