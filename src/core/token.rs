@@ -19,6 +19,7 @@ use crate::trust::{Revoked, Snapshot, Trust};
 mod cache;
 mod claim;
 mod explain;
+mod names;
 mod origin;
 mod texts;
 mod wish;
@@ -27,9 +28,11 @@ pub use cache::TokenCache;
 pub use claim::Confirmation;
 pub(crate) use claim::numeric_date;
 use claim::{
-    audience, audiences, check_distributed, confirmation, groups, name, shown, subject, weight,
+    audience, audiences, check_distributed, confirmation, groups, is_access_token, same_type,
+    shown, subject, weight,
 };
 pub use explain::{explain, explain_signature};
+use names::Names;
 use origin::{Envelope, Origin};
 use texts::Texts;
 pub use wish::Wish;
@@ -64,15 +67,6 @@ pub struct VerifiedToken {
     rendered: OnceCell<Rendered>,
     /// The buckets that it is charged to, by the limit's number: see [`Self::bucket`].
     buckets: [Cell<Option<(u32, Key)>>; 2],
-}
-
-/// What a token can be revoked by, besides its subject.
-#[derive(Debug)]
-struct Names {
-    token: Option<Box<str>>,
-    session: Option<Box<str>>,
-    /// Every name of the key that verified it.
-    keys: Box<[Box<str>]>,
 }
 
 /// Verifies the signature of `token` under the keys that count at `now` of the issuer that its `iss`
@@ -121,11 +115,7 @@ pub fn verify(
     let mut token =
         VerifiedToken::read(claims, typ, issuer, index, generation, trust.kept(), None)?;
     if !matches!(snapshot.revoked(), Revoked::Nothing) {
-        token.names = Some(Box::new(Names {
-            token: name(claims.id, "jti")?.map(Into::into),
-            session: name(claims.session, "sid")?.map(Into::into),
-            keys: key.kids().map(Into::into).collect(),
-        }));
+        token.names = Some(Box::new(Names::of(claims.id, claims.session, key.kids())?));
     }
     Ok(token)
 }
@@ -216,12 +206,10 @@ impl VerifiedToken {
             read.confirmation = bound(confirmation(own.and_then(|own| own.confirmation)));
         }
         if !matches!(trust.load().revoked(), Revoked::Nothing) {
-            read.names = Some(Box::new(Names {
-                token: name(claims.id.or(own.and_then(|own| own.id)), "jti")?.map(Into::into),
-                session: name(claims.session.or(own.and_then(|own| own.session)), "sid")?
-                    .map(Into::into),
-                keys: jws.as_ref().and_then(CompactJws::kid).map(Into::into).into_iter().collect(),
-            }));
+            let id = claims.id.or(own.and_then(|own| own.id));
+            let session = claims.session.or(own.and_then(|own| own.session));
+            let key = jws.as_ref().and_then(CompactJws::kid);
+            read.names = Some(Box::new(Names::of(id, session, key.into_iter())?));
         }
         Ok(read)
     }
@@ -296,10 +284,10 @@ impl VerifiedToken {
         let names = self.names.as_deref().ok_or(Reason::RevocationsUnavailable)?;
         let token = Revocable {
             issuer: self.issuer,
-            token: names.token.as_deref(),
+            token: names.token(),
             subject: self.texts.subject(),
-            session: names.session.as_deref(),
-            keys: &names.keys,
+            session: names.session(),
+            keys: names.keys(),
             issued_at: self.issued_at,
         };
         if list.cover(&token, now) { Err(Reason::TokenRevoked) } else { Ok(()) }
@@ -403,13 +391,6 @@ impl VerifiedToken {
     }
 }
 
-impl Names {
-    fn weight(&self) -> usize {
-        let names = [&self.token, &self.session].into_iter().flatten().chain(&self.keys);
-        names.map(|name| name.len().saturating_add(48)).sum()
-    }
-}
-
 /// Keeps what a token is bound to, if it is.
 fn bound(confirmation: Confirmation) -> Option<Box<Confirmation>> {
     (confirmation != Confirmation::Absent).then(|| Box::new(confirmation))
@@ -423,33 +404,6 @@ impl fmt::Debug for VerifiedToken {
             .field("expires", &self.expires)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether what the issuer says is about an access token, as far as it says so: some answer about
-/// refresh tokens and ID tokens alike. `token_type` is of RFC 7662, `token_use` and `typ` are of
-/// servers that mark them otherwise.
-fn is_access_token(claims: &Claims<'_>) -> bool {
-    let is_one_of = |name, words: &[&str]| match claims.get(name).map(Item::as_str) {
-        None => true,
-        Some(value) => {
-            value.is_some_and(|value| words.iter().any(|word| value.eq_ignore_ascii_case(word)))
-        }
-    };
-    let is_marked = ["ID", "Offline", "Refresh"]
-        .iter()
-        .any(|typ| claims.text("typ").is_some_and(|is| is == *typ));
-    is_one_of("token_type", &["Bearer", "DPoP", "access_token"])
-        && is_one_of("token_use", &["access", "access_token"])
-        && !is_marked
-}
-
-/// RFC 7515 section 4.1.9: media types fold case, and `application/` may be left out.
-fn same_type(is: &str, wanted: &str) -> bool {
-    let bare = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name.strip_prefix("application/").map_or(name.clone(), str::to_owned)
-    };
-    is.eq_ignore_ascii_case(wanted) || bare(is) == bare(wanted)
 }
 
 impl From<JsonError> for Reason {

@@ -183,3 +183,30 @@ pub(super) fn groups<'c>(pointer: &Pointer, claims: &Claims<'c>) -> Option<Strin
 pub(super) fn weight<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
     texts.map(|text| text.len().saturating_add(48)).sum()
 }
+
+/// Whether what the issuer says is about an access token, as far as it says so: some answer about
+/// refresh tokens and ID tokens alike. `token_type` is of RFC 7662, `token_use` and `typ` are of
+/// servers that mark them otherwise.
+pub(super) fn is_access_token(claims: &Claims<'_>) -> bool {
+    let is_one_of = |name, words: &[&str]| match claims.get(name).map(Item::as_str) {
+        None => true,
+        Some(value) => {
+            value.is_some_and(|value| words.iter().any(|word| value.eq_ignore_ascii_case(word)))
+        }
+    };
+    let is_marked = ["ID", "Offline", "Refresh"]
+        .iter()
+        .any(|typ| claims.text("typ").is_some_and(|is| is == *typ));
+    is_one_of("token_type", &["Bearer", "DPoP", "access_token"])
+        && is_one_of("token_use", &["access", "access_token"])
+        && !is_marked
+}
+
+/// RFC 7515 section 4.1.9: media types fold case, and `application/` may be left out.
+pub(super) fn same_type(is: &str, wanted: &str) -> bool {
+    let bare = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.strip_prefix("application/").map_or(name.clone(), str::to_owned)
+    };
+    is.eq_ignore_ascii_case(wanted) || bare(is) == bare(wanted)
+}
