@@ -85,7 +85,8 @@ fn check(bytes: &[u8], algorithms: KeyAlgorithms) -> bool {
         assert!(usable.iter().all(|algorithm| algorithms.allows(algorithm)));
         for algorithm in usable.iter().filter(|_| jwk["kid"].is_string()) {
             let key = ["n", "e", "x", "y"].map(|name| number(&jwk[name]));
-            let first = meant.entry((jwk["kid"].as_str(), algorithm)).or_insert_with(|| key.clone());
+            let first =
+                meant.entry((jwk["kid"].as_str(), algorithm)).or_insert_with(|| key.clone());
             assert_eq!(*first, key, "a kid and an algorithm mean two keys");
         }
         assert_sound(jwk, *usable);

@@ -52,8 +52,10 @@ pub fn pipeline_outcomes(data: &[u8]) -> Vec<&'static str> {
                 (evaluate(sent, location, &mut memo, worker), identified)
             });
             outcomes.push(match &outcome {
-                Ok(admission) => assert_admission(admission, place, was_dry, &judgement),
-                Err(refusal) => assert_refusal(refusal, place, &judgement),
+                Ok(admission) => {
+                    assert_admission(admission, place, was_dry, server.was_full(), &judgement)
+                }
+                Err(refusal) => assert_refusal(refusal, place, server.was_full(), &judgement),
             });
             if identified == Some(true) {
                 assert!(judgement.identity.is_ok(), "identified: {:?}", judgement.identity);
@@ -67,6 +69,7 @@ fn assert_admission(
     admission: &Admission,
     place: &Place,
     was_dry: bool,
+    was_full: bool,
     judgement: &Judgement,
 ) -> &'static str {
     let noted = admission.would_refuse().map(Refusal::reason);
@@ -88,20 +91,27 @@ fn assert_admission(
     };
     // What the limit on failures would have refused stays noted behind a redirect.
     let limited = reason == Reason::FailureLimited && was_dry
-        || reason == Reason::Limited && place.limited && place.dry_run != "off";
+        || is_of_quota(reason) && place.limited && place.dry_run != "off";
+    assert!(was_full || reason != Reason::LimitOverflow, "{reason} where there is room");
     assert!(limited || place.dry_run == DRY, "{reason} is noted without a dry run");
     assert!(limited || !judgement.admits(), "a good request would be refused: {reason}");
     assert!(judgement.admits() || place.dry_run == DRY, "more than a limit is let through");
     "dry_run"
 }
 
-fn assert_refusal(refusal: &Refusal, place: &Place, judgement: &Judgement) -> &'static str {
+fn assert_refusal(
+    refusal: &Refusal,
+    place: &Place,
+    was_full: bool,
+    judgement: &Judgement,
+) -> &'static str {
     let reason = refusal.reason();
     assert!(Reason::ALL.contains(&reason));
     assert!(reason.word().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
     assert!((400..=599).contains(&refusal.status(429)));
     assert_ne!(place.dry_run, DRY, "a dry run refuses nothing");
-    let by_limit = matches!(reason, Reason::Limited | Reason::FailureLimited);
+    let by_limit = is_of_quota(reason) || reason == Reason::FailureLimited;
+    assert!(was_full || reason != Reason::LimitOverflow, "{reason} where there is room");
     if by_limit {
         assert!(place.limited && place.dry_run == "off", "{reason} where nothing is limited");
     }
@@ -111,6 +121,11 @@ fn assert_refusal(refusal: &Refusal, place: &Place, judgement: &Judgement) -> &'
     let fields = refusal.limited().map(|limit| limit.fields());
     fields.iter().flatten().for_each(|(_, text)| assert_printable(text));
     reason.word()
+}
+
+/// Whether the quota of an identity is used up: its own, or the one that newcomers share.
+fn is_of_quota(reason: Reason) -> bool {
+    matches!(reason, Reason::Limited | Reason::LimitOverflow)
 }
 
 /// What goes upstream reads back as what was proven, and each name comes once.

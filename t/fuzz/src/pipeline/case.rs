@@ -11,7 +11,7 @@ use mesh_core::dpop::Target;
 use mesh_core::x509::ChainVerdict;
 
 use super::forge::{self, Signed};
-use super::world::{ISSUERS, LEAVES, LISTS, LOCATIONS, NOW, peer};
+use super::world::{ISSUERS, LEAVES, LISTS, LOCATIONS, NOW, Zone, peer};
 use crate::recipe;
 
 /// Requests in their order, and all that was ever signed for them.
@@ -38,8 +38,8 @@ pub struct Sent {
     pub visits: Vec<usize>,
     /// Whether a variable asks who it is before the access phase does.
     pub asks_early: bool,
-    /// Whether the configuration has a zone for limits.
-    pub has_zone: bool,
+    /// The zone for limits that it finds.
+    pub zone: Zone,
     address: [u8; 4],
 }
 
@@ -114,7 +114,7 @@ impl Case {
             publishes,
             visits,
             asks_early: pick(u, false, &[true])?,
-            has_zone: pick(u, true, &[false])?,
+            zone: pick(u, Zone::Roomy, &[Zone::Missing, Zone::Full])?,
             address: [127, 0, 0, pick(u, 1, &[2])?],
             revokes: if rarely(u)? { Some(u.choose_index(LISTS.len())?) } else { None },
         })

@@ -15,7 +15,7 @@ use mesh_core::identity::Worker;
 use mesh_core::introspection::Introspections;
 use mesh_core::issuer::Issuer;
 use mesh_core::jwks::KeySet;
-use mesh_core::limit::{Bucket, Header, Host, Part, Table};
+use mesh_core::limit::{Bucket, Charge, Header, Host, Part, Quota, Rate, Table};
 use mesh_core::revocation::Revocations;
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::token::TokenCache;
@@ -297,12 +297,24 @@ static CONFIGURATION: LazyLock<(Vec<Issuer>, Kept, Vec<Location>)> = LazyLock::n
     (main.issuers, resolver.into_kept(), resolved)
 });
 
+/// What a request finds of the zone for limits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Zone {
+    /// The configuration has none.
+    Missing,
+    /// It has room for all that cases send.
+    Roomy,
+    /// Strangers have just taken the places of identities, and used up what newcomers share.
+    Full,
+}
+
 /// A server that starts afresh with every case: keys, cache and limits.
 pub struct Server {
     trust: Arc<Trust>,
     cache: TokenCache,
     header: Header,
     buckets: Vec<Bucket>,
+    was_full: bool,
     published: Vec<&'static [usize]>,
     list: List,
     now: Now,
@@ -328,6 +340,7 @@ impl Server {
             cache: TokenCache::with_capacity(2),
             header: Header::default(),
             buckets: (0..8).map(|_| Bucket::default()).collect(),
+            was_full: false,
             published: ISSUERS.iter().map(|it| *it.sets.first().unwrap_or(&&[][..])).collect(),
             list: LISTS[0],
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
@@ -347,6 +360,28 @@ impl Server {
             self.list = LISTS[list];
             self.trust.revoke(revoked(self.list));
         }
+        if sent.zone == Zone::Full {
+            self.fill();
+        }
+    }
+
+    /// Charges strangers under the limit of the locations, more than there is room for.
+    fn fill(&mut self) {
+        let quota = Quota::new("calls", Rate::parse("1r/m").expect("a rate"), 1, 1);
+        let quota = quota.expect("a quota");
+        let table = Table::open(&self.header, &self.buckets, [1, 2], &Still).expect("a table");
+        let refused = (0..STRANGERS).filter(|stranger| {
+            let key = table.key(&quota, &[b"stranger", &stranger.to_le_bytes()]);
+            let charge = Charge::new(&quota, Part::Identities, key);
+            table.charge(&[charge], self.now.tick).is_err_and(|limited| limited.is_overflow())
+        });
+        assert!(refused.count() > 0, "strangers leave room");
+        self.was_full = true;
+    }
+
+    /// Whether the zone was ever full.
+    pub fn was_full(&self) -> bool {
+        self.was_full
     }
 
     /// The keys that each issuer publishes now.
@@ -371,13 +406,16 @@ impl Server {
             snapshot: &self.trust.load(),
             cache: &mut self.cache,
             introspections: &mut Introspections::default(),
-            table: sent.has_zone.then_some(table),
+            table: (sent.zone != Zone::Missing).then_some(table),
             now: self.now,
             noted: None,
             wish: None,
         })
     }
 }
+
+/// More than the 32 slots of identities and the 32 requests that newcomers share.
+const STRANGERS: u32 = 256;
 
 /// A host whose clock says nothing new.
 #[derive(Debug)]
