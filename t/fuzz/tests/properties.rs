@@ -85,12 +85,15 @@ fn the_cases_of_the_pipeline_reach_every_end() {
         !word.starts_with("dpop_") || ["dpop_missing", "dpop_unbound"].contains(word)
     });
     let mut inputs = Inputs::of("pipeline");
-    let begun = Instant::now();
-    while !missing.is_empty() && begun.elapsed() < Duration::from_secs(120) {
+    let mut runs = 0_u64;
+    // A number of inputs, for a busy machine takes longer over the same ones.
+    while !missing.is_empty() && runs < 50_000 {
+        runs += 1;
         for outcome in pipeline_outcomes(&inputs.next()) {
             missing.remove(outcome);
         }
     }
+    println!("{runs} inputs reach every end");
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
 
