@@ -69,7 +69,7 @@ subtest 'the line' => sub {
     like $line_of->('/default', bearer(expires => '-1h')), qr/mesh refuses, reason: token_expired, $where/,
         'of a bad token says nothing of what it claims';
     like $line_of->('/claim', bearer(subject => 'etl')),
-        qr/mesh refuses, reason: claim_refused, service: "etl", $where/, 'of a denial says whom';
+        qr/mesh refuses, reason: claim_refused, required: "\/admin true", claim: absent, service: "etl", $where/, 'of a denial says whom';
     $server->get('/limit', bearer(subject => 'etl'));
     like $line_of->('/limit', bearer(subject => 'etl')),
         qr/mesh refuses, reason: limited, limit: "calls", service: "etl", $where/, 'of a limit says which';
@@ -82,7 +82,7 @@ subtest 'the line' => sub {
     );
     for my $name (sort keys %names) {
         my $line = $line_of->('/claim', 'Authorization: Bearer ' . forged(claims => { sub => $name }));
-        like $line, qr/reason: claim_refused, service: "\Q$names{$name}\E", $where/, '... whose name is ' . substr $names{$name}, 0, 40;
+        like $line, qr/reason: claim_refused, required: "\/admin true", claim: absent, service: "\Q$names{$name}\E", $where/, '... whose name is ' . substr $names{$name}, 0, 40;
     }
     $server->stop;
 };
