@@ -161,13 +161,40 @@ fn trim_name(name: &[u8]) -> &[u8] {
     name.get(first..=last).unwrap_or_default()
 }
 
-/// The value of the only cookie of that name.
+/// How Nginx finds `$cookie_NAME` (`ngx_http_parse_multi_header_lines`): the first pair, behind a
+/// semicolon or a comma and spaces, whose name is equal but for the case of letters. What it shows must
+/// be the token that is verified, since keys of caches are made of it.
+fn first_of_nginx<'f>(field: &'f [u8], name: &str) -> Option<&'f [u8]> {
+    let mut rest = field;
+    loop {
+        if let Some((found, behind)) = rest.split_at_checked(name.len())
+            && found.eq_ignore_ascii_case(name.as_bytes())
+            && let Some(value) = behind_spaces(behind).strip_prefix(b"=")
+        {
+            return value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii);
+        }
+        let end = rest.iter().position(|byte| matches!(byte, b';' | b','))?;
+        rest = behind_spaces(rest.get(end.saturating_add(1)..)?);
+    }
+}
+
+fn behind_spaces(text: &[u8]) -> &[u8] {
+    let begin = text.iter().position(|byte| *byte != b' ').unwrap_or(text.len());
+    text.get(begin..).unwrap_or_default()
+}
+
+/// The value of the only cookie of that name; Nginx must find the same one.
 fn cookie<'f>(field: &'f [u8], name: &str) -> Result<Option<&'f [u8]>, Reason> {
     let mut named = cookies(field).filter(|(_, it, _)| *it == name.as_bytes());
     match (named.next(), named.next()) {
         (None, _) => Ok(None),
-        (Some((.., value)), None) => Ok(Some(value)),
-        (Some(_), Some(_)) => Err(Reason::CredentialConflict),
+        // An empty one is no token, wherever Nginx looks.
+        (Some((.., value)), None)
+            if value.is_empty() || first_of_nginx(field, name) == Some(value) =>
+        {
+            Ok(Some(value))
+        }
+        (Some(_), _) => Err(Reason::CredentialConflict),
     }
 }
 

@@ -63,7 +63,8 @@ fn a_token_is_found_in_each_place() {
         (&[("x-token", " bearer  a.b.c ")], 1),
         (&[("cookie", "session=a.b.c")], 2),
         (&[("cookie", "a=1; session=a.b.c ;b=2")], 2),
-        (&[("cookie", " session = a.b.c")], 2),
+        (&[("cookie", "session = a.b.c")], 2),
+        (&[("cookie", "a=1, 2;  session=a.b.c")], 2),
         (&[("authorization", "Basic dTpw"), ("x-token", "a.b.c"), ("cookie", "Session=x; a")], 1),
     ] {
         assert_eq!(found(fields), Ok(Some(("a.b.c".to_owned(), at))), "{fields:?}");
@@ -96,6 +97,10 @@ fn two_tokens_are_a_conflict_wherever_they_stand() {
         &[("cookie", "session=a; \x0bsession=b")],
         &[("cookie", "session=a; session\x1f=b")],
         &[("cookie", "session=a; \u{a0}session=b")],
+        // Nginx shows another one as $cookie_session, or none.
+        &[("cookie", "SESSION=a; session=b")],
+        &[("cookie", "a=1,session=a; session=b")],
+        &[("cookie", "a=1;\tsession=b")],
     ] {
         assert_eq!(found(fields), Err(Reason::CredentialConflict), "{fields:?}");
     }
