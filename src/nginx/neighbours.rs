@@ -37,8 +37,9 @@ fn is_nginx_own(name: &[u8]) -> bool {
     name.is_some_and(|name| OWN.iter().any(|own| own.as_bytes() == name))
 }
 
-/// `ngx_http_NAME_module`, for Nginx 1.22 to 1.31 (`auto/modules`); all but perl.
-const OWN: [&str; 66] = [
+/// `ngx_http_NAME_module`, for Nginx 1.22 to 1.31 (`auto/modules`), all but perl; and `header_count`,
+/// which Debian adds to its 1.22.1.
+const OWN: [&str; 67] = [
     "access",
     "addition_filter",
     "auth_basic",
@@ -60,6 +61,7 @@ const OWN: [&str; 66] = [
     "gunzip_filter",
     "gzip_filter",
     "gzip_static",
+    "header_count",
     "header_filter",
     "headers_filter",
     "image_filter",
