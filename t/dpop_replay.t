@@ -25,6 +25,15 @@ server {
     location = /worker { empty_gif; }
     # No proof expires while a busy machine gets on with this.
     location / { mesh_authenticate token; mesh_dpop accept max_age=9m; empty_gif; }
+    # An error page that authenticates by settings of its own, and reads the identity before it is judged.
+    location = /spent { mesh_authenticate token; mesh_dpop accept max_age=9m; error_page 401 = /shown; empty_gif; }
+    location = /shown {
+        mesh_authenticate token;
+        mesh_dpop accept max_age=8m;
+        set $seen $mesh_service;
+        add_header Seen $seen always;
+        empty_gif;
+    }
     location /brief { mesh_authenticate token; mesh_dpop accept max_age=30s; empty_gif; }
 }
 CONF
@@ -49,6 +58,12 @@ for my $port ('', 'reuse') {
     $_->close for @all;
 }
 is verdict($server->get('/t', bearer())), 200, 'tokens without one come as often as they like';
+
+my @spent = dpop(%sent, url => 'http://localhost/spent');
+is verdict($server->get('/spent', @spent)), 200, 'a proof is used up';
+my $shown = $server->get('/spent', @spent);
+is verdict($shown), 401, '... and refused on an error page as well';
+is $shown->{headers}{seen}, undef, '... which does not learn who sent it';
 
 my @proof = dpop(%sent);
 my @brief = dpop(%sent, url => 'http://localhost/brief');

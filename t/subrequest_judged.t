@@ -34,6 +34,7 @@ server {
     location /team/ { mesh_authenticate token; mesh_require_claim /team data; ssi on; alias %%ROOT%%/;
                       error_page 403 =200 /open/page.html?$args; }
     location /any/ { satisfy any; allow all; mesh_authenticate token; ssi on; alias %%ROOT%%/; }
+    location /moved/ { satisfy any; allow all; mesh_authenticate token; try_files /none /open/page.html?$args; }
     location /silent/ { mesh_authenticate token; mesh_export off; ssi on; alias %%ROOT%%/; }
 
     location /part { mesh_authenticate token; proxy_pass http://127.0.0.1:UPSTREAM; }
@@ -119,6 +120,7 @@ my $server = Test::Mesh::Server->start($conf);
 my $root = $server->root;
 Test::Mesh::Server::spew("$root/page.html", '<!--# include virtual="$arg_to" -->|<!--# include virtual="$arg_to" -->');
 Test::Mesh::Server::spew("$root/plain.html", "plain\n");
+Test::Mesh::Server::spew("$root/part.html", "X-Seen: in the same place\r\n");
 Test::Mesh::Server::spew("$root/large.html", join '', map { sprintf "%07d\n", $_ } 1 .. 640);
 
 my $token = bearer();
@@ -175,8 +177,10 @@ subtest 'a page that is protected' => sub {
 };
 
 subtest 'an admission by another module' => sub {
-    is_deeply [parts('any', '/part-any')], both('refused credential_missing  '), 'holds where another one may admit as well';
-    is_deeply [parts('any', '/part-any', $expired)], both('refused token_expired  '), '... whatever we said';
+    is_deeply [parts('any', '/part-any')], both(401), 'does not hold where another module may ask for something else';
+    is_deeply [parts('any', '/part-any', $expired)], both(401), '... whatever we said';
+    is_deeply [parts('any', '/any/part.html')], both('in the same place'), '... but in the very same location';
+    is_deeply [parts('moved', '/part-any')], both(401), '... and not once the request has left it';
     is_deeply [parts('any', '/part')], both(401), '... and nowhere else';
     is_deeply [parts('any', '/part-team')], both(401), '... nor under other settings';
     is_deeply [parts('any', '/part', $token)], both('allowed  orders-api '), 'an admission of ours does';

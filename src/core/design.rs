@@ -93,9 +93,8 @@
 //! else ends the request, because deny wins.
 //!
 //! A subrequest skips the phase and is judged in PRECONTENT, by our own rules alone: nobody asks the
-//! other modules there. If one of them admitted its main request, it passes only into a location that
-//! leaves the choice to them as well. It shares parts of its parent's header list, so that they are
-//! copied before anything is added.
+//! other modules there. If one of them admitted its main request, it passes into that very location
+//! alone. It shares parts of its parent's header list, so that they are copied before anything is added.
 //!
 //! # 11. Key files are primed from disk, then from the workers' last version
 //!

@@ -27,7 +27,7 @@ pub fn evaluate(
     memo: &mut Memo,
     worker: &mut Worker<'_>,
 ) -> Result<Admission, Refusal> {
-    memo.judge();
+    memo.set_judged(true);
     line(request, location, memo, worker).or_else(|refusal| {
         // What is not decided yet is no refusal that a dry run could let pass.
         if location.dry_run.covers(refusal.reason()) && !refusal.is_pending() {
@@ -192,9 +192,10 @@ impl Memo {
         !core::mem::replace(&mut self.has_failed, true)
     }
 
-    /// Begins to judge the request. To be called before variables are read for that.
-    pub const fn judge(&mut self) {
-        self.is_judged = true;
+    /// Tells whether the request is being judged where it is, or has been. To be called before variables
+    /// are read for that.
+    pub const fn set_judged(&mut self, is_judged: bool) {
+        self.is_judged = is_judged;
     }
 
     fn find(&self, settings: &Authentication) -> Option<&Result<Rc<Identity>, Refusal>> {

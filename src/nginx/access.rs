@@ -90,7 +90,7 @@ pub(crate) unsafe extern "C" fn settle(r: *mut ngx_http_request_t) -> ngx_int_t 
             if let Some(context) = Context::of(r)
                 && !context.has_admitted(location)
             {
-                context.set_passed(location);
+                context.set_passed(r);
                 if context.with_outcome(r, Result::is_err) == Some(true) {
                     headers::withdraw_challenge(r);
                 }
@@ -105,10 +105,12 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     let Some(location) = settings::location(r) else {
         if let Some(context) = Context::known(r) {
             context.forget_admission();
+            context.clear_passed();
         }
         return Some(DECLINED);
     };
     let context = Context::of(r)?;
+    context.clear_passed();
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
     context.evaluate(r, location)?;

@@ -32,8 +32,10 @@ pub(crate) struct Context {
     /// Those of subrequests that were judged, by their addresses: a subrequest lives in the pool of
     /// its main request, where no address is used twice.
     subrequests: RefCell<BTreeMap<usize, Outcome>>,
-    /// The settings of the location in which another module has admitted the main request.
+    /// The location in which another module has admitted the main request.
     passed: Cell<Option<usize>>,
+    /// Where the request is judged, or was last.
+    judged: Cell<Option<usize>>,
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
@@ -116,6 +118,7 @@ impl Context {
     ///
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
     pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<()> {
+        self.judged.set(Some(r.place()));
         let begun = settings::main(r).is_timed.then(Instant::now);
         let mut view = self.view(r);
         let mut variables =
@@ -123,7 +126,7 @@ impl Context {
         if variables.peek().is_some() {
             // A variable may be made of ours, whose getters ask for the identity themselves: they are
             // all read before the memo is in use, and use no proof up that a limit may spare.
-            self.memo.try_borrow_mut().ok()?.judge();
+            self.memo.try_borrow_mut().ok()?.set_judged(true);
             variables.try_for_each(|index| view.read_variable(index))?;
         }
         let outcome = with_worker(r, |worker| {
@@ -174,6 +177,9 @@ impl Context {
         let view = self.view(r);
         with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
+            // Where the request is judged, an identity is only shown. Elsewhere its proof is used up
+            // first: an error page must not show who sent a proof for the second time.
+            memo.set_judged(self.judged.get() == Some(r.place()));
             pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()
         })
     }
@@ -254,15 +260,20 @@ impl Context {
         })
     }
 
-    /// Notes that the main request has passed the access phase without our admission.
-    pub(crate) fn set_passed(&self, location: &Location) {
-        self.passed.set(Some(location.id));
+    /// Notes that the main request has passed the access phase of its location without our admission.
+    pub(crate) fn set_passed(&self, r: Live<'_>) {
+        self.passed.set(Some(r.place()));
     }
 
-    /// Whether the main request has passed the access phase under these settings without our
-    /// admission.
-    pub(crate) fn has_passed(&self, location: &Location) -> bool {
-        self.passed.get() == Some(location.id)
+    /// Notes that the main request enters the access phase of a location.
+    pub(crate) fn clear_passed(&self) {
+        self.passed.set(None);
+    }
+
+    /// Whether the main request has passed the access phase of the very location that a subrequest is
+    /// in, without our admission: another one may ask other modules, or ask them for something else.
+    pub(crate) fn has_passed(&self, r: Live<'_>) -> bool {
+        self.passed.get() == Some(r.place())
     }
 
     /// Forgets the outcome of a subrequest that has moved on.

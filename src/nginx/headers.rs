@@ -225,7 +225,7 @@ fn elements<'r>(r: Live<'r>) -> impl Iterator<Item = *mut ngx_table_elt_t> + use
 
 /// Names and values of all request headers, in the order they came.
 ///
-/// Not to be held over a [`strip`] or a [`push`]: it may then miss a header or see one twice.
+/// Not to be held over a [`strip`] or an addition: it may then miss a header or see one twice.
 pub(crate) fn request_headers<'r>(
     r: Live<'r>,
 ) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r> {

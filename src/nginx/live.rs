@@ -53,6 +53,13 @@ impl<'r> Live<'r> {
         NonNull::new(parent).map(|raw| Self { raw, call: PhantomData })
     }
 
+    /// Tells locations apart, also those whose settings of ours are equal: the address of the array of
+    /// their settings, which Nginx changes between phases alone.
+    pub(crate) fn place(self) -> usize {
+        // SAFETY: the request is whole.
+        unsafe { (*self.as_ptr()).loc_conf as usize }
+    }
+
     /// The pool that is destroyed with the main request.
     pub(crate) fn pool(self) -> *mut ngx_pool_t {
         // SAFETY: the request is whole.

@@ -6,10 +6,7 @@
 //! authenticate, decided anew, and charged to no limit twice. It never waits.
 
 use mesh_core::config::{Location, Subrequests};
-use nginx_sys::{
-    NGX_HTTP_MAX_URI_CHANGES, NGX_HTTP_SATISFY_ANY, ngx_http_core_loc_conf_t, ngx_http_core_module,
-    ngx_int_t,
-};
+use nginx_sys::{NGX_HTTP_MAX_URI_CHANGES, ngx_int_t};
 
 use super::access::{self, Answer, DECLINED};
 use super::context::Context;
@@ -53,7 +50,7 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
             Ok(admission) => access::export(r, location, admission, context).map(|_| DECLINED),
             Err(_) => None,
         })?
-    } else if context.has_passed(location) && is_satisfied_by_any(r) {
+    } else if context.has_passed(r) {
         context.forget_subrequest(r)?;
         headers::strip_reserved(r).ok()?;
         Some(DECLINED)
@@ -78,13 +75,4 @@ fn evaluate(r: Live<'_>, location: &Location, context: &Context) -> Option<ngx_i
         },
     });
     answer?
-}
-
-/// Whether another access module may admit a request to the location in our place.
-fn is_satisfied_by_any(r: Live<'_>) -> bool {
-    // SAFETY: the request is whole, and the core module has settings for every location.
-    unsafe {
-        let core = *(*r.as_ptr()).loc_conf.add(ngx_http_core_module.ctx_index);
-        (*core.cast::<ngx_http_core_loc_conf_t>()).satisfy == NGX_HTTP_SATISFY_ANY as usize
-    }
 }
