@@ -31,6 +31,7 @@ my %by_discovery = map { $_ => 1 } $control, $slow, 'provider stopped', 'no answ
 my %in_other_words = (
     'an empty set' => '0 of 0 keys are usable',
     'no usable key' => '0 of 1 keys are usable',
+    'two keys of one name' => '0 of 4 keys are usable',
     'another issuer' => 'the configuration says "https://localhost',
 );
 
