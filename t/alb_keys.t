@@ -11,6 +11,7 @@ use Time::HiRes qw(sleep);
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 
@@ -45,7 +46,7 @@ sub said ($kid, %header) {
 }
 
 sub es256 ($kid, $input) {
-    Test::Mesh::Server::spew("$directory/input", $input);
+    spew("$directory/input", $input);
     my $der = `openssl dgst -sha256 -sign $directory/$kid.key $directory/input`;
     die "openssl failed\n" if $?;
     my ($r, $s) = unpack 'x2 x C/a x C/a', $der;

@@ -10,6 +10,7 @@ use MIME::Base64 qw(decode_base64url encode_base64url);
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 
@@ -22,17 +23,12 @@ chmod 0755, $directory;
 my %type = (RS => 'RS256', ES256 => 'ES256', ES384 => 'ES384', ES512 => 'ES512', ES256K => 'ES256K', Ed => 'EdDSA');
 meshctl('key', 'generate', '--alg', $type{$_}, '--kid', $_, '--out', "$directory/$_.jwk",
     '--jwks', "$directory/all.jwks") for sort keys %type;
-my %public = map { $_->{kid} => $_ } read_json("$directory/all.jwks")->{keys}->@*;
+my %public = map { $_->{kid} => $_ } JSON::PP::decode_json(slurp("$directory/all.jwks"))->{keys}->@*;
 
 sub type_of ($algorithm) { return $algorithm =~ /^[RP]S/ ? 'RS' : $algorithm eq 'EdDSA' ? 'Ed' : $algorithm }
 
-sub read_json ($file) {
-    open my $in, '<:raw', $file or die "$file: $!\n";
-    return JSON::PP::decode_json(do { local $/; <$in> });
-}
-
 sub write_set ($name, @keys) {
-    Test::Mesh::Server::spew("$directory/$name.jwks", json({ keys => \@keys }));
+    spew("$directory/$name.jwks", json({ keys => \@keys }));
     return;
 }
 

@@ -2,7 +2,7 @@
 
 use v5.36;
 
-use lib 't/bench/lib';
+use lib qw(t/lib t/bench/lib);
 
 use File::Temp ();
 use Test::More;
@@ -13,6 +13,7 @@ use Mesh::Bench::Instructions;
 use Mesh::Bench::Load;
 use Mesh::Bench::Report qw(tables manual);
 use Mesh::Bench::Side;
+use Test::Mesh::File;
 
 my %nginx = (nginx => '/usr/sbin/nginx');
 
@@ -55,7 +56,7 @@ subtest 'sides' => sub {
     }
     my $directory = File::Temp->newdir;
     my $refused = sub ($text, $message) {
-        Mesh::Bench::Load::spew("$directory/side", $text);
+        spew("$directory/side", $text);
         eval { Mesh::Bench::Side->new(name => 'peer', lines => "$directory/side", %nginx) };
         like $@, $message, $text =~ s/\n/ /gr;
     };
@@ -67,7 +68,7 @@ subtest 'sides' => sub {
 subtest 'dumps' => sub {
     my $directory = File::Temp->newdir;
     my $counter = Mesh::Bench::Instructions->new(undef, "$directory");
-    my $write = sub ($number, $text) { Mesh::Bench::Load::spew("$directory/callgrind.out.$number", $text) };
+    my $write = sub ($number, $text) { spew("$directory/callgrind.out.$number", $text) };
     is $counter->next, undef, 'none yet';
     $write->(1, "events: Ir\n");
     is $counter->next, undef, 'not complete';

@@ -8,6 +8,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
@@ -68,7 +69,7 @@ server {
     location /upstream { proxy_set_header Seen "[\$http_authorization]"; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 CONF
-Test::Mesh::Server::spew($server->root . '/page.html', '<!--# include virtual="/key/included" -->');
+spew($server->root . '/page.html', '<!--# include virtual="/key/included" -->');
 
 my %token = map { $_ => token(subject => $_) } qw(alice bob);
 
@@ -138,7 +139,7 @@ subtest 'who asks for it' => sub {
     my $response = $server->get('/upstream', authorization('alice'));
     like $response->{body}, qr/^Seen: \[Bearer \Q$token{alice}\E\]\r$/m, 'a field that is set by the variable holds it';
     unlike $response->{body}, qr/^Authorization/mi, 'and the field itself is gone';
-    my $told = sub { return Test::Mesh::Server::slurp($server->root . '/logs/told.log') };
+    my $told = sub { return slurp($server->root . '/logs/told.log') };
     $server->get('/cookie/told', $ways{Cookie}->('bob'));
     $server->get('/field/told', $ways{'X-Token'}->('bob'));
     $server->await('the log of the requests', sub { $told->() =~ m{\[/field/told\]} && $told->() =~ m{\[/cookie/told\]} });

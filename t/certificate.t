@@ -8,6 +8,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -134,7 +135,7 @@ sub resume ($name, $version, $session) {
     open my $in, '|-', "openssl @arguments >$answer 2>/dev/null" or die "openssl: $!\n";
     print {$in} "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     close $in;
-    return Test::Mesh::Server::slurp($answer);
+    return slurp($answer);
 }
 
 # Nginx keeps the certificate in the session's ticket.

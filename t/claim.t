@@ -7,6 +7,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
@@ -136,7 +137,7 @@ subtest 'only a verified token has claims' => sub {
     ok !exists arrived('/off', bearer(claims => { value => 'x' }))->{claim}, 'off shows none';
 };
 
-my $log = Test::Mesh::Server::slurp($server->root . '/logs/claims.log');
+my $log = slurp($server->root . '/logs/claims.log');
 is scalar(grep { !m{\A/\w+ \[.*\] \[.*\]\z} } split /\n/, $log), 0, 'no claim breaks a line of the access log';
 like $log, qr{^/t \[a%0D%0AX-Mesh-Service: admin\] \[-?\]$}m, '... though it is there, and nothing escapes it';
 

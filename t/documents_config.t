@@ -11,6 +11,7 @@ use Test::More;
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::Documents;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 
 my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8) or die "listen: $!\n";
@@ -53,8 +54,7 @@ subtest 'mesh_state_path' => sub {
     config_accepted("mesh_state_path $directory;", 'a directory', says => qr/\A(?!.*\[warn\])/s);
     config_accepted('mesh_state_path logs;', 'one that is relative to the prefix');
     refused_at("mesh_state_path $directory/none; # here", qq(mesh_state_path: "$directory/none": No such file or directory));
-    open my $out, '>', "$directory/file" or die "$directory/file: $!\n";
-    close $out;
+    spew("$directory/file", '');
     refused_at("mesh_state_path $directory/file; # here", qq(mesh_state_path: "$directory/file" is no directory));
     refused_at('mesh_state_path ""; # here', q(mesh_state_path: the directory's name is empty));
     refused_at("mesh_state_path $directory a; # here", 'mesh_state_path: invalid number of arguments');

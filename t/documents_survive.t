@@ -10,6 +10,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Documents;
+use Test::Mesh::File;
 use Test::Mesh::Issuer;
 use Test::Mesh::Load qw(each_worker request_bytes);
 use Test::Mesh::Log qw(complaints);
@@ -149,11 +150,11 @@ subtest 'an upgrade' => sub {
     $issuer->down;
     # Nginx upgrades only as a daemon: its first parent must be gone.
     my $root = $server->root;
-    my $text = Test::Mesh::Server::slurp("$root/nginx.conf") =~ s/^daemon off/daemon on/mr;
-    Test::Mesh::Server::spew("$root/nginx.conf", $text);
+    my $text = slurp("$root/nginx.conf") =~ s/^daemon off/daemon on/mr;
+    spew("$root/nginx.conf", $text);
     my @command = (nginx_path(), '-p', "$root/", '-c', "$root/nginx.conf", '-e', "$root/logs/error.log");
     system(@command) == 0 or die "nginx does not start\n";
-    my $master = sub { (Test::Mesh::Server::slurp("$root/nginx.pid") =~ /\A(\d+)/)[0] };
+    my $master = sub { (slurp("$root/nginx.pid", '') =~ /\A(\d+)/)[0] };
     my ($old, $new);
     $server->await('a daemon', sub { $old = $master->() });
     $server->await('an answer', sub { eval { $server->get('/t', $of{a})->{status} == 200 } });

@@ -10,6 +10,7 @@ use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
@@ -187,7 +188,7 @@ subtest 'what it says' => sub {
 };
 
 subtest 'forged proofs' => sub {
-    my $jwk = JSON::PP->new->decode(Test::Mesh::Credentials::slurp(key_path('rs256.jwk')));
+    my $jwk = JSON::PP->new->decode(slurp(key_path('rs256.jwk')));
     my $bound = token(jkt_of => key_path('rs256.jwk'));
     my ($claims) = map { Test::Mesh::Forge::json({
         JSON::PP->new->decode(MIME::Base64::decode_base64url((split /\./)[1]))->%*,

@@ -8,6 +8,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -49,7 +50,7 @@ sub curl ($port, $targets, @arguments) {
         map { ('-o', "$body.$_", $urls[$_]) } keys @urls or die "curl: $!\n";
     my @lines = map { s/\s+\z//r =~ s/  / /r } <$out>;
     close $out;
-    return { lines => \@lines, bodies => [map { Test::Mesh::Server::slurp("$body.$_") } keys @urls] };
+    return { lines => \@lines, bodies => [map { slurp("$body.$_", '') } keys @urls] };
 }
 
 sub certificate ($name) { return ('--cert', key_path("$name.pem"), '--key', key_path("$name.key")) }

@@ -13,6 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Introspector;
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Server;
@@ -20,7 +21,7 @@ use Test::Mesh::Upstream;
 
 my $dir = tempdir('introspection-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
-Test::Mesh::Server::spew("$dir/secret", "s3cr3t-of-ours\n");
+spew("$dir/secret", "s3cr3t-of-ours\n");
 
 # What the issuer says beyond or instead of the ordinary, by token.
 my %said = (

@@ -13,19 +13,13 @@ use Time::HiRes qw(sleep);
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Introspector;
 use Test::Mesh::Server;
 
 my $dir = tempdir('client-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
 
-sub write_file ($name, $text) {
-    # As a tool replaces a secret: never half of it.
-    Test::Mesh::Server::spew("$dir/$name.new", $text);
-    chmod 0644, "$dir/$name.new";
-    rename "$dir/$name.new", "$dir/$name" or die "rename: $!\n";
-    return "$dir/$name";
-}
 
 sub basic ($text) { return 'Basic ' . encode_base64($text, '') }
 
@@ -67,16 +61,16 @@ sub await_verdict ($server, $verdict, $name) {
 subtest 'a secret' => sub {
     # What a form escapes, is escaped (RFC 6749 section 2.3.1).
     my $issuer = Test::Mesh::Introspector->start(authorization => basic('a%20gateway:top%3Asecret%2B%25%C3%A9'));
-    my $secret = write_file('secret', "top:secret+%\xc3\xa9\n");
+    my $secret = replace("$dir/secret", "top:secret+%\xc3\xa9\n");
     my $server = Test::Mesh::Server->start(conf($issuer->url, qq(introspection_client "a gateway" secret=$secret;)));
     is verdict($server), '200', 'is sent as the issuer reads it';
-    write_file('secret', "wrong-secret\r\n");
+    replace("$dir/secret", "wrong-secret\r\n");
     await_verdict($server, '503 introspection_unavailable', 'a new one counts without a reload');
     $server->await_log(qr/(the server answers 401 while mesh_issuer "idp" is asked about a token)/);
-    write_file('secret', '');
+    replace("$dir/secret", '');
     sleep 1.2;
     is verdict($server), '503 introspection_unavailable', 'one that is empty is not taken';
-    write_file('secret', "top:secret+%\xc3\xa9");
+    replace("$dir/secret", "top:secret+%\xc3\xa9");
     await_verdict($server, '200', 'the right one again');
     unlink $secret;
     sleep 1.2;
@@ -94,7 +88,7 @@ subtest 'a secret' => sub {
 
 subtest 'a secret in the form' => sub {
     my $issuer = Test::Mesh::Introspector->start;
-    my $secret = write_file('posted', "top:secret&+%\n");
+    my $secret = replace("$dir/posted", "top:secret&+%\n");
     my $server = Test::Mesh::Server->start(
         conf($issuer->url, qq(introspection_client "a gateway" secret=$secret method=client_secret_post;)));
     is verdict($server), '200', 'is taken';
@@ -173,7 +167,7 @@ subtest 'a signed answer' => sub {
         my $claims = { token_introspection => { active => JSON::PP::true, sub => 'etl', aud => 'mesh' } };
         return $as, token(typ => $typ, audience => 'gateway', subject => undef, claims => $claims, %$options);
     });
-    my $secret = write_file('signed', 'secret');
+    my $secret = replace("$dir/signed", 'secret');
     my $server = Test::Mesh::Server->start(conf($issuer->url,
         "introspection_client gateway secret=$secret; introspection_signed on; jwks %%KEYS%%/idp.jwks;"));
     is verdict($server, 'good'), '200', 'of the issuer, for us';
@@ -189,7 +183,7 @@ subtest 'a signed answer' => sub {
 
 subtest 'TLS' => sub {
     my $issuer = Test::Mesh::Introspector->start;
-    my $secret = write_file('tls', 'secret');
+    my $secret = replace("$dir/tls", 'secret');
     my $front = <<"CONF" . <<'CONF' =~ s/ISSUER/$issuer->port/ger;
 mesh_issuer %s {
     issuer https://%s.example;
@@ -232,7 +226,7 @@ my $block = sub (%lines) {
     my $text = join '', map { defined $all{$_} ? "    $all{$_}\n" : '' } sort keys %all;
     return "# The first line.\nmesh_issuer idp {\n$text}\n";
 };
-write_file('secret-of-config', "secret\n");
+replace("$dir/secret-of-config", "secret\n");
 
 subtest 'what is refused, with its file and line' => sub {
     config_accepted($block->(), 'a good block');
@@ -272,7 +266,7 @@ subtest 'files that are refused or warned of' => sub {
         my ($text, $message) = $files{$name}->@*;
         my $file = "$dir/bad";
         unlink $file;
-        Test::Mesh::Server::spew($file, $text) if defined $text;
+        spew($file, $text) if defined $text;
         config_refused($block->(introspection_client => "introspection_client gateway secret=$file;"),
             qr/\[emerg\].*introspection_client file "\Q$file\E" of mesh_issuer "idp": .*$message/, "$name for a secret");
     }

@@ -10,6 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Introspector;
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Server;
@@ -17,8 +18,8 @@ use Test::Mesh::Upstream;
 
 my $dir = tempdir('parking-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
-Test::Mesh::Server::spew("$dir/secret", "secret\n");
-Test::Mesh::Server::spew("$dir/users", "user:{PLAIN}password\n");
+spew("$dir/secret", "secret\n");
+spew("$dir/users", "user:{PLAIN}password\n");
 my $issuer = Test::Mesh::Introspector->start;
 my $upstream = Test::Mesh::Upstream->start;
 my $conf = <<"CONF" . <<'CONF' =~ s/UPSTREAM/$upstream->port/ger =~ s/%%DIR%%/$dir/gr;
@@ -338,7 +339,7 @@ subtest 'an issuer that holds all of its places' => sub {
     my $server = Test::Mesh::Server->start("$block}\n" . $conf
         =~ s/mesh_authenticate token;/mesh_authenticate token;\n mesh_accept idp;\n location \/slow { mesh_accept slow; empty_gif; }/r);
     my $url = 'http://127.0.0.1:' . $server->port('h2') . '/slow';
-    my $refused = sub { my @lines = Test::Mesh::Server::slurp($server->root . '/logs/line.log') =~ /^503 /mg };
+    my $refused = sub { my @lines = slurp($server->root . '/logs/line.log') =~ /^503 /mg };
     open my $many, '-|', "h2load -n 1280 -c 10 -m 128 -H '@{[opaque(fresh())]}' $url 2>&1" or die "h2load: $!\n";
     $server->await('503', sub { $refused->() >= 256 });
     is verdict($server->get('/', opaque(fresh()))), '200', 'leaves another the half of them';
@@ -362,4 +363,4 @@ subtest 'an issuer that takes too long' => sub {
 $issuer->stop;
 done_testing;
 
-sub line_log () { return Test::Mesh::Server::slurp($server->root . '/logs/line.log') }
+sub line_log () { return slurp($server->root . '/logs/line.log') }

@@ -5,22 +5,19 @@ use v5.36;
 use lib 't/lib';
 
 use File::Basename qw(basename);
-use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 
 my $directory = tempdir('issuer-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $directory;
 
-sub write_file ($name, $text) {
-    Test::Mesh::Server::spew("$directory/$name", $text);
-    return "$directory/$name";
-}
+sub write_file ($name, $text) { return spew("$directory/$name", $text) }
 
 subtest 'each directive counts' => sub {
     write_file('audience.conf', "audience mesh kafka;\n");
@@ -71,7 +68,7 @@ subtest 'a file is relative to the directory of the configuration' => sub {
     my $relative = '../' . basename($directory) . '/relative.jwks';
     my $text = "mesh_issuer idp { issuer a; audience a; jwks $relative; }";
     config_refused($text, qr/No such file or directory/, 'as long as it is not there');
-    copy(key_path('idp.jwks'), "$directory/relative.jwks") or die "copy: $!\n";
+    write_file('relative.jwks', slurp(key_path('idp.jwks')));
     config_accepted($text, 'once it is there');
 };
 
@@ -199,7 +196,7 @@ subtest 'key sets that are refused at the start' => sub {
     for my $name (sort keys %sets) {
         my ($text, $message) = $sets{$name}->@*;
         my $file = $directory . '/' . ($name =~ tr/ /-/r) . '.jwks';
-        Test::Mesh::Server::spew($file, $text) if defined $text;
+        spew($file, $text) if defined $text;
         config_refused(block(jwks => "jwks $file;"),
             qr/\[emerg\].*jwks file "\Q$file\E" of mesh_issuer "idp": .*$message/, $name);
     }
@@ -207,8 +204,7 @@ subtest 'key sets that are refused at the start' => sub {
 };
 
 subtest 'keys that are skipped are named, and the others count' => sub {
-    open my $in, '<:raw', key_path('idp.jwks') or die "$!\n";
-    my $set = JSON::PP::decode_json(do { local $/; <$in> });
+    my $set = JSON::PP::decode_json(slurp(key_path('idp.jwks')));
     push $set->{keys}->@*, { kty => 'oct', k => 'AAAA', kid => 'secret' };
     my $file = write_file('mixed.jwks', json($set));
     config_accepted(block(jwks => "jwks $file;"), 'a set with a key that is not for us',

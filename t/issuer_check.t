@@ -9,18 +9,13 @@ use JSON::PP ();
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
 my $keys = key_path('idp.jwks');
 mkdir "$dir/conf.d";
-
-sub spew ($name, $text) {
-    open my $out, '>:raw', "$dir/$name" or die "$name: $!\n";
-    print {$out} $text;
-    close $out or die "$name: $!\n";
-}
 
 # The status and the report of a check of the file.
 sub check ($name) {
@@ -33,10 +28,10 @@ sub check ($name) {
     return ($? >> 8, $text ? JSON::PP->new->decode($text) : undef);
 }
 
-spew('conf.d/20-b.conf', "mesh_issuer b { issuer https://b.example; audience a; jwks $keys; }\n");
-spew('conf.d/10-a.conf', "mesh_issuer a { issuer https://a.example; include $dir/part; jwks $keys; }\n");
-spew('part', qq(audience "a b" 'c;{}';\n));
-spew('good.conf', <<"CONF");
+spew("$dir/conf.d/20-b.conf", "mesh_issuer b { issuer https://b.example; audience a; jwks $keys; }\n");
+spew("$dir/conf.d/10-a.conf", "mesh_issuer a { issuer https://a.example; include $dir/part; jwks $keys; }\n");
+spew("$dir/part", qq(audience "a b" 'c;{}';\n));
+spew("$dir/good.conf", <<"CONF");
 # mesh_issuer commented { }
 include $dir/conf.d/*.conf; mesh_issuer "quoted" { # a comment }
   'issuer' "https://quoted.example/~tenant?a=\\"b\\""
@@ -63,7 +58,7 @@ for my $bad (
     ["mesh_issuer { }", 'invalid number of arguments in "mesh_issuer"'],
 ) {
     my ($text, $message) = @$bad;
-    spew('bad.conf', $text);
+    spew("$dir/bad.conf", $text);
     config_refused("include $dir/bad.conf;", qr/\Q$message\E/, "Nginx refuses: $message");
     ($status, $report) = check('bad.conf');
     is $status, 1, 'and so does meshctl';
@@ -72,7 +67,7 @@ for my $bad (
 }
 
 for my $broken ('mesh_issuer a {', 'a "b"c;', ';', 'a }') {
-    spew('broken.conf', $broken);
+    spew("$dir/broken.conf", $broken);
     config_refused("include $dir/broken.conf;", qr/broken\.conf:1/, "Nginx cannot read: $broken");
     ($status) = check('broken.conf');
     is $status, 2, 'nor can meshctl';

@@ -12,6 +12,7 @@ use Test::More;
 
 use Test::Mesh::Credentials qw(meshctl);
 use Test::Mesh::Example;
+use Test::Mesh::File;
 use Test::Mesh::Forge qw(json verdict);
 use Test::Mesh::Server ();
 
@@ -32,7 +33,7 @@ for my $conf (@examples) {
 sub new_key ($name, $alg, %changes) {
     my $file = "$prefix/keys/$name.jwk";
     meshctl('key', 'generate', '--alg', $alg, '--kid', $changes{kid} // $name, '--out', $file, '--jwks', "$file.set");
-    my $jwk = JSON::PP::decode_json(Test::Mesh::Example::slurp("$file.set"))->{keys}[0];
+    my $jwk = JSON::PP::decode_json(slurp("$file.set"))->{keys}[0];
     return { file => $file, alg => $alg, jwk => vary($jwk, %changes) };
 }
 
@@ -48,7 +49,7 @@ sub start ($conf, %published) {
     my %file;
     for my $issuer (keys %published) {
         $file{$issuer} = "$prefix/jwks/$issuer.json";
-        Test::Mesh::Server::spew($file{$issuer}, json({ keys => $published{$issuer} }));
+        spew($file{$issuer}, json({ keys => $published{$issuer} }));
     }
     return Test::Mesh::Example->start(
         prefix => $prefix, conf => "issuers/$conf", upstream => '127.0.0.1:8081', tls => 0,
@@ -482,13 +483,13 @@ sub padded ($key, $example, $header, $claims) {
 
 # ECDSA over P-256 by openssl, r and s side by side (RFC 7518 section 3.4).
 sub sign_es256 ($key, $input) {
-    my $jwk = JSON::PP::decode_json(Test::Mesh::Example::slurp($key->{file}));
+    my $jwk = JSON::PP::decode_json(slurp($key->{file}));
     my ($d, $x, $y) = map { decode_base64url($jwk->{$_}) } qw(d x y);
     # RFC 5915: version 1, the scalar, the curve prime256v1, the point.
     my $der = pack 'H*a*H*a*a*', '30770201010420', $d, 'a00a06082a8648ce3d030107a14403420004', $x, $y;
     my ($file, $message) = map { "$prefix/keys/alb.$_" } qw(der input);
-    Test::Mesh::Server::spew($file, $der);
-    Test::Mesh::Server::spew($message, $input);
+    spew($file, $der);
+    spew($message, $input);
     open my $out, '-|', 'openssl', 'dgst', '-sha256', '-keyform', 'DER', '-sign', $file, $message or die "openssl: $!\n";
     binmode $out;
     my $signature = do { local $/; <$out> };

@@ -9,6 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Load qw(each_worker);
 use Test::Mesh::Server;
 
@@ -142,21 +143,4 @@ sub told ($number) { return $server->error_log =~ /.*\[(?:notice|warn|error|crit
 sub status_of ($number, $key) {
     my $bearer = bearer(key => "$dir/$key.jwk", issuer => "https://issuer$number.example");
     return join ' ', map { $_->[0]->request('GET', '/t', headers => [$bearer])->{status} } values %$clients;
-}
-
-sub replace ($path, $text) {
-    spew("$path.new", $text);
-    rename "$path.new", $path or die "rename: $!\n";
-}
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
 }

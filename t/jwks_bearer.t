@@ -10,6 +10,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Issuer;
 use Test::Mesh::Server;
@@ -17,19 +18,11 @@ use Test::Mesh::Server;
 my $dir = tempdir('bearer-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
 
-# As a projected token is replaced: never half of it.
-sub write_token ($text) {
-    Test::Mesh::Server::spew("$dir/token.new", $text);
-    chmod 0644, "$dir/token.new";
-    rename "$dir/token.new", "$dir/token" or die "rename: $!\n";
-    return;
-}
-
 my $issuer = Test::Mesh::Issuer->start('a');
 (my $guarded = $issuer->{up}) =~ s/^    root /    if (\$http_authorization != "Bearer fresh.secret") { return 401; }\n    root /m;
 $issuer->{server}->reload($guarded);
 
-write_token("stale.secret\n");
+replace("$dir/token", "stale.secret\n");
 my $server = Test::Mesh::Server->start($issuer->block('idp', "refresh 1s; min_refresh 1s; jwks_bearer $dir/token;") . <<'END');
 server {
     listen 127.0.0.1:%%PORT%%;
@@ -49,9 +42,9 @@ sub await_verdict ($verdict, $name) {
 
 await_verdict('503 keys_unavailable', 'a token that the server does not take');
 $server->await_log(qr/the server answers 401 while fetching/);
-write_token("fresh.secret\n");
+replace("$dir/token", "fresh.secret\n");
 await_verdict('200', 'another in its place counts without a reload');
-write_token("two tokens\n");
+replace("$dir/token", "two tokens\n");
 $server->await_log(qr/jwks_bearer: the file does not hold one token alone while fetching/);
 is verdict($server->get('/t', $bearer)), '200', 'what was fetched stays';
 $server->stop;
@@ -61,7 +54,7 @@ $issuer->stop;
 my $block = "mesh_issuer idp {\n issuer https://idp.example; audience mesh;\n %s\n}\n";
 config_refused(sprintf($block, "jwks_bearer $dir/token;"), qr/jwks_bearer file ".*" of mesh_issuer "idp": .*one token alone/);
 config_refused(sprintf($block, "jwks_bearer $dir/none;"), qr/jwks_bearer file ".*\/none" of mesh_issuer "idp"/);
-write_token('fresh.secret');
+replace("$dir/token", 'fresh.secret');
 config_accepted(sprintf($block, "jwks_bearer $dir/token;"), 'a token');
 config_refused(sprintf($block, "jwks http://127.0.0.1:1/keys; jwks_bearer $dir/token;"), qr/is sent over https alone/);
 config_refused(sprintf($block, "jwks %%KEYS%%/idp.jwks; jwks_bearer $dir/token;"), qr/"jwks_bearer" has no use for/);

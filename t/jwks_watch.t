@@ -10,6 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Load qw(each_worker);
 use Test::Mesh::Server;
 
@@ -129,10 +130,7 @@ sub write_in_pieces ($to, $name) {
     $longest_gap = max($longest_gap, time - $began);
 }
 
-sub rename_over ($to, $name) {
-    spew("$to/new", $set{$name});
-    rename "$to/new", "$to/keys.json" or die "rename: $!\n";
-}
+sub rename_over ($to, $name) { replace("$to/keys.json", $set{$name}) }
 
 sub swap_link ($to, $name) {
     spew("$to/$name.json", $set{$name});
@@ -159,16 +157,4 @@ sub delete_and_make ($to, $name) {
     sleep 0.3;
     spew("$to/keys.json", $set{$name});
     $longest_gap = max($longest_gap, time - $began);
-}
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
 }

@@ -9,6 +9,7 @@ use MIME::Base64 qw(encode_base64url);
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 
@@ -29,7 +30,7 @@ my $issuers = '';
 
 # An issuer with these keys.
 sub issuer ($name, $keys, $more = '', $mark = '') {
-    Test::Mesh::Server::spew("$directory/$name.jwks", $mark . json({ keys => $keys }));
+    spew("$directory/$name.jwks", $mark . json({ keys => $keys }));
     $issuers .= "mesh_issuer $name { issuer $name; audience mesh; jwks $directory/$name.jwks; $more }\n";
     return;
 }
@@ -133,9 +134,3 @@ subtest 'what the log says' => sub {
 
 $server->stop;
 done_testing;
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
-}

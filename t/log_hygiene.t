@@ -9,6 +9,7 @@ use MIME::Base64 qw(encode_base64url);
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -155,10 +156,4 @@ sub tour ($server, @more) {
 sub found (@lines) {
     my $pattern = join '|', map { quotemeta } @forbidden;
     return map { s/(?:$pattern)/[found]/gr } grep { /$pattern/ } @lines;
-}
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
 }

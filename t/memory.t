@@ -6,6 +6,7 @@ use lib 't/lib';
 
 use Test::More;
 
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Signer;
 
@@ -89,7 +90,5 @@ sub send_all ($status, @tokens) {
 
 # Without what it shares with all: KiB.
 sub memory () {
-    open my $in, '<', "/proc/$worker/status" or die "status: $!\n";
-    local $/;
-    return (<$in> =~ /^RssAnon:\s+(\d+) kB/m)[0];
+    return (slurp("/proc/$worker/status") =~ /^RssAnon:\s+(\d+) kB/m)[0];
 }

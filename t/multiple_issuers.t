@@ -9,6 +9,7 @@ use POSIX ();
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
@@ -97,13 +98,12 @@ subtest 'at the same time' => sub {
 };
 
 subtest 'one that breaks hurts no other' => sub {
-    Test::Mesh::Server::spew("$directory/a.new", 'garbage');
-    rename "$directory/a.new", "$directory/a.jwks" or die "rename: $!\n";
+    replace("$directory/a.jwks", 'garbage');
     $server->await_log(qr/(\[error\].*a\.jwks)/);
     is columns($server->get('/', of($_, subject => 'late'))) =~ s/ \S+\z//r, "200 | $_", "$_ goes on" for @ISSUERS;
 
     meshctl('key', 'generate', '--alg', 'ES256', '--kid', 'shared', '--out', "$directory/next.jwk", '--jwks', "$directory/next.jwks");
-    rename "$directory/next.jwks", "$directory/a.jwks" or die "rename: $!\n";
+    replace("$directory/a.jwks", slurp("$directory/next.jwks"));
     my $next = of('a', key => "$directory/next.jwk");
     # Both workers, each by itself.
     for my $round (1 .. 2) {

@@ -9,6 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Load qw(each_worker request_bytes tally);
 use Test::Mesh::Server;
 
@@ -121,15 +122,4 @@ sub fire ($each) {
 
 sub status ($bearer) { return $server->get('/t', $bearer)->{status} }
 
-sub use_keys ($name) {
-    open my $in, '<:raw', "$dir/$name.set" or die "$name: $!\n";
-    local $/;
-    spew("$dir/new", <$in>);
-    rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-}
+sub use_keys ($name) { replace("$dir/keys.json", slurp("$dir/$name.set")) }

@@ -9,6 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Server;
 
@@ -100,7 +101,7 @@ sub load ($requests, $keepalive, $pause) {
         pause => $pause, clients => 1, is_loud => 1);
 }
 
-sub children () { return split ' ', slurp("/proc/$master/task/$master/children") }
+sub children () { return split ' ', slurp("/proc/$master/task/$master/children", '') }
 
 # What the master and the smallest worker take.
 sub measure () {
@@ -112,10 +113,4 @@ sub measure () {
 }
 
 # Without what it shares with all, such as the zone: KiB.
-sub memory ($pid) { return (slurp("/proc/$pid/status") =~ /^RssAnon:\s+(\d+) kB/m)[0] // 1e9 }
-
-sub slurp ($path) {
-    open my $in, '<', $path or return '';
-    local $/;
-    return <$in> // '';
-}
+sub memory ($pid) { return (slurp("/proc/$pid/status", '') =~ /^RssAnon:\s+(\d+) kB/m)[0] // 1e9 }

@@ -8,6 +8,7 @@ use IO::Socket::INET;
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -94,7 +95,7 @@ server {
 }
 CONF
 my $server = Test::Mesh::Server->start($conf);
-Test::Mesh::Server::spew($server->root . '/page.html', '<!--# include virtual="/included" -->');
+spew($server->root . '/page.html', '<!--# include virtual="/included" -->');
 
 my $host = '127.0.0.1:' . $upstream->port;
 

@@ -11,6 +11,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Load qw(each_worker);
 use Test::Mesh::Server;
@@ -303,15 +304,4 @@ sub is_soon ($clients, $expected, $name) {
     my ($began, $found) = (time, '');
     while (($found = verdicts($clients, @names)) ne $expected && time - $began < 120) { sleep 0.05 }
     is $found, $expected, $name;
-}
-
-sub replace ($path, $text) {
-    spew("$path.new", $text);
-    rename "$path.new", $path or die "rename: $!\n";
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
 }

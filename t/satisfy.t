@@ -9,6 +9,7 @@ use MIME::Base64 qw(encode_base64);
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -65,7 +66,7 @@ server {
     location = /yes { internal; mesh_authenticate off; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 CONF
-Test::Mesh::Server::spew($server->root . '/users', "ann:{PLAIN}secret\n");
+spew($server->root . '/users', "ann:{PLAIN}secret\n");
 
 my %sent = (
     nothing => [],

@@ -10,6 +10,7 @@ use IO::Socket::INET;
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -44,7 +45,7 @@ server {
 CONF
 my $server = Test::Mesh::Server->start($conf);
 my @included = qw(/same /limited /off /named);
-Test::Mesh::Server::spew($server->root . '/page.html',
+spew($server->root . '/page.html',
     join '', map { qq(<!--# include virtual="$_" -->) } @included);
 
 sub is_asked ($seconds) { return !!IO::Select->new($witness)->can_read($seconds) }

@@ -9,6 +9,7 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -118,10 +119,10 @@ CONF
 $conf =~ s/SLICE/$has_slice ? $slice : ''/e;
 my $server = Test::Mesh::Server->start($conf);
 my $root = $server->root;
-Test::Mesh::Server::spew("$root/page.html", '<!--# include virtual="$arg_to" -->|<!--# include virtual="$arg_to" -->');
-Test::Mesh::Server::spew("$root/plain.html", "plain\n");
-Test::Mesh::Server::spew("$root/part.html", "X-Seen: in the same place\r\n");
-Test::Mesh::Server::spew("$root/large.html", join '', map { sprintf "%07d\n", $_ } 1 .. 640);
+spew("$root/page.html", '<!--# include virtual="$arg_to" -->|<!--# include virtual="$arg_to" -->');
+spew("$root/plain.html", "plain\n");
+spew("$root/part.html", "X-Seen: in the same place\r\n");
+spew("$root/large.html", join '', map { sprintf "%07d\n", $_ } 1 .. 640);
 
 my $token = bearer();
 my $data = bearer(claims => { team => 'data' });
@@ -254,10 +255,10 @@ subtest 'auth_request' => sub {
     }
 };
 
-sub lines ($file) { return split /^/, Test::Mesh::Server::slurp("$root/logs/$file") }
+sub lines ($file) { return split /^/, slurp("$root/logs/$file") }
 
 # The heads of the subrequests to /witness/ that went upstream.
-sub witness () { return grep { m{^X-Place: /witness/}m } split /(?<=\r\n\r\n)/, Test::Mesh::Server::slurp($heads) }
+sub witness () { return grep { m{^X-Place: /witness/}m } split /(?<=\r\n\r\n)/, slurp($heads, '') }
 
 sub subrequests ($pattern) { return grep { /$pattern/ } lines('subrequest.log') }
 
@@ -297,7 +298,7 @@ subtest 'slice' => sub {
     plan skip_all => 'this Nginx has no slice module' if !$has_slice;
     my $response = $server->get('/sliced', $token, $forged);
     is $response->{status}, 200, 'an answer in parts';
-    is $response->{body}, Test::Mesh::Server::slurp("$root/large.html"), '... is whole';
+    is $response->{body}, slurp("$root/large.html"), '... is whole';
     $server->await('all slices in slices.log', sub { (() = lines('slices.log')) >= 5 });
     is_deeply [lines('slices.log')], [(qq("-" "allowed orders-api"\n)) x 5], '... each for the identity';
     is $server->get('/sliced')->{status}, 401, 'and not for nobody';

@@ -8,12 +8,13 @@ use lib 't/lib';
 use File::Temp qw(tempdir);
 use Test::More;
 
+use Test::Mesh::File;
 use Test::Mesh::Introspector;
 use Test::Mesh::Server;
 
 my $dir = tempdir('subrequest-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
-Test::Mesh::Server::spew("$dir/secret", "secret\n");
+spew("$dir/secret", "secret\n");
 my $issuer = Test::Mesh::Introspector->start;
 my $server = Test::Mesh::Server->start(<<"CONF" . <<'CONF');
 mesh_issuer idp {
@@ -36,9 +37,9 @@ server {
     location = /part-guessed { mesh_authenticate token; mesh_failure_limit rate=1r/m burst=4; ssi on; default_type text/html; alias %%ROOT%%/part.html; }
 }
 CONF
-Test::Mesh::Server::spew($server->root . '/page.html', '<!--# include virtual="/part" -->|<!--# include virtual="/part" -->');
-Test::Mesh::Server::spew($server->root . '/guess.html', '<!--# include virtual="/part-guessed" -->|<!--# include virtual="/part-guessed" -->');
-Test::Mesh::Server::spew($server->root . '/part.html', '<!--# echo var="mesh_decision" --> <!--# echo var="mesh_service" -->');
+spew($server->root . '/page.html', '<!--# include virtual="/part" -->|<!--# include virtual="/part" -->');
+spew($server->root . '/guess.html', '<!--# include virtual="/part-guessed" -->|<!--# include virtual="/part-guessed" -->');
+spew($server->root . '/part.html', '<!--# echo var="mesh_decision" --> <!--# echo var="mesh_service" -->');
 
 my $number = 0;
 

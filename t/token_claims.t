@@ -8,6 +8,7 @@ use MIME::Base64 qw(encode_base64url);
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 
@@ -275,7 +276,7 @@ subtest '16 KiB' => sub {
 };
 
 subtest 'the access log' => sub {
-    my $log = Test::Mesh::Server::slurp($server->root . '/logs/reasons.log');
+    my $log = slurp($server->root . '/logs/reasons.log');
     my @lines = split /\n/, $log;
     cmp_ok @lines, '>', 100, 'has a line for each request';
     is_deeply [grep { !m{\A/t (?:200 allowed -|401 refused \w+)\z} } @lines], [], '... with its reason';

@@ -11,23 +11,11 @@ use Test::Mesh::Credentials;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
-# An Nginx without the module, which would remove what it is to show.
-package Bare {
-    our @ISA = 'Test::Mesh::Server';
-
-    sub write_config ($self) {
-        $self->SUPER::write_config;
-        my $path = $self->root . '/nginx.conf';
-        my $text = Test::Mesh::Server::slurp($path) =~ s/^load_module.*\n//mr;
-        Test::Mesh::Server::spew($path, $text);
-        return;
-    }
-}
-
 my @VARIABLES = map { "http_$_" } qw(x_mesh_service x_mesh_principal x_mesh_issuer x_mesh_method
     x_mesh_groups x_mesh_spiffe_id x_mesh_any x_other authorization);
 my $show = join '', map { "$_=\$$_\\n" } @VARIABLES;
-my $bare = Bare->start(<<"CONF", name => 'the gRPC server');
+# Without the module, which would remove what it is to show.
+my $bare = Test::Mesh::Server->start(<<"CONF", name => 'the gRPC server', bare => 1);
 underscores_in_headers on;
 server {
     listen 127.0.0.1:%%PORT%% http2;

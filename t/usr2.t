@@ -9,6 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Server;
@@ -32,10 +33,7 @@ CONF
 # Nginx upgrades only as a daemon: its first parent must be gone.
 $server->stop;
 my $root = $server->root;
-my $conf = slurp('nginx.conf') =~ s/^daemon off/daemon on/mr;
-open my $out, '>', "$root/nginx.conf" or die "nginx.conf: $!\n";
-print {$out} $conf;
-close $out or die "nginx.conf: $!\n";
+spew("$root/nginx.conf", slurp("$root/nginx.conf") =~ s/^daemon off/daemon on/mr);
 my @masters;
 system(nginx_path(), '-p', "$root/", '-c', "$root/nginx.conf", '-e', "$root/logs/error.log") == 0
     or die "nginx does not start\n";
@@ -82,22 +80,15 @@ sub load (%options) {
     return Test::Mesh::Load->start($server->port, clients => 1, pause => 0.001, is_loud => 1, %options);
 }
 
-sub master () { return (slurp('nginx.pid') =~ /\A(\d+)/)[0] }
+sub master () { return (slurp("$root/nginx.pid", '') =~ /\A(\d+)/)[0] }
 
 sub children ($of) {
     my @children;
     for my $path (glob '/proc/[0-9]*/stat') {
-        open my $in, '<', $path or next;
-        my ($pid, $parent) = (<$in> // '') =~ /\A(\d+) \(.*\) \S (\d+) / or next;
+        my ($pid, $parent) = slurp($path, '') =~ /\A(\d+) \(.*\) \S (\d+) / or next;
         push @children, $pid if $parent == $of;
     }
     return @children;
-}
-
-sub slurp ($file) {
-    open my $in, '<', $server->root . "/$file" or return '';
-    local $/;
-    return <$in> // '';
 }
 
 # They are nobody's children.

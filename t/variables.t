@@ -7,6 +7,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
@@ -81,7 +82,7 @@ my $requests = 0;
 sub logged ($target) {
     my $found;
     $server->await("a line of $target", sub {
-        my $log = Test::Mesh::Server::slurp($server->root . '/logs/variables.log');
+        my $log = slurp($server->root . '/logs/variables.log');
         ($found) = $log =~ m{^\Q$target\E/$requests\|(.*)\n}m;
     });
     return read_variables($found);

@@ -5,12 +5,12 @@ use v5.36;
 
 use lib 't/lib';
 
-use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Server;
 
@@ -18,7 +18,7 @@ my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
 meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
     for 'a' .. 'f';
-copy("$dir/a.set", "$dir/keys.json") or die "copy: $!\n";
+replace("$dir/keys.json", slurp("$dir/a.set"));
 
 my $conf = <<"CONF" . <<'CONF';
 mesh_issuer idp {
@@ -93,7 +93,7 @@ $server = Test::Mesh::Server->start($conf, name => 'one worker', expected => [$k
 for my $pair (map { [$_, chr 1 + ord] } 'a' .. 'e') {
     my ($old, $new) = map { bearer(key => "$dir/$_.jwk") } @$pair;
     is $server->get('/t', $old)->{status}, 200, "key $pair->[0] is in force";
-    copy("$dir/$pair->[1].set", "$dir/new") && rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
+    replace("$dir/keys.json", slurp("$dir/$pair->[1].set"));
     my ($worker) = $server->worker_pids;
     # Nobody has looked at the file since.
     $server->signal('KILL', $worker);
@@ -113,12 +113,12 @@ for my $number (1 .. 2) {
     is $server->get('/t', bearer(key => "$dir/a.jwk"))->{status}, 401, 'and revives none';
 }
 $server->await_log(qr/\[error\].*"\Q$dir\E\/keys.json" is not usable at the start of a worker, which goes on with/);
-copy("$dir/a.set", "$dir/new") && rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
+replace("$dir/keys.json", slurp("$dir/a.set"));
 $server->await('the keys', sub { $server->get('/t', bearer(key => "$dir/a.jwk"))->{status} == 200 });
 is $server->get('/t', bearer(key => "$dir/f.jwk"))->{status}, 401, 'until the file is good again';
 
 # What a reload has read is what a worker begins with afterwards, whatever its file has become.
-copy("$dir/b.set", "$dir/new") && rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
+replace("$dir/keys.json", slurp("$dir/b.set"));
 $server->reload;
 spew("$dir/keys.json", '{');
 my ($worker) = $server->worker_pids;
@@ -128,9 +128,3 @@ is $server->get('/t', bearer(key => "$dir/b.jwk"))->{status}, 200, 'the keys of 
 is $server->get('/t', bearer(key => "$dir/a.jwk"))->{status}, 401, 'and not those before it';
 $server->stop;
 done_testing;
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-}

@@ -5,7 +5,6 @@ use v5.36;
 
 use lib 't/lib';
 
-use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use POSIX ();
@@ -13,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Server;
 
 # Seconds within which a process ends that nothing holds up. It is a second on an idle machine; what
@@ -22,7 +22,7 @@ my $SOON = 30;
 my $dir = tempdir(CLEANUP => 1);
 meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
     for 'a', 'b';
-copy("$dir/a.set", "$dir/keys.json") or die "copy: $!\n";
+spew("$dir/keys.json", slurp("$dir/a.set"));
 my $conf = <<"CONF" . <<'CONF';
 mesh_issuer idp {
     issuer https://idp.example;
@@ -107,7 +107,7 @@ ended($_) for @old;
 cmp_ok time - $began, '<', $SOON, 'a thread that is busy holds no worker up';
 kill 'TERM', $writer;
 waitpid $writer, 0;
-copy("$dir/a.set", "$dir/keys.json") or die "copy: $!\n";
+spew("$dir/keys.json", slurp("$dir/a.set"));
 $server->await('others', sub { $server->worker_pids == 2 });
 $server->stop;
 
@@ -120,7 +120,7 @@ $server->await('a listener', sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1'
 is $server->get('/t', $a)->{status}, 200, 'a single process serves';
 is $server->get('/t', $b)->{status}, 401, '... and refuses';
 is keys %{ { threads($server->master_pid) } }, 1, '... without a thread';
-copy("$dir/b.set", "$dir/new") && rename "$dir/new", "$dir/keys.json" or die "rename: $!\n";
+replace("$dir/keys.json", slurp("$dir/b.set"));
 sleep 2.2;
 is $server->get('/t', $b)->{status}, 401, '... so that files are read at the start';
 # It unmaps the zone under its own requests: Nginx itself calls this mode one for debugging.
@@ -137,7 +137,7 @@ done_testing;
 sub threads ($pid) {
     return map {
         my ($thread) = m{/(\d+)/status\z};
-        my ($mask) = slurp($_) =~ /^SigBlk:\s*([0-9a-f]+)/m;
+        my ($mask) = slurp($_, '') =~ /^SigBlk:\s*([0-9a-f]+)/m;
         $thread => unpack 'Q>', pack 'H16', $mask;
     } glob "/proc/$pid/task/*/status";
 }
@@ -145,8 +145,8 @@ sub threads ($pid) {
 sub pids ($parent, $title) {
     my @pids;
     for my $path (glob '/proc/[0-9]*/stat') {
-        my ($pid, $of) = slurp($path) =~ /\A(\d+) \(.*\) \S (\d+) /s or next;
-        push @pids, $pid if $of == $parent && slurp("/proc/$pid/cmdline") =~ /\A\Q$title\E[\0\s]*\z/;
+        my ($pid, $of) = slurp($path, '') =~ /\A(\d+) \(.*\) \S (\d+) /s or next;
+        push @pids, $pid if $of == $parent && slurp("/proc/$pid/cmdline", '') =~ /\A\Q$title\E[\0\s]*\z/;
     }
     return @pids;
 }
@@ -156,10 +156,4 @@ sub ended ($pid) {
     my $from = time;
     sleep 0.005 while -d "/proc/$pid" && time - $from < $SOON;
     return time - $from;
-}
-
-sub slurp ($path) {
-    open my $in, '<', $path or return '';
-    local $/;
-    return <$in> // '';
 }

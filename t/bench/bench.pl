@@ -19,13 +19,14 @@ use POSIX ();
 
 my $here;
 BEGIN { $here = abs_path(dirname(__FILE__)) }
-use lib "$here/lib";
+use lib "$here/lib", "$here/../lib";
 
 use Mesh::Bench::Cases qw(cases);
 use Mesh::Bench::Gate qw(gate trespasses);
-use Mesh::Bench::Report qw(tables manual json);
+use Mesh::Bench::Report qw(tables manual write_json);
 use Mesh::Bench::Run;
 use Mesh::Bench::Side;
+use Test::Mesh::File;
 
 # Known and unknown tokens. For a time, more unknown ones than a worker keeps (16,384): used in turn,
 # none is ever known.
@@ -90,7 +91,7 @@ sub main () {
     $run->stop_all;
 
     print $options{markdown} ? manual($report) : tables($report);
-    json($report, $options{json}) if $options{json};
+    write_json($report, $options{json}) if $options{json};
     return judged();
 }
 
@@ -148,8 +149,7 @@ sub mint_proofs ($case, $count) {
 sub progress ($text) { say STDERR "bench: $text"; return }
 
 sub machine () {
-    open my $in, '<', '/proc/cpuinfo' or return {};
-    my ($model) = map { /^model name\s*:\s*(.*)/ } <$in>;
+    my ($model) = slurp('/proc/cpuinfo', '') =~ /^model name\s*:\s*(.*)/m;
     return { processor => $model, processors => qx(nproc) + 0, kernel => (POSIX::uname())[2] };
 }
 

@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge qw(json verdict);
 use Test::Mesh::Provider;
 use Test::Mesh::Server;
@@ -130,7 +131,7 @@ subtest 'clients that prove themselves by a key of theirs' => sub {
     my @keys = qw(ES256 ES384 RS256 EdDSA);
     meshctl('key', 'generate', '--alg', $_, '--kid', "etl-$_", '--out', "$directory/$_.jwk", '--jwks',
         "$directory/etl.jwks") for @keys;
-    $provider->tell('clients', jwks => JSON::PP::decode_json(Test::Mesh::Server::slurp("$directory/etl.jwks")));
+    $provider->tell('clients', jwks => JSON::PP::decode_json(slurp("$directory/etl.jwks")));
     for my $alg (@keys) {
         my $token = $provider->token(client => 'etl', alg => 'ES256', key => "$directory/$alg.jwk");
         my ($verdict, $seen) = ask($token);

@@ -11,6 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge qw(verdict);
 use Test::Mesh::ManualTable;
 use Test::Mesh::Provider;
@@ -24,11 +25,11 @@ my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $directory;
 meshctl('key', 'generate', '--alg', 'ES256', '--kid', 'gateway', '--out', "$directory/gateway.jwk", '--jwks',
     "$directory/gateway.jwks");
-Test::Mesh::Server::spew("$directory/secret", Test::Mesh::Provider::secret('gateway') . "\n");
+spew("$directory/secret", Test::Mesh::Provider::secret('gateway') . "\n");
 
 my $upstream = Test::Mesh::Upstream->start;
 my $provider = Test::Mesh::Provider->start;
-$provider->tell('clients', jwks => JSON::PP::decode_json(Test::Mesh::Server::slurp("$directory/gateway.jwks")));
+$provider->tell('clients', jwks => JSON::PP::decode_json(slurp("$directory/gateway.jwks")));
 # Of the first the answers are plain, of the second they are signed.
 my %site = (plain => $provider, signed => $provider->another('es256'));
 my %issuer = map { $_ => $site{$_}->issuer } keys %site;

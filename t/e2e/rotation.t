@@ -10,6 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Forge qw(verdict);
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::ManualTable;
@@ -56,15 +57,14 @@ await("$_: keys at the start", sub ($issuer) { ask($token{$issuer}) eq '200' }, 
 my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 sub turn_to ($issuer, $token) {
-    Test::Mesh::Server::spew("$directory/new", $token);
-    rename "$directory/new", "$directory/$issuer" or die "rename: $!\n";
+    replace("$directory/$issuer", $token);
     return $token{$issuer} = $token;
 }
 
 sub load ($issuer) {
     turn_to($issuer, $token{$issuer});
     my $request = sub () {
-        return request_bytes('/', 'Authorization: Bearer ' . Test::Mesh::Server::slurp("$directory/$issuer"));
+        return request_bytes('/', 'Authorization: Bearer ' . slurp("$directory/$issuer"));
     };
     return Test::Mesh::Load->start($server->port, requests => [$request], clients => 4, keepalive => 1,
         pause => 0.002, label => \&verdict);

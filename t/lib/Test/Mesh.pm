@@ -23,6 +23,7 @@ use feature 'signatures';
 
 use Test::Base::Filter;
 use Test::Mesh::Credentials;
+use Test::Mesh::File;
 use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Server;
 
@@ -91,7 +92,7 @@ sub check_log ($block, $dry_run) {
         last if $checked == $block;
     }
     my $log = $block->error_log_file // $Test::Nginx::Util::ErrLogFile;
-    my @complaints = complaints(Test::Mesh::Server::slurp($log), @expected);
+    my @complaints = complaints(slurp($log, ''), @expected);
     Test::More::is(join("\n", @complaints), '', $block->name . ' - error.log is clean');
 }
 

@@ -6,6 +6,7 @@ use Exporter qw(import);
 use File::Temp qw(tempdir);
 
 use Test::Mesh::Credentials qw(keys_dir);
+use Test::Mesh::File;
 use Test::Mesh::Server;
 
 our @EXPORT = qw(refused_at);
@@ -24,11 +25,7 @@ sub part ($text) {
     $directory //= tempdir('config-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
     $text =~ s/%%KEYS%%/keys_dir()/ge;
     my ($before) = $text =~ /\A(.*?)# here$/ms or die "no line is marked:\n$text";
-    my $file = "$directory/part.conf";
-    open my $out, '>', $file or die "$file: $!\n";
-    print {$out} $text;
-    close $out or die "$file: $!\n";
-    return ($file, 1 + ($before =~ tr/\n//));
+    return (spew("$directory/part.conf", $text), 1 + ($before =~ tr/\n//));
 }
 
 1;

@@ -10,6 +10,8 @@ use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 use JSON::PP ();
 
+use Test::Mesh::File;
+
 our @EXPORT = qw(bearer bound dpop key_path keys_dir meshctl project_dir proof token x5t);
 
 # The signing keys, and the key set that each is published in.
@@ -138,19 +140,6 @@ sub run (@command) {
     my $text = do { local $/; <$out> };
     close $out or die "$command[0] failed with status " . ($? >> 8) . "\n";
     return $text;
-}
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-    return;
 }
 
 1;

@@ -8,6 +8,8 @@ use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP ();
 
+use Test::Mesh::File;
+
 our @EXPORT = qw(keep kids new_directory silent_port status);
 
 # Sockets that never answer, as long as the test lives.
@@ -26,9 +28,7 @@ sub keep ($path, %options) {
     my $owner = sha256_hex(join '', map { pack('Q<', length) . $_ } $options{name}, $options{issuer}, 'jwks', $options{jwks});
     my $line = join ' ', 'mesh-keys 1', $owner, time - $options{age}, sha256_hex($document);
     $document =~ s/\}/ }/ if $options{damage};
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $options{garbage} // "$line\n$document";
-    close $out or die "$path: $!\n";
+    spew($path, $options{garbage} // "$line\n$document");
     return;
 }
 
@@ -47,12 +47,6 @@ sub silent_port () {
     my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64) or die "listen: $!\n";
     push @silent, $socket;
     return $socket->sockport;
-}
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
 }
 
 1;

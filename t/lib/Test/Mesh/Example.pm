@@ -13,6 +13,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
 use Test::Mesh::Credentials qw(meshctl project_dir);
+use Test::Mesh::File;
 use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Server qw(module_path nginx_path);
 
@@ -61,10 +62,10 @@ sub start ($class, %options) {
     my $replaced = $text =~ s/(?:server |http:\/\/)\K\Q$options{upstream}\E/127.0.0.1:$upstream/g;
     croak "$options{upstream} is there " . ($replaced || 0) . ' times'
         if !$replaced || $replaced > 1 && !$options{several_upstreams};
-    replace(\$text, qr/listen \K(?:127\.0\.0\.1:8080|8443)/, "127.0.0.1:$self->{port}");
+    substitute_once(\$text, qr/listen \K(?:127\.0\.0\.1:8080|8443)/, "127.0.0.1:$self->{port}");
     $options{edit}->(\$text) if $options{edit};
     my $temp = join ' ', map { "${_}_temp_path temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
-    replace(\$text, qr/^http \{\K/m, "\n$temp underscores_in_headers on;\n");
+    substitute_once(\$text, qr/^http \{\K/m, "\n$temp underscores_in_headers on;\n");
     spew("$prefix/running.conf", $text);
 
     my $pid = fork // die "fork: $!\n";
@@ -77,7 +78,7 @@ sub start ($class, %options) {
     $running{$pid} = $self;
     $self->{pid} = $pid;
     await("$options{conf} to start", sub {
-        waitpid($pid, WNOHANG) == 0 or croak slurp("$prefix/logs/start.log");
+        waitpid($pid, WNOHANG) == 0 or croak slurp("$prefix/logs/start.log", '');
         IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
     });
     return $self;
@@ -122,7 +123,7 @@ sub token ($self, %options) {
 
 # The heads that the upstream received since it was asked the last time.
 sub heard ($self) {
-    my $all = slurp($self->{heard});
+    my $all = slurp($self->{heard}, '');
     my $new = substr $all, $self->{read};
     $self->{read} = length $all;
     return split /\0/, $new;
@@ -132,7 +133,7 @@ sub heard ($self) {
 sub logged ($self) {
     my @lines;
     await('the access log', sub {
-        @lines = split /\n/, slurp("$self->{prefix}/logs/access.log");
+        @lines = split /\n/, slurp("$self->{prefix}/logs/access.log", '');
         @lines >= $self->{requests};
     });
     return JSON::PP::decode_json($lines[-1]);
@@ -149,9 +150,9 @@ sub stop ($self) {
     kill 'TERM', $self->{upstream};
     waitpid $self->{upstream}, 0;
 
-    my $errors = slurp("$self->{prefix}/logs/error.log");
+    my $errors = slurp("$self->{prefix}/logs/error.log", '');
     Test::More::is(join("\n", complaints($errors)), '', "$name leaves a clean error.log");
-    my $logs = $errors . slurp("$self->{prefix}/logs/access.log");
+    my $logs = $errors . slurp("$self->{prefix}/logs/access.log", '');
     my @leaks = grep { index($logs, $_) >= 0 } map { $_, (split /\./)[2] // () } $self->{tokens}->@*;
     Test::More::is(scalar @leaks, 0, "$name logs nothing of a token");
     return;
@@ -193,7 +194,7 @@ sub answer ($self, $socket, $certificate) {
     return;
 }
 
-sub replace ($text, $pattern, $replacement) {
+sub substitute_once ($text, $pattern, $replacement) {
     my $count = $$text =~ s/$pattern/$replacement/g;
     croak "$pattern is there " . ($count || 0) . ' times' if $count != 1;
     return;
@@ -210,19 +211,6 @@ sub await ($what, $is_there) {
 
 sub free_port () {
     return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
-}
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or return '';
-    local $/;
-    return <$in> // '';
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-    return;
 }
 
 END {

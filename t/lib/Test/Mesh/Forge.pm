@@ -8,6 +8,7 @@ use JSON::PP ();
 use MIME::Base64 qw(decode_base64url encode_base64url);
 
 use Test::Mesh::Credentials qw(key_path);
+use Test::Mesh::File;
 
 our @EXPORT = qw(compact forged json verdict);
 
@@ -53,13 +54,10 @@ sub rs256 ($input) {
 # The file of an RSA key as openssl reads it (RFC 8017, appendix A.1.2).
 sub rsa_key ($name) {
     $directory //= tempdir('forge-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-    open my $in, '<:raw', key_path("$name.jwk") or die "$name.jwk: $!\n";
-    my $jwk = $json->decode(do { local $/; <$in> });
+    my $jwk = $json->decode(slurp(key_path("$name.jwk")));
     my @integers = ("\0", map { decode_base64url($jwk->{$_}) } qw(n e d p q dp dq qi));
     my $der = der(0x30, join '', map { der(0x02, /\A[\x80-\xff]/ ? "\0$_" : $_) } @integers);
-    my $file = "$directory/$name.der";
-    spew($file, $der);
-    return $file;
+    return spew("$directory/$name.der", $der);
 }
 
 sub der ($tag, $content) {
@@ -67,13 +65,6 @@ sub der ($tag, $content) {
     my $bytes = pack('N', $length) =~ s/\A\0+//r;
     my $prefix = $length < 128 ? '' : pack 'C', 0x80 | length $bytes;
     return pack('C', $tag) . $prefix . $bytes . $content;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-    return;
 }
 
 1;

@@ -9,6 +9,8 @@ use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
+use Test::Mesh::File;
+
 my %running;
 
 # Starts an issuer that answers questions about tokens.
@@ -54,18 +56,13 @@ sub url ($self) { return "http://127.0.0.1:$self->{port}/introspect" }
 
 # How it answers from now on; those that are held get their answer by the next mode.
 sub mode ($self, $mode) {
-    my $file = "$self->{directory}/mode";
-    open my $out, '>', "$file.new" or die "$file: $!\n";
-    print {$out} $mode;
-    close $out or die "$file: $!\n";
-    rename "$file.new", $file or die "$file: $!\n";
+    replace("$self->{directory}/mode", $mode);
     return $self;
 }
 
 # What was asked so far: a hash each, with `authorization`, `accept` and the `form`.
 sub questions ($self) {
-    open my $in, '<', "$self->{directory}/questions" or return;
-    return map { JSON::PP::decode_json($_) } <$in>;
+    return map { JSON::PP::decode_json($_) } split /^/, slurp("$self->{directory}/questions", '');
 }
 
 # How often each token was asked about.
@@ -109,7 +106,7 @@ sub serve ($self, $listener) {
             print {$log} JSON::PP->new->canonical->encode($question), "\n";
             push @held, [$socket, $question];
         }
-        my $mode = slurp("$self->{directory}/mode");
+        my $mode = slurp("$self->{directory}/mode", '');
         next if $mode eq 'hold';
         while (my $waiting = shift @held) {
             my ($socket, $question) = @$waiting;
@@ -165,12 +162,6 @@ sub http ($status, $type, $body) {
     my $length = length $body;
     return "HTTP/1.1 $status X\r\nContent-Type: $type\r\nContent-Length: $length\r\nConnection: close\r\n"
         . ($status == 302 ? "Location: /elsewhere\r\n" : '') . "\r\n$body";
-}
-
-sub slurp ($path) {
-    open my $in, '<', $path or return '';
-    local $/;
-    return <$in> // '';
 }
 
 END {

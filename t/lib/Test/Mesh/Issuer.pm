@@ -2,10 +2,10 @@ package Test::Mesh::Issuer;
 
 use v5.36;
 
-use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 
 use Test::Mesh::Credentials qw(key_path meshctl);
+use Test::Mesh::File;
 use Test::Mesh::Server;
 
 my $http = <<'END';
@@ -54,8 +54,7 @@ sub publish ($self, @names) {
             unless -e "$path.jwk";
         push @keys, slurp("$path.set") =~ /"keys"\s*:\s*\[(.*)\]/s;
     }
-    Test::Mesh::Server::spew("$self->{directory}/new", '{"keys":[' . join(',', @keys) . ']}');
-    rename "$self->{directory}/new", "$self->{directory}/keys.json" or die "rename: $!\n";
+    replace("$self->{directory}/keys.json", '{"keys":[' . join(',', @keys) . ']}');
     return $self;
 }
 
@@ -77,12 +76,6 @@ sub fetches ($self, $status = qr/\d+/) {
 }
 
 sub stop ($self) { return $self->{server}->stop }
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
-}
 
 1;
 

@@ -7,14 +7,14 @@ use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 
 use Test::Mesh::Credentials qw(key_path token);
+use Test::Mesh::File;
 use Test::Mesh::Signer;
 
 my $json = JSON::PP->new->canonical;
 
 # Proves possession of the key es256 of the tests.
 sub new ($class) {
-    open my $in, '<:raw', key_path('es256.jwk') or die "es256.jwk: $!\n";
-    my $jwk = $json->decode(do { local $/; <$in> });
+    my $jwk = $json->decode(slurp(key_path('es256.jwk')));
     my $header = $json->encode({
         typ => 'dpop+jwt', alg => 'ES256', jwk => { map { $_ => $jwk->{$_} } qw(kty crv x y) },
     });

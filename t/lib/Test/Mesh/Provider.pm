@@ -11,6 +11,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
 use Test::Mesh::Credentials qw(key_path keys_dir meshctl project_dir);
+use Test::Mesh::File;
 
 # Seconds that anything may take on a busy machine.
 my $PATIENCE = 120;
@@ -169,8 +170,7 @@ sub answer ($self) {
 
 # What it wrote of errors, warnings of its defaults aside.
 sub complaints ($self) {
-    open my $in, '<', "$self->{root}/stderr" or return '';
-    return join '', grep { !/WARNING: a quick start/ } <$in>;
+    return join '', grep { !/WARNING: a quick start/ } split /^/, slurp("$self->{root}/stderr", '');
 }
 
 sub escaped ($value) { return $value =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1/ger }

@@ -12,6 +12,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
 use Test::Mesh::Credentials qw(keys_dir project_dir);
+use Test::Mesh::File;
 use Test::Mesh::Log qw(complaints);
 
 our @EXPORT = qw(config_accepted config_refused module_path nginx_path nginx_version);
@@ -36,7 +37,7 @@ sub start ($class, $http, %options) {
         # Another process may have taken a port between our look and Nginx's.
         last unless $self->error_log =~ /Address already in use/;
     }
-    croak "nginx did not start:\n" . $self->error_log . slurp("$self->{root}/logs/stderr");
+    croak "nginx did not start:\n" . $self->error_log . slurp("$self->{root}/logs/stderr", '');
 }
 
 sub port ($self, $name = '') {
@@ -99,9 +100,9 @@ sub signal ($self, $name, $pid = $self->{pid}) {
     return $self;
 }
 
-sub error_log ($self) { return slurp("$self->{root}/logs/error.log") }
+sub error_log ($self) { return slurp("$self->{root}/logs/error.log", '') }
 
-sub access_log ($self) { return slurp("$self->{root}/logs/access.log") }
+sub access_log ($self) { return slurp("$self->{root}/logs/access.log", '') }
 
 # Waits until the log has a line, and returns what the pattern captured.
 sub await_log ($self, $pattern) {
@@ -189,7 +190,7 @@ sub write_config ($self) {
     my $root = $self->{root};
     my $user = $options{user} // ($> == 0 ? 'root' : undef);
     my $text = <<"END";
-load_module @{[module_path($options{features})]};
+@{[$options{bare} ? '' : 'load_module ' . module_path($options{features}) . ';']}
 daemon off;
 worker_processes @{[$options{workers} // 1]};
 pid $root/nginx.pid;
@@ -265,13 +266,13 @@ sub quit ($self, $signal) {
 sub children ($parent) {
     my @children;
     for my $path (glob '/proc/[0-9]*/stat') {
-        my ($pid, $of) = slurp($path) =~ /\A(\d+) \(.*\) \S (\d+) /s or next;
+        my ($pid, $of) = slurp($path, '') =~ /\A(\d+) \(.*\) \S (\d+) /s or next;
         push @children, $pid if $of == $parent;
     }
     return @children;
 }
 
-sub title ($pid) { return slurp("/proc/$pid/cmdline") =~ s/[\0\s]+\z//r }
+sub title ($pid) { return slurp("/proc/$pid/cmdline", '') =~ s/[\0\s]+\z//r }
 
 # Below the range from which the kernel takes ports for outgoing connections.
 sub free_port (@taken) {
@@ -289,20 +290,6 @@ sub new_root () {
     chmod 0755, $root;
     mkdir "$root/logs";
     return $root;
-}
-
-# An empty text for a file that is not there: a process that ended, a log not yet begun.
-sub slurp ($path) {
-    open my $in, '<:raw', $path or return '';
-    local $/;
-    return <$in> // '';
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-    return;
 }
 
 # A test that ends early leaves nothing running, and does not pass.
@@ -362,7 +349,8 @@ C<start> writes the text into C<http>, with C<%%PORT%%> and C<%%PORT:name%%> (fr
 127.0.0.1), C<%%KEYS%%> (see L<Test::Mesh::Credentials>) and C<%%ROOT%%> (its directory). Options:
 C<workers> (1), C<user> (root when the tests run as root), C<log_level> (notice: below that, Nginx
 itself logs headers), C<main> and C<after> (text before and behind C<http>), C<features>
-(C<panic-test>: the module that was built with them), C<name>, and C<expected>, the faults that are none: see C<expect_log>.
+(C<panic-test>: the module that was built with them), C<bare> (no module at all), C<name>, and
+C<expected>, the faults that are none: see C<expect_log>.
 
     $server->get($target, @header_lines)      a response: status, headers, body, head
     $server->request($method, $target, headers => [...], body => ..., port => 'tls', tls => {...})

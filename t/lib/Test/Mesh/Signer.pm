@@ -7,6 +7,7 @@ use Math::BigInt;
 use MIME::Base64 qw(decode_base64url encode_base64url);
 
 use Test::Mesh::Credentials qw(key_path token);
+use Test::Mesh::File;
 
 # The order of P-256 (SEC 2, section 2.4.2).
 my $ORDER = Math::BigInt->from_hex(
@@ -36,12 +37,6 @@ sub token_of ($self, $claims) {
 sub number ($bytes) { return Math::BigInt->from_bytes($bytes) }
 
 sub bytes ($number) { return substr "\0" x 32 . $number->to_bytes, -32 }
-
-sub slurp ($path) {
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
-}
 
 1;
 

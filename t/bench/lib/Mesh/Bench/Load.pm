@@ -7,6 +7,7 @@ use v5.36;
 use Time::HiRes qw(time);
 
 use Mesh::Bench::Client;
+use Test::Mesh::File;
 
 # case, location, server, work (the directory of tokens), script (of wrk).
 sub new ($class, %options) {
@@ -136,13 +137,6 @@ sub output (@command) {
     my $text = do { local $/; <$out> };
     close $out or die "$command[0] failed: $text\n";
     return $text;
-}
-
-sub spew ($path, $text) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-    return;
 }
 
 1;

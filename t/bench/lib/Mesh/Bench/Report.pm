@@ -7,7 +7,9 @@ use v5.36;
 use Exporter qw(import);
 use JSON::PP ();
 
-our @EXPORT_OK = qw(tables manual json median);
+use Test::Mesh::File;
+
+our @EXPORT_OK = qw(tables manual median write_json);
 
 # One line a case, and what is needed to read it.
 sub tables ($report) {
@@ -134,10 +136,8 @@ sub grouped ($number) {
     return $text;
 }
 
-sub json ($report, $path) {
-    open my $out, '>:raw', $path or die "$path: $!\n";
-    print {$out} JSON::PP->new->canonical->pretty->encode($report);
-    close $out or die "$path: $!\n";
+sub write_json ($report, $path) {
+    spew($path, JSON::PP->new->canonical->pretty->encode($report));
     return;
 }
 

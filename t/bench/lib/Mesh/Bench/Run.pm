@@ -11,6 +11,7 @@ use Mesh::Bench::Load;
 use Mesh::Bench::Report qw(median);
 use Mesh::Bench::Server;
 use Mesh::Bench::Side;
+use Test::Mesh::File;
 
 # work (the directory of tokens), script (of wrk), sides (bare first), nginx, prepare (called with a
 # case and a number of requests before it is measured), and rounds, seconds, count.
@@ -45,7 +46,7 @@ sub launch ($self, $side, $name, $port, $text, $is_counted = 0) {
     mkdir $root or die "$root: $!\n";
     # Others tell by the end of a name what a file holds.
     my $config = "$root/" . ($side->is_nginx ? 'nginx.conf' : 'config.yaml');
-    Mesh::Bench::Load::spew($config, $text);
+    spew($config, $text);
     my $is_single = $is_counted || !$side->is_nginx;
     my @command = $side->command($config, root => $root, port => $port, single => $is_single);
     unshift @command, Mesh::Bench::Instructions::callgrind($root) if $is_counted;

@@ -5,8 +5,11 @@ package Mesh::Bench::Server;
 use v5.36;
 
 use IO::Socket::INET;
+use List::Util qw(sum0);
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
+
+use Test::Mesh::File;
 
 # Seconds that a start may take; under valgrind, and on a busy machine, it is slow.
 my $PATIENCE = 300;
@@ -42,16 +45,14 @@ sub is_running ($self) {
 # The process that serves: itself, or the worker of its master.
 sub worker ($self) {
     return $self->{pid} if $self->{single};
-    open my $in, '<', "/proc/$self->{pid}/task/$self->{pid}/children" or return;
-    return (split ' ', scalar(<$in>) // '')[0];
+    return (split ' ', slurp("/proc/$self->{pid}/task/$self->{pid}/children", ''))[0];
 }
 
 # Nanoseconds that the worker has run; its background thread counts as well.
 sub nanoseconds ($self) {
     my $sum = 0;
     for my $path (glob '/proc/' . $self->worker . '/task/*/schedstat') {
-        open my $in, '<', $path or next;
-        $sum += (split ' ', scalar <$in>)[0];
+        $sum += (split ' ', slurp($path, '0'))[0];
     }
     die "the kernel does not tell the processor time of $self->{name}\n" unless $sum;
     return $sum;
@@ -59,20 +60,11 @@ sub nanoseconds ($self) {
 
 # Bytes of memory that are the worker's own.
 sub private_bytes ($self) {
-    open my $in, '<', '/proc/' . $self->worker . '/smaps_rollup' or return;
-    my $sum = 0;
-    while (my $line = <$in>) { $sum += $1 * 1024 if $line =~ /^Private_\w+:\s+(\d+) kB/ }
-    return $sum;
+    return 1024 * sum0 slurp('/proc/' . $self->worker . '/smaps_rollup') =~ /^Private_\w+:\s+(\d+) kB/mg;
 }
 
 sub complaints ($self) {
-    my $text = '';
-    for my $name (qw(stderr error.log)) {
-        open my $in, '<', "$self->{root}/$name" or next;
-        local $/;
-        $text .= <$in> // '';
-    }
-    return $text;
+    return join '', map { slurp("$self->{root}/$_", '') } qw(stderr error.log);
 }
 
 sub stop ($self) {
