@@ -24,7 +24,8 @@ pub struct Field {
     pub lowercase: &'static str,
     /// That hash (`ngx_hash_key`).
     pub hash: usize,
-    attribute: Attribute,
+    /// What its value is; the attribute's variable has the documentation.
+    pub attribute: Attribute,
 }
 
 impl Field {
@@ -49,7 +50,7 @@ pub const fn hash(lowercase: &[u8]) -> usize {
 pub struct Rendered {
     /// The values, each ended by a NUL as Nginx's own parser does.
     text: Box<[u8]>,
-    /// Where the value of each field ends in `text`, at its NUL; where it is left out, none.
+    /// Where the value of each field ends in `text`, at its NUL; `None` for a field that is left out.
     ends: [Option<NonZeroU32>; FIELDS.len()],
 }
 

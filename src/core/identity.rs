@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::claims::Verdict;
 use crate::credential::{Credentials, Methods, Scheme};
 use crate::dpop::{self, Proofs, Unused};
-use crate::encode::encode;
 use crate::export::Rendered;
 use crate::introspection::{self, Introspections, Known, Question};
 use crate::issuer::{Accept, Form};
@@ -23,10 +22,12 @@ use crate::x509::{Facts, NameRules};
 
 mod certificate;
 mod failure;
+mod variable;
 
 use certificate::Proven;
 pub(crate) use certificate::explain as explain_certificate;
 pub use failure::Failure;
+pub use variable::{Attribute, Shown, VARIABLES, Variable};
 
 /// A verified identity. [`authenticate`] makes the only ones there are.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub struct Worker<'w> {
     pub cache: &'w mut TokenCache,
     /// The opaque tokens that their issuers have spoken of.
     pub introspections: &'w mut Introspections,
-    /// The limits; none where the configuration has no zone.
+    /// The limits; `None` if the configuration has no zone.
     pub table: Option<Table<'w>>,
     /// The proofs of possession that were accepted.
     pub proofs: Proofs<'w>,
@@ -241,55 +242,10 @@ fn verify_token(
     Ok((token, proof))
 }
 
-/// What can be said of an identity: a variable each, and an exported header for some.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Attribute {
-    /// The AWS account of a service that is named by an ARN.
-    Account,
-    /// The IP addresses of the certificate, as a JSON array.
-    CertificateAddresses,
-    /// The e-mail addresses of the certificate, as a JSON array.
-    CertificateEmails,
-    /// The subject of the certificate (RFC 4514).
-    CertificateSubject,
-    /// The user principal names of the certificate, as a JSON array.
-    CertificateUserNames,
-    /// The groups as a JSON array; absent when they are not known.
-    Groups,
-    /// The name of the token's issuer in the configuration.
-    Issuer,
-    /// How the principal was proven: `token`, `certificate`, or `token certificate`.
-    Method,
-    /// The verified name: `sub`, a SPIFFE ID, or a certificate's DNS or common name.
-    Principal,
-    /// What the principal is: `token`, or `spiffe`, `dns` or `cn` of a certificate.
-    PrincipalKind,
-    /// The workload's stable name.
-    Service,
-    /// The SPIFFE ID of the certificate, else that of the token.
-    SpiffeId,
-    /// The trust domain of the SPIFFE ID.
-    TrustDomain,
-}
-
 impl Identity {
     /// The value of an attribute, safe in a header field or a log line.
     pub fn attribute(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
-        match attribute {
-            Attribute::Account => self.account().map(Into::into),
-            Attribute::CertificateAddresses => Some((**self.facts()?.addresses.as_ref()?).into()),
-            Attribute::CertificateEmails => Some((**self.facts()?.emails.as_ref()?).into()),
-            Attribute::CertificateSubject => self.facts()?.subject.as_deref().map(encode),
-            Attribute::CertificateUserNames => Some((**self.facts()?.user_names.as_ref()?).into()),
-            Attribute::Groups => self.token.as_ref()?.groups().map(Into::into),
-            Attribute::Issuer => self.issuer().map(encode),
-            Attribute::Method => Some(self.method().into()),
-            Attribute::Principal => Some(encode(self.principal())),
-            Attribute::PrincipalKind => Some(self.kind().into()),
-            Attribute::Service => Some(encode(self.service())),
-            Attribute::SpiffeId => self.spiffe_id().map(Into::into),
-            Attribute::TrustDomain => self.trust_domain().map(Into::into),
-        }
+        attribute.of(self)
     }
 
     /// The exported fields: written once for a token, and once for the certificate of a connection.

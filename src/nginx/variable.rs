@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mesh_core::config::ConfigError;
 use mesh_core::encode::encode;
-use mesh_core::identity::Attribute;
+use mesh_core::identity::{Shown, VARIABLES};
 use nginx_sys::{
     NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_conf_ctx_t,
     ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_get_variable_index,
@@ -17,42 +17,10 @@ use super::guard::guard;
 use super::headers::bytes;
 use super::live::Live;
 
-/// What a variable of ours shows.
-#[derive(Clone, Copy)]
-enum Variable {
-    Decision,
-    Identity(Attribute),
-    LimitRemaining,
-    Reason,
-    Rule,
-    Time,
-}
-
-const VARIABLES: &[(&str, Variable)] = &[
-    ("mesh_account", Variable::Identity(Attribute::Account)),
-    ("mesh_certificate_email", Variable::Identity(Attribute::CertificateEmails)),
-    ("mesh_certificate_ip", Variable::Identity(Attribute::CertificateAddresses)),
-    ("mesh_certificate_subject", Variable::Identity(Attribute::CertificateSubject)),
-    ("mesh_certificate_upn", Variable::Identity(Attribute::CertificateUserNames)),
-    ("mesh_decision", Variable::Decision),
-    ("mesh_groups", Variable::Identity(Attribute::Groups)),
-    ("mesh_issuer", Variable::Identity(Attribute::Issuer)),
-    ("mesh_limit_remaining", Variable::LimitRemaining),
-    ("mesh_method", Variable::Identity(Attribute::Method)),
-    ("mesh_principal", Variable::Identity(Attribute::Principal)),
-    ("mesh_principal_kind", Variable::Identity(Attribute::PrincipalKind)),
-    ("mesh_reason", Variable::Reason),
-    ("mesh_rule", Variable::Rule),
-    ("mesh_service", Variable::Identity(Attribute::Service)),
-    ("mesh_spiffe_id", Variable::Identity(Attribute::SpiffeId)),
-    ("mesh_time", Variable::Time),
-    ("mesh_trust_domain", Variable::Identity(Attribute::TrustDomain)),
-];
-
 /// Declares our variables; called before the configuration is read.
 pub(crate) fn declare_all(cf: *mut ngx_conf_t) -> Result<(), ()> {
-    for (index, (name, _)) in VARIABLES.iter().enumerate() {
-        declare(cf, name, value_of, index)?;
+    for (index, variable) in VARIABLES.iter().enumerate() {
+        declare(cf, variable.name, value_of, index)?;
     }
     Ok(())
 }
@@ -69,7 +37,7 @@ pub(crate) fn declare_claim(
 
 /// Whether the variable with that name shows a verified identity.
 pub(crate) fn shows_identity(name: &str) -> bool {
-    VARIABLES.iter().any(|(it, shown)| *it == name && matches!(shown, Variable::Identity(_)))
+    VARIABLES.iter().any(|it| it.name == name && matches!(it.shown, Shown::Identity(_)))
 }
 
 /// The index of the variable with that name, for a limit's key.
@@ -157,7 +125,7 @@ unsafe extern "C" fn value_of(
     // SAFETY: Nginx calls a getter with a live request and a value to fill.
     unsafe {
         get(r, v, |r, context| {
-            VARIABLES.get(index).and_then(|(_, variable)| show(*variable, r, context))
+            VARIABLES.get(index).and_then(|variable| show(variable.shown, r, context))
         })
     }
 }
@@ -195,17 +163,17 @@ unsafe fn get(
 }
 
 /// The value of a variable.
-fn show(variable: Variable, r: Live<'_>, context: &Context) -> Option<Cow<'static, str>> {
-    match variable {
-        Variable::Decision => context.decision(r).map(Into::into),
-        Variable::Identity(attribute) => {
+fn show(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static, str>> {
+    match shown {
+        Shown::Decision => context.decision(r).map(Into::into),
+        Shown::Identity(attribute) => {
             let identity = context.identify(r)?;
             identity.attribute(attribute).map(|value| value.into_owned().into())
         }
-        Variable::LimitRemaining => context.remaining(r).map(|left| left.to_string().into()),
-        Variable::Reason => context.reason(r).map(Into::into),
-        Variable::Rule => context.rule(r).map(Into::into),
-        Variable::Time => context.micros(r).map(|micros| micros.to_string().into()),
+        Shown::LimitRemaining => context.remaining(r).map(|left| left.to_string().into()),
+        Shown::Reason => context.reason(r).map(Into::into),
+        Shown::Rule => context.rule(r).map(Into::into),
+        Shown::Time => context.micros(r).map(|micros| micros.to_string().into()),
     }
 }
 
