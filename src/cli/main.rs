@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod help;
 mod input;
 mod issuer;
 mod jwks;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     name = "meshctl",
     version,
     arg_required_else_help = true,
+    disable_help_subcommand = true,
     after_help = "\
 Try it in three lines:
   meshctl key generate --alg ES256 --out signer.jwk --jwks jwks.json
@@ -60,6 +62,7 @@ struct Meshctl {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Help(help::Help),
     /// Check issuers
     #[command(subcommand)]
     Issuer(IssuerCommand),
@@ -107,6 +110,7 @@ enum TokenCommand {
 impl Command {
     fn run(self) -> Result<Verdict, Failure> {
         match self {
+            Self::Help(help) => help.run().map(|()| Verdict::Accepted),
             Self::Issuer(IssuerCommand::Check(check)) => check.run(),
             Self::Jwks(JwksCommand::Check(check)) => check.run(),
             Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),

@@ -1,11 +1,17 @@
 //! The table of directives: what each is called, where it may stand, and what its words mean.
 //!
-//! The shell turns these rows into Nginx's command tables and calls `apply`; the manual is tested
-//! against them.
+//! The shell turns these rows into Nginx's command tables and calls `apply`; `meshctl help` prints
+//! them as the manual.
+//!
+//! A row holds its own documentation, so that a directive is described by one change in one place. A
+//! paragraph is a text in the row. A longer text is a Markdown file of the directive's name in `doc/`,
+//! beside the tables: there it can have lists, tables and examples, and the tables stay readable.
 
 mod answer;
 mod dpop;
+mod introspection;
 mod issuer;
+mod limit;
 mod location;
 mod main;
 mod resource;
@@ -23,10 +29,12 @@ pub use main::MAIN;
 pub struct Directive<C: 'static> {
     /// Its name.
     pub name: &'static str,
-    /// Its syntax, as the manual writes it, without the name; empty where it takes nothing.
+    /// Its syntax, as the manual writes it, without the name; empty if it takes no words.
     pub syntax: &'static str,
     /// Its default, as the manual writes it; `—` for none.
     pub default: &'static str,
+    /// What it does, in Markdown.
+    pub doc: &'static str,
     /// Where it may stand.
     pub contexts: &'static [Context],
     /// The least and the most words after the name.
@@ -198,14 +206,17 @@ pub struct Row {
     pub syntax: &'static str,
     /// Its default.
     pub default: &'static str,
+    /// What it does, in Markdown.
+    pub doc: &'static str,
     /// Where it may stand.
     pub contexts: &'static [Context],
 }
 
-/// Every directive, for the manual's test.
+/// Every directive, for the manual.
 pub fn rows() -> Vec<Row> {
     fn of<C>(row: &Directive<C>) -> Row {
-        Row { name: row.name, syntax: row.syntax, default: row.default, contexts: row.contexts }
+        let Directive { name, syntax, default, doc, contexts, .. } = *row;
+        Row { name, syntax, default, doc, contexts }
     }
     let main = MAIN.iter().map(of::<RawMain>);
     let issuer = ISSUER.iter().map(of::<RawIssuer>);

@@ -84,6 +84,7 @@ pub mod json;
 pub mod jwks;
 pub mod jws;
 pub mod limit;
+pub mod manual;
 pub mod pipeline;
 pub mod refusal;
 pub mod reserved;

@@ -5,6 +5,8 @@
 mod desk;
 #[path = "cli/generate.rs"]
 mod generate;
+#[path = "cli/help.rs"]
+mod help;
 #[path = "cli/host.rs"]
 mod host;
 #[path = "cli/issuer.rs"]

@@ -8,6 +8,7 @@ pub const ANSWER: &[Directive<RawLocation>] = &[Directive {
     name: "mesh_status",
     syntax: "",
     default: "—",
+    doc: include_str!("doc/mesh_status.md"),
     contexts: &[Context::Location],
     words: (0, 0),
     block: false,

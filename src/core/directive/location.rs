@@ -1,16 +1,14 @@
 //! The directives of `http`, `server` and `location`.
 
-use super::{Context, Directive, EVERYWHERE, Line, dpop, on_off, once, resource, unknown};
+use super::{Context, Directive, EVERYWHERE, Line, dpop, limit, on_off, once, resource, unknown};
 use std::sync::Arc;
 
-use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::claims::Requirement;
 use crate::config::{
-    ConfigError, DryRun, LogLevel, Need, RawAccept, RawAuthenticate, RawLimit, RawLimitKey,
-    RawLocation, Setting, Subrequests,
+    ConfigError, DryRun, LogLevel, Need, RawAccept, RawAuthenticate, RawLocation, Setting,
+    Subrequests,
 };
 use crate::credential::Methods;
-use crate::limit::{Quota, Rate};
 use crate::source::{MAX_SOURCES, Source, is_name, may_be_source};
 use crate::upgrade::{Upgrades, is_protocol};
 use crate::x509::{DnsPattern, NameKinds, NameRules};
@@ -21,6 +19,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "mesh_authenticate",
         "off | any | token | certificate | token certificate",
         "mesh_authenticate off",
+        include_str!("doc/mesh_authenticate.md"),
         (1, 2),
         authenticate,
     ),
@@ -28,6 +27,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "mesh_token_source",
         "authorization | header name | cookie name | websocket ...",
         "mesh_token_source authorization",
+        include_str!("doc/mesh_token_source.md"),
         (1, 16),
         token_source,
     ),
@@ -35,23 +35,48 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "mesh_certificate_name",
         "spiffe | dns[=pattern] | cn ...",
         "mesh_certificate_name spiffe dns",
+        include_str!("doc/mesh_certificate_name.md"),
         (1, 3),
         certificate_name,
     ),
-    row("mesh_accept", "off | issuer [audience=value] ...", "mesh_accept off", (1, 65), accept),
+    row(
+        "mesh_accept",
+        "off | issuer [audience=value] ...",
+        "mesh_accept off",
+        "An issuer that is accepted here, and optionally the audiences that replace its own. \
+         Several lines add up. `off`: all issuers, each with its own audiences.",
+        (1, 65),
+        accept,
+    ),
     row(
         "mesh_dpop",
         "off | accept | require [max_age=time]",
         "mesh_dpop accept max_age=60s",
+        include_str!("doc/mesh_dpop.md"),
         (1, 2),
         dpop::dpop,
     ),
-    row("mesh_dpop_origin", "off | origin", "mesh_dpop_origin off", (1, 1), dpop::origin),
-    row("mesh_dpop_nonce", "off | on [lifetime=time]", "mesh_dpop_nonce off", (1, 2), dpop::nonce),
+    row(
+        "mesh_dpop_origin",
+        "off | origin",
+        "mesh_dpop_origin off",
+        include_str!("doc/mesh_dpop_origin.md"),
+        (1, 1),
+        dpop::origin,
+    ),
+    row(
+        "mesh_dpop_nonce",
+        "off | on [lifetime=time]",
+        "mesh_dpop_nonce off",
+        include_str!("doc/mesh_dpop_nonce.md"),
+        (1, 2),
+        dpop::nonce,
+    ),
     row(
         "mesh_resource",
         "off | url [scope=value] ... [name=text] [documentation=url]",
         "mesh_resource off",
+        include_str!("doc/mesh_resource.md"),
         (1, 67),
         resource::resource,
     ),
@@ -59,6 +84,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         name: "mesh_resource_metadata",
         syntax: "",
         default: "—",
+        doc: include_str!("doc/mesh_resource_metadata.md"),
         contexts: &[Context::Location],
         words: (0, 0),
         block: false,
@@ -68,6 +94,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "mesh_require_claim",
         "off | pointer[|pointer ...] [!]value ...",
         "mesh_require_claim off",
+        include_str!("doc/mesh_require_claim.md"),
         (1, 65),
         require_claim,
     ),
@@ -75,58 +102,91 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "mesh_limit",
         "off | name rate=N(r/s|r/m|r/h|r/d) [key=service|principal|issuer|address|$variable] [burst=N] [cost=N]",
         "mesh_limit off",
+        include_str!("doc/mesh_limit.md"),
         (1, 5),
-        limit,
+        limit::limit,
     ),
     row(
         "mesh_failure_limit",
         "off | rate=N(r/s|r/m|r/h|r/d) [burst=N]",
         "mesh_failure_limit off",
+        include_str!("doc/mesh_failure_limit.md"),
         (1, 2),
-        failure_limit,
+        limit::failure_limit,
     ),
     row(
         "mesh_forward_credential",
         "on | off",
         "mesh_forward_credential off",
+        include_str!("doc/mesh_forward_credential.md"),
         (1, 1),
         |raw, line| once(&mut raw.forward_credential, on_off(line)?),
     ),
-    row("mesh_export", "headers | off", "mesh_export headers", (1, 1), |raw, line| {
-        let export = match line.first() {
-            "headers" => true,
-            "off" => false,
-            other => return Err(unknown(other, "headers or off")),
-        };
-        once(&mut raw.export, export)
-    }),
-    row("mesh_upgrade", "off | any | name ...", "mesh_upgrade websocket", (1, 16), upgrade),
-    row("mesh_dry_run", "off | limit | all", "mesh_dry_run off", (1, 1), |raw, line| {
-        let dry_run = match line.first() {
-            "all" => DryRun::All,
-            "limit" => DryRun::Limit,
-            "off" => DryRun::Off,
-            other => return Err(unknown(other, "off, limit or all")),
-        };
-        once(&mut raw.dry_run, dry_run)?;
-        if dry_run == DryRun::All {
-            let message = "mesh_dry_run all lets every request pass that would be refused";
-            raw.advice.push(ConfigError::at(line.place, message));
-        }
-        Ok(())
-    }),
-    row("mesh_subrequests", "judge | pass", "mesh_subrequests judge", (1, 1), |raw, line| {
-        let subrequests = match line.first() {
-            "judge" => Subrequests::Judge,
-            "pass" => Subrequests::Pass,
-            other => return Err(unknown(other, "judge or pass")),
-        };
-        once(&mut raw.subrequests, subrequests)
-    }),
+    row(
+        "mesh_export",
+        "headers | off",
+        "mesh_export headers",
+        "Whether the identity is sent to the upstream in `X-Mesh-…` headers; `meshctl help \
+         headers` lists them. Fields with these names that a client sends are removed in any case.",
+        (1, 1),
+        |raw, line| {
+            let export = match line.first() {
+                "headers" => true,
+                "off" => false,
+                other => return Err(unknown(other, "headers or off")),
+            };
+            once(&mut raw.export, export)
+        },
+    ),
+    row(
+        "mesh_upgrade",
+        "off | any | name ...",
+        "mesh_upgrade websocket",
+        include_str!("doc/mesh_upgrade.md"),
+        (1, 16),
+        upgrade,
+    ),
+    row(
+        "mesh_dry_run",
+        "off | limit | all",
+        "mesh_dry_run off",
+        include_str!("doc/mesh_dry_run.md"),
+        (1, 1),
+        |raw, line| {
+            let dry_run = match line.first() {
+                "all" => DryRun::All,
+                "limit" => DryRun::Limit,
+                "off" => DryRun::Off,
+                other => return Err(unknown(other, "off, limit or all")),
+            };
+            once(&mut raw.dry_run, dry_run)?;
+            if dry_run == DryRun::All {
+                let message = "mesh_dry_run all lets every request pass that would be refused";
+                raw.advice.push(ConfigError::at(line.place, message));
+            }
+            Ok(())
+        },
+    ),
+    row(
+        "mesh_subrequests",
+        "judge | pass",
+        "mesh_subrequests judge",
+        include_str!("doc/mesh_subrequests.md"),
+        (1, 1),
+        |raw, line| {
+            let subrequests = match line.first() {
+                "judge" => Subrequests::Judge,
+                "pass" => Subrequests::Pass,
+                other => return Err(unknown(other, "judge or pass")),
+            };
+            once(&mut raw.subrequests, subrequests)
+        },
+    ),
     row(
         "mesh_log_level",
         "info | notice | warn | error",
         "mesh_log_level error",
+        include_str!("doc/mesh_log_level.md"),
         (1, 1),
         |raw, line| {
             let level = match line.first() {
@@ -139,25 +199,33 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
             once(&mut raw.log_level, level)
         },
     ),
-    row("mesh_limit_status", "code", "mesh_limit_status 429", (1, 1), |raw, line| {
-        let word = line.first();
-        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
-        let status = word.parse().ok().filter(|it| is_number && (400..=599).contains(it));
-        once(
-            &mut raw.limit_status,
-            status.ok_or_else(|| unknown(word, "a status from 400 to 599"))?,
-        )
-    }),
+    row(
+        "mesh_limit_status",
+        "code",
+        "mesh_limit_status 429",
+        "The status of a refusal by a limit, from 400 to 599.",
+        (1, 1),
+        |raw, line| {
+            let word = line.first();
+            let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+            let status = word.parse().ok().filter(|it| is_number && (400..=599).contains(it));
+            once(
+                &mut raw.limit_status,
+                status.ok_or_else(|| unknown(word, "a status from 400 to 599"))?,
+            )
+        },
+    ),
 ];
 
 const fn row(
     name: &'static str,
     syntax: &'static str,
     default: &'static str,
+    doc: &'static str,
     words: (usize, usize),
     apply: fn(&mut RawLocation, &Line<'_>) -> Result<(), ConfigError>,
 ) -> Directive<RawLocation> {
-    Directive { name, syntax, default, contexts: EVERYWHERE, words, block: false, apply }
+    Directive { name, syntax, default, doc, contexts: EVERYWHERE, words, block: false, apply }
 }
 
 fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
@@ -271,7 +339,7 @@ fn upgrade(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
 }
 
 /// The list of a level: `off` empties it and must stand alone.
-fn list<'r, T>(
+pub(super) fn list<'r, T>(
     slot: &'r mut Option<Vec<T>>,
     line: &Line<'_>,
 ) -> Result<Option<&'r mut Vec<T>>, ConfigError> {
@@ -324,89 +392,3 @@ fn require_claim(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErr
     raw.needs.push(need(Setting::RequireClaim, true, line));
     Ok(())
 }
-
-fn limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
-    let Some(items) = list(&mut raw.limits, line)? else { return Ok(()) };
-    let name = line.first();
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_word) {
-        let message =
-            format!("limit name \"{name}\" may hold letters, digits, \"-\", \"_\", \".\"");
-        return Err(ConfigError::new(message));
-    }
-    if items.iter().any(|known| *known.quota.name() == *name) {
-        return Err(ConfigError::new(format!("limit \"{name}\" is duplicate")));
-    }
-    if items.len() >= MAX_LIMITS {
-        return Err(ConfigError::new(format!("more than {MAX_LIMITS} limits in one place")));
-    }
-    let (mut rate, mut burst, mut cost, mut key) = (None, None, None, None);
-    for word in line.rest() {
-        match word.split_once('=') {
-            Some(("burst", value)) => once(&mut burst, number(value, 0)?)?,
-            Some(("cost", value)) => once(&mut cost, number(value, 1)?)?,
-            Some(("key", value)) => once(&mut key, limit_key(value)?)?,
-            Some(("rate", value)) => once(&mut rate, parse_rate(value)?)?,
-            _ => return Err(unknown(word, "rate=, key=, burst= or cost=")),
-        }
-    }
-    let rate = rate.ok_or_else(|| ConfigError::new("has no rate="))?;
-    let quota = Quota::new(name, rate, burst.unwrap_or(0), cost.unwrap_or(1))
-        .map_err(|error| ConfigError::new(error.to_string()))?;
-    let key = key.unwrap_or(RawLimitKey::Fixed(LimitKey::Service));
-    let is_promise = matches!(
-        key,
-        RawLimitKey::Fixed(LimitKey::Issuer | LimitKey::Principal | LimitKey::Service)
-    );
-    items.push(RawLimit { quota, key, place: line.place.clone() });
-    raw.needs.push(need(Setting::Limit, is_promise, line));
-    Ok(())
-}
-
-fn failure_limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
-    if line.words == ["off"] {
-        return once(&mut raw.failure_limit, None);
-    }
-    let (mut rate, mut burst) = (None, None);
-    for word in line.words {
-        match word.split_once('=') {
-            Some(("burst", value)) => once(&mut burst, number(value, 0)?)?,
-            Some(("rate", value)) => once(&mut rate, parse_rate(value)?)?,
-            _ => return Err(unknown(word, "off, rate= or burst=")),
-        }
-    }
-    let rate = rate.ok_or_else(|| ConfigError::new("has no rate="))?;
-    let quota = Quota::new("failures", rate, burst.unwrap_or(0), 1)
-        .map_err(|error| ConfigError::new(error.to_string()))?;
-    once(&mut raw.failure_limit, Some(quota))
-}
-
-fn limit_key(word: &str) -> Result<RawLimitKey, ConfigError> {
-    Ok(match word {
-        "address" => RawLimitKey::Fixed(LimitKey::Address),
-        "issuer" => RawLimitKey::Fixed(LimitKey::Issuer),
-        "principal" => RawLimitKey::Fixed(LimitKey::Principal),
-        "service" => RawLimitKey::Fixed(LimitKey::Service),
-        other => match other.strip_prefix('$').filter(|name| !name.is_empty()) {
-            Some(name) => RawLimitKey::Variable(name.into()),
-            None => {
-                return Err(unknown(other, "service, principal, issuer, address or a $variable"));
-            }
-        },
-    })
-}
-
-fn parse_rate(word: &str) -> Result<Rate, ConfigError> {
-    Rate::parse(word).map_err(|_| {
-        unknown(word, "a rate such as 100r/s, 60r/m, 100r/h or 1000r/d, up to 1000000")
-    })
-}
-
-fn number(word: &str, least: u32) -> Result<u32, ConfigError> {
-    let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let number = word.parse().ok().filter(|number| is_number && (least..=MOST).contains(number));
-    number.ok_or_else(|| unknown(word, &format!("a number from {least} to {MOST}")))
-}
-
-/// Keeps a bucket's time in 64 bits of nanoseconds, whatever the rate.
-const MOST: u32 = 1_000_000;

@@ -7,8 +7,6 @@ use crate::issuer::{Entry, KeySource};
 mod bearer;
 mod introspection;
 
-const MANUAL: &str = include_str!("../../../README.md");
-
 fn location(name: &str, words: &[&str]) -> Result<RawLocation, String> {
     let mut raw = RawLocation::default();
     read(LOCATION, &mut raw, name, words, &Place::default()).map_err(|error| error.to_string())?;
@@ -32,38 +30,27 @@ fn issuer(lines: &[(&str, &[&str])]) -> Result<RawMain, String> {
 }
 
 #[test]
-fn the_manual_shows_each_directive_as_it_is() {
+fn each_row_has_its_documentation() {
     for row in rows() {
-        let contexts: Vec<_> = row.contexts.iter().map(|context| context.as_str()).collect();
-        let default = match row.default {
-            "—" => "—".to_owned(),
-            default => format!("`{default}`"),
-        };
-        let heading = if row.contexts == [Context::Issuer] { "####" } else { "###" };
-        let entry = format!(
-            "\n{heading} {name}\n\n**Syntax:** `{usage}`<br>\n**Default:** {default}<br>\n**Context:** {contexts}\n",
-            name = row.name,
-            usage = [row.name, row.syntax].join(" ").trim_end(),
-            contexts = contexts.join(", "),
+        let doc = row.doc.trim();
+        let last = doc.chars().next_back();
+        assert!(
+            doc.starts_with(|first: char| first.is_uppercase() || first == '`'),
+            "{}",
+            row.name
         );
-        assert!(MANUAL.contains(&entry), "not in the manual:{entry}");
+        assert!(last.is_some_and(|last| ".:`|".contains(last)), "{} ends in {last:?}", row.name);
     }
 }
 
 #[test]
-fn the_manual_shows_each_reason_as_it_is() {
-    use crate::refusal::Reason;
-
-    for reason in Reason::ALL {
-        let row = format!("\n| `{reason}` | {} | {} |\n", reason.status(), reason.meaning());
-        assert!(MANUAL.contains(&row), "not in the manual:{row}");
-    }
-}
-
-#[test]
-fn the_manual_shows_each_exported_field() {
-    for field in crate::export::FIELDS {
-        assert!(MANUAL.contains(&format!("\n| `{}` | `$mesh_", field.name)), "{}", field.name);
+fn each_file_of_documentation_is_one_of_a_row() {
+    let names: Vec<_> = rows().iter().map(|row| row.name).collect();
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/directive/doc")).unwrap();
+    for file in files {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(names.contains(&name), "{name}");
     }
 }
 
