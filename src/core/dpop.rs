@@ -65,17 +65,24 @@ impl Default for Settings {
 }
 
 /// What a worker has at hand to judge the proof of one request.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Proofs<'w> {
-    memory: Option<Memory<'w>>,
+    open: Option<Open<'w>>,
     /// The nonce that the client should use from now on.
     nonce: Option<Box<str>>,
 }
 
+/// Opens the memory that all workers share. Only who sends a proof needs it.
+pub type Open<'w> = &'w dyn Fn() -> Option<Memory<'w>>;
+
 impl<'w> Proofs<'w> {
     /// With the memory that all workers share; without one, no proof is accepted.
-    pub fn new(memory: Option<Memory<'w>>) -> Self {
-        Self { memory, nonce: None }
+    pub fn new(open: Option<Open<'w>>) -> Self {
+        Self { open, nonce: None }
+    }
+
+    fn memory(&self) -> Result<Memory<'w>, Reason> {
+        self.open.and_then(|open| open()).ok_or(Reason::DpopReplayFull)
     }
 
     /// Gives the request the nonce that it is to tell, if there is one.
@@ -83,6 +90,12 @@ impl<'w> Proofs<'w> {
         if let Some(nonce) = self.nonce.take() {
             known.nonce = Some(nonce);
         }
+    }
+}
+
+impl fmt::Debug for Proofs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proofs").field("is_shared", &self.open.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -109,7 +122,7 @@ impl Unused {
         if known.used == Some(self.fingerprint) {
             return Ok(());
         }
-        let memory = proofs.memory.ok_or(Reason::DpopReplayFull)?;
+        let memory = proofs.memory()?;
         match memory.remember(self.fingerprint, &self.key, self.issued_at, now) {
             Remembered::First => {
                 known.used = Some(self.fingerprint);
@@ -202,7 +215,7 @@ fn prove(
         return Err(Reason::DpopMismatch);
     }
     let now = now.secs();
-    let memory = proofs.memory.ok_or(Reason::DpopReplayFull)?;
+    let memory = proofs.memory()?;
     if proof.issued_at > now.saturating_add(AHEAD)
         || proof.issued_at < now.saturating_sub(settings.max_age)
         || !memory.would_know(proof.issued_at)

@@ -182,8 +182,8 @@ reasons! {
 
 impl Reason {
     /// A refusal that says what it is about.
-    pub(crate) const fn about(self, detail: Detail) -> Refusal {
-        Refusal { reason: self, detail }
+    pub(crate) fn about(self, detail: Detail) -> Refusal {
+        Refusal { reason: self, detail: Some(Box::new(detail)) }
     }
 }
 
@@ -197,7 +197,8 @@ impl fmt::Display for Reason {
 #[derive(Clone, Debug)]
 pub struct Refusal {
     reason: Reason,
-    detail: Detail,
+    /// Few have one, and every stage of the line passes on what may be a refusal.
+    detail: Option<Box<Detail>>,
 }
 
 /// The limit that refused, and when it has room again.
@@ -243,15 +244,15 @@ impl Refusal {
 
     /// Which limit refused, with what `Retry-After` and the RateLimit fields say.
     pub fn limited(&self) -> Option<&ReachedLimit> {
-        match &self.detail {
+        match self.detail() {
             Detail::Limit(limited) => Some(limited),
             _ => None,
         }
     }
 
     /// What it is about, for the log.
-    pub const fn detail(&self) -> &Detail {
-        &self.detail
+    pub fn detail(&self) -> &Detail {
+        self.detail.as_deref().unwrap_or(&Detail::Nothing)
     }
 
     /// Whether it is none yet: the same request can be judged once the token's issuer has answered.
@@ -310,15 +311,14 @@ const ANSWER_WAIT_SECS: u32 = 1;
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, detail: Detail::Nothing }
+        Self { reason, detail: None }
     }
 }
 
 impl Refusal {
     /// A refusal by a limit; the other constructors are `From<Reason>` and [`Reason::about`].
     pub(crate) fn by_limit(reason: Reason, quota: &Arc<Quota>, limited: Limited) -> Self {
-        let limited = ReachedLimit { quota: Arc::clone(quota), limited };
-        Self { reason, detail: Detail::Limit(Box::new(limited)) }
+        reason.about(Detail::Limit(ReachedLimit { quota: Arc::clone(quota), limited }))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use mesh_core::admission::Admission;
 use mesh_core::config::Location;
-use mesh_core::dpop::Proofs;
+use mesh_core::dpop::{self, Proofs};
 use mesh_core::identity::{Identity, Worker};
 use mesh_core::introspection::Question;
 use mesh_core::pipeline::{self, Memo};
@@ -30,8 +30,9 @@ pub(crate) struct Context {
     memo: RefCell<Memo>,
     outcome: RefCell<Option<Outcome>>,
     /// Those of subrequests that were judged, by their addresses: a subrequest lives in the pool of
-    /// its main request, where no address is used twice.
-    subrequests: RefCell<BTreeMap<usize, Outcome>>,
+    /// its main request, where no address is used twice. There from the first on: few requests have
+    /// one.
+    subrequests: RefCell<Option<Box<BTreeMap<usize, Outcome>>>>,
     /// The location in which another module has admitted the main request.
     passed: Cell<Option<usize>>,
     /// Where the request is judged, or was last.
@@ -136,12 +137,13 @@ impl Context {
         let outcome = Outcome {
             found: outcome,
             location: location.id,
-            times: begun.map(|begun| [begun, Instant::now()]),
+            times: begun.map(|begun| Box::new([begun, Instant::now()])),
         };
         if r.is_main() {
             *self.outcome.try_borrow_mut().ok()? = Some(outcome);
         } else {
-            self.subrequests.try_borrow_mut().ok()?.insert(r.as_ptr() as usize, outcome);
+            let mut judged = self.subrequests.try_borrow_mut().ok()?;
+            judged.get_or_insert_default().insert(r.as_ptr() as usize, outcome);
         }
         Some(())
     }
@@ -242,14 +244,14 @@ impl Context {
             return main.as_ref().map(show);
         }
         let judged = self.subrequests.try_borrow().ok()?;
-        if let Some(own) = judged.get(&(r.as_ptr() as usize)) {
+        let own = |it: Live<'_>| judged.as_ref()?.get(&(it.as_ptr() as usize));
+        if let Some(own) = own(r) {
             return Some(show(own));
         }
         // It passed under the settings of one that it is a part of, or is a copy of that one.
         let location = settings::location(r)?.id;
-        let mut above = core::iter::successors(r.parent(), |it| it.parent()).filter_map(|it| {
-            if it.is_main() { main.as_ref() } else { judged.get(&(it.as_ptr() as usize)) }
-        });
+        let mut above = core::iter::successors(r.parent(), |it| it.parent())
+            .filter_map(|it| if it.is_main() { main.as_ref() } else { own(it) });
         above.find(|outcome| outcome.location == location).map(show)
     }
 
@@ -278,14 +280,17 @@ impl Context {
 
     /// Forgets the outcome of a subrequest that has moved on.
     pub(crate) fn forget_subrequest(&self, r: Live<'_>) -> Option<()> {
-        self.subrequests.try_borrow_mut().ok()?.remove(&(r.as_ptr() as usize));
+        if let Some(judged) = self.subrequests.try_borrow_mut().ok()?.as_mut() {
+            judged.remove(&(r.as_ptr() as usize));
+        }
         Some(())
     }
 
     /// Whether a subrequest was admitted by an outcome of its own.
     pub(crate) fn is_admitted_subrequest(&self, r: Live<'_>) -> bool {
         self.subrequests.try_borrow().is_ok_and(|judged| {
-            judged.get(&(r.as_ptr() as usize)).is_some_and(|own| own.found.is_ok())
+            let own = judged.as_ref().and_then(|judged| judged.get(&(r.as_ptr() as usize)));
+            own.is_some_and(|own| own.found.is_ok())
         })
     }
 
@@ -327,7 +332,7 @@ impl Context {
 
     /// `$mesh_time`
     pub(crate) fn micros(&self, r: Live<'_>) -> Option<u128> {
-        let [begun, ended] = self.look(r, |outcome| outcome.times)??;
+        let [begun, ended] = self.look(r, |outcome| outcome.times.as_deref().copied())??;
         Some(ended.duration_since(begun).as_micros())
     }
 
@@ -348,7 +353,7 @@ struct Outcome {
     /// The number of the settings that it was judged by.
     location: usize,
     /// When it was judged, if the configuration asks for that.
-    times: Option<[Instant; 2]>,
+    times: Option<Box<[Instant; 2]>>,
 }
 
 /// How often one request waits: more than once only where it is led from a location to another, or
@@ -374,13 +379,10 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
         Some(zone) => Some(zone.table()?),
         None => None,
     };
-    let memory = match &main.proofs {
-        Some(zone) => Some(zone.memory()?),
-        None => None,
-    };
+    let open = main.proofs.map(|zone| move || zone.memory());
     let mut keys = main.keys.as_ref()?.try_borrow_mut().ok()?;
     let mut worker = Worker {
-        proofs: Proofs::new(memory),
+        proofs: Proofs::new(open.as_ref().map(|open| -> dpop::Open<'_> { open })),
         trust,
         snapshot: keys.load(),
         cache: &mut cache,

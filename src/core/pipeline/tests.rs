@@ -247,8 +247,9 @@ impl Server {
         let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
         let (header, buckets, shares) = &self.proofs;
         let memory = Memory::begin(header, buckets, shares, &secrets, 60, NOW - 1_000).unwrap();
+        let open = || Some(memory);
         let mut worker = Worker {
-            proofs: Proofs::new(Some(memory)),
+            proofs: Proofs::new(Some(&open)),
             trust: &self.trust,
             snapshot: &self.trust.load(),
             cache: &mut self.cache,

@@ -13,7 +13,7 @@ pub enum Detail {
     /// A claim that is not what its specification has it, by its name.
     Claim(&'static str),
     /// A limit that is reached.
-    Limit(Box<ReachedLimit>),
+    Limit(ReachedLimit),
     /// A value, and what it is.
     Named(&'static str, Box<str>),
     /// The reason says it all.

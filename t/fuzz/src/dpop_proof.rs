@@ -116,13 +116,14 @@ fn accepts_once<const BUCKETS: usize>(proof: &[u8], again: Reason) -> bool {
     let sent = Sent { authorization: format!("DPoP {}", world.token), proof };
     let mut cache = TokenCache::with_capacity(1);
     let mut ask = || {
+        let open = || Some(memory);
         let mut worker = Worker {
             trust: &world.trust,
             snapshot: &world.trust.load(),
             cache: &mut cache,
             introspections: &mut Introspections::default(),
             table: None,
-            proofs: Proofs::new(Some(memory)),
+            proofs: Proofs::new(Some(&open)),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1) },
             noted: None,
             wish: None,
