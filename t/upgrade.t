@@ -53,6 +53,14 @@ server {
     location /to-usual { mesh_upgrade any; try_files /none \@usual; }
     location \@usual { proxy_pass http://127.0.0.1:UPSTREAM; }
 }
+# A server that reads the variable before the location is known.
+server {
+    listen 127.0.0.1:%%PORT:read%%;
+    if (\$http_upgrade) { set \$seen 1; }
+    location /named { mesh_upgrade h2c; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location /off { mesh_upgrade off; proxy_pass http://127.0.0.1:UPSTREAM; }
+    location ~ ^/rewrite(?<to>/.*) { mesh_upgrade off; rewrite ^ \$to last; }
+}
 # A server without a line of ours.
 server {
     listen 127.0.0.1:%%PORT:plain%%;
@@ -65,7 +73,7 @@ CONF
 
 # What arrives in a field.
 sub arrived ($name, $target, @headers) {
-    my ($port) = $target =~ s/^(plain)// ? $1 : '';
+    my ($port) = $target =~ s/^(plain|read)// ? $1 : '';
     my $client = $server->connect(port => $port);
     my $response = $client->request('GET', $target, headers => [@headers]);
     $client->close;
@@ -110,6 +118,10 @@ subtest 'on the way there' => sub {
     is upgrade('/try/', 'h2c'), '', '... too';
     is upgrade('/to-named', 'h2c'), 'h2c', 'in a named location';
     is upgrade('/to-usual', 'h2c'), '', '... that does not let it pass';
+    is upgrade('read/named', 'h2c'), 'h2c', 'in a server that has read the variable';
+    is upgrade('read/off', $_), '', "... $_ does not go on by its value from then" for qw(h2c websocket);
+    is upgrade('read/rewrite/named', 'h2c'), 'h2c', '... and comes back';
+    is upgrade('read/rewrite/off', 'h2c'), '', '... where it may';
 };
 
 subtest 'a tunnel' => sub {

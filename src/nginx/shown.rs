@@ -17,6 +17,8 @@ pub(crate) struct Shown {
     tokens: Box<[(Source, Box<[ngx_uint_t]>)]>,
     /// Those that show a certificate, which nobody takes away.
     certificates: Box<[ngx_uint_t]>,
+    /// `$http_upgrade`, if it keeps what it read.
+    upgrade: Option<ngx_uint_t>,
 }
 
 impl Shown {
@@ -34,7 +36,23 @@ impl Shown {
         });
         let tokens = shown.collect();
         let certificates = variables.iter().filter(|it| shows_certificate(it.name));
-        Self { tokens, certificates: certificates.map(|it| it.index).collect() }
+        let certificates = certificates.map(|it| it.index).collect();
+        let upgrade = variables.iter().find(|it| it.name == "http_upgrade").map(|it| it.index);
+        Self { tokens, certificates, upgrade }
+    }
+
+    /// Has `$http_upgrade` read anew: the field was taken away, or put back, and a value from before
+    /// would go upstream by it.
+    pub(crate) fn forget_upgrade(&self, r: Live<'_>) {
+        let Some(index) = self.upgrade else { return };
+        // SAFETY: the request is live, and has a value for each index that Nginx gave out in this
+        // configuration (`ngx_http_create_request`). One that is neither valid nor not found is read
+        // when it is asked for (`ngx_http_get_indexed_variable`).
+        unsafe {
+            let value = &mut *(*r.as_ptr()).variables.add(index);
+            value.set_valid(0);
+            value.set_not_found(0);
+        }
     }
 
     /// What the configuration shows of the certificate of a request.

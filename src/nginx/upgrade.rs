@@ -62,6 +62,7 @@ fn judge(r: Live<'_>) -> Option<()> {
         && allowed.allow(core::iter::once(value))
     {
         headers::restore_upgrade(r, value).ok()?;
+        settings::main(r).shown.forget_upgrade(r);
     }
     Some(())
 }
@@ -79,5 +80,7 @@ fn remove(r: Live<'_>) -> Option<()> {
             ),
         );
     }
-    headers::remove_upgrade(r).ok()
+    headers::remove_upgrade(r).ok()?;
+    settings::main(r).shown.forget_upgrade(r);
+    Some(())
 }
