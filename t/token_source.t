@@ -16,6 +16,7 @@ my $upstream = Test::Mesh::Upstream->start;
 my $server = Test::Mesh::Server->start(<<'CONF' =~ s/%%UPSTREAM%%/$upstream->url/egr);
 include %%KEYS%%/issuers.conf;
 underscores_in_headers on;
+ignore_invalid_headers off;
 server {
     listen 127.0.0.1:%%PORT%%;
     root %%ROOT%%;
@@ -80,6 +81,8 @@ subtest 'in a field' => sub {
         'what is not named goes on';
     is ask('/header', "X_Token: $token"), 'orders-api', 'a name that many platforms take for it is it';
     is ask('/header', "X-Token: $token", "X_Token: $other"), '400 credential_conflict', '... and no second token goes by under it';
+    is ask('/header', "X.Token: $token"), '400 credential_conflict', 'a name that $http_x_token does not show is none, nor does it go by';
+    is ask('/header', "X-Token: $token", "X.Token: $token"), '400 credential_conflict', '... beside the right one';
     is ask('/header', "X-Tokens: $token"), '401 credential_missing', 'another name is another field';
     is ask('/header', "X-Token: $bad"), '401 token_expired', 'a bad one is refused';
     is ask('/header', "X-Token: $_"), '401 token_malformed', "no token: $_" for '', 'Bearer', "Basic dTpw", "$token,$token", "$token $token";

@@ -42,7 +42,8 @@ pub enum Field<'r> {
     Absent,
     /// The value of the only one.
     One(&'r [u8]),
-    /// There are several, whatever their values.
+    /// There are several, whatever their values; or one, in a spelling that Nginx's variables do not
+    /// show: a key of a cache that names the variable would be the same for every caller.
     Several,
 }
 
@@ -78,13 +79,13 @@ pub enum Scheme {
 impl Scheme {
     /// The scheme of an `Authorization` value, and what follows it; another scheme is no token.
     pub fn of(value: &[u8]) -> Option<(Self, &[u8])> {
-        let value = value.trim_ascii();
         // Nearly all come so: what is looked at below is found by one comparison.
-        if let Some((scheme, rest @ [b' ', ..])) = value.split_at_checked(BEARER.len())
-            && scheme.eq_ignore_ascii_case(BEARER)
+        if let Some((b"Bearer", rest @ [b' ', .., last])) = value.split_first_chunk()
+            && !last.is_ascii_whitespace()
         {
             return Some((Self::Bearer, rest));
         }
+        let value = value.trim_ascii();
         // The scheme is a token of RFC 9110 section 5.6.2.
         let is_tchar =
             |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);

@@ -49,6 +49,51 @@ pub fn folds_to(name: &[u8], other: &[u8]) -> bool {
     name.len() == other.len() && folds_to_prefix(name, other)
 }
 
+/// Tells whether Nginx's variable `$http_NAME` shows a header of this name
+/// (`ngx_http_variable_unknown_header`): of all that [fold to it](folds_to), those that are spelled
+/// alike but for the case of letters, and `_` for `-`.
+///
+/// ```
+/// use mesh_core::reserved::is_shown_as;
+///
+/// assert!(is_shown_as(b"X_Token", b"x-token"));
+/// assert!(!is_shown_as(b"X.Token", b"x-token"));
+/// ```
+#[must_use]
+pub fn is_shown_as(name: &[u8], other: &[u8]) -> bool {
+    let letter = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    name.len() == other.len() && name.iter().zip(other).all(|(a, b)| letter(a) == letter(b))
+}
+
+/// Tells whether a name is that word of lower-case letters, in any case.
+///
+/// ```
+/// use mesh_core::reserved::is_word;
+///
+/// assert!(is_word(b"Authorization", b"authorization"));
+/// assert!(!is_word(b"Proxy-Authorization", b"authorization"));
+/// ```
+#[must_use]
+#[inline]
+pub fn is_word<const N: usize>(name: &[u8], word: &[u8; N]) -> bool {
+    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
+    // Every header of every request is asked: eight bytes at a time, which may overlap.
+    if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk())
+        && let (Some(of), Some(at)) = (word.first_chunk(), word.last_chunk())
+    {
+        return differ(first, of) | differ(last, at) == 0;
+    }
+    name.iter().zip(word).fold(0, |other, (byte, letter)| other | ((byte | CASE) ^ letter)) == 0
+}
+
+/// 0 if the bytes are these lower-case letters, in any case.
+const fn differ(bytes: &[u8; 8], letters: &[u8; 8]) -> u64 {
+    (u64::from_ne_bytes(*bytes) | u64::from_ne_bytes([CASE; 8])) ^ u64::from_ne_bytes(*letters)
+}
+
+/// A letter's two cases differ in this bit, and nothing else becomes a letter by it.
+const CASE: u8 = 0x20;
+
 const fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
@@ -58,6 +103,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_word_is_known_in_any_case_and_nothing_else_is(name in "[aAbBcC@`0\\[\\{\u{1}]{0,14}") {
+            let name = name.as_bytes();
+            prop_assert_eq!(is_word(name, b"abc"), name.eq_ignore_ascii_case(b"abc"));
+        }
+
+        #[test]
+        fn one_other_byte_makes_another_word(at in 0_usize..13, byte: u8, upper: [bool; 13]) {
+            let mut name = *b"authorization";
+            for (letter, upper) in name.iter_mut().zip(upper) {
+                if upper {
+                    letter.make_ascii_uppercase();
+                }
+            }
+            prop_assert!(is_word(&name, b"authorization"));
+            name[at] = byte;
+            let is_same = name.eq_ignore_ascii_case(b"authorization");
+            prop_assert_eq!(is_word(&name, b"authorization"), is_same);
+            prop_assert_eq!(is_word(&name[1..], b"authorization"), false);
+        }
+    }
 
     #[test]
     fn every_spelling_of_a_reserved_name_is_reserved() {

@@ -9,7 +9,7 @@ use core::ptr;
 use core::slice;
 
 use mesh_core::export::{Rendered, hash};
-use mesh_core::reserved::{folds_to, is_reserved};
+use mesh_core::reserved::{folds_to, is_reserved, is_word};
 use nginx_sys::{
     ngx_http_request_t, ngx_list_part_t, ngx_list_t, ngx_palloc, ngx_pnalloc, ngx_pool_t,
     ngx_str_t, ngx_table_elt_t, ngx_uint_t,
@@ -108,13 +108,6 @@ pub(crate) fn remove_authorization(
     Ok(())
 }
 
-/// Tells whether a name is that word of lower-case letters, in any case.
-fn is_word<const N: usize>(name: &[u8], word: &[u8; N]) -> bool {
-    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
-    // A letter's two cases differ in this bit, and nothing else becomes a letter by it.
-    name.iter().zip(word).fold(0, |other, (byte, letter)| other | ((byte | 0x20) ^ letter)) == 0
-}
-
 /// Puts `Authorization` back, where it was removed.
 pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
     // SAFETY: the request is alive; the slot is empty where the header was removed.
@@ -170,13 +163,14 @@ pub(crate) fn push_all(r: Live<'_>, fields: &Rendered) -> Result<(), HeaderError
         values.copy_from_nonoverlapping(text.as_ptr(), text.len());
         let mut element = first;
         for (field, value) in fields.fields() {
-            let header = Header {
+            element.write(ngx_table_elt_t {
                 hash: field.hash,
                 key: still(field.name),
                 value: ngx_str_t { len: value.len(), data: values.add(value.start) },
                 lowcase_key: field.lowercase.as_ptr().cast_mut(),
-            };
-            element.write(header.element());
+                #[cfg(nginx1_23_0)]
+                next: ptr::null_mut(),
+            });
             element = element.add(1);
         }
         list::append(list, part, first.cast(), count);
@@ -215,7 +209,15 @@ pub(crate) fn fields<'r, 'n>(
     r: Live<'r>,
     name: &'n [u8],
 ) -> impl Iterator<Item = &'r [u8]> + use<'r, 'n> {
-    request_headers(r).filter(|(it, _)| folds_to(it, name)).map(|(_, value)| value)
+    named_fields(r, name).map(|(_, value)| value)
+}
+
+/// As [`fields`], each with its name as it was sent.
+pub(crate) fn named_fields<'r, 'n>(
+    r: Live<'r>,
+    name: &'n [u8],
+) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r, 'n> {
+    request_headers(r).filter(|(it, _)| folds_to(it, name))
 }
 
 fn elements<'r>(r: Live<'r>) -> impl Iterator<Item = *mut ngx_table_elt_t> + use<'r> {

@@ -4,6 +4,7 @@ use core::cell::{OnceCell, RefCell};
 
 use mesh_core::credential::{Field, Peer, Request};
 use mesh_core::dpop::Target;
+use mesh_core::reserved::is_shown_as;
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::x509::{CertificateError, ChainVerdict};
 use nginx_sys::{ngx_http_get_flushed_variable, sockaddr, sockaddr_in, sockaddr_in6};
@@ -124,11 +125,11 @@ impl Request for RequestView<'_> {
         if let Some(value) = removed(self.r, self.removed, name) {
             return Field::One(value);
         }
-        let mut fields = headers::fields(self.r, name.as_bytes());
+        let mut fields = headers::named_fields(self.r, name.as_bytes());
         match (fields.next(), fields.next()) {
             (None, _) => Field::Absent,
-            (Some(value), None) => Field::One(value),
-            (Some(_), Some(_)) => Field::Several,
+            (Some((it, value)), None) if is_shown_as(it, name.as_bytes()) => Field::One(value),
+            (Some(_), _) => Field::Several,
         }
     }
 

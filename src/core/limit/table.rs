@@ -240,6 +240,8 @@ impl<'z> Table<'z> {
             return self.commit(rest, next, charged.and(index, measure, debt), now);
         }
         match probe.charge() {
+            // Most requests are charged for one.
+            Outcome::Counted(debt) if rest.is_empty() => Ok(charged.and(index, measure, debt)),
             Outcome::Counted(debt) => self
                 .commit(rest, next, charged.and(index, measure, debt), now)
                 .inspect_err(|_| probe.give_back()),

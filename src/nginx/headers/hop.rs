@@ -2,11 +2,12 @@
 
 use core::ptr;
 
+use mesh_core::reserved::is_word;
 use mesh_core::upgrade::without_reserved;
 use nginx_sys::ngx_table_elt_t;
 
 use super::super::live::Live;
-use super::{HeaderError, bytes, copy, is_word, put_back, request_headers, strip};
+use super::{HeaderError, bytes, copy, put_back, request_headers, strip};
 
 /// Tells whether a request asks for another protocol. Nginx keeps a pointer to the first such field, and
 /// opens a tunnel only if it does.
