@@ -9,10 +9,9 @@ use File::Temp qw(tempdir);
 use Test::More;
 use Time::HiRes qw(sleep);
 
-use Test::Mesh::Config;
 use Test::Mesh::Credentials;
-use Test::Mesh::File;
-use Test::Mesh::Forge;
+use Test::Mesh::Forge qw(compact es256 json);
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 my $directory = tempdir('alb-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -29,7 +28,7 @@ sub make ($kid) {
     return;
 }
 
-sub publish ($kid) {
+sub publish_key ($kid) {
     rename "$directory/$kid.pem", "$directory/www/$kid" or die "rename: $!\n";
     return;
 }
@@ -42,19 +41,11 @@ sub said ($kid, %header) {
         client => 'mesh', exp => time + 120, %header,
     };
     my $claims = { sub => 'orders-api', exp => $header->{exp}, iss => $header->{iss} };
-    return 'X-Amzn-Oidc-Data: ' . compact(json($header), json($claims), sub ($input) { es256($key, $input) });
-}
-
-sub es256 ($kid, $input) {
-    spew("$directory/input", $input);
-    my $der = `openssl dgst -sha256 -sign $directory/$kid.key $directory/input`;
-    die "openssl failed\n" if $?;
-    my ($r, $s) = unpack 'x2 x C/a x C/a', $der;
-    return join '', map { substr "\0" x 32 . $_, -32 } $r, $s;
+    return 'X-Amzn-Oidc-Data: ' . compact(json($header), json($claims), sub ($input) { es256($input, "$directory/$key.key") });
 }
 
 make($_) for $one, $other;
-publish($one);
+publish_key($one);
 
 my $store = Test::Mesh::Server->start(<<'CONF' =~ s/ROOT/$directory/r, name => 'the store');
 server {
@@ -91,11 +82,11 @@ server {
 }
 CONF
 
-sub verdict_of (@said) { return verdict($server->get('/', said(@said))) }
+sub verdict_for (@said) { return verdict($server->get('/', said(@said))) }
 
 # Asks until the answer is the one that is waited for.
 sub until_admitted ($kid) {
-    $server->await("key $kid", sub { verdict_of($kid) =~ /\A200/ });
+    $server->await("key $kid", sub { verdict_for($kid) =~ /\A200/ });
     return pass "the key $kid came";
 }
 
@@ -103,26 +94,26 @@ sub asked () { return [$store->access_log =~ m{"GET (\S+) HTTP/1\.1" \d+}g] }
 
 subtest 'nothing is fetched until a token names a key' => sub {
     is_deeply asked(), [], 'nothing at the start';
-    is verdict_of('../../secret', by => $one), '503 keys_unavailable', 'a name that is no UUID';
+    is verdict_for('../../secret', by => $one), '503 keys_unavailable', 'a name that is no UUID';
     sleep 0.5;
     is_deeply asked(), [], '... leads nowhere';
-    is verdict_of($one), '503 keys_unavailable', 'the first token';
+    is verdict_for($one), '503 keys_unavailable', 'the first token';
     until_admitted($one);
     is_deeply asked(), ["/$one"], '... had its key fetched, once for all workers';
 };
 
 subtest 'the key verifies what our load balancers say, and no more' => sub {
     my $foreign = $arn =~ s/123456789012/210987654321/r;
-    is verdict_of($one), '200', 'ours';
-    like verdict_of($one, signer => $foreign), qr/\A401 /, q(somebody else's);
-    is verdict_of($one, by => $other), '401 signature_invalid', 'another key';
+    is verdict_for($one), '200', 'ours';
+    like verdict_for($one, signer => $foreign), qr/\A401 /, q(somebody else's);
+    is verdict_for($one, by => $other), '401 signature_invalid', 'another key';
 };
 
 subtest 'a further key joins those that are there' => sub {
-    is verdict_of($made_up, by => $one), '401 unknown_key', 'a key that is in no store';
-    publish($other);
+    is verdict_for($made_up, by => $one), '401 unknown_key', 'a key that is in no store';
+    publish_key($other);
     until_admitted($other);
-    is verdict_of($one), '200', 'the first is still there';
+    is verdict_for($one), '200', 'the first is still there';
     is((grep { $_ eq "/$made_up" } asked()->@*) + 0, 1, 'what is in no store is let be');
 };
 

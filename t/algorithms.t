@@ -11,7 +11,8 @@ use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Forge;
+use Test::Mesh::Forge qw(compact der der_integer json);
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 my @ALGORITHMS = qw(RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES256K ES384 ES512 EdDSA);
@@ -56,28 +57,28 @@ server {
 }
 CONF
 
-sub signed ($issuer, $algorithm, %options) {
+sub verdict_signed ($issuer, $algorithm, %options) {
     return verdict($server->get('/', bearer(
         key => "$directory/" . type_of($algorithm) . '.jwk', alg => $algorithm, issuer => $issuer, %options)));
 }
 
 subtest 'each algorithm from a key that names it' => sub {
-    is signed('declared', $_, kid => $_), '200', $_ for @ALGORITHMS;
+    is verdict_signed('declared', $_, kid => $_), '200', $_ for @ALGORITHMS;
 };
 
 subtest 'by default the one that a key names, else one of each type' => sub {
     my %default = map { $_ => 1 } qw(RS256 ES256 ES384 EdDSA);
-    is signed('defaults', $_, kid => $_), '200', "named: $_" for @ALGORITHMS;
+    is verdict_signed('defaults', $_, kid => $_), '200', "named: $_" for @ALGORITHMS;
     # An RSA key is used, for another algorithm; one on another curve is not used at all.
-    is signed('bare', $_, kid => type_of($_)),
+    is verdict_signed('bare', $_, kid => type_of($_)),
         $default{$_} ? '200' : /S512\z|256K\z/ && /\AE/ ? '401 unknown_key' : '401 algorithm_refused', "not named: $_"
         for @ALGORITHMS;
 };
 
 subtest 'a key without alg takes what its issuer signs with and its type fits' => sub {
-    is signed('bare-all', $_, kid => type_of($_)), '200', $_ for @ALGORITHMS;
-    is signed('bare-ps', 'PS384', kid => 'RS'), '200', 'PS384 alone';
-    is signed('bare-ps', $_, kid => type_of($_)), '401 algorithm_refused', "... and not $_"
+    is verdict_signed('bare-all', $_, kid => type_of($_)), '200', $_ for @ALGORITHMS;
+    is verdict_signed('bare-ps', 'PS384', kid => 'RS'), '200', 'PS384 alone';
+    is verdict_signed('bare-ps', $_, kid => type_of($_)), '401 algorithm_refused', "... and not $_"
         for grep { $_ ne 'PS384' } @ALGORITHMS;
 };
 
@@ -86,7 +87,7 @@ subtest 'a key that names one algorithm is for no other' => sub {
         # All of its own type, and the next one in the list.
         my ($kid, $next) = @ALGORITHMS[$at, $at - $#ALGORITHMS];
         for my $algorithm (grep { $_ ne $kid && ($_ eq $next || type_of($_) eq type_of($kid)) } @ALGORITHMS) {
-            is signed('declared', $algorithm, kid => $kid), '401 algorithm_refused', "$algorithm with the key for $kid";
+            is verdict_signed('declared', $algorithm, kid => $kid), '401 algorithm_refused', "$algorithm with the key for $kid";
         }
     }
 };
@@ -154,13 +155,8 @@ done_testing;
 
 # A public RSA key as PEM, the classic secret of an HMAC that trusts the header.
 sub pem ($modulus, $exponent) {
-    my $der = sub ($tag, $content) {
-        my $length = pack('N', length $content) =~ s/\A\0+//r;
-        my $long = length $content < 128 ? '' : pack 'C', 0x80 | length $length;
-        return pack('C', $tag) . $long . $length . $content;
-    };
-    my $key = $der->(0x30, join '', map { $der->(2, /\A[\x80-\xff]/ ? "\0$_" : $_) } $modulus, $exponent);
+    my $key = der(0x30, join '', map { der_integer($_) } $modulus, $exponent);
     my $rsa = pack 'H*', '300d06092a864886f70d0101010500';
-    my $base64 = MIME::Base64::encode_base64($der->(0x30, $rsa . $der->(3, "\0$key")), '') =~ s/.{1,64}\K/\n/gr;
+    my $base64 = MIME::Base64::encode_base64(der(0x30, $rsa . der(3, "\0$key")), '') =~ s/.{1,64}\K/\n/gr;
     return "-----BEGIN PUBLIC KEY-----\n$base64-----END PUBLIC KEY-----\n";
 }

@@ -8,7 +8,7 @@ use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -44,15 +44,9 @@ server {
 CONF
 
 # The columns of an answer: verdict, method, what arrived upstream of it.
-sub columns ($response) {
-    my ($service) = $response->{body} =~ /^X-Mesh-Service: (.*)\r$/m;
+sub method_and_service ($response) {
+    my ($service) = arrived($response, 'X-Mesh-Service');
     return join ' | ', verdict($response), $response->{headers}{method} // '-', $service // '-';
-}
-
-sub get ($target, $name, @headers) {
-    my %peer = $name ? (cert => key_path("$name.pem"), key => key_path("$name.key")) : ();
-    return $server->request('GET', $target, headers => \@headers, port => 'tls',
-        tls => { ca => key_path('ca.pem'), %peer });
 }
 
 my $spiffe = 'spiffe://prod.example/ns/shop/sa/orders-api';
@@ -101,14 +95,14 @@ my @table = (
 for my $row (@table) {
     my ($target, $certificate, $token, $expected) = @$row;
     my $shown = !$token ? 'no token' : %$token ? 'an expired token' : 'a token';
-    is columns(get($target, $certificate, $token ? bearer(%$token) : ())), $expected,
+    is method_and_service($server->get_as($certificate, $target, $token ? bearer(%$token) : ())), $expected,
         "$target: $shown, certificate " . ($certificate // 'none');
 }
 
 my $asks = qr/\ABearer realm="mesh", DPoP realm="mesh", algs="[\w ]+"\z/;
-like get('/token', undef)->{headers}{'www-authenticate'}, $asks, 'who sends no token is asked for one';
-like get('/both', undef)->{headers}{'www-authenticate'}, $asks, '... where a certificate is needed too';
-is get('/certificate', undef)->{headers}{'www-authenticate'}, undef,
+like $server->get_as(undef, '/token')->{headers}{'www-authenticate'}, $asks, 'who sends no token is asked for one';
+like $server->get_as(undef, '/both')->{headers}{'www-authenticate'}, $asks, '... where a certificate is needed too';
+is $server->get_as(undef, '/certificate')->{headers}{'www-authenticate'}, undef,
     '... but not where none is read';
 is $server->get('/certificate', bearer())->{status}, 401, 'without TLS there is no certificate';
 is $server->get('/any', bearer())->{status}, 200, '... and any takes the token';

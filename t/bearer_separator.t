@@ -27,13 +27,7 @@ server {
 }
 CONF
 
-my %tls = (
-    ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'),
-);
-my $get = sub ($value) {
-    return $server->request('GET', '/', port => 'tls', tls => \%tls,
-        headers => ["Authorization: $value"]);
-};
+my $get = sub ($value) { return $server->get_as('spiffe', '/', "Authorization: $value") };
 
 is $get->("Bearer\t" . token())->{status}, 401, 'a tab behind Bearer';
 is $get->('Bearer,' . token())->{status}, 401, 'a comma';

@@ -7,9 +7,10 @@ use lib 't/lib';
 
 use Test::More;
 
+use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -78,7 +79,7 @@ sub authorization ($name) { return "Authorization: Bearer $token{$name}" }
 # For whom an answer was made: whom its upstream was told of.
 sub whose ($response) {
     return verdict($response) if $response->{status} != 200;
-    return join ',', $response->{body} =~ /^X-Mesh-Service: (.*)\r$/mig;
+    return join ',', arrived($response, 'X-Mesh-Service');
 }
 
 my %ways = (
@@ -156,7 +157,7 @@ $server->stop;
 my $SHARED = qr/\[warn\].*mesh: an answer is cached in location "(.*?)" under a key/;
 my $UNNAMED = qr/\[warn\].*mesh_authenticate does not keep the cached answers of callers apart.*, in location "(.*?)"/;
 
-sub conf ($inside, $more = '') {
+sub cache_conf ($inside, $more = '') {
     return <<"CONF" =~ s/UPSTREAM/$upstream->port/ger;
 include %%KEYS%%/issuers.conf;
 proxy_cache_path %%ROOT%%/cache keys_zone=answers:1m;
@@ -168,31 +169,27 @@ CONF
 
 sub warned_of ($what, $text, @locations) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my ($status, $output) = Test::Mesh::Server::test_config($text);
-    is $status, 0, $what or diag $output;
-    is_deeply [$output =~ /$UNNAMED/g], \@locations, @locations ? "... warns of @locations" : '... without a warning'
-        or diag $output;
-    return;
+    return config_warns($text, $UNNAMED, $what, @locations);
 }
 
 subtest 'nginx -t' => sub {
     my $pass = 'proxy_pass http://127.0.0.1:1;';
-    warned_of('a cache that knows nobody', conf("location /a { $cache }"), '/a');
-    warned_of('... inherited', conf("proxy_cache answers; location /a { $pass location /a/b { $pass } }"), '/a', '/a/b');
-    warned_of('... of another kind', conf('location /a { fastcgi_cache others; fastcgi_cache_key $uri; fastcgi_pass 127.0.0.1:1; }',
+    warned_of('a cache that knows nobody', cache_conf("location /a { $cache }"), '/a');
+    warned_of('... inherited', cache_conf("proxy_cache answers; location /a { $pass location /a/b { $pass } }"), '/a', '/a/b');
+    warned_of('... of another kind', cache_conf('location /a { fastcgi_cache others; fastcgi_cache_key $uri; fastcgi_pass 127.0.0.1:1; }',
         'fastcgi_cache_path %%ROOT%%/others keys_zone=others:1m;'), '/a');
-    warned_of('... by a name of variables', conf('location /a { proxy_cache answers; proxy_pass http://$host; }'), '/a');
-    warned_of('a cache that is off', conf("proxy_cache answers; location /a { proxy_cache off; $pass }"));
-    warned_of('nothing that could be cached', conf('proxy_cache answers; location /a { expires 1m; } location /b { fastcgi_pass 127.0.0.1:1; }'));
-    warned_of('an open location', conf("location /a { mesh_authenticate off; $cache }"));
-    warned_of('no cache', conf("location /a { $pass }"));
-    warned_of("named: $_", conf("location /a { proxy_cache_key \$uri$_; $cache }"))
+    warned_of('... by a name of variables', cache_conf('location /a { proxy_cache answers; proxy_pass http://$host; }'), '/a');
+    warned_of('a cache that is off', cache_conf("proxy_cache answers; location /a { proxy_cache off; $pass }"));
+    warned_of('nothing that could be cached', cache_conf('proxy_cache answers; location /a { expires 1m; } location /b { fastcgi_pass 127.0.0.1:1; }'));
+    warned_of('an open location', cache_conf("location /a { mesh_authenticate off; $cache }"));
+    warned_of('no cache', cache_conf("location /a { $pass }"));
+    warned_of("named: $_", cache_conf("location /a { proxy_cache_key \$uri$_; $cache }"))
         for qw($mesh_principal $mesh_service $http_authorization $http_dpop $ssl_client_fingerprint);
-    warned_of("not by: $_", conf("location /a { proxy_cache_key \$uri$_; $cache }"), '/a')
+    warned_of("not by: $_", cache_conf("location /a { proxy_cache_key \$uri$_; $cache }"), '/a')
         for qw($http_x_token $cookie_session $mesh_reason $ssl_client_verify $http_cookie);
-    warned_of('a claim', conf("location /a { proxy_cache_key \$uri\$tenant; $cache }", 'mesh_claim $tenant /tenant;'));
-    warned_of('a field', conf("location /a { mesh_token_source header x-token; proxy_cache_key \$uri\$http_x_token; $cache }"));
-    warned_of('a cookie', conf("location /a { mesh_token_source cookie s; proxy_cache_key \$uri\$cookie_s; $cache }"));
+    warned_of('a claim', cache_conf("location /a { proxy_cache_key \$uri\$tenant; $cache }", 'mesh_claim $tenant /tenant;'));
+    warned_of('a field', cache_conf("location /a { mesh_token_source header x-token; proxy_cache_key \$uri\$http_x_token; $cache }"));
+    warned_of('a cookie', cache_conf("location /a { mesh_token_source cookie s; proxy_cache_key \$uri\$cookie_s; $cache }"));
 };
 
 subtest 'at work' => sub {
@@ -224,12 +221,11 @@ server {
     location /done { access_log %%ROOT%%/logs/done.log named; empty_gif; }
 }
 CONF
-    my %tls = (ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'));
     my $get = sub ($target, @headers) { return $shared->get($target, @headers)->{status} };
     $get->($_, authorization('alice')) for qw(/service /token /never /open);
     $get->('/session', $ways{Cookie}->('alice')) for 1 .. 2;
     $get->('/refused');
-    is $shared->request('GET', $_, port => 'tls', tls => \%tls)->{status}, 200, $_ for qw(/certificate);
+    is $shared->get_as('spiffe', $_)->{status}, 200, $_ for qw(/certificate);
     # A request after them: one worker logs one after another.
     $shared->get('/done', authorization('alice'));
     $shared->await('the last', sub { -s $shared->root . '/logs/done.log' });
@@ -238,7 +234,7 @@ CONF
     for (1 .. 3) {
         $get->('/plain', authorization('alice'));
         $get->('/other', authorization('bob'));
-        is $shared->request('GET', '/nameless', port => 'tls', tls => \%tls)->{status}, 200, 'a certificate';
+        is $shared->get_as('spiffe', '/nameless')->{status}, 200, 'a certificate';
     }
     $shared->await('the warnings', sub { 3 <= (() = $shared->error_log =~ /$SHARED/g) });
     is_deeply [sort $shared->error_log =~ /$SHARED/g], [qw(/nameless /other /plain)], 'keys that do not: once a location';

@@ -9,6 +9,7 @@ use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -20,7 +21,7 @@ ssl_certificate_key %%KEYS%%/server.key;
 ssl_client_certificate %%KEYS%%/ca.pem;
 ssl_protocols TLSv1.2 TLSv1.3;
 mesh_authenticate certificate;
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 add_header X-Reused $ssl_session_reused always;
 server {
     listen 127.0.0.1:%%PORT:tls%% ssl;
@@ -59,11 +60,6 @@ CONF
 
 my $ID = 'spiffe://prod.example/ns/shop/sa/orders-api';
 
-sub tls ($name) {
-    my %certificate = $name eq 'none' ? () : (cert => key_path("$name.pem"), key => key_path("$name.key"));
-    return { ca => key_path('ca.pem'), %certificate };
-}
-
 # A certificate, where to, and what becomes of it: a name, or status and reason.
 for my $row (
     ['spiffe', '', '/', $ID], ['dns', '', '/', 'orders.example'],
@@ -95,7 +91,7 @@ for my $row (
     if ($expected =~ /\A(\d+) ?(.*)/) {
         my ($status, $reason) = ($1, $2);
         is $response->{status}, $status, "$what is refused";
-        is $response->{headers}{'x-reason'} // '', $reason, "... by $expected";
+        is $response->{headers}{reason} // '', $reason, "... by $expected";
         ok !exists $response->{headers}{'x-upstream'}, '... and nothing goes upstream';
         # There is no token to ask for.
         is $response->{headers}{'www-authenticate'}, undef, '... without a challenge';
@@ -109,19 +105,19 @@ for my $row (
     like $response->{body}, qr/^Authorization: Bearer /m, '... and what was not verified is left alone';
 }
 
-my $domain = $server->request('GET', '/domain', port => 'tls', tls => tls('spiffe'));
+my $domain = $server->get_as('spiffe', '/domain');
 is $domain->{headers}{'x-domain'}, 'prod.example', 'a SPIFFE ID has a trust domain';
-is $server->request('GET', '/domain', port => 'tls', tls => tls('dns'))->{headers}{'x-domain'}, undef,
+is $server->get_as('dns', '/domain')->{headers}{'x-domain'}, undef,
     '... a DNS name has none';
 
 my $client = $server->connect(port => 'tls', tls => tls('spiffe'));
-my @services = map { $client->request('GET', '/')->{body} =~ /^X-Mesh-Service: (.*)\r$/mg } 1 .. 50;
+my @services = map { arrived($client->request('GET', '/'), 'X-Mesh-Service') } 1 .. 50;
 is_deeply \@services, [($ID) x 50], 'fifty requests of a connection have one identity';
 is $client->request('GET', '/dns')->{status}, 401, '... each by the settings of its location';
 is $client->request('GET', '/')->{status}, 200, '... and a refusal does not last';
 $client->close;
 
-is_deeply [map { $server->request('GET', '/limited', port => 'tls', tls => tls($_))->{status} }
+is_deeply [map { $server->get_as($_, '/limited')->{status} }
     qw(spiffe dns spiffe dns spiffe dns)], [(200) x 4, (429) x 2], 'a limit counts by name, over connections';
 
 # One request over TLS of that version; the session is kept in a file, or taken from it.
@@ -145,9 +141,9 @@ for my $version ('tls1_2', 'tls1_3') {
         for my $session ('sess_out', 'sess_in') {
             my $text = resume($name, $version, $session);
             like $text, qr{\AHTTP/1\.1 $status }, "$name over $version, $session: $status";
-            my ($reused) = $text =~ /^X-Reused: (.)\r$/m;
+            my ($reused) = fields($text, 'X-Reused');
             is $reused, $session eq 'sess_in' ? 'r' : '.', '... by a session that is new or is not';
-            is_deeply [$text =~ /^X-Mesh-Service: (.*)\r$/mg], $services, '... with its identity, or none';
+            is_deeply [fields($text, 'X-Mesh-Service')], $services, '... with its identity, or none';
         }
     }
 }

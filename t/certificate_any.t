@@ -21,7 +21,7 @@ server {
     ssl_certificate_key %%KEYS%%/server.key;
     ssl_client_certificate %%KEYS%%/ca.pem;
     ssl_verify_client optional_no_ca;
-    add_header X-Reason $mesh_reason always;
+    add_header Reason $mesh_reason always;
     mesh_accept idp;
     location /any { mesh_authenticate any; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /any-claim {
@@ -88,9 +88,7 @@ for my $row (
     ['/certificate', 'plain', 'good', '401 certificate_missing'],
 ) {
     my ($target, $certificate, $token, $expected) = @$row;
-    my %peer = $certificate =~ /plain|none/ ? ()
-        : (cert => key_path("$certificate.pem"), key => key_path("$certificate.key"));
-    my %tls = $certificate eq 'plain' ? () : (port => 'tls', tls => { ca => key_path('ca.pem'), %peer });
+    my %tls = $certificate eq 'plain' ? () : (port => 'tls', tls => tls($certificate));
     my $response = $server->request('GET', $target, %tls,
         headers => [$token{$token}->@*, 'X-Mesh-Spiffe-Id: forged']);
     my $what = "$target, certificate: $certificate, token: $token";
@@ -104,7 +102,7 @@ for my $row (
     }
     my ($status, $reason) = split / /, $expected;
     is $response->{status}, $status, "$what is refused";
-    is $response->{headers}{'x-reason'}, $reason, '... for that reason';
+    is $response->{headers}{reason}, $reason, '... for that reason';
     ok !exists $response->{headers}{'x-upstream'}, '... and nothing goes upstream';
     like $response->{headers}{'www-authenticate'}, qr/\ABearer /, '... with a challenge'
         if $reason && $status == 401 && $target ne '/certificate';

@@ -22,7 +22,7 @@ map "$mesh_principal_kind:$mesh_principal" $tier {
     dns:orders.example gold;
     cn:orders.example silver;
 }
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 add_header X-Kind $mesh_principal_kind;
 add_header X-Tier $tier;
 add_header X-Subject $mesh_certificate_subject;
@@ -47,12 +47,6 @@ server {
 CONF
 
 my $SPIFFE = 'spiffe://prod.example/ns/shop/sa/orders-api';
-
-sub tls ($name) {
-    return { ca => key_path('ca.pem'), cert => key_path("$name.pem"), key => key_path("$name.key") };
-}
-
-sub get ($name, $target) { return $server->request('GET', $target, port => 'tls', tls => tls($name)) }
 
 # A certificate, where to, and its kind and name, or what is refused.
 for my $row (
@@ -79,10 +73,10 @@ for my $row (
     ['teletex', '/', '401 certificate_nameless'],
 ) {
     my ($name, $target, $expected) = @$row;
-    my $response = get($name, $target);
+    my $response = $server->get_as($name, $target);
     if ($expected =~ /\A(\d+) (.*)/) {
         is $response->{status}, $1, "$name at $target is refused";
-        is $response->{headers}{'x-reason'}, $2, "... by $expected";
+        is $response->{headers}{reason}, $2, "... by $expected";
         next;
     }
     my ($kind, $principal) = split / /, $expected;
@@ -99,18 +93,18 @@ for my $target ('/', '/svc', '/cn', '/', '/svc') {
 }
 $client->close;
 
-is_deeply [map { get($_, '/limited')->{status} } qw(dns dns-as-cn dns dns-as-cn)], [200, 200, 429, 429],
+is_deeply [map { $server->get_as($_, '/limited')->{status} } qw(dns dns-as-cn dns dns-as-cn)], [200, 200, 429, 429],
     'a common name and a DNS name of one text have a bucket each';
-is_deeply [map { get($_, '/all')->{headers}{'x-tier'} } qw(dns dns-as-cn svid-dns)], [qw(gold silver none)],
+is_deeply [map { $server->get_as($_, '/all')->{headers}{'x-tier'} } qw(dns dns-as-cn svid-dns)], [qw(gold silver none)],
     '... and a map keeps them apart';
 
-my $person = get('person', '/cn')->{headers};
+my $person = $server->get_as('person', '/cn')->{headers};
 is_deeply [@$person{qw(x-subject x-email x-upn)}],
     ['CN=person', '["ann@shop.example","a@b.example"]', '["ann@ad.example"]'],
     'what else a certificate says is in variables';
-is get('kubelet', '/cn')->{headers}{'x-subject'}, 'CN=system:node:node-1,O=system:nodes', '... its whole subject';
-is get('kubelet', '/cn')->{headers}{'x-ip'}, '["10.0.0.1","2001:db8::1"]', '... and its addresses';
-is get('workload', '/')->{headers}{'x-subject'}, undef, '... but no empty subject';
+is $server->get_as('kubelet', '/cn')->{headers}{'x-subject'}, 'CN=system:node:node-1,O=system:nodes', '... its whole subject';
+is $server->get_as('kubelet', '/cn')->{headers}{'x-ip'}, '["10.0.0.1","2001:db8::1"]', '... and its addresses';
+is $server->get_as('workload', '/')->{headers}{'x-subject'}, undef, '... but no empty subject';
 
 for my $row (
     ['workload', '/shop', '2 of 4 DNS names of the certificate match, not one (mesh_certificate_name dns=*.shop* cn)'],
@@ -119,7 +113,7 @@ for my $row (
     ['spiffe-two-uris', '/', 'certificate has another URI beside its SPIFFE ID'],
 ) {
     my ($name, $target, $why) = @$row;
-    is get($name, $target)->{status}, 401, "$name at $target is refused";
+    is $server->get_as($name, $target)->{status}, 401, "$name at $target is refused";
     like +($server->error_log =~ /.*mesh refuses, .*/g)[-1], qr/reason: certificate_nameless, \Q$why\E, client: /,
         '... and the log says by which rule';
 }

@@ -53,7 +53,7 @@ server {
 CONF
 
 # The header that arrived upstream, as a hash of lists.
-sub arrived ($target, @headers) {
+sub seen_upstream ($target, @headers) {
     my $response = $server->get($target, @headers);
     return { status => $response->{status} } if !$response->{headers}{'x-upstream'};
     my %fields;
@@ -101,26 +101,26 @@ my @values = (
 for (@values) {
     my ($value, $expected) = @$_;
     my $shown = json($value) =~ s/([^ -~])/sprintf '\\x%02x', ord $1/gre =~ s/\A.{50}\K.*/.../r;
-    my $fields = arrived('/t', claim(value => $value));
+    my $fields = seen_upstream('/t', claim(value => $value));
     ok $fields->{claim} eq $expected, "as a header: $shown" or diag(substr $fields->{claim}, 0, 200);
     is join(', ', map { $fields->{$_} // '-' } qw(x-mesh-service after)), 'orders-api, end', '... and no other of it';
 }
 
 for (['missing'], ['null', $null], ['empty', '']) {
     my ($name, @value) = @$_;
-    my $fields = arrived('/t', claim(@value ? (value => $value[0]) : ()));
+    my $fields = seen_upstream('/t', claim(@value ? (value => $value[0]) : ()));
     ok !exists $fields->{claim}, "$name: the header is not sent";
     is $fields->{mapped}, 'none', '... and the variable is empty';
 }
 
-my $fields = arrived('/t', claim(
+my $fields = seen_upstream('/t', claim(
     value => 'pay', email => 'a@b.example', a => { b => ['first', 'second'] }, 'https://a.example/r~s' => 'url'));
 is_deeply { map { $_ => $fields->{$_} } qw(email deep escaped mapped) },
     { email => 'a@b.example', deep => 'first', escaped => 'url', mapped => 'mapped first' },
     'pointers lead into the claims, and a map may use them';
-ok !exists arrived('/t', claim(Value => 'pay'))->{claim}, 'a claim of another case is another claim';
+ok !exists seen_upstream('/t', claim(Value => 'pay'))->{claim}, 'a claim of another case is another claim';
 
-my $sent = arrived('/t', claim(value => 'real'), 'Claim: forged', 'Email: forged');
+my $sent = seen_upstream('/t', claim(value => 'real'), 'Claim: forged', 'Email: forged');
 is $sent->{claim}, 'real', 'a header of the client does not take the place of a claim';
 ok !exists $sent->{email}, '... nor of one that is missing';
 
@@ -129,12 +129,12 @@ subtest 'only a verified token has claims' => sub {
     my $unverified = bearer(claims => { value => 'x' }, key => 'other', issuer => 'https://idp.example');
     for my $target ('/dry', '/off') {
         for my $header ($unverified, bearer(claims => { value => 'x' }, expires => '-1h')) {
-            my $fields = arrived($target, $header);
+            my $fields = seen_upstream($target, $header);
             is_deeply [@$fields{qw(claim subject x-mesh-service)}], [undef, undef, undef], "$target shows nothing of it";
         }
     }
-    is arrived('/dry', bearer(claims => { value => 'x' }))->{claim}, 'x', 'a dry run shows those of a good one';
-    ok !exists arrived('/off', bearer(claims => { value => 'x' }))->{claim}, 'off shows none';
+    is seen_upstream('/dry', bearer(claims => { value => 'x' }))->{claim}, 'x', 'a dry run shows those of a good one';
+    ok !exists seen_upstream('/off', bearer(claims => { value => 'x' }))->{claim}, 'off shows none';
 };
 
 my $log = slurp($server->root . '/logs/claims.log');

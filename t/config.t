@@ -7,7 +7,6 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Config;
-use Test::Mesh::Credentials;
 use Test::Mesh::Server;
 
 my $rate = '"%s" is not a rate such as 100r/s, 60r/m, 100r/h or 1000r/d';

@@ -9,7 +9,6 @@ use IO::Socket::INET;
 use Test::More;
 
 use Test::Mesh::Config;
-use Test::Mesh::Credentials;
 use Test::Mesh::Documents;
 use Test::Mesh::File;
 use Test::Mesh::Server;
@@ -17,17 +16,17 @@ use Test::Mesh::Server;
 my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8) or die "listen: $!\n";
 my $port = $socket->sockport;
 
-sub issuer ($name, @lines) {
+sub issuer_of ($name, @lines) {
     return "mesh_issuer $name { issuer https://$name.example; audience mesh; @lines }\n";
 }
 
 subtest 'nothing is asked' => sub {
     my @asked = (
-        issuer('idp', "jwks http://127.0.0.1:$port/keys;"),
-        issuer('idp', "discovery http://127.0.0.1:$port/configuration;"),
-        issuer('idp', "jwks http://localhost:$port/keys; trusted_certificate %%KEYS%%/ca.pem;"),
-        issuer('idp', 'jwks https://192.0.2.1/keys;'),
-        issuer('idp'),
+        issuer_of('idp', "jwks http://127.0.0.1:$port/keys;"),
+        issuer_of('idp', "discovery http://127.0.0.1:$port/configuration;"),
+        issuer_of('idp', "jwks http://localhost:$port/keys; trusted_certificate %%KEYS%%/ca.pem;"),
+        issuer_of('idp', 'jwks https://192.0.2.1/keys;'),
+        issuer_of('idp'),
     );
     config_accepted($_, "accepted: $_") for @asked;
     ok !IO::Select->new($socket)->can_read(0), 'nobody came to the server';
@@ -36,17 +35,17 @@ subtest 'nothing is asked' => sub {
 subtest 'plain http' => sub {
     my $warning = sub ($url) { qr/\[warn\].*mesh_issuer "idp" believes whoever listens at "\Q$url\E", which is asked without TLS/ };
     for my $url ("http://127.0.0.1:$port/keys", "http://localhost:$port/keys") {
-        config_accepted(issuer('idp', "jwks $url;"), "is warned of: $url", says => $warning->($url));
+        config_accepted(issuer_of('idp', "jwks $url;"), "is warned of: $url", says => $warning->($url));
     }
-    config_accepted(issuer('idp', 'jwks https://192.0.2.1/keys;'), 'TLS is not', says => qr/\A(?!.*without TLS)/s);
+    config_accepted(issuer_of('idp', 'jwks https://192.0.2.1/keys;'), 'TLS is not', says => qr/\A(?!.*without TLS)/s);
 };
 
 subtest 'a single process' => sub {
     my $refusal = qr/\[emerg\].*whose keys come from a server needs "master_process on"/;
-    my $text = issuer('idp', "jwks http://127.0.0.1:$port/keys;");
+    my $text = issuer_of('idp', "jwks http://127.0.0.1:$port/keys;");
     config_refused($text, $refusal, "fetches nothing, and says so: the line is $_", $_ => 'master_process off;')
         for qw(main after);
-    config_accepted(issuer('idp', 'jwks %%KEYS%%/idp.jwks;'), 'reads files', main => 'master_process off;');
+    config_accepted(issuer_of('idp', 'jwks %%KEYS%%/idp.jwks;'), 'reads files', main => 'master_process off;');
 };
 
 subtest 'mesh_state_path' => sub {

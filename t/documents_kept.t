@@ -8,10 +8,10 @@ use lib 't/lib';
 use POSIX qw(mkfifo);
 use Test::More;
 
-use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::Documents;
 use Test::Mesh::Load qw(each_worker);
+use Test::Mesh::Port;
 use Test::Mesh::Server;
 
 my $silent = silent_port();
@@ -30,7 +30,7 @@ server {
     location = /t {
         mesh_authenticate token;
         add_header X-Worker $pid always;
-        add_header X-Reason $mesh_reason always;
+        add_header Reason $mesh_reason always;
         empty_gif;
     }
     location = /status { mesh_status; }
@@ -45,7 +45,7 @@ subtest 'nothing is kept' => sub {
     my $server = Test::Mesh::Server->start($with_state, workers => 2, @unreachable);
     my $response = $server->get('/t', bearer());
     is $response->{status}, 503, 'there are no keys';
-    is $response->{headers}{'x-reason'}, 'keys_unavailable', 'which the reason says';
+    is $response->{headers}{reason}, 'keys_unavailable', 'which the reason says';
     is $response->{headers}{'retry-after'}, 5, 'and when to come again';
     $server->stop;
 };
@@ -61,7 +61,7 @@ subtest 'keys that are kept' => sub {
         is $client->request('GET', '/t', headers => [bearer(key => 'other', issuer => 'https://idp.example')])->{status},
             401, 'and that of another key is not';
     }
-    my $status = status($server);
+    my $status = $server->mesh_status;
     my ($idp) = $status->{issuers}->@*;
     is_deeply [map { $_->{kid} } $idp->{keys}->@*], [kids(key_path('idp.jwks'))], 'the status shows the keys';
     cmp_ok $idp->{age}, '>=', 60, 'and their age';
@@ -79,7 +79,7 @@ subtest 'keys that are too old' => sub {
     my $response = $server->get('/t', bearer());
     is $response->{status}, 503, 'are not believed';
     is $response->{headers}{'retry-after'}, 5, 'with a time to come again';
-    my ($idp) = status($server)->{issuers}->@*;
+    my ($idp) = $server->mesh_status->{issuers}->@*;
     ok $idp->{stale}, 'the status says so';
     $server->stop;
 };
@@ -144,7 +144,7 @@ subtest 'a worker that is killed' => sub {
         expected => [qr/mesh_issuer "idp"/, qr/exited on signal 9/]);
     unlink "$directory/idp.keys";
     for my $round (1 .. 4) {
-        my ($first) = map { $_->{pid} } grep { $_->{worker} == 0 } status($server)->{workers}->@*;
+        my ($first) = map { $_->{pid} } grep { $_->{worker} == 0 } $server->mesh_status->{workers}->@*;
         $server->signal('KILL', $first);
         $server->await('another one', sub { $server->worker_pids == 2 && !grep { $_ == $first } $server->worker_pids });
         is $server->get('/t', bearer())->{status}, 200, 'keys are in force';

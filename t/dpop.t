@@ -5,13 +5,14 @@ use v5.36;
 use lib 't/lib';
 
 use JSON::PP ();
-use MIME::Base64 qw(encode_base64url);
 use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
+use Test::Mesh::Curl;
 use Test::Mesh::File;
 use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -89,38 +90,29 @@ server {
 }
 CONF
 
-sub ask ($target, @headers) { return $server->get($target, @headers) }
-
-# Each request makes its own proof.
-sub proven ($target, %options) {
-    return ask($target, dpop(url => "http://localhost$target", %options));
-}
-
-sub arrived ($response, $name) { return $response->{body} =~ /^\Q$name\E: (.*)\r$/mgi }
-
 my $token = bound();
 
 subtest 'a proof admits' => sub {
-    my $response = proven('/a');
+    my $response = $server->get_proven('/a');
     is verdict($response), 200, 'a token and its proof';
     is $response->{headers}{service}, 'orders-api', '... are an identity';
     is_deeply [map { arrived($response, $_) } qw(Authorization DPoP)], [], '... and neither goes upstream';
     is $response->{headers}{'www-authenticate'}, undef, '... and nothing is asked for';
     is $response->{headers}{'dpop-nonce'}, undef, '... no nonce either';
-    is verdict(ask('/a', bearer())), 200, 'a token that is bound to nothing needs none';
-    $response = ask('/a', bearer(), 'DPoP: x');
+    is verdict($server->get('/a', bearer())), 200, 'a token that is bound to nothing needs none';
+    $response = $server->get('/a', bearer(), 'DPoP: x');
     is verdict($response), 200, '... and one is not looked at';
     is_deeply [arrived($response, 'DPoP')], [], '... nor passed on';
-    is verdict(ask('/a?x=1&y=/', dpop(url => 'http://localhost/a'))), 200, 'a query string is left out';
-    is verdict(ask('/a?x=1', dpop(url => 'http://localhost/a?y=2#z'))), 200, '... on both sides';
+    is verdict($server->get('/a?x=1&y=/', dpop(url => 'http://localhost/a'))), 200, 'a query string is left out';
+    is verdict($server->get('/a?x=1', dpop(url => 'http://localhost/a?y=2#z'))), 200, '... on both sides';
     for my $alg ('RS256', 'PS512') {
         my $key = key_path('rs256.jwk');
         my $bound = token(jkt_of => $key);
-        is verdict(proven('/a', token => $bound, key => $key, alg => $alg)), 200, "a proof by $alg";
+        is verdict($server->get_proven('/a', token => $bound, key => $key, alg => $alg)), 200, "a proof by $alg";
     }
     my $key = key_path('eddsa.jwk');
-    is verdict(proven('/a', token => token(jkt_of => $key), key => $key)), 200, 'a proof by EdDSA';
-    is verdict(ask('/a', map { s/DPoP/dpop/r } dpop(url => 'http://localhost/a'))), 200, 'the scheme folds case';
+    is verdict($server->get_proven('/a', token => token(jkt_of => $key), key => $key)), 200, 'a proof by EdDSA';
+    is verdict($server->get('/a', map { s/DPoP/dpop/r } dpop(url => 'http://localhost/a'))), 200, 'the scheme folds case';
 };
 
 subtest 'how it is sent' => sub {
@@ -146,12 +138,12 @@ subtest 'how it is sent' => sub {
     );
     for my $row (@table) {
         my ($expected, $name, @headers) = @$row;
-        my $response = ask('/a', @headers);
+        my $response = $server->get('/a', @headers);
         is verdict($response), $expected, $name;
         ok !exists $response->{headers}{'x-upstream'}, '... and goes nowhere';
     }
-    is verdict(ask('/a', @good)), 200, 'none of these used the proof up';
-    is verdict(ask('/a', @good)), '401 dpop_replayed', '... this does';
+    is verdict($server->get('/a', @good)), 200, 'none of these used the proof up';
+    is verdict($server->get('/a', @good)), '401 dpop_replayed', '... this does';
 };
 
 subtest 'what it says' => sub {
@@ -171,20 +163,20 @@ subtest 'what it says' => sub {
     );
     for my $row (@table) {
         my ($reason, $name, %options) = @$row;
-        is verdict(proven('/a', %options)), "401 $reason", $name;
+        is verdict($server->get_proven('/a', %options)), "401 $reason", $name;
     }
     my @other = (url => 'http://localhost/a', token => bound(subject => 'other'));
-    is verdict(ask('/a', "Authorization: DPoP $token", 'DPoP: ' . proof(@other))), '401 dpop_mismatch',
+    is verdict($server->get('/a', "Authorization: DPoP $token", 'DPoP: ' . proof(@other))), '401 dpop_mismatch',
         'a proof for another token of the same key';
     # What is older than the server's memory is not known to be new.
     my $at = time;
     sleep 1 while time < $at + 3;
-    is verdict(proven('/a', at => $at)), 200, 'some seconds ago is just now';
-    is verdict(proven('/brief', at => $at)), '401 dpop_stale', '... but not where a location says so';
-    is verdict(proven('/a', at => $began - 10)), '401 dpop_stale', '... nor before the server was there';
-    is verdict(proven('/a', url => 'HTTP://LocalHost:80/%61')), 200, 'another spelling of the same';
-    is verdict(ask('/b/../%61', dpop(url => 'http://localhost/a'))), 200, '... on the other side';
-    is verdict(ask('/a%2fb', dpop(url => 'http://localhost/a/b'))), '401 dpop_mismatch', '... but not another path';
+    is verdict($server->get_proven('/a', at => $at)), 200, 'some seconds ago is just now';
+    is verdict($server->get_proven('/brief', at => $at)), '401 dpop_stale', '... but not where a location says so';
+    is verdict($server->get_proven('/a', at => $began - 10)), '401 dpop_stale', '... nor before the server was there';
+    is verdict($server->get_proven('/a', url => 'HTTP://LocalHost:80/%61')), 200, 'another spelling of the same';
+    is verdict($server->get('/b/../%61', dpop(url => 'http://localhost/a'))), 200, '... on the other side';
+    is verdict($server->get('/a%2fb', dpop(url => 'http://localhost/a/b'))), '401 dpop_mismatch', '... but not another path';
 };
 
 subtest 'forged proofs' => sub {
@@ -195,7 +187,7 @@ subtest 'forged proofs' => sub {
     }) } proof(token => $bound, url => 'http://localhost/a', key => 'rs256');
     my %public = map { $_ => $jwk->{$_} } qw(kty n e);
     my %header = (typ => 'dpop+jwt', alg => 'RS256', jwk => \%public);
-    my $send = sub ($proof) { verdict(ask('/a', "Authorization: DPoP $bound", "DPoP: $proof")) };
+    my $send = sub ($proof) { verdict($server->get('/a', "Authorization: DPoP $bound", "DPoP: $proof")) };
     my $with = sub (%changes) { $send->(forged(header => json({ %header, %changes }), payload => $claims)) };
     my @table = (
         ['dpop_malformed', 'typ JWT', typ => 'JWT'],
@@ -254,10 +246,10 @@ subtest 'hosts' => sub {
         is $sent->($line, $host, $url), $expected, "$line, $host, $url";
     }
     my @behind = dpop(url => 'https://edge.example/origin');
-    is verdict(ask('/origin', @behind)), 200, 'behind a balancer, its origin counts';
-    is verdict(ask('/origin/inner', dpop(url => 'https://edge.example/origin/inner'))), '401 dpop_mismatch',
+    is verdict($server->get('/origin', @behind)), 200, 'behind a balancer, its origin counts';
+    is verdict($server->get('/origin/inner', dpop(url => 'https://edge.example/origin/inner'))), '401 dpop_mismatch',
         '... unless a location says otherwise';
-    is verdict(proven('/origin')), '401 dpop_mismatch', '... and no other does';
+    is verdict($server->get_proven('/origin')), '401 dpop_mismatch', '... and no other does';
 };
 
 subtest 'methods' => sub {
@@ -283,19 +275,19 @@ subtest 'methods' => sub {
 };
 
 subtest 'which tokens a location takes' => sub {
-    is verdict(proven('/off')), '401 binding_unsupported', 'off: none that is bound to a key';
-    is verdict(proven('/off/inner')), '401 binding_unsupported', '... and inside of it';
-    is verdict(ask('/off', bearer())), 200, '... but others';
-    is verdict(proven('/require')), 200, 'require: one that is bound';
-    is verdict(ask('/require', bearer())), '401 dpop_unbound', '... and no other';
-    is verdict(proven('/any')), 200, 'any: one that is bound';
-    is verdict(ask('/any', "Authorization: Bearer $token")), '401 dpop_missing', '... with its proof';
-    my $other = ask('/certificate', dpop(url => 'http://localhost/certificate'));
+    is verdict($server->get_proven('/off')), '401 binding_unsupported', 'off: none that is bound to a key';
+    is verdict($server->get_proven('/off/inner')), '401 binding_unsupported', '... and inside of it';
+    is verdict($server->get('/off', bearer())), 200, '... but others';
+    is verdict($server->get_proven('/require')), 200, 'require: one that is bound';
+    is verdict($server->get('/require', bearer())), '401 dpop_unbound', '... and no other';
+    is verdict($server->get_proven('/any')), 200, 'any: one that is bound';
+    is verdict($server->get('/any', "Authorization: Bearer $token")), '401 dpop_missing', '... with its proof';
+    my $other = $server->get('/certificate', dpop(url => 'http://localhost/certificate'));
     is verdict($other), '401 certificate_missing', 'where no token is read, no proof is';
 };
 
 subtest 'challenges' => sub {
-    my $challenge = sub ($target, @headers) { ask($target, @headers)->{headers}{'www-authenticate'} };
+    my $challenge = sub ($target, @headers) { $server->get($target, @headers)->{headers}{'www-authenticate'} };
     my $algs = qr/, algs="[\w ]*\bES256\b[\w ]*"/;
     my $invalid = qr/, error="invalid_token", error_description="[^"]+"/;
     my $proof = qr/, error="invalid_dpop_proof", error_description="[^"]+"/;
@@ -317,11 +309,11 @@ subtest 'challenges' => sub {
 
 subtest 'what goes upstream' => sub {
     my @sent = dpop(url => 'http://localhost/forward');
-    my $response = ask('/forward', @sent);
+    my $response = $server->get('/forward', @sent);
     is_deeply [map { arrived($response, $_) } qw(Authorization DPoP)], [map { s/^\w+: //r } @sent],
         'both, where that is said';
     @sent = dpop(url => 'http://localhost/try/forward');
-    $response = ask('/try/forward', @sent);
+    $response = $server->get('/try/forward', @sent);
     is_deeply [map { arrived($response, $_) } qw(Authorization DPoP)], [map { s/^\w+: //r } @sent],
         '... also where a redirect leads there from elsewhere';
 };
@@ -330,11 +322,11 @@ subtest 'one request is no replay of itself' => sub {
     for my $way ('/try', '/rewrite') {
         for my $target ('/a', '/require', '/brief', '/any', '/forward') {
             my @sent = dpop(url => "http://localhost$way$target");
-            is verdict(ask("$way$target", @sent)), 200, "by $way to $target";
-            is verdict(ask("$way$target", @sent)), '401 dpop_replayed', '... once';
+            is verdict($server->get("$way$target", @sent)), 200, "by $way to $target";
+            is verdict($server->get("$way$target", @sent)), '401 dpop_replayed', '... once';
         }
-        is verdict(proven("$way/off")), '401 binding_unsupported', "by $way to where none is taken";
-        is verdict(ask("$way/a", dpop(url => 'http://localhost/a'))), '401 dpop_mismatch',
+        is verdict($server->get_proven("$way/off")), '401 binding_unsupported', "by $way to where none is taken";
+        is verdict($server->get("$way/a", dpop(url => 'http://localhost/a'))), '401 dpop_mismatch',
             '... and the URI is that which was sent';
     }
     my $early = sub (@headers) { $server->request('GET', '/', port => 'early', headers => \@headers) };
@@ -350,7 +342,7 @@ subtest 'a proof is used up by what is admitted' => sub {
     # The bucket is the client's to choose, so that none has to wait for one.
     for my $target ('/limited', '/keyed') {
         my ($first, $second, $third) = map { [dpop(url => "http://localhost$target")] } 1 .. 3;
-        my $told = sub ($proof, $bucket) { verdict(ask($target, @$proof, "Bucket: $bucket")) };
+        my $told = sub ($proof, $bucket) { verdict($server->get($target, @$proof, "Bucket: $bucket")) };
         is $told->($first, 'a'), 200, "$target: a request";
         is $told->($second, 'a'), '429 limited', '... and one too many';
         is $told->($second, 'b'), 200, '... which may come again with its proof';
@@ -358,18 +350,15 @@ subtest 'a proof is used up by what is admitted' => sub {
         is $told->($third, 'c'), 200, '... and the replay was not charged';
     }
     my @denied = dpop(url => 'http://localhost/moved');
-    is verdict(ask('/moved', @denied)), 200, 'one that is denied, and admitted by the error page';
-    is verdict(ask('/moved', @denied)), '401 dpop_replayed', '... uses it up there';
+    is verdict($server->get('/moved', @denied)), 200, 'one that is denied, and admitted by the error page';
+    is verdict($server->get('/moved', @denied)), '401 dpop_replayed', '... uses it up there';
 };
 
 subtest 'HTTP/2 and TLS' => sub {
     my $curl = sub ($url, $claimed, @arguments) {
         my @headers = map { ('-H', $_) } dpop(url => $claimed, token => $token);
-        open my $out, '-|', qw(curl -sS --max-time 20 -o /dev/null --cacert), key_path('ca.pem'),
-            '-w', '%{http_version} %{http_code} %header{reason}', @headers, @arguments, $url or die "curl: $!\n";
-        my $line = do { local $/; <$out> };
-        close $out;
-        return $line =~ s/ \z//r;
+        return curl(qw(-o /dev/null -w), '%{http_version} %{http_code} %header{reason}', curl_tls(), @headers, @arguments, $url)
+            =~ s/ \z//r;
     };
     my $h2 = 'http://127.0.0.1:' . $server->port('h2');
     is $curl->("$h2/a?b=c", "$h2/a", '--http2-prior-knowledge'), '2 200', 'over HTTP/2 its authority is the host';
@@ -379,14 +368,13 @@ subtest 'HTTP/2 and TLS' => sub {
         for '--http2', '--http1.1';
     is $curl->("$tls/a", $tls =~ s/https/http/r . '/a', '--http2'), '2 401 dpop_mismatch', '... the scheme is https';
     my $both = token(jkt_of => key_path('client.jwk'), thumbprint_of => key_path('spiffe.pem'));
-    my @tls = (port => 'tls', headers => [dpop(token => $both, url => 'https://localhost/a')]);
-    my $with = sub ($name) { (tls => { ca => key_path('ca.pem'), $name ? (cert => key_path("$name.pem"), key => key_path("$name.key")) : () }) };
-    is verdict($server->request('GET', '/a', @tls, $with->(undef))), '401 binding_mismatch',
+    my $proven = sub () { dpop(token => $both, url => 'https://localhost/a') };
+    is verdict($server->get_as(undef, '/a', $proven->())), '401 binding_mismatch',
         'a token that is bound to both needs its certificate';
-    is verdict($server->request('GET', '/a', @tls, $with->('dns'))), '401 binding_mismatch', '... and no other';
-    is verdict($server->request('GET', '/a', port => 'tls', headers => ["Authorization: Bearer $both"], $with->('spiffe'))),
+    is verdict($server->get_as('dns', '/a', $proven->())), '401 binding_mismatch', '... and no other';
+    is verdict($server->get_as('spiffe', '/a', bearer_of($both))),
         '401 dpop_missing', '... and its proof';
-    is verdict($server->request('GET', '/a', @tls, $with->('spiffe'))), 200, '... both';
+    is verdict($server->get_as('spiffe', '/a', $proven->())), 200, '... both';
 };
 
 $server->stop;

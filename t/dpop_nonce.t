@@ -5,11 +5,11 @@ use v5.36;
 use lib 't/lib';
 
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
 use Test::Mesh::Load qw(each_worker);
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 my $conf = <<'CONF';
@@ -32,33 +32,29 @@ CONF
 my $killed = qr/exited on signal 9/;
 my $server = Test::Mesh::Server->start($conf, workers => 2, expected => [$killed]);
 
-sub ask ($target, %options) {
-    return $server->get($target, dpop(url => "http://localhost$target", %options));
-}
-
 # The nonce that an answer hands out.
 sub nonce ($response) { return $response->{headers}{'dpop-nonce'} }
 
-my $asked = ask('/a');
+my $asked = $server->get_proven('/a');
 is verdict($asked), '401 dpop_nonce', 'without a nonce';
 like $asked->{headers}{'www-authenticate'},
     qr/DPoP realm="mesh", error="use_dpop_nonce", error_description="[^"]+", algs="[\w ]+"\z/, '... one is asked for';
 my $nonce = nonce($asked);
 like $nonce, qr/\A[\w-]{22}\z/, '... and handed out';
-my $admitted = ask('/a', nonce => $nonce);
+my $admitted = $server->get_proven('/a', nonce => $nonce);
 is verdict($admitted), 200, 'with it';
 is nonce($admitted), undef, '... there is nothing to hand out';
-is verdict(ask('/b', nonce => $nonce)), 200, 'it is good for other requests as well';
+is verdict($server->get_proven('/b', nonce => $nonce)), 200, 'it is good for other requests as well';
 for my $other ('made-up', 'A' x 22, $nonce . 'A', uc $nonce, ' ') {
-    my $response = ask('/a', nonce => $other);
+    my $response = $server->get_proven('/a', nonce => $other);
     is verdict($response), '401 dpop_nonce', 'with another one';
     is nonce($response), $nonce, '... it is the same that is handed out';
 }
-is verdict(ask('/plain')), 200, 'where none is asked for, none is needed';
-is nonce(ask('/plain', nonce => 'x')), undef, '... nor looked at, or handed out';
-is verdict(ask('/brief/off')), 200, '... nor where a location does without';
+is verdict($server->get_proven('/plain')), 200, 'where none is asked for, none is needed';
+is nonce($server->get_proven('/plain', nonce => 'x')), undef, '... nor looked at, or handed out';
+is verdict($server->get_proven('/brief/off')), 200, '... nor where a location does without';
 is verdict($server->get('/a', bearer())), 200, 'a token that is not bound needs none';
-is nonce(ask('/a', nonce => $nonce, method => 'POST')), undef, 'a proof that is wrong otherwise is not worth one';
+is nonce($server->get_proven('/a', nonce => $nonce, method => 'POST')), undef, 'a proof that is wrong otherwise is not worth one';
 my @once = dpop(url => 'http://localhost/a', nonce => $nonce);
 is verdict($server->get('/a', @once)), 200, 'a proof with a nonce';
 is verdict($server->get('/a', @once)), '401 dpop_replayed', '... counts once all the same';
@@ -85,14 +81,14 @@ $server->await('another worker', sub {
 in_all_workers('... and after one was killed');
 
 # Time renews it: first a new one is handed out beside the answer, then the old one is refused.
-isnt nonce(ask('/brief')), $nonce, 'a nonce of another lifetime is another';
+isnt nonce($server->get_proven('/brief')), $nonce, 'a nonce of another lifetime is another';
 my $renewed;
 for my $attempt (1 .. 20) {
-    my $old = nonce(ask('/brief'));
+    my $old = nonce($server->get_proven('/brief'));
     my ($fresh, $tries) = (undef, 0);
     # A loaded machine may miss the stretch in which both count.
     until ($fresh || $tries++ > 200) {
-        my $response = ask('/brief', nonce => $old);
+        my $response = $server->get_proven('/brief', nonce => $old);
         last if $response->{status} != 200;
         $fresh = nonce($response);
     }
@@ -102,12 +98,12 @@ for my $attempt (1 .. 20) {
     last;
 }
 ok $renewed, '... within its lifetime';
-$server->await('the end of a nonce', sub { verdict(ask('/brief', nonce => $renewed)) eq '401 dpop_nonce' });
+$server->await('the end of a nonce', sub { verdict($server->get_proven('/brief', nonce => $renewed)) eq '401 dpop_nonce' });
 pass 'then it counts no more';
 $server->stop;
 
 # Another start has another secret.
 $server = Test::Mesh::Server->start($conf, workers => 2, name => 'another start');
-is verdict(ask('/a', nonce => $nonce)), '401 dpop_nonce', 'another server knows nothing of it';
+is verdict($server->get_proven('/a', nonce => $nonce)), '401 dpop_nonce', 'another server knows nothing of it';
 $server->stop;
 done_testing;

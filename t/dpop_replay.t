@@ -7,11 +7,11 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
 use Test::Mesh::Load qw(each_worker request_bytes tally);
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
-sub conf ($zone) {
+sub proofs_conf ($zone) {
     return <<'CONF' =~ s/ZONE/$zone/r;
 include %%KEYS%%/issuers.conf;
 ZONE
@@ -43,7 +43,7 @@ my $token = bound();
 my %sent = (token => $token, url => 'http://localhost/t');
 
 my $killed = qr/exited on signal 9/;
-my $server = Test::Mesh::Server->start(conf(''), workers => 2, name => 'two workers', expected => [$killed]);
+my $server = Test::Mesh::Server->start(proofs_conf(''), workers => 2, name => 'two workers', expected => [$killed]);
 for my $port ('', 'reuse') {
     my $clients = each_worker($server, '/worker', port => $port, each => 4);
     is keys %$clients, 2, 'both workers take part' . ($port && ', by reuseport');
@@ -71,7 +71,7 @@ is verdict($server->get('/t', @proof)), 200, 'before a reload';
 is verdict($server->get('/brief', @brief)), 200, '... everywhere';
 $server->reload;
 is verdict($server->get('/t', @proof)), '401 dpop_replayed', '... and not after it';
-$server->reload(conf("mesh_dpop_zone 1024k;\n# The same in other words."));
+$server->reload(proofs_conf("mesh_dpop_zone 1024k;\n# The same in other words."));
 is verdict($server->get('/t', @proof)), '401 dpop_replayed', '... nor after another';
 is verdict($server->get('/brief', @brief)), '401 dpop_replayed', '... anywhere';
 is verdict($server->get('/t', dpop(%sent))), 200, '... where new ones are admitted';
@@ -94,18 +94,18 @@ my $before = dpop_at(time);
 is verdict($server->get('/t', @$before)), 200, 'before the memory changes its size';
 my $at = time;
 sleep 1 while time < $at + 2;
-$server->reload(conf('mesh_dpop_zone 2m;'));
+$server->reload(proofs_conf('mesh_dpop_zone 2m;'));
 is verdict($server->get('/t', @$before)), '401 dpop_stale', '... what was used before is not believed';
 is verdict($server->get('/t', dpop(%sent))), 200, '... and what is made from now on, is';
 # An age that grows would let what was forgotten in: what is kept, is known.
 my @kept = dpop(%sent);
 is verdict($server->get('/t', @kept)), 200, 'before proofs count for longer';
-$server->reload(conf('mesh_dpop_zone 2m;') =~ s/max_age=30s/max_age=10m/r);
+$server->reload(proofs_conf('mesh_dpop_zone 2m;') =~ s/max_age=30s/max_age=10m/r);
 is verdict($server->get('/t', @kept)), '401 dpop_replayed', '... what is kept is known';
 $server->stop;
 
 # A key that has its share of the memory is refused, nobody else is, and nothing is forgotten.
-$server = Test::Mesh::Server->start(conf('mesh_dpop_zone 64k;'), name => 'share');
+$server = Test::Mesh::Server->start(proofs_conf('mesh_dpop_zone 64k;'), name => 'share');
 my @many = map { [dpop(%sent, token => $token)] } 1 .. 12;
 is verdict($server->get('/t', @$_)), 200, 'there is room' for @many;
 exhaust_share($server);
@@ -126,7 +126,7 @@ sub exhaust_share ($server) {
     my %count;
     for my $batch (1 .. 60) {
         my @requests = map {
-            request_bytes('/t', "Authorization: DPoP $bound", 'DPoP: ' . $prover->proof($bound, 'http://localhost/t'))
+            request_bytes('/t', "Authorization: DPoP $bound", 'DPoP: ' . $prover->prove($bound, 'http://localhost/t'))
         } 1 .. 100;
         my $told = tally([$client], @requests);
         $count{$_} += $told->{$_} for keys %$told;
@@ -136,7 +136,7 @@ sub exhaust_share ($server) {
     is_deeply [sort keys %count], [200, 429], 'then there is none: ' . join ', ', map { "$_: $count{$_}" } sort keys %count;
     cmp_ok $count{200}, '>', 64 * 1024 / 16 / 16 / 4, '... after a part of its share';
     cmp_ok $count{200}, '<=', 64 * 1024 / 16 / 16, '... which is a sixteenth';
-    my $response = $server->get('/t', "Authorization: DPoP $bound", 'DPoP: ' . $prover->proof($bound, 'http://localhost/t'));
+    my $response = $server->get('/t', "Authorization: DPoP $bound", 'DPoP: ' . $prover->prove($bound, 'http://localhost/t'));
     is $response->{headers}{'retry-after'}, 2, 'it is told when to return' if $response->{status} == 429;
     return;
 }

@@ -7,7 +7,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -42,8 +42,8 @@ server {
 CONF
 
 # Verdict, decision, rule and the identity that arrived.
-sub columns ($response) {
-    my ($service) = $response->{body} =~ /^x-mesh-service: ?(.*)\r$/mi;
+sub decision_and_service ($response) {
+    my ($service) = arrived($response, 'X-Mesh-Service');
     return join ' | ', verdict($response), map { $_ // '-' } @{ $response->{headers} }{qw(decision rule)}, $service;
 }
 
@@ -66,30 +66,29 @@ for my $name (sort keys %sent) {
     my @headers = $sent{$name}->@*;
     my ($word) = $reason{$name} =~ /(\w+)\z/;
     my $known = $word eq 'claim_refused' ? 'orders-api' : '-';
-    is columns($server->get('/enforced', @headers)), "$reason{$name} | refused | - | -", "off: $name";
-    is columns($server->get('/limit', @headers)), "$reason{$name} | refused | - | -", "limit: $name is refused all the same";
-    is columns($server->get($_, @headers)), "200 $word | dry_run | dry-run | $known", "all, at $_: $name"
+    is decision_and_service($server->get('/enforced', @headers)), "$reason{$name} | refused | - | -", "off: $name";
+    is decision_and_service($server->get('/limit', @headers)), "$reason{$name} | refused | - | -", "limit: $name is refused all the same";
+    is decision_and_service($server->get($_, @headers)), "200 $word | dry_run | dry-run | $known", "all, at $_: $name"
         for '/all', '/outer/', '/outer/inner';
-    is columns($server->get('/outer/off', @headers)), "$reason{$name} | refused | - | -", "off within: $name";
+    is decision_and_service($server->get('/outer/off', @headers)), "$reason{$name} | refused | - | -", "off within: $name";
     is $server->get('/deny', @headers)->{status}, 403, "others still refuse $name";
     is $server->get('/satisfy', @headers)->{status}, $known eq '-' ? 403 : 200,
         "... also where one of all is enough, unless it is verified: $name";
 }
 
 subtest 'limits' => sub {
-    my $times = sub ($target) { [map { columns($server->get($target, admin('etl'))) } 1 .. 3] };
+    my $times = sub ($target) { [map { decision_and_service($server->get($target, admin('etl'))) } 1 .. 3] };
     my $allowed = '200 | allowed | no-policy | etl';
     is_deeply $times->('/enforced'), [$allowed, ('429 limited | refused | - | -') x 2], 'off';
     is_deeply $times->('/limit'), [$allowed, ('200 limited | dry_run | dry-run | etl') x 2], 'limit';
     is_deeply $times->('/all'), [$allowed, ('200 limited | dry_run | dry-run | etl') x 2], 'all';
-    is_deeply [map { columns($server->get($_, admin('new'))) } '/limit', '/all'], [($allowed =~ s/etl/new/r) x 2],
+    is_deeply [map { decision_and_service($server->get($_, admin('new'))) } '/limit', '/all'], [($allowed =~ s/etl/new/r) x 2],
         'who is not at the limit is allowed as ever';
 };
 
 subtest 'certificates' => sub {
     my $get = sub ($name) {
-        my %tls = (ca => key_path('ca.pem'), cert => key_path("$name.pem"), key => key_path("$name.key"));
-        return columns($server->request('GET', '/any', port => 'tls', tls => \%tls));
+        return decision_and_service($server->get_as($name, '/any'));
     };
     my $spiffe = 'spiffe://prod.example/ns/shop/sa/orders-api';
     is $get->('spiffe'), "200 claim_refused | dry_run | dry-run | $spiffe", 'a good one is exported';

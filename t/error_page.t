@@ -28,7 +28,7 @@ include %%KEYS%%/issuers.conf;
 server {
     listen 127.0.0.1:%%PORT%%;
     mesh_authenticate token;
-    add_header X-Reason $mesh_reason always;
+    add_header Reason $mesh_reason always;
 
     location = /page { mesh_authenticate off; proxy_pass http://127.0.0.1:UPSTREAM; }
     location @page { mesh_authenticate off; proxy_pass http://127.0.0.1:UPSTREAM; }
@@ -48,7 +48,7 @@ CONF
     "}\n";
 my $server = Test::Mesh::Server->start($conf =~ s/UPSTREAM/$upstream->port/ger);
 
-sub ask ($target, @headers) {
+sub forging ($target, @headers) {
     return $server->get($target, @headers, 'X-Mesh-Service: forged', 'X-Mesh-Any: forged');
 }
 
@@ -65,11 +65,11 @@ sub challenge ($response) {
 
 # The refusals of a location, as sent by whom.
 sub refusals ($name) {
-    ask("/$name/limited?bucket=1", bearer());
+    forging("/$name/limited?bucket=1", bearer());
     return (
-        401 => ask("/$name", bearer(expires => '-1h')),
-        403 => ask("/$name/denied", bearer()),
-        429 => ask("/$name/limited?bucket=1", bearer()),
+        401 => forging("/$name", bearer(expires => '-1h')),
+        403 => forging("/$name/denied", bearer()),
+        429 => forging("/$name/limited?bucket=1", bearer()),
     );
 }
 
@@ -83,7 +83,7 @@ for my $row (['open', undef], ['named', undef], ['ok', 200]) {
         is $response->{headers}{'x-upstream'}, 'yes', '... at its upstream';
         unlike $response->{body}, qr/^x.mesh/mi, '... which sees no identity';
         is challenge($response), $challenge{$status}, '... and the challenge is kept';
-        like $response->{headers}{'x-reason'} // '', $reason{$status}, '... and so is the reason';
+        like $response->{headers}{reason} // '', $reason{$status}, '... and so is the reason';
     }
     like $response{429}{headers}{'retry-after'}, qr/\A\d+\z/, '... and so is Retry-After';
     like $response{429}{headers}{ratelimit}, qr/\A"\Q$name\E";r=0;t=\d+\z/, '... and RateLimit';
@@ -105,19 +105,19 @@ for my $name ('protected', 'protected-named') {
     is $response{401}{status}, 401, '... as the request was';
     is challenge($response{401}), $challenge{401}, '... with one challenge';
 
-    my $page = ask("/$name/denied", bearer(claims => { role => 'page' }));
+    my $page = forging("/$name/denied", bearer(claims => { role => 'page' }));
     is $page->{status}, 403, '... unless whoever was denied may see it';
     is_deeply [$page->{body} =~ /^X-Mesh-Service: (.*)\r$/mg], ['orders-api'], '... by name';
 }
 
-my $elsewhere = ask('/elsewhere', bearer(key => 'other', expires => '-1h'));
+my $elsewhere = forging('/elsewhere', bearer(key => 'other', expires => '-1h'));
 is $elsewhere->{status}, 401, 'an error page that believes other issuers believes no bad token';
 # Valid at the second location and refused at the first: an error page can ask for other proof.
-my $believed = ask('/elsewhere/denied', bearer(key => 'other'));
+my $believed = forging('/elsewhere/denied', bearer(key => 'other'));
 is $believed->{status}, 200, '... but its own';
 is_deeply [$believed->{body} =~ /^X-Mesh-Issuer: (.*)\r$/mg], ['other'], '... by name';
 
-my $again = ask('/again', bearer(expires => '-1h'));
+my $again = forging('/again', bearer(expires => '-1h'));
 is $again->{status}, 401, 'error pages may follow each other';
 is $again->{headers}{'x-upstream'}, 'yes', '... up to the one that is open';
 is challenge($again), $challenge{401}, '... with one challenge';

@@ -12,63 +12,41 @@ use Test::Mesh::Example;
 my $prefix = Test::Mesh::Example::new_prefix();
 
 for my $conf (map { s{.*/}{}r } glob "$FindBin::Bin/../nginx-conf/*.conf") {
-    my ($status, $output) = Test::Mesh::Example::check($prefix, $conf);
+    my ($status, $output) = Test::Mesh::Example::tested($prefix, $conf);
     is($status, 0, "$conf passes nginx -t") or diag($output);
     unlike($output, qr/\[(?:warn|error|crit|alert|emerg)\]/, "$conf passes it without a warning");
 }
 
 # === What is asked of each ===
 
-# Sends a request that must pass, and returns the head that the upstream heard.
-sub passes ($example, $service, $name, $method, $target, %options) {
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $response = $example->request($method, $target, %options);
-    my @heads = $example->heard;
-    my $head = $heads[0] // '';
-    my @services = $head =~ /^x[^a-z0-9]mesh[^a-z0-9]service:\s*(.*?)\r$/gmi;
-    ok($response->{status} == 200 && @heads == 1 && "@services" eq $service, $name)
-        or diag($response->{head}, "\nthe upstream heard:\n", @heads);
-    return $head;
-}
-
-# Sends a request that must not reach the upstream, and returns the response.
-sub is_refused ($example, $status, $name, $method, $target, %options) {
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $response = $example->request($method, $target, %options);
-    my @heads = $example->heard;
-    ok($response->{status} == $status && !@heads, $name)
-        or diag($response->{head}, "\nthe upstream heard:\n", @heads);
-    return $response;
-}
-
 # What every example does with tokens; `%with` is what a good request needs beside one.
 sub tokens_are_verified ($example, $method, $target, %with) {
     my $good = $example->token(%{ delete $with{token_options} // {} });
-    my $head = passes($example, 'orders-api', 'a good token passes', $method, $target,
+    my $head = $example->is_served('orders-api', 'a good token passes', $method, $target,
         %with, token => $good);
     unlike($head, qr/\Q$good\E/, 'the token stays at the gateway');
     like($head, qr/^X-Mesh-Issuer: idp\r$/m, 'the issuer goes upstream');
 
-    $head = passes($example, 'orders-api', 'a forged identity is replaced', $method, $target,
+    $head = $example->is_served('orders-api', 'a forged identity is replaced', $method, $target,
         %with, token => $good, headers => [
             'X-Mesh-Service: forged', 'x_mesh_service: forged', 'X-MESH_Service: forged',
             'X-Mesh-Groups: ["forged"]', 'x.mesh.spiffe.id: forged', 'X-Mesh-Anything: forged',
         ]);
     unlike($head, qr/forged/, 'nothing of it arrives');
 
-    is_refused($example, 401, 'no token is refused', $method, $target, %with);
+    $example->is_refused(401, 'no token is refused', $method, $target, %with);
     my $expired = $example->token(expires => '-1h');
-    my $response = is_refused($example, 401, 'an expired token is refused', $method, $target,
+    my $response = $example->is_refused(401, 'an expired token is refused', $method, $target,
         %with, token => $expired);
     like($response->{headers}{'www-authenticate'}, qr/error="invalid_token".*expired/,
         'the challenge says why');
-    is_refused($example, 401, 'a token for another audience is refused', $method, $target,
+    $example->is_refused(401, 'a token for another audience is refused', $method, $target,
         %with, token => $example->token(audience => 'another'));
-    is_refused($example, 401, 'a token of another issuer is refused', $method, $target,
+    $example->is_refused(401, 'a token of another issuer is refused', $method, $target,
         %with, token => $example->token(issuer => 'https://other.example'));
-    is_refused($example, 401, 'a tampered token is refused', $method, $target,
+    $example->is_refused(401, 'a tampered token is refused', $method, $target,
         %with, token => $good =~ s/\.\K(....)/reverse $1/er);
-    is_refused($example, 400, 'two Authorization fields are refused', $method, $target,
+    $example->is_refused(400, 'two Authorization fields are refused', $method, $target,
         %with, token => $good, headers => ['Authorization: Basic eDp5']);
     return;
 }
@@ -98,7 +76,7 @@ subtest 'nginx.conf' => sub {
 
     my $long = $example->token(roles => [map { "role-$_-" . 'x' x 100 } 1 .. 90]);
     cmp_ok(length $long, '>', 12_000, 'a token that is longer than a buffer of 8k');
-    passes($example, 'orders-api', 'passes', GET => '/orders/1', token => $long);
+    $example->is_served('orders-api', 'passes', GET => '/orders/1', token => $long);
     $example->stop;
 };
 
@@ -110,38 +88,38 @@ subtest 'kafka-rest.conf' => sub {
     my $spiffe = 'spiffe://prod.example/ns/shop/sa/orders-api';
     tokens_are_verified($example, POST => $records);
 
-    my $head = passes($example, 'orders-api', 'a token produces', POST => $records, token => $good);
+    my $head = $example->is_served('orders-api', 'a token produces', POST => $records, token => $good);
     like($head, qr/^Host: localhost:\d+\r$/m, 'Host is the one that the client used');
-    $head = passes($example, $spiffe, 'a certificate consumes',
+    $head = $example->is_served($spiffe, 'a certificate consumes',
         GET => '/consumers/etl/instances/i-1/records?timeout=1', certificate => 'spiffe');
     like($head, qr/^X-Mesh-Method: certificate\r$/m, 'the upstream hears what it was proven by');
-    $head = passes($example, 'orders-api', 'with both, the token names the service',
+    $head = $example->is_served('orders-api', 'with both, the token names the service',
         POST => '/topics/orders', token => $good, certificate => 'spiffe');
     like($head, qr/^X-Mesh-Spiffe-Id: \Q$spiffe\E\r$/m, 'and the SPIFFE ID goes upstream beside it');
 
-    is_refused($example, 401, 'a DNS name is no identity here', POST => $records, certificate => 'dns');
+    $example->is_refused(401, 'a DNS name is no identity here', POST => $records, certificate => 'dns');
     is($example->logged->{reason}, 'certificate_nameless', 'the access log says why');
-    is_refused($example, 400, 'a certificate of strangers is refused',
+    $example->is_refused(400, 'a certificate of strangers is refused',
         POST => $records, token => $good, certificate => 'foreign');
-    is_refused($example, 403, 'who may produce may not delete',
+    $example->is_refused(403, 'who may produce may not delete',
         DELETE => '/v3/clusters/lkc-1/topics/orders', token => $good);
 
     my $admin = $example->token(subject => 'operator', roles => ['kafka-admin']);
-    passes($example, 'operator', 'an administrator sees ACLs', GET => '/v3/clusters/lkc-1/acls', token => $admin);
+    $example->is_served('operator', 'an administrator sees ACLs', GET => '/v3/clusters/lkc-1/acls', token => $admin);
     for my $target (
         '/v3/clusters/lkc-1/acls', '/v3/clusters/lkc-1/acls;x', '/v3;x/clusters/lkc-1/acls',
         '/v3/clusters/lkc-1/topics/-/configs:alter', '/v3/clusters/lkc-1/%61cls',
         '/topics/%2e%2e/v3/clusters/lkc-1/acls', '/topics/x/..%2f..%2fv3/clusters/lkc-1/acls',
         '/topics/..;/v3/clusters/lkc-1/acls', '//v3//clusters/lkc-1/acls', '/TOPICS/x', '/',
     ) {
-        is_refused($example, 403, "nobody else reaches $target", POST => $target, token => $good);
+        $example->is_refused(403, "nobody else reaches $target", POST => $target, token => $good);
     }
-    is_refused($example, 403, 'a certificate has no roles', GET => '/brokers', certificate => 'spiffe');
+    $example->is_refused(403, 'a certificate has no roles', GET => '/brokers', certificate => 'spiffe');
     is_deeply([$example->logged->@{qw(service reason)}], [$spiffe, 'claim_refused'],
         'the access log says who and why');
 
     is_limited($example, admin => GET => '/brokers', token => $admin);
-    passes($example, 'other', 'each administrator has a limit of their own',
+    $example->is_served('other', 'each administrator has a limit of their own',
         GET => '/brokers', token => $example->token(subject => 'other', roles => ['kafka-admin']));
 
     my $response;
@@ -169,11 +147,11 @@ subtest 'databricks.conf' => sub {
     my %options = (prefix => $prefix, conf => 'databricks.conf', upstream => '10.20.0.4:443');
     my $example = Test::Mesh::Example->start(%options, certificate => "$prefix/tls/upstream");
     tokens_are_verified($example, GET => '/api/2.2/jobs/list?limit=1');
-    is_refused($example, 401, 'a token that lives for a day is refused', GET => '/api/2.2/jobs/list',
+    $example->is_refused(401, 'a token that lives for a day is refused', GET => '/api/2.2/jobs/list',
         token => $example->token(expires => '1d'));
 
     my $runner = $example->token(roles => ['etl-runner']);
-    my $head = passes($example, 'orders-api', 'a runner starts a run', POST => '/api/2.2/jobs/run-now',
+    my $head = $example->is_served('orders-api', 'a runner starts a run', POST => '/api/2.2/jobs/run-now',
         token => $runner, body => '{"job_id":1}', headers => [
             'Cookie: session=client-sent', 'X-Databricks-Org-Id: client-sent',
             'X-Databricks-Workspace-Id: client-sent',
@@ -194,18 +172,18 @@ subtest 'databricks.conf' => sub {
         '/api/2.0/preview/scim/v2/Me', '/api/2.0/unity-catalog/temporary-table-credentials',
         '/serving-endpoints/x/config',
     ) {
-        is_refused($example, 403, "without a role nobody reaches $target", POST => $target,
+        $example->is_refused(403, "without a role nobody reaches $target", POST => $target,
             token => $example->token);
     }
-    is_refused($example, 403, 'a runner is no administrator', GET => '/api/2.0/secrets/list', token => $runner);
-    passes($example, 'root', 'an administrator is', GET => '/api/2.0/secrets/list',
+    $example->is_refused(403, 'a runner is no administrator', GET => '/api/2.0/secrets/list', token => $runner);
+    $example->is_served('root', 'an administrator is', GET => '/api/2.0/secrets/list',
         token => $example->token(subject => 'root', roles => ['workspace-admin']));
     is_limited($example, runs => POST => '/api/2.1/jobs/run-now', token => $runner);
-    passes($example, 'orders-api', 'what is not a run goes on', GET => '/api/2.1/jobs/list', token => $runner);
+    $example->is_served('orders-api', 'what is not a run goes on', GET => '/api/2.1/jobs/list', token => $runner);
     $example->stop;
 
     $example = Test::Mesh::Example->start(%options, certificate => "$prefix/certificates/server");
-    is_refused($example, 502, 'an upstream with another certificate is not handed the credential',
+    $example->is_refused(502, 'an upstream with another certificate is not handed the credential',
         GET => '/api/2.2/jobs/list', token => $example->token);
     $example->stop;
 };
@@ -217,7 +195,7 @@ subtest 'synapse.conf' => sub {
     tokens_are_verified($example, GET => '/pipelines?api-version=2020-12-01', certificate => 'spiffe');
 
     my $bound = $example->token(thumbprint_of => $of_spiffe);
-    my $head = passes($example, 'orders-api', 'a bound token passes with its certificate',
+    my $head = $example->is_served('orders-api', 'a bound token passes with its certificate',
         GET => '/pipelines', token => $bound, certificate => 'spiffe', headers => [
             'Cookie: session=client-sent', 'x-ms-authorization-auxiliary: client-sent',
             'X-HTTP-Method: client-sent', 'X-HTTP-Method-Override: client-sent',
@@ -226,29 +204,29 @@ subtest 'synapse.conf' => sub {
     is_clean($head, 'synapse-credential', 'contoso.dev.azuresynapse.net');
     like($head, qr{^X-Mesh-Spiffe-Id: spiffe://prod\.example/ns/shop/sa/orders-api\r$}m,
         'the SPIFFE ID goes upstream');
-    is_refused($example, 401, 'a bound token does not pass with another certificate',
+    $example->is_refused(401, 'a bound token does not pass with another certificate',
         GET => '/pipelines', token => $bound, certificate => 'dns');
     is($example->logged->{reason}, 'binding_mismatch', 'the access log says why');
-    is_refused($example, 400, 'a token alone does not pass', GET => '/pipelines', token => $example->token);
-    is_refused($example, 400, 'an expired certificate does not pass', GET => '/pipelines',
+    $example->is_refused(400, 'a token alone does not pass', GET => '/pipelines', token => $example->token);
+    $example->is_refused(400, 'an expired certificate does not pass', GET => '/pipelines',
         token => $example->token, certificate => 'expired');
-    is_refused($example, 401, 'a certificate that holds only a DNS name does not pass',
+    $example->is_refused(401, 'a certificate that holds only a DNS name does not pass',
         GET => '/pipelines', token => $example->token, certificate => 'dns');
 
     my $runner = $example->token(roles => ['etl-runner'], thumbprint_of => $of_spiffe);
     my @with = (token => $runner, certificate => 'spiffe');
-    passes($example, 'orders-api', 'a runner starts a pipeline of the team',
+    $example->is_served('orders-api', 'a runner starts a pipeline of the team',
         POST => '/pipelines/load_orders/createRun?api-version=2020-12-01', @with);
-    is_refused($example, 403, 'but not one of another team',
+    $example->is_refused(403, 'but not one of another team',
         POST => '/pipelines/billing_close/createRun?api-version=2020-12-01', @with);
-    is_refused($example, 403, 'nor whoever has no role', POST => '/pipelines/load_orders/createRun',
+    $example->is_refused(403, 'nor whoever has no role', POST => '/pipelines/load_orders/createRun',
         token => $bound, certificate => 'spiffe');
-    is_refused($example, 403, 'nor grants itself a role', PUT => '/roleAssignments/1', @with);
+    $example->is_refused(403, 'nor grants itself a role', PUT => '/roleAssignments/1', @with);
     is_limited($example, runs => POST => '/pipelines/load_orders/createRun', @with);
     $example->stop;
 
     $example = Test::Mesh::Example->start(%options, certificate => "$prefix/certificates/server");
-    is_refused($example, 502, 'an upstream with another certificate is not handed the credential',
+    $example->is_refused(502, 'an upstream with another certificate is not handed the credential',
         GET => '/pipelines', token => $example->token, certificate => 'spiffe');
     $example->stop;
 };

@@ -45,10 +45,8 @@ CONF
 
 # What arrived under our names, in the order it came.
 sub exported ($target, %options) {
-    my $certificate = delete $options{certificate};
-    my %tls = (ca => key_path('ca.pem'));
-    @tls{qw(cert key)} = map { key_path("$certificate.$_") } qw(pem key) if $certificate;
-    my $response = $server->request('GET', $target, port => 'tls', tls => \%tls, %options);
+    my $tls = tls(delete $options{certificate});
+    my $response = $server->request('GET', $target, port => 'tls', tls => $tls, %options);
     return ["status $response->{status}"] if !$response->{headers}{'x-upstream'};
     return [$response->{body} =~ /^(x-mesh-[^:]*: ?.*)\r$/mig];
 }

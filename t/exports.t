@@ -6,13 +6,14 @@ use lib 't/lib';
 
 use Test::More;
 
+use Test::Mesh::Process qw(output_of);
 use Test::Mesh::Server;
 
-my @symbols = lines('nm', '-D', '--defined-only', module_path());
+my @symbols = split /^/, output_of('nm', '-D', '--defined-only', module_path());
 is_deeply [sort map { (split)[-1] } @symbols], [qw(ngx_module_names ngx_module_order ngx_modules)],
     'three symbols' or diag @symbols;
 
-my @dynamic = lines('readelf', '-dW', module_path());
+my @dynamic = split /^/, output_of('readelf', '-dW', module_path());
 my @needed = map { /\(NEEDED\).*\[(.*)\]/ ? $1 : () } @dynamic;
 ok @needed > 0, 'what it needs is known';
 is_deeply [grep { !/\A(?:libc|libm|libgcc_s|ld-linux-x86-64)\.so/ } @needed], [],
@@ -20,9 +21,3 @@ is_deeply [grep { !/\A(?:libc|libm|libgcc_s|ld-linux-x86-64)\.so/ } @needed], []
 ok grep({ /FLAGS_1.*\bNODELETE\b/ } @dynamic), 'it stays in memory until the process ends';
 done_testing;
 
-sub lines (@command) {
-    open my $out, '-|', @command or die "$command[0]: $!\n";
-    my @lines = <$out>;
-    close $out or die "$command[0] fails\n";
-    return @lines;
-}

@@ -7,7 +7,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -40,37 +40,34 @@ server {
 CONF
 
 # The Authorization that arrived, and the other fields about it.
-sub arrived ($response) {
+sub passed_on ($response) {
     return verdict($response) if !$response->{headers}{'x-upstream'};
-    my @values = $response->{body} =~ /^authorization: ?(.*)\r$/mig;
-    my ($service) = $response->{body} =~ /^x-mesh-service: ?(.*)\r$/mi;
+    my @values = arrived($response, 'Authorization');
+    my ($service) = arrived($response, 'X-Mesh-Service');
     return join ' | ', $service // '-', @values ? @values : '-';
 }
 
 my $token = token();
 my $header = "Authorization: Bearer $token";
 
-is arrived($server->get('/default', $header)), 'orders-api | -', 'by default it does not go upstream';
-is arrived($server->get('/default', "aUTHORIZATION: bearer   $token ")), 'orders-api | -', '... however it is spelled';
-is arrived($server->get('/set', $header)), 'orders-api | Basic dTpw', 'another one may go in its place';
+is passed_on($server->get('/default', $header)), 'orders-api | -', 'by default it does not go upstream';
+is passed_on($server->get('/default', "aUTHORIZATION: bearer   $token ")), 'orders-api | -', '... however it is spelled';
+is passed_on($server->get('/set', $header)), 'orders-api | Basic dTpw', 'another one may go in its place';
 like $server->get('/variable', $header)->{body}, qr/^Seen: \[Bearer \Q$token\E\]\r$/m, 'a variable that is named shows what came';
-is arrived($server->get('/on/', $header)), "orders-api | Bearer $token", 'with on it goes, byte by byte';
-is arrived($server->get('/on/inner', $header)), "orders-api | Bearer $token", '... also where that is inherited';
-is arrived($server->get('/on/off', $header)), 'orders-api | -', '... and off takes it back';
+is passed_on($server->get('/on/', $header)), "orders-api | Bearer $token", 'with on it goes, byte by byte';
+is passed_on($server->get('/on/inner', $header)), "orders-api | Bearer $token", '... also where that is inherited';
+is passed_on($server->get('/on/off', $header)), 'orders-api | -', '... and off takes it back';
 my $large = token(claims => { pad => 'x' x 9_000 });
-is arrived($server->get('/on/', "Authorization: Bearer $large")), "orders-api | Bearer $large", 'a large one goes too';
-is arrived($server->get('/on/', bearer(expires => '-1h'))), '401 token_expired', 'a bad one does not go anywhere';
+is passed_on($server->get('/on/', "Authorization: Bearer $large")), "orders-api | Bearer $large", 'a large one goes too';
+is passed_on($server->get('/on/', bearer(expires => '-1h'))), '401 token_expired', 'a bad one does not go anywhere';
 
-is arrived($server->get('/open', $header)), "- | Bearer $token", 'an open location leaves it alone';
-is arrived($server->get('/dry', $header)), 'orders-api | -', 'a dry run takes a good one as ever';
-is arrived($server->get('/dry', bearer(expires => '-1h'))) =~ s/Bearer \S+/Bearer .../r, '- | Bearer ...',
+is passed_on($server->get('/open', $header)), "- | Bearer $token", 'an open location leaves it alone';
+is passed_on($server->get('/dry', $header)), 'orders-api | -', 'a dry run takes a good one as ever';
+is passed_on($server->get('/dry', bearer(expires => '-1h'))) =~ s/Bearer \S+/Bearer .../r, '- | Bearer ...',
     '... and leaves a bad one to the upstream, as it did before';
 
 subtest 'beside a certificate' => sub {
-    my %tls = (ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'));
-    my $request = sub (@headers) {
-        return arrived($server->request('GET', '/any', port => 'tls', tls => \%tls, headers => \@headers));
-    };
+    my $request = sub (@headers) { return passed_on($server->get_as('spiffe', '/any', @headers)) };
     is $request->($header), 'orders-api | -', 'a token does not go upstream';
     is $request->('Authorization: Basic dTpw'), 'spiffe://prod.example/ns/shop/sa/orders-api | Basic dTpw',
         'what is no token is not ours to take';
@@ -81,10 +78,10 @@ subtest 'what stands beside it' => sub {
     for my $count (1, 5, 40) {
         my @others = map { "X-Other-$_: $_" } 1 .. $count;
         my $response = $client->request('GET', '/default', headers => [@others, $header, @others]);
-        is arrived($response), 'orders-api | -', "among $count headers on each side";
+        is passed_on($response), 'orders-api | -', "among $count headers on each side";
         is scalar(() = $response->{body} =~ /^X-Other-\d+: \d+\r$/mg), 2 * $count, '... which all arrive';
     }
-    is arrived($client->request('GET', '/default')), '401 credential_missing', 'the next request has none';
+    is passed_on($client->request('GET', '/default')), '401 credential_missing', 'the next request has none';
     $client->close;
 };
 

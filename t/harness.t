@@ -55,12 +55,10 @@ is $chunked->{headers}{'transfer-encoding'}, 'chunked', 'and a response in chunk
 is $chunked->{body}, 'one/chunked', '... on the same connection';
 $client->close;
 
-my %tls = (ca => key_path('ca.pem'), sni => 'a.test');
-my %certificate = (cert => key_path('spiffe.pem'), key => key_path('spiffe.key'));
-my @peer = ('GET', '/peer', port => 'tls', tls => { %tls, %certificate });
-is $server->request(@peer)->{body}, 'SUCCESS a.test', 'a client certificate arrives';
-$peer[-1] = \%tls;
-is $server->request(@peer)->{body}, 'NONE a.test', 'or none';
+my $peer = sub ($name) { $server->request('GET', '/peer', port => 'tls', tls => tls($name, sni => 'a.test'))->{body} };
+is $peer->('spiffe'), 'SUCCESS a.test', 'a client certificate arrives';
+is $peer->('none'), 'NONE a.test', 'or none';
+is $server->get_as('spiffe', '/peer')->{body}, 'SUCCESS localhost', 'in one call';
 like x5t('spiffe'), qr/\A[\w-]{43}\z/, 'a thumbprint is at hand';
 
 $server->reload($conf =~ s/"one"/"two"/r);

@@ -27,22 +27,19 @@ server {
 }
 CONF
 
-my %tls = (
-    ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'),
-);
 my $identity = qr{^X-Mesh-Service: spiffe://prod\.example/ns/shop/sa/orders-api\r$}m;
 
 for ([ 'HTTP/0.9', "GET /t\r\n" ], [ 'a refused request line', "NONSENSE\r\n\r\n" ]) {
     my ($name, $bytes) = @$_;
     for my $attempt (1, 2) {
-        my $answer = $server->raw($bytes, port => 'tls', tls => \%tls);
+        my $answer = $server->raw($bytes, port => 'tls', tls => tls('spiffe'));
         like $answer, $identity, "$name brings its peer's identity upstream";
         unlike $answer, qr/X-Mesh-Service.*X-Mesh-Service/s, '... once';
     }
 }
 
 my ($worker) = $server->worker_pids;
-is $server->request('GET', '/t', port => 'tls', tls => \%tls)->{status}, 200, 'the worker goes on';
+is $server->get_as('spiffe', '/t')->{status}, 200, 'the worker goes on';
 is_deeply [$server->worker_pids], [$worker], '... and is the same';
 
 $server->stop;

@@ -8,14 +8,16 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::Curl;
 use Test::Mesh::File;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
 my $upstream = Test::Mesh::Upstream->start;
 my $server = Test::Mesh::Server->start(<<'CONF' =~ s/UPSTREAM/$upstream->port/ger, workers => 2);
 include %%KEYS%%/issuers.conf;
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 server {
     listen 127.0.0.1:%%PORT%% http2;
     mesh_authenticate token;
@@ -39,21 +41,17 @@ server {
 CONF
 
 # Requests on one connection: `VERSION STATUS [REASON] CONNECTIONS` of each, and their bodies.
-sub curl ($port, $targets, @arguments) {
+sub over_http2 ($port, $targets, @arguments) {
     my $is_tls = $port eq 'tls';
     my $body = $server->root . '/body';
     unlink glob "$body.*";
     my @urls = map { (($is_tls ? 'https://localhost:' : 'http://127.0.0.1:') . $server->port($port) . $_) } @$targets;
-    open my $out, '-|', qw(curl -sS --max-time 20 --cacert), key_path('ca.pem'),
-        ($is_tls ? '--http2' : '--http2-prior-knowledge'), @arguments,
-        '-w', '%{http_version} %{http_code} %header{x-reason} %{num_connects}\n',
-        map { ('-o', "$body.$_", $urls[$_]) } keys @urls or die "curl: $!\n";
-    my @lines = map { s/\s+\z//r =~ s/  / /r } <$out>;
-    close $out;
+    my $told = curl($is_tls ? '--http2' : '--http2-prior-knowledge', @arguments,
+        '-w', '%{http_version} %{http_code} %header{reason} %{num_connects}\n',
+        map { ('-o', "$body.$_", $urls[$_]) } keys @urls);
+    my @lines = map { s/\s+\z//r =~ s/  / /r } split /^/, $told;
     return { lines => \@lines, bodies => [map { slurp("$body.$_", '') } keys @urls] };
 }
-
-sub certificate ($name) { return ('--cert', key_path("$name.pem"), '--key', key_path("$name.key")) }
 
 my @expired = ('-H', bearer(expires => '-1h'));
 my @token = ('-H', bearer());
@@ -63,46 +61,46 @@ for my $row (
     ['', '/', [@expired], 401, 'token_expired'],
     ['', '/', ['-H', 'Authorization: Bearer x'], 401, 'token_malformed'],
     ['', '/', [@token, @token], 400, ''],
-    ['tls', '/certificate', [certificate('spiffe')], 200, ''],
-    ['tls', '/certificate', [certificate('dns')], 200, ''],
-    ['tls', '/certificate', [certificate('foreign')], 401, 'certificate_unverified'],
-    ['tls', '/certificate', [certificate('ca-leaf')], 401, 'certificate_nameless'],
-    ['tls', '/certificate', [], 401, 'certificate_missing'],
-    ['tls', '/both', [certificate('spiffe'), @token], 200, ''],
-    ['tls', '/both', [certificate('spiffe')], 401, 'credential_missing'],
-    ['tls', '/both', [@token], 401, 'certificate_missing'],
-    ['tls', '/any', [certificate('spiffe')], 200, ''],
-    ['tls', '/any', [@token], 200, ''],
-    ['tls', '/any', [certificate('foreign'), @token], 401, 'certificate_unverified'],
-    ['tls', '/any', [certificate('spiffe'), @expired], 401, 'token_expired'],
+    ['tls', '/certificate', [curl_tls('spiffe')], 200, ''],
+    ['tls', '/certificate', [curl_tls('dns')], 200, ''],
+    ['tls', '/certificate', [curl_tls('foreign')], 401, 'certificate_unverified'],
+    ['tls', '/certificate', [curl_tls('ca-leaf')], 401, 'certificate_nameless'],
+    ['tls', '/certificate', [curl_tls()], 401, 'certificate_missing'],
+    ['tls', '/both', [curl_tls('spiffe'), @token], 200, ''],
+    ['tls', '/both', [curl_tls('spiffe')], 401, 'credential_missing'],
+    ['tls', '/both', [curl_tls(), @token], 401, 'certificate_missing'],
+    ['tls', '/any', [curl_tls('spiffe')], 200, ''],
+    ['tls', '/any', [curl_tls(), @token], 200, ''],
+    ['tls', '/any', [curl_tls('foreign'), @token], 401, 'certificate_unverified'],
+    ['tls', '/any', [curl_tls('spiffe'), @expired], 401, 'token_expired'],
 ) {
     my ($port, $target, $arguments, $status, $reason) = @$row;
-    my $answer = curl($port, [$target], @$arguments, '-H', 'x-mesh-service: forged');
+    my $answer = over_http2($port, [$target], @$arguments, '-H', 'x-mesh-service: forged');
     is_deeply $answer->{lines}, [join ' ', 2, $status, $reason || (), 1],
         join ' ', "$target: $status", $reason;
-    my @services = $answer->{bodies}[0] =~ /^X-Mesh-Service: (.*)\r$/mg;
+    my @services = fields($answer->{bodies}[0], 'X-Mesh-Service');
     is @services, $status == 200 ? 1 : 0, '... as the upstream sees';
     isnt $services[0], 'forged', '... from us' if @services;
 }
 
 # Streams of one connection are requests of their own.
-my $streams = curl('tls', [('/certificate') x 5], certificate('spiffe'));
+my $streams = over_http2('tls', [('/certificate') x 5], curl_tls('spiffe'));
 is_deeply $streams->{lines}, ['2 200 1', ('2 200 0') x 4], 'a certificate holds for each stream of its connection';
-is_deeply [map { /^X-Mesh-Service: (.*)\r$/mg } $streams->{bodies}->@*],
+is_deeply [map { fields($_, 'X-Mesh-Service') } $streams->{bodies}->@*],
     [('spiffe://prod.example/ns/shop/sa/orders-api') x 5], '... by name';
 
-my $limited = curl('tls', [('/limited') x 12], certificate('spiffe'));
+my $limited = over_http2('tls', [('/limited') x 12], curl_tls('spiffe'));
 is_deeply $limited->{lines}, ['2 200 1', ('2 200 0') x 9, ('2 429 limited 0') x 2], 'a limit counts streams';
 
 # Here a client may split its cookies into several fields (RFC 9113 section 8.2.3), which are one.
 my @cookies = ('-H', 'cookie: a=1', '-H', 'cookie: session=' . token(), '-H', 'cookie: b=2');
-my $cookies = curl('', ['/cookie'], @cookies);
+my $cookies = over_http2('', ['/cookie'], @cookies);
 is_deeply $cookies->{lines}, ['2 200 1'], 'a token in one of several cookie fields';
 like $cookies->{bodies}[0], qr/^Cookie: a=1; b=2\r$/mi, '... of which the others go upstream';
-$cookies = curl('', ['/cookie'], @cookies, '-H', 'cookie: session=x');
+$cookies = over_http2('', ['/cookie'], @cookies, '-H', 'cookie: session=x');
 is_deeply $cookies->{lines}, ['2 400 credential_conflict 1'], '... and two of which are a conflict';
 
-sub h2load ($url, @arguments) {
+sub counted_by_h2load ($url, @arguments) {
     my $log = qx{h2load -n 400 -c 2 -m 32 @{[map { "'$_'" } @arguments, $url]} 2>&1};
     my ($counted) = $log =~ /^status codes: (.*)$/m;
     return $counted;
@@ -111,9 +109,9 @@ sub h2load ($url, @arguments) {
 SKIP: {
     skip 'without h2load', 3 if qx{h2load --version 2>&1} !~ /nghttp2/;
     my $url = 'http://127.0.0.1:' . $server->port;
-    is h2load("$url/fast", '-H', bearer()), '400 2xx, 0 3xx, 0 4xx, 0 5xx', 'many streams at once are admitted';
-    is h2load("$url/fast"), '0 2xx, 0 3xx, 400 4xx, 0 5xx', '... or refused';
-    is h2load("$url/limited", '-H', bearer()), '10 2xx, 0 3xx, 390 4xx, 0 5xx',
+    is counted_by_h2load("$url/fast", '-H', bearer()), '400 2xx, 0 3xx, 0 4xx, 0 5xx', 'many streams at once are admitted';
+    is counted_by_h2load("$url/fast"), '0 2xx, 0 3xx, 400 4xx, 0 5xx', '... or refused';
+    is counted_by_h2load("$url/limited", '-H', bearer()), '10 2xx, 0 3xx, 390 4xx, 0 5xx',
         '... or counted, exactly, by two workers';
 }
 

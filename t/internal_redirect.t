@@ -8,6 +8,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -22,7 +23,7 @@ server {
     mesh_accept idp;
     mesh_limit calls rate=1r/h burst=9 key=$arg_bucket;
     add_header X-Remaining $mesh_limit_remaining always;
-    add_header X-Reason $mesh_reason always;
+    add_header Reason $mesh_reason always;
     add_header X-Service $mesh_service always;
 
     # The ways there: a prefix each. The rest of the path is where to.
@@ -64,74 +65,72 @@ my $bucket = 0;
 my $token = bearer(claims => { team => 'data' });
 my $other_team = bearer(claims => { team => 'shop' });
 
-sub ask ($target, @headers) {
+sub paying ($target, @headers) {
     my $join = $target =~ /\?/ ? '&' : '?';
     return $server->get("$target${join}bucket=" . ++$bucket, @headers, 'X-Mesh-Service: forged');
 }
 
-sub arrived ($response, $name) { return $response->{body} =~ /^\Q$name\E: (.*)\r$/mg }
-
-my $direct = ask('/same', $token);
+my $direct = paying('/same', $token);
 is $direct->{status}, 200, 'without a redirect';
 my $remaining = $direct->{headers}{'x-remaining'};
 is $remaining, 9, '... a request costs one';
 
 for my $way ('/rewrite', '/try', '/missing', '/accel') {
-    my $response = ask("$way/same", $token);
+    my $response = paying("$way/same", $token);
     is $response->{status}, 200, "by $way to the same settings";
     is_deeply [arrived($response, 'X-Mesh-Service')], ['orders-api'], '... with one identity';
     is_deeply [arrived($response, 'Authorization')], [], '... and no credential';
     is $response->{headers}{'x-remaining'}, $remaining, '... for the same price';
 
-    is ask("$way/same")->{status}, 401, '... and not without a credential';
-    is ask("$way/same", bearer(expires => '-1h'))->{status}, 401, '... nor with a bad one';
+    is paying("$way/same")->{status}, 401, '... and not without a credential';
+    is paying("$way/same", bearer(expires => '-1h'))->{status}, 401, '... nor with a bad one';
 
-    $response = ask("$way/off", $token);
+    $response = paying("$way/off", $token);
     is $response->{status}, 200, "by $way to a location that does not ask";
     is_deeply [arrived($response, 'X-Mesh-Service')], [], '... which exports nothing';
     is $response->{headers}{'x-service'}, undef, '... and knows nobody';
 
-    $response = ask("$way/no-export", $token);
+    $response = paying("$way/no-export", $token);
     is $response->{status}, 200, "by $way to a location that does not export";
     is_deeply [arrived($response, 'X-Mesh-Service')], [], '... which does not';
 
     for my $target ('/audience', '/any') {
-        $response = ask("$way$target", $token);
+        $response = paying("$way$target", $token);
         is $response->{status}, 200, "by $way to $target, where the credential verifies too";
         is_deeply [arrived($response, 'X-Mesh-Service')], ['orders-api'], '... with one identity';
         is $response->{headers}{'x-remaining'}, $remaining, '... for the same price';
     }
     for my $row (['/other-audience', 'audience_refused'], ['/other-issuer', 'issuer_refused']) {
         my ($target, $reason) = @$row;
-        $response = ask("$way$target", $token);
+        $response = paying("$way$target", $token);
         is $response->{status}, 401, "by $way to $target, where it does not";
-        is $response->{headers}{'x-reason'}, $reason, '... for that reason';
+        is $response->{headers}{reason}, $reason, '... for that reason';
         is $response->{headers}{'x-service'}, undef, '... and nobody is known there';
         ok !exists $response->{headers}{'x-upstream'}, '... and nothing goes upstream';
     }
 
-    is ask("$way/team", $token)->{status}, 200, "by $way to what the identity may see";
-    $response = ask("$way/team", $other_team);
+    is paying("$way/team", $token)->{status}, 200, "by $way to what the identity may see";
+    $response = paying("$way/team", $other_team);
     is $response->{status}, 403, '... and not to what it may not';
-    is $response->{headers}{'x-reason'}, 'claim_refused', '... for that reason';
+    is $response->{headers}{reason}, 'claim_refused', '... for that reason';
 }
 
-my $index = ask('/index/', $token);
+my $index = paying('/index/', $token);
 is $index->{status}, 200, 'by an index file';
 is_deeply [arrived($index, 'X-Mesh-Service')], ['orders-api'], '... with one identity';
 
-my $forwarded = ask('/rewrite/forward', $token);
+my $forwarded = paying('/rewrite/forward', $token);
 is_deeply [arrived($forwarded, 'Authorization')], [$token =~ s/^Authorization: //r],
     'a rewrite to a location that forwards the credential, forwards it';
 
-is ask('/open', $token)->{status}, 200, 'from a location that does not ask, to one that does';
-is ask('/open')->{status}, 401, '... which then asks';
-is ask('/from-other', $token)->{status}, 401, 'a refusal before the redirect is one';
-is ask('/from-other', bearer(key => 'other'))->{status}, 401, '... as is one after it';
-is ask('/from-team', $token)->{status}, 200, 'and so is a denial';
-is ask('/from-team', $other_team)->{status}, 403, '... which no redirect undoes';
+is paying('/open', $token)->{status}, 200, 'from a location that does not ask, to one that does';
+is paying('/open')->{status}, 401, '... which then asks';
+is paying('/from-other', $token)->{status}, 401, 'a refusal before the redirect is one';
+is paying('/from-other', bearer(key => 'other'))->{status}, 401, '... as is one after it';
+is paying('/from-team', $token)->{status}, 200, 'and so is a denial';
+is paying('/from-team', $other_team)->{status}, 403, '... which no redirect undoes';
 
-my $twice = ask('/twice', $token);
+my $twice = paying('/twice', $token);
 is $twice->{status}, 200, 'back to the first settings over a location that does not ask';
 is_deeply [arrived($twice, 'X-Mesh-Service')], ['orders-api'], '... with one identity';
 is $twice->{headers}{'x-remaining'}, $remaining, '... for the same price';

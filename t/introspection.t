@@ -7,15 +7,15 @@ use lib 't/lib';
 
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
-use JSON::PP ();
-use MIME::Base64 qw(decode_base64url);
 use Test::More;
 use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
+use Test::Mesh::Forge;
 use Test::Mesh::Introspector;
 use Test::Mesh::Load qw(request_bytes);
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -35,12 +35,12 @@ my %said = (
     'nameless' => { sub => undef },
     'refresh' => { token_use => 'refresh_token' },
     'bound' => { cnf => { 'x5t#S256' => x5t('spiffe') } },
-    'key' => { cnf => { jkt => jkt() } },
+    'key' => { cnf => { jkt => claims_of(bound())->{cnf}{jkt} } },
     'text' => { active => 'true' },
 );
 my $issuer = Test::Mesh::Introspector->start(answer => sub ($question, $mode) {
     my $token = $question->{form}{token};
-    my %claims = (Test::Mesh::Introspector::claims($token)->%*, ($said{$token} // {})->%*);
+    my %claims = (Test::Mesh::Introspector::facts($token)->%*, ($said{$token} // {})->%*);
     delete @claims{ grep { !defined $claims{$_} } keys %claims };
     return 'application/json; charset=utf-8', \%claims;
 });
@@ -63,7 +63,7 @@ mesh_issuer other {
     audience mesh;
     jwks %%KEYS%%/other.jwks;
 }
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 add_header X-Service $mesh_service always;
 server {
     listen 127.0.0.1:%%PORT%%;
@@ -88,25 +88,14 @@ server {
 CONF
 my $server = Test::Mesh::Server->start($conf);
 
-# The thumbprint of the key that bound tokens are bound to.
-sub jkt () {
-    return JSON::PP::decode_json(decode_base64url((split /\./, bound())[1]))->{cnf}{jkt};
-}
-
-sub opaque ($token) { return "Authorization: Bearer $token" }
-
-sub verdict ($response) {
-    return join ' ', $response->{status}, $response->{headers}{'x-reason'} // ();
-}
-
 subtest 'a token that is active' => sub {
-    my $response = $server->get('/', opaque('orders-api'));
+    my $response = $server->get('/', bearer_of('orders-api'));
     is verdict($response), '200', 'is admitted';
     like $response->{body}, qr/^X-Mesh-Service: orders-api\r$/m, '... and the upstream sees its service';
     like $response->{body}, qr/^X-Mesh-Issuer: idp\r$/m, '... its issuer';
     like $response->{body}, qr/^X-Mesh-Groups: \["data-eng"\]\r$/m, '... and its groups';
     unlike $response->{body}, qr/Authorization/, '... and not the token';
-    is verdict($server->get('/', opaque('orders-api'))), '200', 'is known from then on' for 1 .. 3;
+    is verdict($server->get('/', bearer_of('orders-api'))), '200', 'is known from then on' for 1 .. 3;
     is $issuer->counts->{'orders-api'}, 1, '... so that its issuer is asked once';
     my ($question) = $issuer->questions;
     is $question->{line}, 'POST /introspect HTTP/1.1', 'the question';
@@ -116,12 +105,12 @@ subtest 'a token that is active' => sub {
 };
 
 subtest 'a token that is not' => sub {
-    my $response = $server->get('/', opaque('inactive'));
+    my $response = $server->get('/', bearer_of('inactive'));
     is verdict($response), '401 token_inactive', 'is refused';
     like $response->{headers}{'www-authenticate'},
         qr/\ABearer realm="mesh", error="invalid_token", error_description="the token's issuer says that it is not active", DPoP /,
         '... with a challenge';
-    is verdict($server->get('/', opaque('inactive'))), '401 token_inactive', '... again';
+    is verdict($server->get('/', bearer_of('inactive'))), '401 token_inactive', '... again';
     is $issuer->counts->{inactive}, 1, '... and its issuer is asked once';
 };
 
@@ -134,18 +123,15 @@ subtest 'what is said is checked, on each request' => sub {
         'bound' => '401 binding_mismatch', 'text' => '503 introspection_unavailable',
     );
     for my $token (sort keys %verdict) {
-        is verdict($server->get('/', opaque($token))), $verdict{$token}, $token for 1, 2;
+        is verdict($server->get('/', bearer_of($token))), $verdict{$token}, $token for 1, 2;
     }
-    is verdict($server->get('/strict', opaque('orders-api'))), '200', 'a claim that is required';
-    is verdict($server->get('/strict', opaque('etl'))), '403 claim_refused', '... or does not hold';
-    is verdict($server->get('/other', opaque('orders-api'))), '401 token_malformed',
+    is verdict($server->get('/strict', bearer_of('orders-api'))), '200', 'a claim that is required';
+    is verdict($server->get('/strict', bearer_of('etl'))), '403 claim_refused', '... or does not hold';
+    is verdict($server->get('/other', bearer_of('orders-api'))), '401 token_malformed',
         'where its issuer is not accepted, a token that is known says nothing';
-    my %certificate = map {
-        $_ => { ca => key_path('ca.pem'), cert => key_path("$_.pem"), key => key_path("$_.key") }
-    } qw(spiffe dns);
     for my $row (['spiffe', 200], ['dns', 401], ['spiffe', 200]) {
         my ($name, $status) = @$row;
-        my $response = $server->request('GET', '/', port => 'tls', tls => $certificate{$name}, headers => [opaque('bound')]);
+        my $response = $server->get_as($name, '/', bearer_of('bound'));
         is $response->{status}, $status, "a token bound to a certificate, with that of $name";
     }
 };
@@ -164,26 +150,26 @@ subtest 'what is no token is not asked about' => sub {
     is verdict($server->get('/')), '401 credential_missing', 'nothing';
     is verdict($server->get('/', 'Authorization: Basic dTpw')), '401 credential_missing', 'another scheme';
     is verdict($server->get('/', 'Authorization: Bearer a,b')), '401 token_malformed', 'a list';
-    is verdict($server->get('/open', opaque('open'))), '200', 'a token where nobody looks';
+    is verdict($server->get('/open', bearer_of('open'))), '200', 'a token where nobody looks';
     is scalar(my @all = $issuer->questions), $before, 'no question';
 };
 
 subtest 'what follows the verdict is as ever' => sub {
-    is verdict($server->get('/limited', opaque('limited'))), '200', 'a limit is charged';
-    is verdict($server->get('/limited', opaque('limited'))), '429 limited', '... once a request';
-    is verdict($server->get('/dry', opaque('dry-inactive'))), '200 token_inactive', 'a dry run says what is refused';
-    is $server->get('/dry', opaque('dry'))->{headers}{'x-service'}, 'dry', '... and knows who it is';
-    like $server->get('/moved', opaque('moved'))->{body}, qr/^X-Mesh-Service: moved\r$/m,
+    is verdict($server->get('/limited', bearer_of('limited'))), '200', 'a limit is charged';
+    is verdict($server->get('/limited', bearer_of('limited'))), '429 limited', '... once a request';
+    is verdict($server->get('/dry', bearer_of('dry-inactive'))), '200 token_inactive', 'a dry run says what is refused';
+    is $server->get('/dry', bearer_of('dry'))->{headers}{'x-service'}, 'dry', '... and knows who it is';
+    like $server->get('/moved', bearer_of('moved'))->{body}, qr/^X-Mesh-Service: moved\r$/m,
         'an internal redirect under the same settings';
     is $issuer->counts->{moved}, 1, '... asks once';
 };
 
 subtest 'guesses are charged to their address' => sub {
-    is verdict($server->get('/failures', opaque("inactive-$_"))), '401 token_inactive', "guess $_" for 1, 2;
-    is verdict($server->get('/failures', opaque('inactive-3'))), '429 failure_limited', 'the third is refused';
+    is verdict($server->get('/failures', bearer_of("inactive-$_"))), '401 token_inactive', "guess $_" for 1, 2;
+    is verdict($server->get('/failures', bearer_of('inactive-3'))), '429 failure_limited', 'the third is refused';
     is $issuer->counts->{'inactive-3'}, undef, '... and not asked about';
-    is verdict($server->get('/failures', opaque('orders-api'))), '200', 'a token that is known passes';
-    is verdict($server->get('/', opaque('inactive-1'))), '401 token_inactive', 'elsewhere there is no such limit';
+    is verdict($server->get('/failures', bearer_of('orders-api'))), '200', 'a token that is known passes';
+    is verdict($server->get('/', bearer_of('inactive-1'))), '401 token_inactive', 'elsewhere there is no such limit';
 };
 
 $server->stop;
@@ -195,11 +181,11 @@ subtest 'an answer counts for as long as it may' => sub {
     my $server = Test::Mesh::Server->start($short);
     for my $token ('brief', 'inactive-brief') {
         my $status = $token eq 'brief' ? 200 : 401;
-        is $server->get('/', opaque($token))->{status}, $status, $token;
+        is $server->get('/', bearer_of($token))->{status}, $status, $token;
         my $count = $issuer->counts->{$token};
         # Until it has passed, however long the machine takes.
         sleep 1.2;
-        is $server->get('/', opaque($token))->{status}, $status, '... a second later';
+        is $server->get('/', bearer_of($token))->{status}, $status, '... a second later';
         is $issuer->counts->{$token}, $count + 1, '... is asked about anew';
     }
     $server->stop;
@@ -232,16 +218,16 @@ subtest 'a token that is bound to a key' => sub {
     $issuer->mode('hold');
     my $before = $issuer->questions;
     my @clients = map { $server->connect->send(request_bytes('/', @sent)) } 1 .. 6;
-    $issuer->await($before + 1);
+    $issuer->await_questions($before + 1);
     $issuer->mode('normal');
     is_deeply [sort map { verdict($_->response) } @clients], ['200', ('401 dpop_replayed') x 5],
         'is admitted with a proof, which counts once for all who waited';
-    is verdict($server->get('/', opaque('key'))), '401 dpop_missing', '... and not without';
+    is verdict($server->get('/', bearer_of('key'))), '401 dpop_missing', '... and not without';
     is verdict($server->get('/', dpop(token => 'orders-api'))), '401 dpop_unbound', 'a proof binds no token';
 
     $server->reload($conf =~ s{(introspection http\S+);}{$1 always;}r);
     my $bound = bound();
-    is verdict($server->get('/', opaque($bound))), '401 dpop_missing', 'a JWT is bound as it says, whatever the answer leaves out';
+    is verdict($server->get('/', bearer_of($bound))), '401 dpop_missing', 'a JWT is bound as it says, whatever the answer leaves out';
     is verdict($server->get('/', dpop(token => $bound))), '200', '... and needs its proof';
     $server->stop;
 };
@@ -249,15 +235,15 @@ subtest 'a token that is bound to a key' => sub {
 subtest 'an issuer that names no audience' => sub {
     my $server = Test::Mesh::Server->start(
         $conf =~ s/introspection_timeout/introspection_audience optional;\n introspection_timeout/r);
-    is verdict($server->get('/', opaque('no-audience'))), '200', 'is believed where that is said';
-    is verdict($server->get('/', opaque('other-audience'))), '401 audience_refused', '... but not for another';
+    is verdict($server->get('/', bearer_of('no-audience'))), '200', 'is believed where that is said';
+    is verdict($server->get('/', bearer_of('other-audience'))), '401 audience_refused', '... but not for another';
     $server->stop;
 };
 
 subtest 'one process answers that it cannot ask' => sub {
     my $server = Test::Mesh::Server->start($conf, main => 'master_process off;', workers => 0, name => 'a single process');
     $server->await('a listener', sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $server->port) });
-    is verdict($server->get('/', opaque('single'))), '503 introspection_unavailable', 'there is no thread';
+    is verdict($server->get('/', bearer_of('single'))), '503 introspection_unavailable', 'there is no thread';
     $server->stop;
 };
 

@@ -7,24 +7,26 @@ use lib 't/lib';
 
 use File::Temp qw(tempdir);
 use JSON::PP ();
-use MIME::Base64 qw(decode_base64url encode_base64);
+use MIME::Base64 qw(encode_base64);
 use Test::More;
 use Time::HiRes qw(sleep);
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
+use Test::Mesh::Forge;
 use Test::Mesh::Introspector;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
+use Test::Mesh::Wait;
 
 my $dir = tempdir('client-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
 
-
 sub basic ($text) { return 'Basic ' . encode_base64($text, '') }
 
 # The configuration for an issuer that is asked like that.
-sub conf ($url, $lines) {
+sub client_conf ($url, $lines) {
     return <<"CONF" . <<'CONF';
 mesh_issuer idp {
     issuer https://idp.example;
@@ -34,7 +36,7 @@ mesh_issuer idp {
     $lines
 }
 CONF
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 server {
     listen 127.0.0.1:%%PORT%%;
     location / { mesh_authenticate token; empty_gif; }
@@ -42,39 +44,26 @@ server {
 CONF
 }
 
-my $number = 0;
-
 # What becomes of a token that nobody has seen before.
-sub verdict ($server, $name = 'token') {
-    my $response = $server->get('/', "Authorization: Bearer $name-" . ++$number);
-    return join ' ', $response->{status}, $response->{headers}{'x-reason'} // ();
-}
-
-# Waits until a fresh token has that verdict.
-sub await_verdict ($server, $verdict, $name) {
-    my $deadline = time + 120;
-    my $is = '';
-    while (time < $deadline && ($is = verdict($server)) ne $verdict) { sleep 0.2 }
-    return is $is, $verdict, $name;
-}
+sub fresh_verdict ($server, $name = 'token') { return verdict($server->get('/', bearer_of(fresh($name)))) }
 
 subtest 'a secret' => sub {
     # What a form escapes, is escaped (RFC 6749 section 2.3.1).
     my $issuer = Test::Mesh::Introspector->start(authorization => basic('a%20gateway:top%3Asecret%2B%25%C3%A9'));
     my $secret = replace("$dir/secret", "top:secret+%\xc3\xa9\n");
-    my $server = Test::Mesh::Server->start(conf($issuer->url, qq(introspection_client "a gateway" secret=$secret;)));
-    is verdict($server), '200', 'is sent as the issuer reads it';
+    my $server = Test::Mesh::Server->start(client_conf($issuer->url, qq(introspection_client "a gateway" secret=$secret;)));
+    is fresh_verdict($server), '200', 'is sent as the issuer reads it';
     replace("$dir/secret", "wrong-secret\r\n");
-    await_verdict($server, '503 introspection_unavailable', 'a new one counts without a reload');
+    is_soon(sub { fresh_verdict($server) }, '503 introspection_unavailable', 'a new one counts without a reload');
     $server->await_log(qr/(the server answers 401 while mesh_issuer "idp" is asked about a token)/);
     replace("$dir/secret", '');
     sleep 1.2;
-    is verdict($server), '503 introspection_unavailable', 'one that is empty is not taken';
+    is fresh_verdict($server), '503 introspection_unavailable', 'one that is empty is not taken';
     replace("$dir/secret", "top:secret+%\xc3\xa9");
-    await_verdict($server, '200', 'the right one again');
+    is_soon(sub { fresh_verdict($server) }, '200', 'the right one again');
     unlink $secret;
     sleep 1.2;
-    is verdict($server), '200', 'it stays when its file is gone';
+    is fresh_verdict($server), '200', 'it stays when its file is gone';
     my %sent = map { $_->{authorization} => 1 } $issuer->questions;
     is_deeply [sort keys %sent], 
         [sort map { basic("a%20gateway:$_") } 'top%3Asecret%2B%25%C3%A9', 'wrong-secret'],
@@ -90,8 +79,8 @@ subtest 'a secret in the form' => sub {
     my $issuer = Test::Mesh::Introspector->start;
     my $secret = replace("$dir/posted", "top:secret&+%\n");
     my $server = Test::Mesh::Server->start(
-        conf($issuer->url, qq(introspection_client "a gateway" secret=$secret method=client_secret_post;)));
-    is verdict($server), '200', 'is taken';
+        client_conf($issuer->url, qq(introspection_client "a gateway" secret=$secret method=client_secret_post;)));
+    is fresh_verdict($server), '200', 'is taken';
     my ($question) = $issuer->questions;
     is_deeply [@{ $question->{form} }{qw(client_id client_secret)}], ['a gateway', 'top:secret&+%'], 'as it is';
     ok !$question->{authorization}, 'and nothing is in the header';
@@ -113,35 +102,30 @@ subtest 'a private key' => sub {
     );
     for my $case (@cases) {
         my ($name, $file, $more, $set) = @$case;
-        my $server = Test::Mesh::Server->start(conf($issuer->url, "introspection_client gateway key=$file $more;"));
-        is verdict($server), '200', $name;
-        is verdict($server), '200', '... twice';
+        my $server = Test::Mesh::Server->start(client_conf($issuer->url, "introspection_client gateway key=$file $more;"));
+        is fresh_verdict($server), '200', $name;
+        is fresh_verdict($server), '200', '... twice';
         $server->stop;
         my ($one, $two) = (my @all = $issuer->questions)[-2, -1];
         is $one->{authorization}, undef, '... no secret is sent';
         is $one->{form}{client_id}, 'gateway', '... but who asks';
         is $one->{form}{client_assertion_type}, 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', '... and how';
         isnt $one->{form}{client_assertion}, $two->{form}{client_assertion}, '... each time anew';
-        my @parts = split /\./, $one->{form}{client_assertion};
-        my ($header, $claims) = map { JSON::PP::decode_json(decode_base64url($_)) } @parts[0, 1];
+        my $claims = claims_of($one->{form}{client_assertion});
         is_deeply [@$claims{qw(iss sub aud)}], ['gateway', 'gateway', 'https://idp.example'], '... for this issuer';
         is $claims->{exp} - $claims->{iat}, 60, '... for a minute';
         next if !$set;
-        is_deeply $header, { alg => $set, kid => "client-$set", typ => 'JWT' }, '... by the named key';
+        is_deeply header_of($one->{form}{client_assertion}), { alg => $set, kid => "client-$set", typ => 'JWT' }, '... by the named key';
         is meshctl('token', 'verify', '--jwks', "$dir/$set.jwks", '--issuer', 'gateway', '--audience', 'https://idp.example',
             $one->{form}{client_assertion}) =~ s/\s.*//sr, 'accepted', '... whose signature is valid';
     }
-    my $server = Test::Mesh::Server->start(conf($issuer->url, "introspection_client gateway key=$key{RS256};"));
+    my $server = Test::Mesh::Server->start(client_conf($issuer->url, "introspection_client gateway key=$key{RS256};"));
     rename $key{ES256}, $key{RS256} or die "rename: $!\n";
-    my $deadline = time + 120;
-    my $alg = '';
-    while (time < $deadline && $alg ne 'ES256') {
-        verdict($server);
-        my $last = (my @all = $issuer->questions)[-1];
-        $alg = JSON::PP::decode_json(decode_base64url($last->{form}{client_assertion} =~ s/\..*//sr))->{alg};
-        sleep 0.2;
-    }
-    is $alg, 'ES256', 'a new key counts without a reload';
+    my $alg = sub () {
+        fresh_verdict($server);
+        return header_of(($issuer->questions)[-1]{form}{client_assertion})->{alg};
+    };
+    is_soon($alg, 'ES256', 'a new key counts without a reload');
     $server->stop;
     $issuer->stop;
 };
@@ -168,12 +152,12 @@ subtest 'a signed answer' => sub {
         return $as, token(typ => $typ, audience => 'gateway', subject => undef, claims => $claims, %$options);
     });
     my $secret = replace("$dir/signed", 'secret');
-    my $server = Test::Mesh::Server->start(conf($issuer->url,
+    my $server = Test::Mesh::Server->start(client_conf($issuer->url,
         "introspection_client gateway secret=$secret; introspection_signed on; jwks %%KEYS%%/idp.jwks;"));
-    is verdict($server, 'good'), '200', 'of the issuer, for us';
-    is verdict($server, 'list'), '200', '... among others';
-    is verdict($server, 'inactive'), '401 token_inactive', 'which may say no';
-    is verdict($server, $_), '503 introspection_unavailable', "not by another $_" for qw(audience issuer key typ media plain);
+    is fresh_verdict($server, 'good'), '200', 'of the issuer, for us';
+    is fresh_verdict($server, 'list'), '200', '... among others';
+    is fresh_verdict($server, 'inactive'), '401 token_inactive', 'which may say no';
+    is fresh_verdict($server, $_), '503 introspection_unavailable', "not by another $_" for qw(audience issuer key typ media plain);
     my ($question) = $issuer->questions;
     is $question->{accept}, $type, 'it is asked for';
     $server->await_log(qr/(the signed answer is for another client while)/);
@@ -199,7 +183,7 @@ server {
     ssl_certificate_key %%KEYS%%/server.key;
     location / { proxy_pass http://127.0.0.1:ISSUER; }
 }
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 server {
     listen 127.0.0.1:%%PORT%%;
     location / { mesh_authenticate token; empty_gif; }
@@ -209,7 +193,7 @@ CONF
         my ($name, $ca, $verdict) = @$row;
         my ($block, $rest) = $front =~ /\A(.*?^\}\n)(.*)\z/ms;
         my $server = Test::Mesh::Server->start(sprintf($block, $name, $name, $ca) . $rest);
-        is verdict($server), $verdict, "a server whose authority is that of $ca.pem is $ca";
+        is fresh_verdict($server), $verdict, "a server whose authority is that of $ca.pem is $ca";
         $server->stop;
     }
     is_deeply [map { $_->{form}{token} =~ /token/ ? 1 : 0 } $issuer->questions], [1],

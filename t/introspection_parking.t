@@ -13,6 +13,7 @@ use Test::Mesh::Credentials;
 use Test::Mesh::File;
 use Test::Mesh::Introspector;
 use Test::Mesh::Load qw(request_bytes);
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -31,7 +32,7 @@ mesh_issuer idp {
     introspection_timeout 60s;
 }
 CONF
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 add_header X-Service $mesh_service always;
 log_format line '$status "$mesh_service" "$mesh_reason"';
 access_log %%ROOT%%/logs/line.log line;
@@ -54,23 +55,13 @@ CONF
 my $number = 0;
 my $basic = 'Authorization: Basic dXNlcjpwYXNzd29yZA==';
 
-sub opaque ($token) { return "Authorization: Bearer $token" }
-
-# A token that nobody has seen before.
-sub fresh ($name = 'token') { return $name . '-' . ++$number }
-
-sub verdict ($response) {
-    return 'nothing' if !defined $response;
-    return join ' ', $response->{status}, $response->{headers}{'x-reason'} // ();
-}
-
 # Connections whose requests wait for the issuer: its questions have come, `count` of them.
 sub parked ($server, $target, $tokens, $count = undef) {
     $issuer->mode('hold');
     my $before = $issuer->questions;
-    my @clients = map { $server->connect->send(request_bytes($target, opaque($_))) } @$tokens;
+    my @clients = map { $server->connect->send(request_bytes($target, bearer_of($_))) } @$tokens;
     my %tokens = map { $_ => 1 } @$tokens;
-    $issuer->await($before + ($count // keys %tokens));
+    $issuer->await_questions($before + ($count // keys %tokens));
     return @clients;
 }
 
@@ -115,10 +106,10 @@ subtest 'a request with a body, and one behind another' => sub {
     $issuer->mode('hold');
     my $before = $issuer->questions;
     my $client = $server->connect;
-    my $head = "POST /proxied HTTP/1.1\r\nHost: localhost\r\n" . opaque($token) . "\r\nContent-Length: 10\r\n\r\n";
+    my $head = "POST /proxied HTTP/1.1\r\nHost: localhost\r\n" . bearer_of($token) . "\r\nContent-Length: 10\r\n\r\n";
     $client->send($head . 'hello');
-    $issuer->await($before + 1);
-    $client->send('world' . request_bytes('/', opaque($token)));
+    $issuer->await_questions($before + 1);
+    $client->send('world' . request_bytes('/', bearer_of($token)));
     is $server->get('/fast')->{status}, 200, 'both wait';
     $issuer->mode('normal');
     like $client->response->{body}, qr/^X-Mesh-Service: \Q$token\E\r$/m, 'the first has its answer';
@@ -133,7 +124,7 @@ subtest 'a client that goes away' => sub {
     $server->await('499', sub { (() = line_log() =~ /^499 /mg) == $lines + 9 });
     pass 'is seen at once';
     # One of them had company.
-    my $late = $server->connect->send(request_bytes('/', opaque($tokens[0])));
+    my $late = $server->connect->send(request_bytes('/', bearer_of($tokens[0])));
     is $server->get('/fast')->{status}, 200, 'others go on';
     $issuer->mode('normal');
     is verdict($late->response), '200', 'who asks the same has the answer';
@@ -148,13 +139,13 @@ subtest 'guesses whose answer nobody waits for' => sub {
         $server->await('499', sub { (() = line_log() =~ /^499 /mg) == $lines + @tokens });
         $issuer->mode('normal');
         # Who asks where failures are not limited knows that the answers are there.
-        return map { verdict($server->get('/', opaque($_))) } @tokens;
+        return map { verdict($server->get('/', bearer_of($_))) } @tokens;
     };
     is_deeply [$given_up->(map { fresh() } 1 .. 10)], [('200') x 10], 'those that are right';
-    is verdict($server->get('/given-up', opaque(fresh('inactive')))), '401 token_inactive', '... are not charged';
+    is verdict($server->get('/given-up', bearer_of(fresh('inactive')))), '401 token_inactive', '... are not charged';
     is_deeply [$given_up->(map { fresh('inactive') } 1 .. 10)], [('401 token_inactive') x 10], 'those that are wrong';
     my $guess = fresh('inactive');
-    is verdict($server->get('/given-up', opaque($guess))), '429 failure_limited', '... are';
+    is verdict($server->get('/given-up', bearer_of($guess))), '429 failure_limited', '... are';
     is $issuer->counts->{$guess}, undef, 'so that the next one is not even asked about';
 };
 
@@ -170,16 +161,16 @@ subtest 'an issuer that gives no answer' => sub {
         }
         $issuer->mode('normal');
         sleep 1.1;
-        is verdict($server->get('/', opaque($token))), '200', '... and then it is asked again';
+        is verdict($server->get('/', bearer_of($token))), '200', '... and then it is asked again';
     }
     $server->await_log(qr/(the connection ended before the answer did while mesh_issuer "idp" is asked about a token)/);
     my $known = fresh('known');
-    is verdict($server->get('/', opaque($known))), '200', 'a token that is known';
+    is verdict($server->get('/', bearer_of($known))), '200', 'a token that is known';
     $issuer->stop;
-    is verdict($server->get('/', opaque(fresh()))), '503 introspection_unavailable', 'an issuer that is down';
-    is verdict($server->get('/', opaque($known))), '200', 'what is known goes on';
+    is verdict($server->get('/', bearer_of(fresh()))), '503 introspection_unavailable', 'an issuer that is down';
+    is verdict($server->get('/', bearer_of($known))), '200', 'what is known goes on';
     $issuer->begin;
-    is verdict($server->get('/', opaque(fresh()))), '200', 'an issuer that is up again';
+    is verdict($server->get('/', bearer_of(fresh()))), '200', 'an issuer that is up again';
     $server->await_log(qr/(mesh_issuer "idp" answers about tokens again)/);
 };
 
@@ -203,10 +194,10 @@ subtest 'HTTP/2' => sub {
     my $before = $issuer->questions;
     my @curls = map {
         open my $out, '-|', qw(curl -sS --max-time 60 --http2-prior-knowledge -o /dev/null -w), '%{http_version} %{http_code}',
-            '-H', opaque($_), 'http://127.0.0.1:' . $server->port('h2') . '/' or die "curl: $!\n";
+            '-H', bearer_of($_), 'http://127.0.0.1:' . $server->port('h2') . '/' or die "curl: $!\n";
         $out;
     } @tokens, fresh('inactive');
-    $issuer->await($before + 6);
+    $issuer->await_questions($before + 6);
     is $server->get('/fast')->{status}, 200, 'streams wait';
     $issuer->mode('normal');
     is_deeply [map { readline $_ } @curls], [('2 200') x 5, '2 401'], 'then each has its own answer';
@@ -216,9 +207,9 @@ subtest 'HTTP/2' => sub {
     $issuer->mode('hold');
     $before = $issuer->questions;
     my $lines = () = line_log() =~ /^499 /mg;
-    my $pid = open my $gone, '-|', 'curl', '-sS', '--http2-prior-knowledge', '-H', opaque(fresh()),
+    my $pid = open my $gone, '-|', 'curl', '-sS', '--http2-prior-knowledge', '-H', bearer_of(fresh()),
         'http://127.0.0.1:' . $server->port('h2') . '/' or die "curl: $!\n";
-    $issuer->await($before + 1);
+    $issuer->await_questions($before + 1);
     kill 'KILL', $pid;
     close $gone;
     $server->await('499', sub { (() = line_log() =~ /^499 /mg) == $lines + 1 });
@@ -230,15 +221,15 @@ subtest 'HTTP/2' => sub {
         my $token = fresh();
         $before = $issuer->questions;
         my $url = 'http://127.0.0.1:' . $server->port('h2') . '/';
-        my ($counted) = qx{h2load -n 300 -c 3 -m 50 -H '@{[opaque($token)]}' $url 2>&1} =~ /^status codes: (.*)$/m;
+        my ($counted) = qx{h2load -n 300 -c 3 -m 50 -H '@{[bearer_of($token)]}' $url 2>&1} =~ /^status codes: (.*)$/m;
         is $counted, '300 2xx, 0 3xx, 0 4xx, 0 5xx', 'many streams at once';
         is $issuer->counts->{$token}, 1, '... are one question';
 
         # A connection with all its streams.
         $issuer->mode('hold');
         ($before, $lines) = (scalar(my @all = $issuer->questions), scalar(my @gone = line_log() =~ /^499 /mg));
-        $pid = open $gone, '-|', qw(h2load -n 30 -c 1 -m 30 -H), opaque(fresh()), $url or die "h2load: $!\n";
-        $issuer->await($before + 1);
+        $pid = open $gone, '-|', qw(h2load -n 30 -c 1 -m 30 -H), bearer_of(fresh()), $url or die "h2load: $!\n";
+        $issuer->await_questions($before + 1);
         kill 'KILL', $pid;
         close $gone;
         $server->await('499', sub { (my @now = line_log() =~ /^499 /mg) == $lines + 30 });
@@ -248,7 +239,7 @@ subtest 'HTTP/2' => sub {
         # As many as fit, and a few more.
         $issuer->mode('hold');
         $lines = my @full = line_log() =~ /^503 /mg;
-        open my $many, '-|', "h2load -n 1280 -c 10 -m 128 -H '@{[opaque(fresh())]}' $url 2>&1" or die "h2load: $!\n";
+        open my $many, '-|', "h2load -n 1280 -c 10 -m 128 -H '@{[bearer_of(fresh())]}' $url 2>&1" or die "h2load: $!\n";
         $server->await('503', sub { (my @now = line_log() =~ /^503 /mg) == $lines + 256 });
         is $server->get('/fast')->{status}, 200, 'waiting requests are bounded';
         $issuer->mode('normal');
@@ -267,7 +258,7 @@ subtest 'a reload' => sub {
     $issuer->mode('normal');
     is_deeply [map { verdict($_->response) } @clients], ['200', '200', '401 token_inactive'], 'which have their answers';
     $server->await('the end of the old worker', sub { !-d "/proc/$old[0]" });
-    is verdict($server->get('/', opaque($token))), '200', 'the new worker asks for itself';
+    is verdict($server->get('/', bearer_of($token))), '200', 'the new worker asks for itself';
     is $issuer->counts->{$token}, 2, '... once';
 };
 
@@ -277,10 +268,10 @@ subtest 'a worker that is killed' => sub {
     my ($worker) = $server->worker_pids;
     $server->expect_log(qr/exited on signal 9/);
     $server->signal('KILL', $worker);
-    is_deeply [map { verdict($_->response) } @clients], [('nothing') x 5], 'takes its requests along';
+    is_deeply [map { verdict($_->response) } @clients], [('closed') x 5], 'takes its requests along';
     $server->await('another', sub { my @now = $server->worker_pids; @now == 1 && $now[0] != $worker });
     $issuer->mode('normal');
-    is verdict($server->get('/', opaque($tokens[0]))), '200', 'the next one asks anew';
+    is verdict($server->get('/', bearer_of($tokens[0]))), '200', 'the next one asks anew';
 };
 
 subtest 'a graceful end' => sub {
@@ -300,7 +291,7 @@ subtest 'an end at once' => sub {
     my @clients = parked($server, '/', [fresh(), fresh()]);
     my ($worker) = $server->worker_pids;
     $server->stop('TERM');
-    is_deeply [map { verdict($_->response) } @clients], ['nothing', 'nothing'], 'is one';
+    is_deeply [map { verdict($_->response) } @clients], ['closed', 'closed'], 'is one';
     $issuer->mode('normal');
 };
 
@@ -308,26 +299,26 @@ subtest 'the end of the patience with a worker' => sub {
     my $server = Test::Mesh::Server->start($conf, main => 'worker_shutdown_timeout 1s;');
     my @clients = parked($server, '/', [fresh(), fresh()]);
     $server->stop('QUIT');
-    is_deeply [map { verdict($_->response) } @clients], ['nothing', 'nothing'], 'is that of its parked requests';
+    is_deeply [map { verdict($_->response) } @clients], ['closed', 'closed'], 'is that of its parked requests';
     $issuer->mode('normal');
 };
 
 subtest 'a token in use' => sub {
     my $server = Test::Mesh::Server->start($conf =~ s/(introspection_timeout)/introspection_cache 12s;\n $1/r);
     my $token = fresh();
-    is verdict($server->get('/', opaque($token))), '200', 'is known';
+    is verdict($server->get('/', bearer_of($token))), '200', 'is known';
     $issuer->mode('hold');
     my $from = time;
     my @wrong;
     while ($issuer->counts->{$token} < 2 && time - $from < 60) {
-        my $verdict = verdict($server->get('/', opaque($token)));
+        my $verdict = verdict($server->get('/', bearer_of($token)));
         push @wrong, $verdict if $verdict ne '200';
         sleep 0.1;
     }
     is $issuer->counts->{$token}, 2, '... and asked about again, ahead of its end';
     is "@wrong", '', '... while no request waits';
     $issuer->mode('normal');
-    is verdict($server->get('/', opaque($token))), '200', '... nor after it';
+    is verdict($server->get('/', bearer_of($token))), '200', '... nor after it';
     $server->stop;
 };
 
@@ -340,9 +331,9 @@ subtest 'an issuer that holds all of its places' => sub {
         =~ s/mesh_authenticate token;/mesh_authenticate token;\n mesh_accept idp;\n location \/slow { mesh_accept slow; empty_gif; }/r);
     my $url = 'http://127.0.0.1:' . $server->port('h2') . '/slow';
     my $refused = sub { my @lines = slurp($server->root . '/logs/line.log') =~ /^503 /mg };
-    open my $many, '-|', "h2load -n 1280 -c 10 -m 128 -H '@{[opaque(fresh())]}' $url 2>&1" or die "h2load: $!\n";
+    open my $many, '-|', "h2load -n 1280 -c 10 -m 128 -H '@{[bearer_of(fresh())]}' $url 2>&1" or die "h2load: $!\n";
     $server->await('503', sub { $refused->() >= 256 });
-    is verdict($server->get('/', opaque(fresh()))), '200', 'leaves another the half of them';
+    is verdict($server->get('/', bearer_of(fresh()))), '200', 'leaves another the half of them';
     $slow->mode('html');
     my ($counted) = do { local $/; <$many> } =~ /^status codes: (.*)$/m;
     is $counted, '0 2xx, 0 3xx, 0 4xx, 1280 5xx', '... and is answered as one that gives no answer';

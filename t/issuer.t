@@ -12,6 +12,7 @@ use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
 use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 my $directory = tempdir('issuer-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -73,7 +74,7 @@ subtest 'a file is relative to the directory of the configuration' => sub {
 };
 
 # A block of which one line is replaced, or added, or missing.
-sub block (%lines) {
+sub issuer_block (%lines) {
     my %all = (issuer => 'issuer a;', audience => 'audience a;', jwks => 'jwks %%KEYS%%/idp.jwks;', %lines);
     my $text = join '', map { defined $all{$_} ? "    $all{$_}\n" : '' } sort keys %all;
     return "# The first line.\nmesh_issuer idp {\n$text}\n";
@@ -122,7 +123,7 @@ subtest 'values that are refused, with their file and line' => sub {
         ['trusted_certificate', '""', q(trusted_certificate: the file's name is empty)],
         ['mesh_zone', '8m', 'mesh_zone: unknown directive "mesh_zone"'],
     );
-    refused_at(block($_->[0] => "$_->[0] $_->[1]; # here"), $_->[2], "$_->[0] $_->[1]") for @wrong;
+    refused_at(issuer_block($_->[0] => "$_->[0] $_->[1]; # here"), $_->[2], "$_->[0] $_->[1]") for @wrong;
 };
 
 subtest 'a directive stands once' => sub {
@@ -131,12 +132,12 @@ subtest 'a directive stands once' => sub {
         token_type => 'JWT', service_claim => '/a', groups_claim => '/a',
         service_arn => 'on', spiffe_trust_domain => 'prod.example',
     );
-    refused_at(block($_ => "$_ $value{$_};\n    $_ $value{$_}; # here"), "$_: is duplicate") for sort keys %value;
+    refused_at(issuer_block($_ => "$_ $value{$_};\n    $_ $value{$_}; # here"), "$_: is duplicate") for sort keys %value;
 };
 
 subtest 'what must be there' => sub {
     for my $missing (qw(issuer audience)) {
-        my $text = block($missing => undef) =~ s/\{$/{ # here/mr;
+        my $text = issuer_block($missing => undef) =~ s/\{$/{ # here/mr;
         refused_at($text, qq(mesh_issuer "idp" has no "$missing"));
     }
     refused_at("mesh_issuer idp { } # here\n", 'mesh_issuer "idp" has no "issuer"');
@@ -148,7 +149,7 @@ subtest 'what must be there' => sub {
         [{ y => "alb $arn;", z => 'spiffe_trust_domain prod.example;' }, 'has both "alb" and "spiffe_trust_domain"'],
     ) {
         my ($lines, $message) = @$_;
-        refused_at(block(%$lines) =~ s/\{$/{ # here/mr, $message);
+        refused_at(issuer_block(%$lines) =~ s/\{$/{ # here/mr, $message);
     }
 };
 
@@ -158,24 +159,24 @@ subtest 'the block itself' => sub {
     refused_at("mesh_issuer idp; # here\n", 'directive "mesh_issuer" has no opening "{"');
     refused_at(qq(mesh_issuer "$_" { } # here\n), qq(mesh_issuer: issuer name "$_" may hold letters))
         for '', 'a b', 'a/b', 'a"b' =~ s/"/'/r, 'a$b';
-    refused_at(block() . "\nmesh_issuer idp { # here\n}\n", 'mesh_issuer: issuer "idp" is duplicate');
-    refused_at(block() . "\nmesh_issuer two { # here\n issuer a; audience b; jwks c;\n}\n",
+    refused_at(issuer_block() . "\nmesh_issuer idp { # here\n}\n", 'mesh_issuer: issuer "idp" is duplicate');
+    refused_at(issuer_block() . "\nmesh_issuer two { # here\n issuer a; audience b; jwks c;\n}\n",
         'issuer "a" is already that of mesh_issuer "idp"');
-    refused_at(block(z => 'inner { # here'), 'unexpected "{"');
+    refused_at(issuer_block(z => 'inner { # here'), 'unexpected "{"');
     refused_at("server {\n mesh_issuer idp { } # here\n}\n", '"mesh_issuer" directive is not allowed here');
     refused_at("issuer a; # here\n", 'unknown directive "issuer"');
     refused_at("mesh_issuer idp {\n issuer a; # here", 'unexpected end of file, expecting "}"');
 };
 
 subtest 'include' => sub {
-    refused_at(block(z => 'include; # here'), 'invalid number of arguments in "include"', 'of nothing');
-    refused_at(block(z => 'include a b; # here'), 'invalid number of arguments in "include"', 'of two');
-    config_refused(block(z => "include $directory/none.conf;"), qr{open\(\) "\Q$directory\E/none.conf" failed},
+    refused_at(issuer_block(z => 'include; # here'), 'invalid number of arguments in "include"', 'of nothing');
+    refused_at(issuer_block(z => 'include a b; # here'), 'invalid number of arguments in "include"', 'of two');
+    config_refused(issuer_block(z => "include $directory/none.conf;"), qr{open\(\) "\Q$directory\E/none.conf" failed},
         'of a file that is not there');
     my $wrong = write_file('wrong.conf', "\n\nleeway never;\n");
-    config_refused(block(z => "include $wrong;"), qr/leeway: "never" is not a time.* in \Q$wrong:3\E$/m,
+    config_refused(issuer_block(z => "include $wrong;"), qr/leeway: "never" is not a time.* in \Q$wrong:3\E$/m,
         'a fault in it is named with its own file and line');
-    config_accepted(block(z => "include $directory/none*.conf;"), 'a pattern may match nothing');
+    config_accepted(issuer_block(z => "include $directory/none*.conf;"), 'a pattern may match nothing');
 };
 
 subtest 'key sets that are refused at the start' => sub {
@@ -197,17 +198,17 @@ subtest 'key sets that are refused at the start' => sub {
         my ($text, $message) = $sets{$name}->@*;
         my $file = $directory . '/' . ($name =~ tr/ /-/r) . '.jwks';
         spew($file, $text) if defined $text;
-        config_refused(block(jwks => "jwks $file;"),
+        config_refused(issuer_block(jwks => "jwks $file;"),
             qr/\[emerg\].*jwks file "\Q$file\E" of mesh_issuer "idp": .*$message/, $name);
     }
-    config_refused(block(jwks => "jwks $directory;"), qr/jwks file "\Q$directory\E".*: /, 'a directory');
+    config_refused(issuer_block(jwks => "jwks $directory;"), qr/jwks file "\Q$directory\E".*: /, 'a directory');
 };
 
 subtest 'keys that are skipped are named, and the others count' => sub {
     my $set = JSON::PP::decode_json(slurp(key_path('idp.jwks')));
     push $set->{keys}->@*, { kty => 'oct', k => 'AAAA', kid => 'secret' };
     my $file = write_file('mixed.jwks', json($set));
-    config_accepted(block(jwks => "jwks $file;"), 'a set with a key that is not for us',
+    config_accepted(issuer_block(jwks => "jwks $file;"), 'a set with a key that is not for us',
         says => qr/\[warn\].*"\Q$file\E" of mesh_issuer "idp": key "secret": symmetric key/);
 };
 

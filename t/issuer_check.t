@@ -18,10 +18,9 @@ my $keys = key_path('idp.jwks');
 mkdir "$dir/conf.d";
 
 # The status and the report of a check of the file.
-sub check ($name) {
-    my $meshctl = $ENV{MESHCTL} // project_dir() . '/build/meshctl';
+sub checked ($name) {
     # What it says of a file that it cannot read is not for the output of the tests.
-    open my $in, '-|', 'sh', '-c', 'exec "$@" 2>/dev/null', 'sh', $meshctl, qw(issuer check --json), "$dir/$name"
+    open my $in, '-|', 'sh', '-c', 'exec "$@" 2>/dev/null', 'sh', meshctl_path(), qw(issuer check --json), "$dir/$name"
         or die "meshctl: $!\n";
     my $text = do { local $/; <$in> };
     close $in;
@@ -41,7 +40,7 @@ map \$arg_b \$c { "mesh_issuer" 1; default "\${arg_b}{"; }
 mesh_issuer escaped { issuer https://e.example/a\\;b; audience a; jwks $keys; }
 CONF
 config_accepted("include $dir/good.conf;", 'Nginx takes the configuration');
-my ($status, $report) = check('good.conf');
+my ($status, $report) = checked('good.conf');
 is $status, 0, 'and so does meshctl' or diag explain $report;
 is_deeply [map { [$_->@{qw(name issuer)}] } $report->{issuers}->@*], [
     ['a', 'https://a.example'],
@@ -60,7 +59,7 @@ for my $bad (
     my ($text, $message) = @$bad;
     spew("$dir/bad.conf", $text);
     config_refused("include $dir/bad.conf;", qr/\Q$message\E/, "Nginx refuses: $message");
-    ($status, $report) = check('bad.conf');
+    ($status, $report) = checked('bad.conf');
     is $status, 1, 'and so does meshctl';
     like $report->{faults}[0] // '', qr/\Q$message\E/, 'by the same words';
     like $report->{faults}[0] // '', qr/\Q$dir\E\/bad\.conf:1\b/, 'with the same place';
@@ -69,7 +68,7 @@ for my $bad (
 for my $broken ('mesh_issuer a {', 'a "b"c;', ';', 'a }') {
     spew("$dir/broken.conf", $broken);
     config_refused("include $dir/broken.conf;", qr/broken\.conf:1/, "Nginx cannot read: $broken");
-    ($status) = check('broken.conf');
+    ($status) = checked('broken.conf');
     is $status, 2, 'nor can meshctl';
 }
 done_testing;

@@ -6,11 +6,11 @@ use lib 't/lib';
 
 use File::Temp qw(tempdir);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Load qw(each_worker);
+use Test::Mesh::Load qw(each_worker statuses);
 use Test::Mesh::Server;
 
 my $dir = tempdir(CLEANUP => 1);
@@ -99,16 +99,16 @@ server {
 CONF
 my $clients = each_worker($server, '/t');
 
-is status_of($_, 'first'), '200 200', "issuer $_: the key is in force" for 0 .. $#kinds;
+is statuses_of($_, 'first'), '200 200', "issuer $_: the key is in force" for 0 .. $#kinds;
 $bad{ $kinds[$_] }[0]->("$dir/$_.json") for 0 .. $#kinds;
 # Told when a second look finds the same, and then no more.
 $server->await_log(qr/\Q$dir\E\/$_\.json".*/) for 0 .. $#kinds;
 sleep 2.2;
 for my $number (0 .. $#kinds) {
     my ($kind, $pattern) = ($kinds[$number], $bad{ $kinds[$number] }[1]);
-    is status_of($number, 'first'), '200 200', "$kind: the last good key stays";
-    is status_of($number, 'second'), '401 401', "$kind: no other one counts";
-    my @told = told($number);
+    is statuses_of($number, 'first'), '200 200', "$kind: the last good key stays";
+    is statuses_of($number, 'second'), '401 401', "$kind: no other one counts";
+    my @told = $server->log_lines(qr{\[(?:notice|warn|error|crit)\].*/$number\.json"});
     is @told, 1, "$kind: it is told once" or diag @told;
     like $told[0] // '', qr{\[error\].*$pattern.* while reloading ".*/$number\.json"}, "$kind: as an error, and why";
 }
@@ -120,15 +120,15 @@ for my $number (0 .. $#kinds) {
 }
 for my $number (0 .. $#kinds) {
     $server->await("new keys: $kinds[$number]", sub {
-        status_of($number, 'second') eq '200 200' && status_of($number, 'first') eq '401 401';
+        statuses_of($number, 'second') eq '200 200' && statuses_of($number, 'first') eq '401 401';
     });
-    $server->await("message: $kinds[$number]", sub { (my @told = told($number)) >= 2 });
+    $server->await("message: $kinds[$number]", sub { (my @told = $server->log_lines(qr{\[(?:notice|warn|error|crit)\].*/$number\.json"})) >= 2 });
 }
 # In which it would be told again.
 sleep 0.6;
 for my $number (0 .. $#kinds) {
     pass "$kinds[$number]: a good file replaces the keys";
-    my @told = told($number);
+    my @told = $server->log_lines(qr{\[(?:notice|warn|error|crit)\].*/$number\.json"});
     is @told, 2, "$kinds[$number]: and is told once" or diag @told;
     like $told[-1], qr/\[notice\]/, "$kinds[$number]: as a notice";
 }
@@ -138,9 +138,7 @@ is index($server->error_log, $_), -1, 'the log holds nothing of a file' for $con
 $server->stop;
 done_testing;
 
-sub told ($number) { return $server->error_log =~ /.*\[(?:notice|warn|error|crit)\].*\/$number\.json".*/g }
-
-sub status_of ($number, $key) {
+sub statuses_of ($number, $key) {
     my $bearer = bearer(key => "$dir/$key.jwk", issuer => "https://issuer$number.example");
-    return join ' ', map { $_->[0]->request('GET', '/t', headers => [$bearer])->{status} } values %$clients;
+    return statuses($clients, '/t', $bearer);
 }

@@ -6,14 +6,13 @@ use lib 't/lib';
 
 use File::Temp qw(tempdir);
 use Test::More;
-use Time::HiRes qw(sleep time);
 
-use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Forge;
 use Test::Mesh::Issuer;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
+use Test::Mesh::Wait;
 
 my $dir = tempdir('bearer-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
@@ -32,18 +31,10 @@ server {
 END
 my $bearer = bearer(key => $issuer->key('a'), issuer => 'https://idp.example');
 
-# Waits until the keys count, or do not.
-sub await_verdict ($verdict, $name) {
-    my $deadline = time + 60;
-    my $is = '';
-    while (time < $deadline && ($is = verdict($server->get('/t', $bearer))) ne $verdict) { sleep 0.1 }
-    return is $is, $verdict, $name;
-}
-
-await_verdict('503 keys_unavailable', 'a token that the server does not take');
+is_soon(sub { verdict($server->get('/t', $bearer)) }, '503 keys_unavailable', 'a token that the server does not take');
 $server->await_log(qr/the server answers 401 while fetching/);
 replace("$dir/token", "fresh.secret\n");
-await_verdict('200', 'another in its place counts without a reload');
+is_soon(sub { verdict($server->get('/t', $bearer)) }, '200', 'another in its place counts without a reload');
 replace("$dir/token", "two tokens\n");
 $server->await_log(qr/jwks_bearer: the file does not hold one token alone while fetching/);
 is verdict($server->get('/t', $bearer)), '200', 'what was fetched stays';

@@ -8,7 +8,8 @@ use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Curl;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 # Minutes: what a test charges does not come back before it ends. Two workers count as one.
@@ -63,23 +64,18 @@ CONF
 
 sub as ($service, %options) { return bearer(%options, claims => { azp => $service }) }
 
-# The verdicts of requests, one a header line or list of lines.
-sub verdicts ($target, @requests) {
-    return [map { verdict($server->get($target, ref $_ ? @$_ : $_)) } @requests];
-}
-
 my ($ok, $limited) = ('200', '429 limited');
 
-is_deeply verdicts('/none', (as('a')) x 3), [$ok, $limited, $limited], 'without a burst one at a time';
-is_deeply verdicts('/burst', (as('a')) x 6), [($ok) x 4, ($limited) x 2], 'a burst beyond the rate, over both workers';
-is_deeply verdicts('/none', as('b')), [$ok], 'another service has a bucket of its own';
+is_deeply verdicts($server, '/none', (as('a')) x 3), [$ok, $limited, $limited], 'without a burst one at a time';
+is_deeply verdicts($server, '/burst', (as('a')) x 6), [($ok) x 4, ($limited) x 2], 'a burst beyond the rate, over both workers';
+is_deeply verdicts($server, '/none', as('b')), [$ok], 'another service has a bucket of its own';
 
 subtest 'a rate by the hour or the day' => sub {
-    is_deeply verdicts('/hour', (as('a')) x 3), [$ok, $ok, $limited], 'the burst at once';
+    is_deeply verdicts($server, '/hour', (as('a')) x 3), [$ok, $ok, $limited], 'the burst at once';
     my $headers = $server->get('/hour', as('a'))->{headers};
     is $headers->{'ratelimit-policy'}, '"hour";q=1000;w=3600', '... of a thousand in an hour';
     like $headers->{'retry-after'}, qr/\A[1-4]\z/, '... one of which takes 3.6 seconds';
-    is_deeply verdicts('/day', (as('a')) x 3), [$ok, $ok, $limited], 'two a day';
+    is_deeply verdicts($server, '/day', (as('a')) x 3), [$ok, $ok, $limited], 'two a day';
     $headers = $server->get('/day', as('a'))->{headers};
     is $headers->{'ratelimit-policy'}, '"day";q=2;w=86400', '... are named';
     ok abs($headers->{'retry-after'} - 43_200) < 600, '... and half a day away';
@@ -96,52 +92,52 @@ subtest 'time pays back' => sub {
 };
 
 subtest 'key' => sub {
-    is_deeply verdicts('/service', as('a'), as('a', subject => 'b'), as('b')), [$ok, $limited, $ok], 'service';
-    is_deeply verdicts('/service', as('a', key => 'other'), as('a', key => 'other')), [$ok, $limited],
+    is_deeply verdicts($server, '/service', as('a'), as('a', subject => 'b'), as('b')), [$ok, $limited, $ok], 'service';
+    is_deeply verdicts($server, '/service', as('a', key => 'other'), as('a', key => 'other')), [$ok, $limited],
         '... which is another one at another issuer';
-    is_deeply verdicts('/principal', as('a', subject => 'x'), as('b', subject => 'x'), as('a', subject => 'y')),
+    is_deeply verdicts($server, '/principal', as('a', subject => 'x'), as('b', subject => 'x'), as('a', subject => 'y')),
         [$ok, $limited, $ok], 'principal';
-    is_deeply verdicts('/issuer', as('a'), as('b'), as('a', key => 'other'), as('c', key => 'other')),
+    is_deeply verdicts($server, '/issuer', as('a'), as('b'), as('a', key => 'other'), as('c', key => 'other')),
         [$ok, $limited, $ok, $limited], 'issuer';
-    is_deeply verdicts('/address', as('a'), as('b')), [$ok, $limited], 'address';
-    my $status = qx{curl -s -o /dev/null -w '%{http_code}' --interface 127.0.0.2 -H '@{[as('b')]}' http://127.0.0.1:@{[$server->port]}/address};
+    is_deeply verdicts($server, '/address', as('a'), as('b')), [$ok, $limited], 'address';
+    my $status = curl(qw(-o /dev/null -w %{http_code} --interface 127.0.0.2 -H), as('b'), 'http://127.0.0.1:' . $server->port . '/address');
     is $status, 200, '... of which there are others';
-    is_deeply verdicts('/header', map { [as($_->[0]), "X-Tenant: $_->[1]"] } ['a', 1], ['b', 1], ['a', 2]),
+    is_deeply verdicts($server, '/header', map { [as($_->[0]), "X-Tenant: $_->[1]"] } ['a', 1], ['b', 1], ['a', 2]),
         [$ok, $limited, $ok], 'a variable';
-    is_deeply verdicts('/header', (as('a')) x 3, ([as('a'), 'X-Tenant: ']) x 2), [($ok) x 5], '... that is empty does not limit';
-    is_deeply verdicts('/map', map { as($_) } qw(orders billing odd-1 odd-2 free free)),
+    is_deeply verdicts($server, '/header', (as('a')) x 3, ([as('a'), 'X-Tenant: ']) x 2), [($ok) x 5], '... that is empty does not limit';
+    is_deeply verdicts($server, '/map', map { as($_) } qw(orders billing odd-1 odd-2 free free)),
         [$ok, $limited, $ok, $limited, $ok, $ok], 'a map of the service';
 };
 
 subtest 'cost' => sub {
-    is_deeply verdicts('/cost', (as('a')) x 3), [$ok, $ok, $limited], 'a request counts for it';
+    is_deeply verdicts($server, '/cost', (as('a')) x 3), [$ok, $ok, $limited], 'a request counts for it';
     is $server->get('/cost', as('b'))->{headers}{remaining}, 351, '... in what remains, too';
 };
 
 subtest 'one name is one bucket' => sub {
-    is_deeply [map { verdicts("/shared/$_", as('a'))->@* } qw(a b a b)], [$ok, $ok, $limited, $limited], 'in two places';
+    is_deeply [map { verdicts($server, "/shared/$_", as('a'))->@* } qw(a b a b)], [$ok, $ok, $limited, $limited], 'in two places';
 };
 
 subtest 'several limits are charged all or none' => sub {
     my @remaining = map { $server->get('/several', as('a'))->{headers}{remaining} } 1 .. 5;
     is_deeply \@remaining, [1, 0, 0, 0, 0], 'the tightest is what remains';
-    is_deeply verdicts('/several', as('a')), [$limited], 'it refuses';
+    is_deeply verdicts($server, '/several', as('a')), [$limited], 'it refuses';
     is $server->get('/wide', as('a'))->{headers}{remaining}, 7, '... and the other was charged for those admitted';
 };
 
 subtest 'what is refused before is not charged' => sub {
     my $denied = as('a');
-    is_deeply verdicts('/denied', $denied, $denied), [('403 claim_refused') x 2], 'a denial';
-    is_deeply verdicts('/none', (as('c', expires => '-1h')) x 2), [('401 token_expired') x 2], 'a bad token';
-    is_deeply verdicts('/none', as('c')), [$ok], '... so that its owner may come';
+    is_deeply verdicts($server, '/denied', $denied, $denied), [('403 claim_refused') x 2], 'a denial';
+    is_deeply verdicts($server, '/none', (as('c', expires => '-1h')) x 2), [('401 token_expired') x 2], 'a bad token';
+    is_deeply verdicts($server, '/none', as('c')), [$ok], '... so that its owner may come';
     my $admin = bearer(claims => { azp => 'a', admin => JSON::PP::true() });
-    is_deeply verdicts('/denied', $admin, $admin, $denied), [$ok, $limited, '403 claim_refused'], 'who is allowed is charged';
+    is_deeply verdicts($server, '/denied', $admin, $admin, $denied), [$ok, $limited, '403 claim_refused'], 'who is allowed is charged';
 };
 
 subtest 'inheritance' => sub {
-    is_deeply [map { verdicts($_, as('a'))->@* } '/outer/', '/outer/inner'], [$ok, $limited], 'a list is inherited';
-    is_deeply verdicts('/outer/other', as('a'), as('a')), [$ok, $limited], '... or replaced';
-    is_deeply verdicts('/outer/off', (as('a')) x 3), [$ok, $ok, $ok], '... or switched off';
+    is_deeply [map { verdicts($server, $_, as('a'))->@* } '/outer/', '/outer/inner'], [$ok, $limited], 'a list is inherited';
+    is_deeply verdicts($server, '/outer/other', as('a'), as('a')), [$ok, $limited], '... or replaced';
+    is_deeply verdicts($server, '/outer/off', (as('a')) x 3), [$ok, $ok, $ok], '... or switched off';
 };
 
 subtest 'what a client is told' => sub {
@@ -191,11 +187,11 @@ subtest 'one name has one set of parameters' => sub {
     my $message = qr/mesh_limit "x" has other parameters than the one in \S+part\.conf:4 in \S+part\.conf:6$/m;
     for my $second ('rate=2r/m burst=3', 'rate=1r/h', 'rate=1r/s burst=3', 'rate=1r/h burst=3 cost=2', 'rate=1r/h burst=3 key=issuer',
         'rate=1r/h burst=3 key=$host') {
-        my ($file) = Test::Mesh::Config::part($conf->($second));
+        my ($file) = Test::Mesh::Config::write_part($conf->($second));
         config_refused("include $file;", $message, "$second names both places");
     }
     for my $second ('rate=1r/h burst=3 cost=1 key=service', 'burst=3 rate=1r/h') {
-        my ($file) = Test::Mesh::Config::part($conf->($second));
+        my ($file) = Test::Mesh::Config::write_part($conf->($second));
         config_accepted("include $file;", "$second is the same");
     }
 };

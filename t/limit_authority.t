@@ -32,17 +32,11 @@ server {
 CONF
 
 my $name = 'spiffe://prod.example/ns/shop/sa/orders-api';
-my %ca = (ca => key_path('ca.pem'));
-my %certificate = (cert => key_path('spiffe.pem'), key => key_path('spiffe.key'));
 for my $path ('/issuer', '/service') {
-    my $get = sub ($tls, @headers) {
-        return $server->request('GET', $path, port => 'tls', tls => $tls, headers => \@headers)
-            ->{status};
-    };
     my $bearer = bearer(subject => $name);
-    is $get->(\%ca, $bearer), 200, "$path: a token";
-    is $get->(\%ca, $bearer), 429, '... reaches its limit';
-    is $get->({ %ca, %certificate }), 200, '... and a certificate has its own';
+    is $server->get_as('none', $path, $bearer)->{status}, 200, "$path: a token";
+    is $server->get_as('none', $path, $bearer)->{status}, 429, '... reaches its limit';
+    is $server->get_as('spiffe', $path)->{status}, 200, '... and a certificate has its own';
 }
 
 $server->stop;

@@ -7,6 +7,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -16,7 +17,7 @@ include %%KEYS%%/issuers.conf;
 mesh_accept idp;
 server {
     listen 127.0.0.1:%%PORT%%;
-    add_header X-Reason $mesh_reason always;
+    add_header Reason $mesh_reason always;
     location /inherited { mesh_authenticate token; limit_except GET { allow all; } proxy_pass http://127.0.0.1:UPSTREAM; }
     location /own {
         limit_except GET {
@@ -35,29 +36,28 @@ CONF
 
 my ($reader, $writer) = (bearer(), bearer(claims => { role => 'writer' }));
 
-sub ask ($method, $target, @headers) {
-    my $response = $server->request($method, $target, headers => [@headers, 'X-Mesh-Service: forged']);
-    return join ' ', $response->{status}, $response->{headers}{'x-reason'} // (), $response->{body} =~ /^X-Mesh-Service: (.*)\r$/m;
+sub outcome_of ($method, $target, @headers) {
+    return outcome($server->request($method, $target, headers => [@headers, 'X-Mesh-Service: forged']));
 }
 
 for my $method (qw(GET POST PUT)) {
-    is ask($method, '/inherited'), '401 credential_missing', "$method: a setting outside holds inside";
-    is ask($method, '/inherited', $reader), '200 orders-api', '... for an identity';
+    is outcome_of($method, '/inherited'), '401 credential_missing', "$method: a setting outside holds inside";
+    is outcome_of($method, '/inherited', $reader), '200 orders-api', '... for an identity';
 }
-is ask('GET', '/own'), '200', 'reading is open';
-is ask('GET', '/own', bearer(expires => '-1h')), '200', '... to everybody';
-is ask('POST', '/own'), '401 credential_missing', 'writing is not';
-is ask('FROBNICATE', '/own'), '401 credential_missing', '... nor is what Nginx does not know';
-is ask('POST', '/own', $reader), '403 claim_refused', '... nor for readers';
-is ask('POST', '/own', $writer), '200 orders-api', '... but for writers';
+is outcome_of('GET', '/own'), '200', 'reading is open';
+is outcome_of('GET', '/own', bearer(expires => '-1h')), '200', '... to everybody';
+is outcome_of('POST', '/own'), '401 credential_missing', 'writing is not';
+is outcome_of('FROBNICATE', '/own'), '401 credential_missing', '... nor is what Nginx does not know';
+is outcome_of('POST', '/own', $reader), '403 claim_refused', '... nor for readers';
+is outcome_of('POST', '/own', $writer), '200 orders-api', '... but for writers';
 like $server->request('POST', '/own', headers => [$writer])->{body}, qr/^\Q$writer\E\r$/m, '... whose token is forwarded there';
-is ask('POST', '/own', $writer), '429 limited', '... within their limits';
-is ask('GET', '/own', $writer), '200', '... which are none of reading';
-is ask('GET', '/less'), '401 credential_missing', 'and the other way round';
-is ask('POST', '/less'), '200', '... it is open';
-is ask('GET', '/returned'), '204', 'a "return" answers the methods that are named';
-is ask('POST', '/returned'), '401 credential_missing', '... and no others';
-is ask('GET', '/answered?answer=1'), '204', 'an "if" goes on to be one';
+is outcome_of('POST', '/own', $writer), '429 limited', '... within their limits';
+is outcome_of('GET', '/own', $writer), '200', '... which are none of reading';
+is outcome_of('GET', '/less'), '401 credential_missing', 'and the other way round';
+is outcome_of('POST', '/less'), '200', '... it is open';
+is outcome_of('GET', '/returned'), '204', 'a "return" answers the methods that are named';
+is outcome_of('POST', '/returned'), '401 credential_missing', '... and no others';
+is outcome_of('GET', '/answered?answer=1'), '204', 'an "if" goes on to be one';
 
 $server->stop;
 

@@ -127,26 +127,21 @@ sub twice ($server) {
 # Sends all tokens everywhere, and counts what comes back.
 sub tour ($server, @more) {
     my %statuses;
-    my $send = sub ($target, $headers, %tls) {
-        my $response = $server->request('GET', $target, headers => $headers, %tls);
-        $statuses{ $response->{status} }++;
-    };
-    my %with = (ca => key_path('ca.pem'));
-    my @certificates = map { +{ %with, cert => key_path("$_.pem"), key => key_path("$_.key") } }
-        qw(spiffe spiffe-two-uris two-dns cn-only expired ca-leaf foreign);
+    my $send = sub ($target, @headers) { $statuses{ $server->get($target, @headers)->{status} }++ };
+    my $send_as = sub ($name, $target, @headers) { $statuses{ $server->get_as($name, $target, @headers)->{status} }++ };
     for my $target (qw(/token /any /claim /limited /limited), @more) {
-        $send->($target, ["Authorization: Bearer $_"]) for @tokens;
-        $send->($target, []);
-        $send->($target, ["Authorization: Basic $basic[0]"]);
-        $send->($target, ["Authorization: Bearer $secret"]);
-        $send->($target, ["Authorization: $secret"]);
+        $send->($target, bearer_of($_)) for @tokens;
+        $send->($target);
+        $send->($target, "Authorization: Basic $basic[0]");
+        $send->($target, bearer_of($secret));
+        $send->($target, "Authorization: $secret");
     }
-    for my $tls (\%with, @certificates) {
+    for my $name (qw(none spiffe spiffe-two-uris two-dns cn-only expired ca-leaf foreign)) {
         for my $target (qw(/token /any /certificate)) {
-            $send->($target, [], port => 'tls', tls => $tls);
+            $send_as->($name, $target);
             # Where tokens are not read, they go upstream as they are.
             next if $target eq '/certificate' && !@more;
-            $send->($target, ["Authorization: Bearer $_"], port => 'tls', tls => $tls) for @tokens[0, 10, 11];
+            $send_as->($name, $target, bearer_of($_)) for @tokens[0, 10, 11];
         }
     }
     return %statuses;

@@ -12,7 +12,7 @@ use Test::Mesh::Server;
 
 my @LEVELS = qw(error warn notice info);
 
-sub start ($error_log) {
+sub start_logging ($error_log) {
     return Test::Mesh::Server->start(<<'CONF', log_level => $error_log, name => "error_log $error_log");
 include %%KEYS%%/issuers.conf;
 server {
@@ -42,7 +42,7 @@ my %level = (
 # What is logged from each level of error_log on.
 for my $at (0 .. $#LEVELS) {
     subtest "error_log $LEVELS[$at]" => sub {
-        my $server = start($LEVELS[$at]);
+        my $server = start_logging($LEVELS[$at]);
         my %is_logged = map { $_ => 1 } @LEVELS[0 .. $at];
         $server->get($_) for sort keys %level;
         my @lines = grep { / mesh refuses/ } split /\n/, $server->error_log;
@@ -56,7 +56,7 @@ for my $at (0 .. $#LEVELS) {
 }
 
 subtest 'the line' => sub {
-    my $server = start('notice');
+    my $server = start_logging('notice');
     my $line_of = sub ($target, @headers) {
         my $from = length $server->error_log;
         $server->get($target, @headers);
@@ -88,7 +88,7 @@ subtest 'the line' => sub {
 };
 
 subtest 'what is admitted is not logged' => sub {
-    my $server = start('info');
+    my $server = start_logging('info');
     $server->get($_, bearer()) for '/default', '/info';
     unlike $server->error_log, qr/ mesh /, 'by us';
     $server->stop;

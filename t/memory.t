@@ -6,7 +6,7 @@ use lib 't/lib';
 
 use Test::More;
 
-use Test::Mesh::File;
+use Test::Mesh::Process qw(private_kb);
 use Test::Mesh::Server;
 use Test::Mesh::Signer;
 
@@ -34,35 +34,35 @@ my ($worker) = $server->worker_pids;
 my $client = $server->connect;
 my ($sent, $minted) = (0, 0);
 
-send_all(200, (token_of(0)) x 2048);
-my $bare = memory();
-send_all(200, map { token_of($_) } 1 .. $remembered);
-my $full = memory();
+send_all(200, (numbered_token(0)) x 2048);
+my $bare = private_kb($worker);
+send_all(200, map { numbered_token($_) } 1 .. $remembered);
+my $full = private_kb($worker);
 my $each = ($full - $bare) * 1024 / $remembered;
 note sprintf 'a worker takes %d KiB, and %d KiB with %d tokens: %d bytes each', $bare, $full, $remembered, $each;
 cmp_ok $each, '<', 1536, 'a token that is remembered takes less than 1.5 KB';
 
-send_all(200, map { token_of($remembered + $_) } 1 .. 4096);
-note sprintf '%d KiB after 4096 more', memory();
-cmp_ok memory() - $full, '<', 1024, 'those that come then take the place of others';
+send_all(200, map { numbered_token($remembered + $_) } 1 .. 4096);
+note sprintf '%d KiB after 4096 more', private_kb($worker);
+cmp_ok private_kb($worker) - $full, '<', 1024, 'those that come then take the place of others';
 
 # The signature of another one.
-my $other = (split /\./, token_of(0))[2];
-send_all(401, map { s/\.[^.]+\z/.$other/r } map { token_of(100_000 + $_) } 1 .. 2048) for 1 .. 8;
-note sprintf '%d KiB after 16384 bad ones', memory();
-cmp_ok memory() - $full, '<', 1024, 'a token that does not verify takes nothing';
+my $other = (split /\./, numbered_token(0))[2];
+send_all(401, map { s/\.[^.]+\z/.$other/r } map { numbered_token(100_000 + $_) } 1 .. 2048) for 1 .. 8;
+note sprintf '%d KiB after 16384 bad ones', private_kb($worker);
+cmp_ok private_kb($worker) - $full, '<', 1024, 'a token that does not verify takes nothing';
 
-my @again = map { token_of($_) } 1 .. 4096;
+my @again = map { numbered_token($_) } 1 .. 4096;
 send_all(200, @again) for 1 .. 15;
-note sprintf '%d KiB after %d requests', memory(), $sent;
+note sprintf '%d KiB after %d requests', private_kb($worker), $sent;
 cmp_ok $sent, '>=', 100_000, 'a hundred thousand requests were sent';
-cmp_ok memory() - $full, '<', 1024, 'and take nothing either';
+cmp_ok private_kb($worker) - $full, '<', 1024, 'and take nothing either';
 is +($server->worker_pids)[0], $worker, 'by the same worker';
 $client->close;
 $server->stop;
 done_testing;
 
-sub token_of ($number) {
+sub numbered_token ($number) {
     state %made;
     my $is_kept = $number <= 4096 || $number > 100_000;
     my $token = $made{$number} // $signer->token_of(sprintf
@@ -88,7 +88,3 @@ sub send_all ($status, @tokens) {
     }
 }
 
-# Without what it shares with all: KiB.
-sub memory () {
-    return (slurp("/proc/$worker/status") =~ /^RssAnon:\s+(\d+) kB/m)[0];
-}

@@ -8,6 +8,8 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::Curl;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -17,7 +19,7 @@ include %%KEYS%%/issuers.conf;
 ssl_certificate %%KEYS%%/server.pem;
 ssl_certificate_key %%KEYS%%/server.key;
 ssl_protocols TLSv1.2 TLSv1.3;
-add_header X-Reason $mesh_reason always;
+add_header Reason $mesh_reason always;
 add_header X-Server $server_name always;
 # The default server believes an authority that b.test does not.
 server {
@@ -56,12 +58,10 @@ CONF
 my $ID = 'spiffe://prod.example/ns/shop/sa/orders-api';
 
 # An SNI (or none), a Host, a target, a certificate; the status and the reason, or the identity.
-sub ask ($sni, $host, $target, $certificate, @headers) {
-    my %peer = $certificate eq 'none' ? ()
-        : (cert => key_path("$certificate.pem"), key => key_path("$certificate.key"));
+sub ask_by_sni ($sni, $host, $target, $certificate, @headers) {
     # IO::Socket::SSL sends no SNI where the name is empty.
-    my %tls = (ca => key_path('ca.pem'), sni => $sni, name => $sni || 'localhost', %peer);
-    return $server->request('GET', $target, port => '', tls => \%tls, headers => ["Host: $host", @headers]);
+    return $server->request('GET', $target, tls => tls($certificate, sni => $sni, name => $sni || 'localhost'),
+        headers => ["Host: $host", @headers]);
 }
 
 for my $row (
@@ -93,43 +93,37 @@ for my $row (
     ['localhost', 'localhost', '/', 'spiffe', '401 credential_missing'],
 ) {
     my ($sni, $host, $target, $certificate, $expected) = @$row;
-    my $response = ask($sni, $host, $target, $certificate, 'X-Mesh-Spiffe-Id: forged');
+    my $response = ask_by_sni($sni, $host, $target, $certificate, 'X-Mesh-Spiffe-Id: forged');
     my $what = join ', ', $sni ? "SNI $sni" : 'no SNI', "Host $host", "$target with $certificate";
     if ($expected eq $ID) {
         is $response->{status}, 200, $what;
-        is_deeply [$response->{body} =~ /^X-Mesh-Spiffe-Id: (.*)\r$/mg], [$ID], '... is who it is';
+        is_deeply [arrived($response, 'X-Mesh-Spiffe-Id')], [$ID], '... is who it is';
         next;
     }
     my ($status, $reason) = split / /, $expected;
     is $response->{status}, $status, "$what: $expected";
-    is $response->{headers}{'x-reason'}, $reason, '... by us, or not by us' if $status != 421 || $reason;
+    is $response->{headers}{reason}, $reason, '... by us, or not by us' if $status != 421 || $reason;
     ok !exists $response->{headers}{'x-upstream'}, '... and nothing goes upstream';
 }
 
 # A token is the bearer's wherever the handshake was.
-is ask('', 'b.test', '/token', 'foreign', bearer())->{status}, 200, 'a token is not misdirected by a certificate';
-is ask('', 'b.test', '/any', 'none', bearer())->{status}, 200, '... nor by none';
-is ask('', 'b.test', '/any', 'foreign', bearer())->{status}, 421, '... but a certificate that is read, is';
-is ask('', 'b.test', '/token', 'foreign', bearer(thumbprint_of => key_path('foreign.pem')))->{status}, 200,
+is ask_by_sni('', 'b.test', '/token', 'foreign', bearer())->{status}, 200, 'a token is not misdirected by a certificate';
+is ask_by_sni('', 'b.test', '/any', 'none', bearer())->{status}, 200, '... nor by none';
+is ask_by_sni('', 'b.test', '/any', 'foreign', bearer())->{status}, 421, '... but a certificate that is read, is';
+is ask_by_sni('', 'b.test', '/token', 'foreign', bearer(thumbprint_of => key_path('foreign.pem')))->{status}, 200,
     'a token that is bound to the certificate of the connection is the bearer\'s, too';
-is ask('', 'b.test', '/open', 'foreign')->{status}, 200, 'an open location asks nothing';
+is ask_by_sni('', 'b.test', '/open', 'foreign')->{status}, 200, 'an open location asks nothing';
 
 # A connection that goes on: each request by its own Host.
-my $client = $server->connect(port => '', tls => {
-    ca => key_path('ca.pem'), sni => '', name => 'localhost',
-    cert => key_path('foreign.pem'), key => key_path('foreign.key'),
-});
+my $client = $server->connect(tls => tls('foreign', sni => '', name => 'localhost'));
 my @statuses = map { $client->request('GET', '/', headers => ["Host: $_"])->{status} }
     qw(a.test b.test a.test b.test);
 is_deeply \@statuses, [200, 421, 200, 421], 'on one connection, each request by its own Host';
 $client->close;
 
 # HTTP/2, where clients reuse connections for other names: a Host by hand, as curl sends :authority.
-open my $out, '-|', qw(curl -sS --http2 --max-time 20 -o /dev/null -w), '%{http_version} %{http_code}',
-    '--cacert', key_path('ca.pem'), '--cert', key_path('foreign.pem'), '--key', key_path('foreign.key'),
-    '-H', 'Host: b.test', 'https://127.0.0.1:' . $server->port . '/', '-k' or die "curl: $!\n";
-is do { local $/; <$out> }, '2 421', 'and so over HTTP/2';
-close $out;
+is curl(qw(--http2 -k -o /dev/null -w), '%{http_version} %{http_code}', curl_tls('foreign'), '-H', 'Host: b.test',
+    'https://127.0.0.1:' . $server->port . '/'), '2 421', 'and so over HTTP/2';
 
 my $log = $server->error_log;
 like $log, qr/\[error\].* mesh refuses, reason: certificate_misdirected, client: 127\.0\.0\.1/, 'it is logged';

@@ -10,7 +10,7 @@ use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -45,13 +45,13 @@ sub of ($issuer, %options) {
         claims => { azp => 'd-client' }, %options);
 }
 
-sub columns ($response) { return verdict($response) . ' | ' . ($response->{headers}{identity} // '') }
+sub identity_of ($response) { return verdict($response) . ' | ' . ($response->{headers}{identity} // '') }
 
 my %service = (map({ $_ => "$_-service" } @ISSUERS), d => 'd-client');
 
 # Twice, so that the second time a token is known.
 for my $time ('at first', 'again') {
-    is columns($server->get('/', of($_))), "200 | $_ $service{$_}", "$_ signs for itself, $time" for @ISSUERS;
+    is identity_of($server->get('/', of($_))), "200 | $_ $service{$_}", "$_ signs for itself, $time" for @ISSUERS;
     for my $signer (@ISSUERS) {
         for my $claimed (grep { $_ ne $signer } @ISSUERS) {
             is verdict($server->get('/', of($signer, issuer => "https://$claimed.example"))), '401 signature_invalid',
@@ -78,7 +78,7 @@ subtest 'at the same time' => sub {
                 # All at once, of four issuers and a forger between them.
                 $client->send(join '', map { "GET / HTTP/1.1\r\nHost: a\r\n$_\r\n\r\n" } map { ($header{$_}, $forged) } @order);
                 for my $issuer (@order) {
-                    $wrong++ if columns($client->response) ne "200 | $issuer $service{$issuer}";
+                    $wrong++ if identity_of($client->response) ne "200 | $issuer $service{$issuer}";
                     $wrong++ if verdict($client->response) ne '401 signature_invalid';
                 }
             }
@@ -100,7 +100,7 @@ subtest 'at the same time' => sub {
 subtest 'one that breaks hurts no other' => sub {
     replace("$directory/a.jwks", 'garbage');
     $server->await_log(qr/(\[error\].*a\.jwks)/);
-    is columns($server->get('/', of($_, subject => 'late'))) =~ s/ \S+\z//r, "200 | $_", "$_ goes on" for @ISSUERS;
+    is identity_of($server->get('/', of($_, subject => 'late'))) =~ s/ \S+\z//r, "200 | $_", "$_ goes on" for @ISSUERS;
 
     meshctl('key', 'generate', '--alg', 'ES256', '--kid', 'shared', '--out', "$directory/next.jwk", '--jwks', "$directory/next.jwks");
     replace("$directory/a.jwks", slurp("$directory/next.jwks"));

@@ -7,6 +7,7 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -17,7 +18,7 @@ server {
     listen 127.0.0.1:%%PORT%%;
     mesh_authenticate token;
     mesh_limit calls rate=1r/h burst=9 key=$arg_bucket;
-    add_header X-Reason $mesh_reason always;
+    add_header Reason $mesh_reason always;
     add_header X-Remaining $mesh_limit_remaining always;
 
     location /tried { try_files "" @protected; }
@@ -55,43 +56,41 @@ CONF
 
 my $bucket = 0;
 
-sub ask ($target, @headers) {
+sub paying_at ($target, @headers) {
     return $server->get("$target?bucket=" . ++$bucket, @headers, 'X-Mesh-Service: forged');
 }
 
-sub services ($response) { return [$response->{body} =~ /^X-Mesh-Service: (.*)\r$/mg] }
-
 for my $target ('/tried', '/open', '/fails', '/accel') {
-    my $response = ask($target, bearer());
+    my $response = paying_at($target, bearer());
     is $response->{status}, 200, "$target leads an identity to a protected named location";
-    is_deeply services($response), ['orders-api'], '... which exports it once';
+    is_deeply [arrived($response, 'X-Mesh-Service')], ['orders-api'], '... which exports it once';
     unlike $response->{body}, qr/^Authorization/m, '... and no credential';
     is $response->{headers}{'x-remaining'}, 9, '... for the price of one request';
 
     for my $bad ([], [bearer(expires => '-1h')], ['Authorization: Basic YTph']) {
-        $response = ask($target, @$bad);
+        $response = paying_at($target, @$bad);
         is $response->{status}, 401, '... and nobody else';
         ok !exists $response->{headers}{'x-upstream'}, '... so that nothing goes upstream';
         like $response->{headers}{'www-authenticate'}, qr/\ABearer realm="mesh"/, '... with one challenge';
     }
 }
 
-is ask('/tried-claim', bearer(claims => { team => 'data' }))->{status}, 200, 'a named location that asks more';
-is ask('/tried-claim', bearer())->{headers}{'x-reason'}, 'claim_refused', '... is given more';
-my $other = ask('/tried-other', bearer());
+is paying_at('/tried-claim', bearer(claims => { team => 'data' }))->{status}, 200, 'a named location that asks more';
+is paying_at('/tried-claim', bearer())->{headers}{reason}, 'claim_refused', '... is given more';
+my $other = paying_at('/tried-other', bearer());
 is $other->{status}, 401, 'one that believes another issuer';
-is $other->{headers}{'x-reason'}, 'issuer_refused', '... does not believe the first';
+is $other->{headers}{reason}, 'issuer_refused', '... does not believe the first';
 
 for my $target ('/tried-off', '/fails-off') {
-    my $response = ask($target, bearer());
+    my $response = paying_at($target, bearer());
     is $response->{status}, 200, "$target leads to an open named location";
-    is_deeply services($response), [], '... which exports nothing';
+    is_deeply [arrived($response, 'X-Mesh-Service')], [], '... which exports nothing';
     unlike $response->{body}, qr/^Known-As/m, '... and knows nobody';
-    is ask($target)->{status}, 401, '... if the first location admits';
+    is paying_at($target)->{status}, 401, '... if the first location admits';
 }
-my $open = ask('/open-open', bearer());
+my $open = paying_at('/open-open', bearer());
 is $open->{status}, 200, 'from an open location to an open named one';
-is_deeply services($open), [], '... nobody is known';
+is_deeply [arrived($open, 'X-Mesh-Service')], [], '... nobody is known';
 like $open->{body}, qr/^Authorization: Bearer /m, '... and the credential is nobody\'s business';
 
 $server->stop;

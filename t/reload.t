@@ -63,7 +63,7 @@ is_deeply fire(3), { 429 => 6 }, 'and is kept from then on';
 # Keys: not one request may be judged by the old ones.
 for my $change ([qw(first second)], [qw(second third)], [qw(third first)]) {
     my ($old, $new) = map { bearer(key => "$dir/$_.jwk") } @$change;
-    is status($old), 200, "the $change->[0] key is in force";
+    is status_for($old), 200, "the $change->[0] key is in force";
     use_keys($change->[1]);
     $server->reload($conf);
     my $clients = each_worker($server, '/worker');
@@ -85,7 +85,7 @@ my @changes = (
     [qr/mesh_authenticate token/ => 'mesh_authenticate token; mesh_require_claim /sub x', 403, 'a claim'],
     [qr/mesh_authenticate token/ => 'mesh_authenticate off', 200, 'no authentication'],
 );
-is status($first), 200, 'a token is admitted';
+is status_for($first), 200, 'a token is admitted';
 for my $change (@changes) {
     my ($from, $to, $status, $name, $is_bad) = @$change;
     my $new = $conf =~ s/$from/$to/r;
@@ -95,21 +95,21 @@ for my $change (@changes) {
         fire(6);
         ok !eval { $server->reload($new); 1 }, "a reload that cannot be is refused: $name";
         like $@, qr/no usable key/, '... and says why';
-        is status($first), 200, '... and what was in force stays in force';
+        is status_for($first), 200, '... and what was in force stays in force';
         is_deeply fire(2), { 429 => 4 }, '... with its counters';
         next;
     }
     $server->reload($new);
-    is status($first), $status, "a reload brings it into force: $name";
+    is status_for($first), $status, "a reload brings it into force: $name";
     $server->reload($conf);
-    is status($first), 200, '... and takes it back';
+    is status_for($first), 200, '... and takes it back';
 }
 
 # A key set that is bad at the reload.
 spew("$dir/keys.json", '{');
 ok !eval { $server->reload; 1 }, 'a reload with a bad key set is refused';
 like $@, qr/\[emerg\].*jwks file "\Q$dir\E.*JSON/, '... and says which and why';
-is status($first), 200, '... and the last good keys stay';
+is status_for($first), 200, '... and the last good keys stay';
 $server->expect_log(qr/\[emerg\].*(?:jwks file|no usable key)/);
 $server->stop;
 done_testing;
@@ -120,6 +120,6 @@ sub fire ($each) {
     return tally([map { $_->[0] } values %$clients], (request_bytes('/limited', $first)) x $each);
 }
 
-sub status ($bearer) { return $server->get('/t', $bearer)->{status} }
+sub status_for ($bearer) { return $server->get('/t', $bearer)->{status} }
 
 sub use_keys ($name) { replace("$dir/keys.json", slurp("$dir/$name.set")) }

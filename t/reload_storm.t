@@ -11,6 +11,7 @@ use Time::HiRes qw(sleep time);
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
 use Test::Mesh::Load qw(request_bytes);
+use Test::Mesh::Process qw(private_kb);
 use Test::Mesh::Server;
 
 my $reloads = 200;
@@ -38,17 +39,17 @@ my $bad = request_bytes('/t', bearer(key => 'other', issuer => 'https://idp.exam
 my $limited = request_bytes('/limited', bearer());
 my %statuses = (good => 200, bad => 401, limited => 429);
 my $began = time;
-my %load = map { $_->[0] => load($_->@[1 .. $#$_]) } (
+my %load = map { $_->[0] => begin_storm($_->@[1 .. $#$_]) } (
     [good => [$good], 0, 0.002], [kept => [$good], 1, 0.002], [bad => [$bad], 0, 0.01],
     [limited => [$limited], 1, 0.002],
 );
 my (@seconds, %after);
 for my $number (1 .. $reloads) {
-    my %old = map { $_ => 1 } children();
+    my %old = map { $_ => 1 } workers();
     my $from = time;
     $server->signal('HUP');
     # As fast as it can: the old workers may not be gone yet.
-    until ((my @new = grep { !$old{$_} } children()) == 2) {
+    until ((my @new = grep { !$old{$_} } workers()) == 2) {
         die "no new workers within 120 s\n" . $server->error_log if time > $from + 120;
         sleep 0.001;
     }
@@ -56,8 +57,8 @@ for my $number (1 .. $reloads) {
     sleep max(0, 0.1 - (time - $from));
     next unless $number == 50 || $number == $reloads;
     # The master keeps a channel to each worker that has not gone yet.
-    $server->await('the end of the old workers', sub { children() == 2 });
-    $after{$number} = measure();
+    $server->await('the end of the old workers', sub { workers() == 2 });
+    $after{$number} = footprint();
 }
 my $ours = 0;
 $server->await('the limit', sub {
@@ -91,26 +92,24 @@ cmp_ok $late->{master_kb}, '<=', $early->{master_kb} + 512, 'the memory of the m
 cmp_ok $late->{worker_kb}, '<=', $early->{worker_kb} + 512, 'so is that of a worker';
 is $late->{$_}, $early->{$_}, "the master has no more $_" for qw(files maps);
 
-$server->await('the end of the old workers', sub { children() == 2 });
+$server->await('the end of the old workers', sub { workers() == 2 });
 pass 'all old workers end';
 $server->stop;
 done_testing;
 
-sub load ($requests, $keepalive, $pause) {
+sub begin_storm ($requests, $keepalive, $pause) {
     return Test::Mesh::Load->start($server->port, requests => $requests, keepalive => $keepalive,
         pause => $pause, clients => 1, is_loud => 1);
 }
 
-sub children () { return split ' ', slurp("/proc/$master/task/$master/children", '') }
+sub workers () { return split ' ', slurp("/proc/$master/task/$master/children", '') }
 
 # What the master and the smallest worker take.
-sub measure () {
+sub footprint () {
     return {
-        master_kb => memory($master), worker_kb => min(map { memory($_) } children()),
+        master_kb => private_kb($master), worker_kb => min(map { private_kb($_) // () } workers()),
         files => scalar(() = glob "/proc/$master/fd/*"),
         maps => scalar(() = slurp("/proc/$master/maps") =~ /\n/g),
     };
 }
 
-# Without what it shares with all, such as the zone: KiB.
-sub memory ($pid) { return (slurp("/proc/$pid/status", '') =~ /^RssAnon:\s+(\d+) kB/m)[0] // 1e9 }

@@ -8,9 +8,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Documents;
 use Test::Mesh::Issuer;
-use Test::Mesh::Load qw(each_worker request_bytes);
+use Test::Mesh::Load qw(await_all each_worker request_bytes statuses);
 use Test::Mesh::Server;
 
 my $servers = <<'END';
@@ -20,7 +19,7 @@ server {
     location = /t {
         mesh_authenticate token;
         add_header X-Worker $pid always;
-        add_header X-Reason $mesh_reason always;
+        add_header Reason $mesh_reason always;
         empty_gif;
     }
     location = /status { mesh_status; }
@@ -33,9 +32,9 @@ subtest 'a key set is fetched once for all workers' => sub {
     my $server = Test::Mesh::Server->start($issuer->block('idp', 'refresh 1h;') . $servers, workers => 3);
     my $clients = each_worker($server, '/t');
     is keys %$clients, 3, 'three workers';
-    await_all($server, $clients, 'a', 200);
+    await_all($server, 200, $clients, '/t', $of{a});
     is $issuer->fetches, 1, 'one fetch';
-    my $status = status($server);
+    my $status = $server->mesh_status;
     my ($idp) = $status->{issuers}->@*;
     is_deeply [map { $_->{kid} } $idp->{keys}->@*], ['a'], 'the status shows the key';
     is_deeply $idp->{source}, { kind => 'jwks', at => $issuer->url }, 'where it is from';
@@ -47,14 +46,14 @@ subtest 'a key set is fetched once for all workers' => sub {
 subtest 'a rotation' => sub {
     my $server = Test::Mesh::Server->start($issuer->block('idp', 'refresh 1s; min_refresh 1s;') . $servers, workers => 2);
     my $clients = each_worker($server, '/t');
-    await_all($server, $clients, 'a', 200);
+    await_all($server, 200, $clients, '/t', $of{a});
     $issuer->publish('a', 'b');
-    await_all($server, $clients, 'b', 200);
-    is answers($clients, 'a'), '200 200', 'the key before is there still';
+    await_all($server, 200, $clients, '/t', $of{b});
+    is statuses($clients, '/t', $of{a}), '200 200', 'the key before is there still';
     $issuer->publish('b');
-    await_all($server, $clients, 'a', 401);
-    is answers($clients, 'b'), '200 200', 'and the next one without it';
-    cmp_ok status($server)->{issuers}[0]{generation}, '>=', 3, 'each of which is a generation';
+    await_all($server, 401, $clients, '/t', $of{a});
+    is statuses($clients, '/t', $of{b}), '200 200', 'and the next one without it';
+    cmp_ok $server->mesh_status->{issuers}[0]{generation}, '>=', 3, 'each of which is a generation';
     my $load = Test::Mesh::Load->start($server->port, requests => [request_bytes('/t', $of{b})], clients => 2,
         pause => 0.002);
     my $fetches = $issuer->fetches;
@@ -67,13 +66,13 @@ subtest 'a key that nobody has yet' => sub {
     $issuer->publish('b');
     my $server = Test::Mesh::Server->start($issuer->block('idp', 'refresh 1h; min_refresh 1s;') . $servers, workers => 2);
     my $clients = each_worker($server, '/t');
-    await_all($server, $clients, 'b', 200);
+    await_all($server, 200, $clients, '/t', $of{b});
     my $fetches = $issuer->fetches;
     $issuer->publish('b', 'c');
     my $first = $server->get('/t', $of{c});
     is $first->{status}, 401, 'is refused';
-    is $first->{headers}{'x-reason'}, 'unknown_key', 'by name';
-    await_all($server, $clients, 'c', 200);
+    is $first->{headers}{reason}, 'unknown_key', 'by name';
+    await_all($server, 200, $clients, '/t', $of{c});
     is $issuer->fetches, $fetches + 1, 'after one fetch that nobody asked for otherwise';
 
     # Whoever makes names up gets no more than a fetch each min_refresh.
@@ -86,7 +85,7 @@ subtest 'a key that nobody has yet' => sub {
     }
     sleep 1.5;
     cmp_ok $issuer->fetches - $fetches, '<=', 2 + (time - $began), 'names that are made up cause few fetches';
-    is answers($clients, 'c'), '200 200', 'and harm nobody';
+    is statuses($clients, '/t', $of{c}), '200 200', 'and harm nobody';
     $server->stop;
 };
 
@@ -96,33 +95,23 @@ subtest 'a server that is away' => sub {
         $issuer->block('idp', 'refresh 1s; min_refresh 1s; max_stale 4s;') . $servers, workers => 2,
         expected => [qr/mesh_issuer "idp"/]);
     my $clients = each_worker($server, '/t');
-    await_all($server, $clients, 'c', 200);
+    await_all($server, 200, $clients, '/t', $of{c});
     $issuer->down;
-    $server->await('a fault', sub { status($server)->{issuers}[0]{last_error} });
-    is answers($clients, 'c'), '200 200', 'leaves the last good keys in force';
-    await_all($server, $clients, 'c', 503);
+    $server->await('a fault', sub { $server->mesh_status->{issuers}[0]{last_error} });
+    is statuses($clients, '/t', $of{c}), '200 200', 'leaves the last good keys in force';
+    await_all($server, 503, $clients, '/t', $of{c});
     my $response = $server->get('/t', $of{c});
-    is $response->{headers}{'x-reason'}, 'keys_unavailable', 'until they are too old';
+    is $response->{headers}{reason}, 'keys_unavailable', 'until they are too old';
     is $response->{headers}{'retry-after'}, 5, 'which names a time to come again';
-    my ($idp) = status($server)->{issuers}->@*;
+    my ($idp) = $server->mesh_status->{issuers}->@*;
     ok $idp->{stale}, 'the status says that they are';
     like $idp->{last_error}{word}, qr/\A[a-z_]+\z/, 'why';
     cmp_ok $idp->{last_error}{seconds_ago}, '<', 60, 'and since when';
     $issuer->up;
-    await_all($server, $clients, 'c', 200);
+    await_all($server, 200, $clients, '/t', $of{c});
     pass 'they are back when the server is';
     $server->stop;
 };
 $issuer->stop;
 done_testing;
 
-# What each worker answers to a token by that key.
-sub answers ($clients, $key) {
-    return join ' ', map { $_->[0]->request('GET', '/t', headers => [$of{$key}])->{status} } values %$clients;
-}
-
-sub await_all ($server, $clients, $key, $status) {
-    my $all = join ' ', ($status) x keys %$clients;
-    $server->await("$status for key $key", sub { answers($clients, $key) eq $all });
-    return;
-}

@@ -8,6 +8,7 @@ use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 my $server = Test::Mesh::Server->start(<<'CONF');
@@ -183,10 +184,7 @@ for my $row (
 }
 
 subtest 'a certificate has no claims' => sub {
-    my %tls = (ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'));
-    my $request = sub (@headers) {
-        return verdict($server->request('GET', '/inherited', port => 'tls', tls => \%tls, headers => \@headers));
-    };
+    my $request = sub (@headers) { return verdict($server->get_as('spiffe', '/inherited', @headers)) };
     is $request->(), $refused, 'alone it is refused';
     is $request->(bearer(claims => { team => 'payments' })), '200', 'beside a token with the claim it is not';
 };

@@ -4,13 +4,14 @@ use v5.36;
 
 use lib 't/lib';
 
-use IO::Socket::INET;
 use Test::More;
 
 use Test::Mesh::Credentials;
+use Test::Mesh::Curl;
 use Test::Mesh::File;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
+use Test::Mesh::Witness;
 
 my @RESERVED = (
     qw(X-Mesh-Service x-mesh-service X-MESH-PRINCIPAL X-Mesh-Issuer X-Mesh-Spiffe-Id X-Mesh-Method),
@@ -23,8 +24,8 @@ my @IDENTITY = (
 );
 
 my $upstream = Test::Mesh::Upstream->start;
-my $witness = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16, ReuseAddr => 1) or die "witness: $!";
-my $conf = <<'CONF' =~ s/UPSTREAM/$upstream->port/ger =~ s/WITNESS/$witness->sockport/ger;
+my $witness = Test::Mesh::Witness->new;
+my $conf = <<'CONF' =~ s/UPSTREAM/$upstream->port/ger =~ s/WITNESS/$witness->port/ger;
 include %%KEYS%%/issuers.conf;
 underscores_in_headers on;
 ignore_invalid_headers off;
@@ -100,44 +101,29 @@ spew($server->root . '/page.html', '<!--# include virtual="/included" -->');
 my $host = '127.0.0.1:' . $upstream->port;
 
 # What the upstream receives of a request with these header lines.
-sub head ($target, @lines) {
+sub head_of ($target, @lines) {
     return join "\r\n", "GET $target HTTP/1.0", "Host: $host", 'Connection: close', @lines, '';
 }
 
-sub forged () { return map { "$_: forged" } @RESERVED }
+sub forged_lines () { return map { "$_: forged" } @RESERVED }
 
 # The header lines, of which those that are reserved stand where `is_reserved` says.
-sub lines ($count, $is_reserved) {
-    my @reserved = forged();
+sub header_lines ($count, $is_reserved) {
+    my @reserved = forged_lines();
     return map { $is_reserved->($_) ? $reserved[$_ % @reserved] : sprintf 'H-%03d: %d', $_, $_ } 0 .. $count - 1;
 }
 
-sub kept (@lines) { return grep { !/: forged\z/ } @lines }
-
-# The one request that is on its way to a listening socket, answered with 204.
-sub witnessed () {
-    local $SIG{ALRM} = sub { die "nobody asks the witness\n" };
-    alarm 20;
-    my $socket = $witness->accept or die "accept: $!\n";
-    my $head = '';
-    while ($head !~ /\r\n\r\n/) {
-        sysread $socket, $head, 65536, length $head or die "the witness sees half a request\n";
-    }
-    alarm 0;
-    print {$socket} "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
-    close $socket;
-    return $head =~ s/\r\n\z//r;
-}
+sub unforged (@lines) { return grep { !/: forged\z/ } @lines }
 
 for my $name (@RESERVED) {
     my @lines = ('Before: 1', "$name: forged", 'After: 2');
     my $text = $name =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ger;
-    is $server->get('/open', @lines)->{body}, head('/open', 'Before: 1', 'After: 2'), "$text goes";
+    is $server->get('/open', @lines)->{body}, head_of('/open', 'Before: 1', 'After: 2'), "$text goes";
 }
 my @others = map { "$_: kept" } @OTHERS;
-is $server->get('/open', forged(), @others)->{body}, head('/open', @others), 'names that only look like it stay';
-is $server->get('/open', 'X-Mesh-Service:', 'A: 1')->{body}, head('/open', 'A: 1'), 'an empty one goes too';
-is $server->get('/open', 'X-Mesh-Service: ' . 'a' x 20_000, 'A: 1')->{body}, head('/open', 'A: 1'), 'and a long one';
+is $server->get('/open', forged_lines(), @others)->{body}, head_of('/open', @others), 'names that only look like it stay';
+is $server->get('/open', 'X-Mesh-Service:', 'A: 1')->{body}, head_of('/open', 'A: 1'), 'an empty one goes too';
+is $server->get('/open', 'X-Mesh-Service: ' . 'a' x 20_000, 'A: 1')->{body}, head_of('/open', 'A: 1'), 'and a long one';
 
 # Nginx keeps headers in parts of twenty.
 my %positions = (
@@ -159,20 +145,20 @@ my %positions = (
     (map { my $from = $_; ("twenty from number $from" => sub { $_[0] >= $from && $_[0] < $from + 20 }) } 16 .. 24),
 );
 for my $which (sort keys %positions) {
-    my @lines = lines(200, $positions{$which});
-    is $server->get('/open', @lines)->{body}, head('/open', kept(@lines)), "of 200 headers, $which";
-    is $server->get('/protected', bearer(), @lines)->{body}, head('/protected', kept(@lines), @IDENTITY),
+    my @lines = header_lines(200, $positions{$which});
+    is $server->get('/open', @lines)->{body}, head_of('/open', unforged(@lines)), "of 200 headers, $which";
+    is $server->get('/protected', bearer(), @lines)->{body}, head_of('/protected', unforged(@lines), @IDENTITY),
         '... with an identity behind them';
 }
 for my $count (0 .. 3, 17 .. 23) {
-    my @lines = lines($count, sub { 1 });
-    is $server->get('/open', @lines)->{body}, head('/open'), "$count headers, all reserved";
+    my @lines = header_lines($count, sub { 1 });
+    is $server->get('/open', @lines)->{body}, head_of('/open'), "$count headers, all reserved";
 }
-is $server->raw(join("\r\n", 'GET /open HTTP/1.0', forged(), '', '')) =~ s/.*?\r\n\r\n//sr, head('/open'),
+is $server->raw(join("\r\n", 'GET /open HTTP/1.0', forged_lines(), '', '')) =~ s/.*?\r\n\r\n//sr, head_of('/open'),
     'and nothing else at all, Host included';
 
-my @few = ('A: 1', (forged())[0 .. 3], 'B: 2', (forged())[4 .. $#RESERVED], 'C: 3');
-my @kept = kept(@few);
+my @few = ('A: 1', (forged_lines())[0 .. 3], 'B: 2', (forged_lines())[4 .. $#RESERVED], 'C: 3');
+my @kept = unforged(@few);
 my @paths = (
     ['/to-named', 'a named location', '/to-named'],
     ['/refused', 'the error page of a refusal', '/page'],
@@ -182,7 +168,7 @@ my @paths = (
 );
 for my $row (@paths) {
     my ($target, $what, $arrives) = @$row;
-    is $server->get($target, @few)->{body}, head($arrives, @kept), "through $what";
+    is $server->get($target, @few)->{body}, head_of($arrives, @kept), "through $what";
 }
 for my $row (
     ['/named', 'a named location', '/named'],
@@ -193,12 +179,12 @@ for my $row (
     ['/accel', 'X-Accel-Redirect', '/page'],
 ) {
     my ($target, $what, $arrives, @left) = @$row;
-    is $server->get($target, bearer(), @few)->{body}, head($arrives, @left, @kept),
+    is $server->get($target, bearer(), @few)->{body}, head_of($arrives, @left, @kept),
         "through $what, from protected to open";
 }
 
-is $server->get('/ssi', @few)->{body}, head('/included', @kept), 'through an included subrequest';
-is $server->get('/ssi-protected', bearer(), @few)->{body}, head('/included', @kept, @IDENTITY),
+is $server->get('/ssi', @few)->{body}, head_of('/included', @kept), 'through an included subrequest';
+is $server->get('/ssi-protected', bearer(), @few)->{body}, head_of('/included', @kept, @IDENTITY),
     '... of a protected page, whose identity it carries';
 for my $row (
     ['/mirrored', [], [], 'a mirror'],
@@ -208,14 +194,14 @@ for my $row (
     my ($target, $credential, $identity, $what) = @$row;
     my $client = $server->connect;
     $client->send(join "\r\n", "GET $target HTTP/1.1", 'Host: a', @few, @$credential, '', '');
-    my $seen = witnessed();
-    is $seen, head('/witness', @kept, @$identity) =~ s/^Host: \K\S+/'127.0.0.1:' . $witness->sockport/emr,
+    my $seen = $witness->hear(204);
+    is $seen, head_of('/witness', @kept, @$identity) =~ s/^Host: \K\S+/'127.0.0.1:' . $witness->port/emr,
         "through $what";
-    is $client->response->{body}, head($target, @kept, @$identity), '... and to the upstream besides';
+    is $client->response->{body}, head_of($target, @kept, @$identity), '... and to the upstream besides';
     $client->close;
 }
 
-my $oversized = 'GET / HTTP/1.1' . "\r\nHost: a\r\n" . join("\r\n", forged()) . "\r\nLong: " . 'a' x 4000 . "\r\n\r\n";
+my $oversized = 'GET / HTTP/1.1' . "\r\nHost: a\r\n" . join("\r\n", forged_lines()) . "\r\nLong: " . 'a' x 4000 . "\r\n\r\n";
 for my $row (['strict', 'a named one'], ['rewriting', 'one that reads headers on its way']) {
     my ($port, $what) = @$row;
     my $page = $server->raw($oversized, port => $port);
@@ -227,11 +213,9 @@ for my $row (['strict', 'a named one'], ['rewriting', 'one that reads headers on
 my @h2 = map { ('-H', lc) } @few;
 for my $row (['/open', [], []], ['/protected', ['-H', bearer()], \@IDENTITY]) {
     my ($target, $credential, $identity) = @$row;
-    open my $out, '-|', qw(curl -sS --max-time 20 --http2-prior-knowledge -A), '', @h2, @$credential,
-        '-H', 'Accept:', 'http://127.0.0.1:' . $server->port('h2') . $target or die "curl: $!";
-    my $body = do { local $/; <$out> };
-    close $out;
-    is $body, head($target, map({ lc } @kept), @$identity), "over HTTP/2, $target";
+    my $body = curl('--http2-prior-knowledge', '-A', '', @h2, @$credential, '-H', 'Accept:',
+        'http://127.0.0.1:' . $server->port('h2') . $target);
+    is $body, head_of($target, map({ lc } @kept), @$identity), "over HTTP/2, $target";
 }
 
 $server->stop;

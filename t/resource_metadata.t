@@ -9,7 +9,7 @@ use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Curl;
 use Test::Mesh::Server;
 
 my $server = Test::Mesh::Server->start(<<'CONF');
@@ -135,15 +135,12 @@ is metadata('/', bearer(key => 'other')), 'none', 'who is admitted is not told';
 $server->get('/limited', bearer());
 is metadata('/limited', bearer()), 'none', '... nor who is limited';
 
-my @tls = (port => 'tls', tls => { ca => key_path('ca.pem') });
-$document = document($server->request('GET', '/metadata', @tls));
+$document = document($server->get_as(undef, '/metadata'));
 is $document->{tls_client_certificate_bound_access_tokens}, JSON::PP::true, 'where certificates are asked for, it says so';
-like $server->request('GET', '/', @tls)->{headers}{'www-authenticate'},
+like $server->get_as(undef, '/')->{headers}{'www-authenticate'},
     qr{resource_metadata="https://tls\.example:8443$base/a\?b=c"}, '... by port, path and query';
-open my $out, '-|', qw(curl -sS --max-time 20 --http2-prior-knowledge -w), ' %{http_version} %{http_code}',
-    'http://127.0.0.1:' . $server->port('h2') . $base or die "curl: $!\n";
-is do { local $/; <$out> }, "$response->{body} 2 200", 'over HTTP/2 it is the same';
-close $out;
+is curl(qw(--http2-prior-knowledge -w), ' %{http_version} %{http_code}', 'http://127.0.0.1:' . $server->port('h2') . $base),
+    "$response->{body} 2 200", 'over HTTP/2 it is the same';
 
 $server->reload;
 is $server->get($base)->{body}, $response->{body}, 'and after a reload';

@@ -6,54 +6,48 @@ use lib 't/lib';
 
 use Test::More;
 
+use Test::Mesh::Config;
 use Test::Mesh::Server;
 
-my $WARNING = qr/\[warn\].*mesh_authenticate does not protect a location that answers by "return"/;
+my $WARNING = qr/\[warn\].*mesh_authenticate does not protect a location that answers by "return"(?:.* in location "(.*?)")?/;
 
-# The names of the locations that `nginx -t` warns of.
-sub warned_of ($text, $what, @locations) {
+# Proves that `nginx -t` warns of these locations.
+sub is_warned_of ($text, $what, @locations) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my ($status, $output) = Test::Mesh::Server::test_config("include %%KEYS%%/issuers.conf;\n$text");
-    is $status, 0, $what;
-    my @warnings = grep { /$WARNING/ } split /\n/, $output;
-    is_deeply [map { /in location "(.*?)"/ ? $1 : $_ } @warnings], \@locations,
-        @locations ? "... warns of @locations" : '... without a warning' or diag $output;
-    return;
+    return config_warns("include %%KEYS%%/issuers.conf;\n$text", $WARNING, $what, @locations);
 }
 
-sub server ($inside) { return "server { listen 127.0.0.1:%%PORT%%; $inside }\n" }
-
 my $protected = 'mesh_authenticate token;';
-warned_of(server("location /a { $protected return 200; }"), 'return in a protected location', '/a');
-warned_of(server("location /a { return 200; $protected }"), 'before the directive', '/a');
-warned_of(server("$protected location /a { return 302 /b; }"), 'where a server protects', '/a');
-warned_of($protected . server('location /a { return 204; }'), 'where http does', '/a');
-warned_of(server("location /a { $protected location /a/b { return 200 text; } }"), 'in an inner location', '/a/b');
-warned_of(server("location = /a { $protected return 200; }"), 'in an exact one', '/a');
-warned_of(server("location ~ ^/a { $protected return 200; }"), 'in one by pattern', '^/a');
-warned_of(server("location \@a { $protected return 200; }"), 'in a named one', '@a');
-warned_of(server("location /a { mesh_authenticate any; return 200; }"), 'for any credential', '/a');
-warned_of(server("location /a { $protected rewrite ^/x /y break; set \$a 1; return 200; }"), 'after other rewrites', '/a');
-warned_of(
-    server("$protected location /a { return 200; } location /b { proxy_pass http://127.0.0.1:1; } location /c { return 200; }"),
+is_warned_of(server_block("location /a { $protected return 200; }"), 'return in a protected location', '/a');
+is_warned_of(server_block("location /a { return 200; $protected }"), 'before the directive', '/a');
+is_warned_of(server_block("$protected location /a { return 302 /b; }"), 'where a server protects', '/a');
+is_warned_of($protected . server_block('location /a { return 204; }'), 'where http does', '/a');
+is_warned_of(server_block("location /a { $protected location /a/b { return 200 text; } }"), 'in an inner location', '/a/b');
+is_warned_of(server_block("location = /a { $protected return 200; }"), 'in an exact one', '/a');
+is_warned_of(server_block("location ~ ^/a { $protected return 200; }"), 'in one by pattern', '^/a');
+is_warned_of(server_block("location \@a { $protected return 200; }"), 'in a named one', '@a');
+is_warned_of(server_block("location /a { mesh_authenticate any; return 200; }"), 'for any credential', '/a');
+is_warned_of(server_block("location /a { $protected rewrite ^/x /y break; set \$a 1; return 200; }"), 'after other rewrites', '/a');
+is_warned_of(
+    server_block("$protected location /a { return 200; } location /b { proxy_pass http://127.0.0.1:1; } location /c { return 200; }"),
     'in each of several', '/a', '/c');
-warned_of(server("location /a { $protected if (\$arg_x) { set \$a 1; return 204; } return 200; }"), 'behind an if that returns', '/a');
+is_warned_of(server_block("location /a { $protected if (\$arg_x) { set \$a 1; return 204; } return 200; }"), 'behind an if that returns', '/a');
 
-warned_of(server('location /a { return 200; }'), 'return in an open location');
-warned_of(server("$protected location /a { mesh_authenticate off; return 200; }"), 'in one that is opened');
-warned_of(server("location /a { $protected proxy_pass http://127.0.0.1:1; } location /b { return 200; }"),
+is_warned_of(server_block('location /a { return 200; }'), 'return in an open location');
+is_warned_of(server_block("$protected location /a { mesh_authenticate off; return 200; }"), 'in one that is opened');
+is_warned_of(server_block("location /a { $protected proxy_pass http://127.0.0.1:1; } location /b { return 200; }"),
     'beside a protected one');
-warned_of(server("$protected return 301 https://a.example/;"), 'a server that redirects as a whole');
-warned_of(server("$protected return 301 https://a.example/; location /a { empty_gif; }"), 'with a location');
-warned_of(server("location /a { $protected rewrite ^/a(.*) /b last; set \$a 1; }"), 'a rewrite is no return');
-warned_of(server("location /a { $protected proxy_pass http://127.0.0.1:1; }"), 'nor is a proxy');
-warned_of(server("location /a { $protected if (\$request_method = OPTIONS) { return 204; } proxy_pass http://127.0.0.1:1; }"),
+is_warned_of(server_block("$protected return 301 https://a.example/;"), 'a server that redirects as a whole');
+is_warned_of(server_block("$protected return 301 https://a.example/; location /a { empty_gif; }"), 'with a location');
+is_warned_of(server_block("location /a { $protected rewrite ^/a(.*) /b last; set \$a 1; }"), 'a rewrite is no return');
+is_warned_of(server_block("location /a { $protected proxy_pass http://127.0.0.1:1; }"), 'nor is a proxy');
+is_warned_of(server_block("location /a { $protected if (\$request_method = OPTIONS) { return 204; } proxy_pass http://127.0.0.1:1; }"),
     'a return for some requests is meant');
-warned_of(server("location /a { $protected if (\$arg_a) { set \$a 1; rewrite ^/x /y; return 204; } if (\$arg_b) { return 403; } }"),
+is_warned_of(server_block("location /a { $protected if (\$arg_a) { set \$a 1; rewrite ^/x /y; return 204; } if (\$arg_b) { return 403; } }"),
     '... as are several');
-warned_of(server("location /a { $protected limit_except GET { mesh_authenticate off; } return 200; }"),
+is_warned_of(server_block("location /a { $protected limit_except GET { mesh_authenticate off; } return 200; }"),
     'return beside limit_except', '/a');
-warned_of(server("location /a { limit_except GET { $protected } return 200; }"), '... which does not run for its methods');
+is_warned_of(server_block("location /a { limit_except GET { $protected } return 200; }"), '... which does not run for its methods');
 
 # What it warns of.
 my $server = Test::Mesh::Server->start(<<'CONF');

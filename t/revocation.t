@@ -13,8 +13,11 @@ use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
 use Test::Mesh::Forge;
-use Test::Mesh::Load qw(each_worker);
+use Test::Mesh::Load qw(each_worker statuses);
+use Test::Mesh::Response;
+use Test::Mesh::Rewrite;
 use Test::Mesh::Server;
+use Test::Mesh::Wait;
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
@@ -43,10 +46,10 @@ my %token = (
 );
 
 subtest 'each kind, in every worker, for tokens that were verified before' => sub {
-    my $server = begin($dir, list(), workers => 2);
+    my $server = start_settled($dir, list(), workers => 2);
     my @workers = $server->worker_pids;
     my $clients = each_worker($server, '/t');
-    is verdicts($clients), 'a:200,200 b:200,200 c:200,200 other:200,200', 'an empty list revokes nothing';
+    is statuses_by_name($clients), 'a:200,200 b:200,200 c:200,200 other:200,200', 'an empty list revokes nothing';
     my $now = time;
     # Each is answered otherwise than the one before.
     my @steps = (
@@ -69,7 +72,7 @@ subtest 'each kind, in every worker, for tokens that were verified before' => su
         my $expected = join ' ', map { my $status = $refused{$_} ? 401 : 200; "$_:$status,$status" } sort keys %token;
         replace("$dir/revoked.json", list(@$entries));
         my $began = time;
-        is_soon($clients, $expected, $name);
+        are_soon($clients, $expected, $name);
         note sprintf '%s: %.2f s', $name, time - $began;
     }
     is join(' ', sort $server->worker_pids), join(' ', sort @workers), 'by the same workers';
@@ -84,9 +87,9 @@ subtest 'each kind, in every worker, for tokens that were verified before' => su
 };
 
 subtest 'after the first refusal in a worker, it admits no more' => sub {
-    my $server = begin($dir, list(), workers => 2);
+    my $server = start_settled($dir, list(), workers => 2);
     my $clients = each_worker($server, '/t');
-    is verdicts($clients, 'a'), 'a:200,200', 'verified in both';
+    is statuses_by_name($clients, 'a'), 'a:200,200', 'verified in both';
     replace("$dir/revoked.json", list({ jti => 'a' }));
     my $began = time;
     my (%first, %after);
@@ -106,7 +109,7 @@ subtest 'after the first refusal in a worker, it admits no more' => sub {
 };
 
 subtest 'what the client is told' => sub {
-    my $server = begin($dir, list({ jti => 'a' }));
+    my $server = start_settled($dir, list({ jti => 'a' }));
     my $response = $server->get('/t', $token{a});
     is verdict($response), '401 token_revoked', 'status and reason';
     like $response->{headers}{'www-authenticate'},
@@ -119,57 +122,33 @@ subtest 'what the client is told' => sub {
 };
 
 subtest 'however the file is written' => sub {
-    my %ways = (
-        'in place' => \&spew,
-        'renamed over' => \&replace,
-        'in two pieces' => sub ($path, $text) {
-            open my $out, '>:raw', $path or die "$path: $!\n";
-            $out->autoflush;
-            print {$out} substr $text, 0, 20;
-            sleep 0.05;
-            print {$out} substr $text, 20;
-            close $out or die "$path: $!\n";
-        },
-        'deleted and made again' => sub ($path, $text) {
-            unlink $path;
-            sleep 0.3;
-            spew($path, $text);
-        },
-    );
-    my $server = begin($dir, list(), workers => 2);
+    my $server = start_settled($dir, list(), workers => 2);
     my $clients = each_worker($server, '/t');
-    for my $way (sort keys %ways) {
-        $ways{$way}->("$dir/revoked.json", list({ jti => 'a' }));
-        is_soon($clients, 'a:401,401 b:200,200', "$way: revoked");
-        $ways{$way}->("$dir/revoked.json", list({ jti => 'b' }));
-        is_soon($clients, 'a:200,200 b:401,401', "$way: another one instead");
+    for my $way ('in place', 'in two pieces', 'renamed over', 'deleted and made again') {
+        $REWRITES{$way}->("$dir/revoked.json", list({ jti => 'a' }));
+        are_soon($clients, 'a:401,401 b:200,200', "$way: revoked");
+        $REWRITES{$way}->("$dir/revoked.json", list({ jti => 'b' }));
+        are_soon($clients, 'a:200,200 b:401,401', "$way: another one instead");
     }
     $server->stop;
 
-    # As the kubelet does: revoked.json -> ..data/revoked.json, ..data -> a directory of this version.
     my $volume = "$dir/volume";
     mkdir $volume;
-    my $swap = sub ($version, $text) {
-        mkdir "$volume/..$version";
-        spew("$volume/..$version/revoked.json", $text);
-        symlink "..$version", "$volume/..data_tmp" or die "symlink: $!\n";
-        rename "$volume/..data_tmp", "$volume/..data" or die "rename: $!\n";
-    };
-    $swap->(1, list());
-    symlink '..data/revoked.json', "$volume/revoked.json" or die "symlink: $!\n";
+    my $swap = sub (@entries) { $REWRITES{'Kubernetes volume'}->("$volume/revoked.json", list(@entries)) };
+    $swap->();
     sleep 0.2;
-    $server = start($volume, workers => 2);
+    $server = start_in($volume, workers => 2);
     $clients = each_worker($server, '/t');
-    is verdicts($clients, 'a'), 'a:200,200', 'Kubernetes volume: nothing is revoked';
-    $swap->(2, list({ jti => 'a' }));
-    is_soon($clients, 'a:401,401', 'Kubernetes volume: revoked');
-    $swap->(3, list());
-    is_soon($clients, 'a:200,200', 'Kubernetes volume: not any more');
+    is statuses_by_name($clients, 'a'), 'a:200,200', 'Kubernetes volume: nothing is revoked';
+    $swap->({ jti => 'a' });
+    are_soon($clients, 'a:401,401', 'Kubernetes volume: revoked');
+    $swap->();
+    are_soon($clients, 'a:200,200', 'Kubernetes volume: not any more');
     $server->stop;
 };
 
 subtest 'a bad version changes nothing' => sub {
-    my $server = begin($dir, list({ jti => 'a' }), workers => 2);
+    my $server = start_settled($dir, list({ jti => 'a' }), workers => 2);
     my $clients = each_worker($server, '/t');
     my @bad = (
         ['', 'file is empty'],
@@ -185,16 +164,16 @@ subtest 'a bad version changes nothing' => sub {
         my ($text, $message) = @$bad;
         defined $text ? replace("$dir/revoked.json", $text) : unlink "$dir/revoked.json";
         $server->await_log(qr/\[error\].*\Q$message\E.* while reloading ".*revoked\.json", what was in force stays/);
-        is verdicts($clients, 'a', 'b'), 'a:401,401 b:200,200', "$message: the last good list stays";
+        is statuses_by_name($clients, 'a', 'b'), 'a:401,401 b:200,200', "$message: the last good list stays";
     }
     replace("$dir/revoked.json", list({ jti => 'b' }));
-    is_soon($clients, 'a:200,200 b:401,401', 'until a good one comes');
+    are_soon($clients, 'a:200,200 b:401,401', 'until a good one comes');
     $server->await_log(qr/\[notice\].*"\S+revoked\.json" is good again: 1 entries/);
     $server->stop;
 };
 
 subtest 'a reload' => sub {
-    my $server = begin($dir, list({ jti => 'a' }));
+    my $server = start_settled($dir, list({ jti => 'a' }));
     is verdict($server->get('/t', $token{a})), '401 token_revoked', 'before';
     $server->reload;
     is verdict($server->get('/t', $token{a})), '401 token_revoked', 'kept over it';
@@ -215,7 +194,7 @@ subtest 'a reload' => sub {
 };
 
 subtest 'a worker that replaces a dead one' => sub {
-    my $server = begin($dir, list(), expected => [qr/exited on signal 9/]);
+    my $server = start_settled($dir, list(), expected => [qr/exited on signal 9/]);
     my $next = sub {
         my ($worker) = $server->worker_pids;
         $server->signal('KILL', $worker);
@@ -279,29 +258,24 @@ done_testing;
 sub list (@entries) { return json({ version => 1, revoked => \@entries }) }
 
 # A server whose list has settled, so that nobody reads it again.
-sub begin ($in, $text, %options) {
+sub start_settled ($in, $text, %options) {
     replace("$in/revoked.json", $text);
     sleep 0.2;
-    return start($in, %options);
+    return start_in($in, %options);
 }
 
-sub start ($in, %options) {
+sub start_in ($in, %options) {
     return Test::Mesh::Server->start($conf =~ s/%%DIR%%/$in/gr, user => $user, %options);
 }
 
 # What the workers answer to tokens, by name.
-sub verdicts ($clients, @names) {
+sub statuses_by_name ($clients, @names) {
     @names = sort keys %token if !@names;
-    return join ' ', map {
-        my $name = $_;
-        "$name:" . join ',', map { $_->[0]->request('GET', '/t', headers => [$token{$name}])->{status} } values %$clients;
-    } @names;
+    return join ' ', map { "$_:" . statuses($clients, '/t', $token{$_}) =~ tr/ /,/r } @names;
 }
 
-sub is_soon ($clients, $expected, $name) {
+sub are_soon ($clients, $expected, $name) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my @names = $expected =~ /(\w+):/g;
-    my ($began, $found) = (time, '');
-    while (($found = verdicts($clients, @names)) ne $expected && time - $began < 120) { sleep 0.05 }
-    is $found, $expected, $name;
+    return is_soon(sub { statuses_by_name($clients, @names) }, $expected, $name);
 }

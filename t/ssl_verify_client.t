@@ -17,37 +17,37 @@ my $TLS = <<'CONF';
 CONF
 my $ISSUERS = "include %%KEYS%%/issuers.conf;\n";
 
-sub server ($inside) { return "${ISSUERS}server {\n$TLS$inside\n}\n" }
+sub tls_server ($inside) { return "${ISSUERS}server {\n$TLS$inside\n}\n" }
 
 for my $methods ('certificate', 'token certificate', 'certificate token') {
     my $directive = "mesh_authenticate $methods;";
-    config_refused(server($directive), $REFUSAL, "$methods without ssl_verify_client");
-    config_refused(server("ssl_verify_client off; $directive"), $REFUSAL, '... with it off');
-    config_refused(server("location / { $directive }"), $REFUSAL, '... in a location');
-    config_refused(server("location / { location /inner { $directive } }"), $REFUSAL, '... in an inner one');
-    config_refused(server("location / { if (\$arg_a) { } $directive }"), $REFUSAL, '... with an if in it');
-    config_refused(server("location \@named { $directive }"), $REFUSAL, '... in a named one');
-    config_refused("$directive\n" . server(''), $REFUSAL, '... inherited from http');
+    config_refused(tls_server($directive), $REFUSAL, "$methods without ssl_verify_client");
+    config_refused(tls_server("ssl_verify_client off; $directive"), $REFUSAL, '... with it off');
+    config_refused(tls_server("location / { $directive }"), $REFUSAL, '... in a location');
+    config_refused(tls_server("location / { location /inner { $directive } }"), $REFUSAL, '... in an inner one');
+    config_refused(tls_server("location / { if (\$arg_a) { } $directive }"), $REFUSAL, '... with an if in it');
+    config_refused(tls_server("location \@named { $directive }"), $REFUSAL, '... in a named one');
+    config_refused("$directive\n" . tls_server(''), $REFUSAL, '... inherited from http');
     config_refused("${ISSUERS}server { listen 127.0.0.1:%%PORT%%; location / { $directive } }", $REFUSAL,
         '... in a server without TLS');
     for my $verify ('on', 'optional', 'optional_no_ca') {
-        config_accepted(server("ssl_verify_client $verify; location / { $directive }"), "... but with it $verify");
-        config_accepted(server("location / { $directive } ssl_verify_client $verify;"), '... wherever it stands');
-        config_accepted("ssl_verify_client $verify;\n" . server("location / { $directive }"), '... inherited from http');
+        config_accepted(tls_server("ssl_verify_client $verify; location / { $directive }"), "... but with it $verify");
+        config_accepted(tls_server("location / { $directive } ssl_verify_client $verify;"), '... wherever it stands');
+        config_accepted("ssl_verify_client $verify;\n" . tls_server("location / { $directive }"), '... inherited from http');
     }
 }
 
 # It is the server at hand that counts, not another one.
 config_refused(
-    server('ssl_verify_client on;') . server('server_name b; mesh_authenticate certificate;') =~ s/\Q$ISSUERS//r,
+    tls_server('ssl_verify_client on;') . tls_server('server_name b; mesh_authenticate certificate;') =~ s/\Q$ISSUERS//r,
     $REFUSAL, 'another server that asks is none');
-config_refused("ssl_verify_client on;\n" . server('ssl_verify_client off; mesh_authenticate certificate;'),
+config_refused("ssl_verify_client on;\n" . tls_server('ssl_verify_client off; mesh_authenticate certificate;'),
     $REFUSAL, 'a server that takes it back is none');
-config_refused(server('mesh_authenticate certificate; location / { mesh_authenticate off; }'), $REFUSAL,
+config_refused(tls_server('mesh_authenticate certificate; location / { mesh_authenticate off; }'), $REFUSAL,
     'nor does one location speak for all others');
 
 for my $methods ('token', 'any', 'off') {
-    config_accepted(server("mesh_authenticate $methods;"), "$methods asks for no ssl_verify_client");
+    config_accepted(tls_server("mesh_authenticate $methods;"), "$methods asks for no ssl_verify_client");
 }
 config_accepted("${ISSUERS}mesh_authenticate token;\nserver { listen 127.0.0.1:%%PORT%%; }", 'nor without TLS');
 

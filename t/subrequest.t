@@ -5,19 +5,18 @@ use v5.36;
 
 use lib 't/lib';
 
-use IO::Select;
-use IO::Socket::INET;
 use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
+use Test::Mesh::Witness;
 
 my $upstream = Test::Mesh::Upstream->start;
-my $witness = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16, ReuseAddr => 1)
-    or die "witness: $!";
-my $conf = <<'CONF' =~ s/UPSTREAM/$upstream->port/ger =~ s/WITNESS/$witness->sockport/ger;
+my $witness = Test::Mesh::Witness->new;
+my $conf = <<'CONF' =~ s/UPSTREAM/$upstream->port/ger =~ s/WITNESS/$witness->port/ger;
 include %%KEYS%%/issuers.conf;
 server {
     listen 127.0.0.1:%%PORT%%;
@@ -48,42 +47,26 @@ my @included = qw(/same /limited /off /named);
 spew($server->root . '/page.html',
     join '', map { qq(<!--# include virtual="$_" -->) } @included);
 
-sub is_asked ($seconds) { return !!IO::Select->new($witness)->can_read($seconds) }
-
-sub witness ($status) {
-    is_asked(20) or die "nobody asks the witness\n";
-    my $socket = $witness->accept or die "accept: $!\n";
-    my $head = '';
-    while ($head !~ /\r\n\r\n/) {
-        sysread $socket, $head, 65536, length $head or die "the witness sees half a request\n";
-    }
-    print {$socket} "HTTP/1.1 $status Told\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    close $socket;
-    return $head;
-}
-
-sub services ($text) { return [$text =~ /^X-Mesh-Service: (.*)\r$/mg] }
-
 for my $target ('/asked', '/mirrored') {
     my $client = $server->connect;
     $client->send(join "\r\n", "GET $target HTTP/1.1", 'Host: a', 'X-Mesh-Service: forged', bearer(), '', '');
-    my $seen = witness(204);
-    is_deeply services($seen), ['orders-api'], "$target carries the identity";
+    my $seen = $witness->hear(204);
+    is_deeply [fields($seen, 'X-Mesh-Service')], ['orders-api'], "$target carries the identity";
     unlike $seen, qr/^Authorization/mi, '... and no credential';
     my $response = $client->response;
     is $response->{status}, 200, '... and the request goes on';
-    is_deeply services($response->{body}), ['orders-api'], '... with it';
+    is_deeply [arrived($response, 'X-Mesh-Service')], ['orders-api'], '... with it';
     $client->close;
 
     for my $bad ([], [bearer(expires => '-1h')]) {
         is $server->get($target, @$bad, 'X-Mesh-Service: forged')->{status}, 401, "$target of a refused request";
-        ok !is_asked(0.05), '... never happens';
+        ok !$witness->is_asked(0.05), '... never happens';
     }
 }
 
 my $client = $server->connect;
 $client->send(join "\r\n", 'GET /asked HTTP/1.1', 'Host: a', bearer(), '', '');
-witness(403);
+$witness->hear(403);
 my $response = $client->response;
 is $response->{status}, 403, 'who is asked may refuse an identity';
 ok !exists $response->{headers}{'x-upstream'}, '... and nothing goes upstream';
@@ -91,14 +74,14 @@ $client->close;
 
 my $page = $server->get('/page?bucket=1', bearer(), 'X-Mesh-Service: forged');
 is $page->{status}, 200, 'a page with includes';
-is_deeply services($page->{body}), [('orders-api') x @included], '... has each of them know the identity once';
+is_deeply [arrived($page, 'X-Mesh-Service')], [('orders-api') x @included], '... has each of them know the identity once';
 is $page->{headers}{'x-remaining'}, 9, '... for the price of one request';
 is $server->get('/page?bucket=1', bearer())->{headers}{'x-remaining'}, 8, '... whatever it includes';
 
 is $server->get('/page')->{status}, 401, 'a page that is refused includes nothing';
 my $open = $server->get('/open-page', 'X-Mesh-Service: forged', bearer(expires => '-1h'));
 is $open->{status}, 200, 'an open page';
-is_deeply services($open->{body}), [], '... has nobody known to what it includes';
+is_deeply [arrived($open, 'X-Mesh-Service')], [], '... has nobody known to what it includes';
 
 $server->stop;
 done_testing;

@@ -10,6 +10,7 @@ use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -129,86 +130,84 @@ my $data = bearer(claims => { team => 'data' });
 my $expired = bearer(expires => '-1h');
 my $forged = 'X-Mesh-Service: forged';
 
-sub fields ($head, $name) { return [$head =~ /^\Q$name\E: (.*)\r$/mg] }
-
 # What is included into a page: the status of what is refused, or what the upstream saw.
-sub parts ($page, $to, @headers) {
+sub included ($page, $to, @headers) {
     my $response = $server->get("/$page/page.html?to=$to", @headers, $forged);
     is $response->{status}, 200, "$page: the page itself";
     return map { /<title>(\d+)/ ? $1 : /^X-Seen: (.*)\r$/m ? $1 : 'nothing' } split /\|/, $response->{body};
 }
 
-sub head ($page, $to, @headers) {
+sub first_part ($page, $to, @headers) {
     return (split /\|/, $server->get("/$page/page.html?to=$to", @headers, $forged)->{body})[0];
 }
 
 sub both ($part) { return [$part, $part] }
 
 subtest 'a page of a location that does not authenticate' => sub {
-    is_deeply [parts('open', '/part')], both(401), 'includes nothing for nobody';
-    is_deeply [parts('open', '/part', $expired)], both(401), '... nor for a bad credential';
-    is_deeply [parts('open', '/part', $token)], both('allowed  orders-api '), '... but for a good one';
-    is_deeply fields(head('open', '/part', $token), 'X-Mesh-Service'), ['orders-api'], '... which is known there';
-    is_deeply fields(head('open', '/part', $token), 'Authorization'), [], '... by no credential';
-    is_deeply [parts('open', '/part-team', $token)], both(403), 'a claim is asked for';
-    is_deeply [parts('open', '/part-team', $data)], both('allowed  orders-api '), '... and found';
-    is_deeply [parts('open', '/part-other', $token)], both(401), 'and the issuer is looked at';
-    is_deeply [parts('open', '/part-any')], both(401), 'nobody else is asked about it';
-    is_deeply [parts('open', '/part-pass')], both('   '), 'mesh_subrequests pass asks nobody';
-    is_deeply fields(head('open', '/part-pass', $token), 'X-Mesh-Service'), [], '... and knows nobody';
-    is_deeply [parts('open', '/part-dry')], both('dry_run credential_missing  '), 'a dry run passes';
-    is_deeply [parts('open', '/part-dry', $token)], both('dry_run claim_refused orders-api '), '... and says why not';
+    is_deeply [included('open', '/part')], both(401), 'includes nothing for nobody';
+    is_deeply [included('open', '/part', $expired)], both(401), '... nor for a bad credential';
+    is_deeply [included('open', '/part', $token)], both('allowed  orders-api '), '... but for a good one';
+    is_deeply [fields(first_part('open', '/part', $token), 'X-Mesh-Service')], ['orders-api'], '... which is known there';
+    is_deeply [fields(first_part('open', '/part', $token), 'Authorization')], [], '... by no credential';
+    is_deeply [included('open', '/part-team', $token)], both(403), 'a claim is asked for';
+    is_deeply [included('open', '/part-team', $data)], both('allowed  orders-api '), '... and found';
+    is_deeply [included('open', '/part-other', $token)], both(401), 'and the issuer is looked at';
+    is_deeply [included('open', '/part-any')], both(401), 'nobody else is asked about it';
+    is_deeply [included('open', '/part-pass')], both('   '), 'mesh_subrequests pass asks nobody';
+    is_deeply [fields(first_part('open', '/part-pass', $token), 'X-Mesh-Service')], [], '... and knows nobody';
+    is_deeply [included('open', '/part-dry')], both('dry_run credential_missing  '), 'a dry run passes';
+    is_deeply [included('open', '/part-dry', $token)], both('dry_run claim_refused orders-api '), '... and says why not';
 };
 
 subtest 'a page that is protected' => sub {
-    is_deeply [parts('closed', '/part', $token)], both('allowed  orders-api '), 'includes what has its settings';
-    is_deeply fields(head('closed', '/part', $token), 'X-Mesh-Service'), ['orders-api'], '... with one identity';
-    is_deeply [parts('closed', '/part-team', $token)], both(403), 'what has others is decided anew';
-    is_deeply [parts('closed', '/part-team', $data)], both('allowed  orders-api '), '... for each identity';
-    is_deeply [parts('closed', '/part-other', $token)], both(401), '... or authenticated anew';
-    is_deeply [parts('closed', '/part-pass', $token)], both('  orders-api '), 'mesh_subrequests pass asks nobody here either';
-    is_deeply fields(head('closed', '/part-pass', $token), 'X-Mesh-Service'), ['orders-api'], '... and passes on what the page carries';
-    is_deeply fields(head('closed', '/part-off', $token), 'X-Mesh-Service'), ['orders-api'], '... as does a location that does not authenticate';
-    is_deeply fields(head('closed', '/part-silent', $token), 'X-Mesh-Service'), [], 'mesh_export off exports nothing of the page';
-    is_deeply fields(head('silent', '/part', $token), 'X-Mesh-Service'), ['orders-api'], 'and what it is off for is exported elsewhere';
-    is_deeply fields(head('closed', '/part-forward', $token), 'Authorization'), [$token =~ s/^Authorization: //r], 'a credential is put back where it is forwarded';
+    is_deeply [included('closed', '/part', $token)], both('allowed  orders-api '), 'includes what has its settings';
+    is_deeply [fields(first_part('closed', '/part', $token), 'X-Mesh-Service')], ['orders-api'], '... with one identity';
+    is_deeply [included('closed', '/part-team', $token)], both(403), 'what has others is decided anew';
+    is_deeply [included('closed', '/part-team', $data)], both('allowed  orders-api '), '... for each identity';
+    is_deeply [included('closed', '/part-other', $token)], both(401), '... or authenticated anew';
+    is_deeply [included('closed', '/part-pass', $token)], both('  orders-api '), 'mesh_subrequests pass asks nobody here either';
+    is_deeply [fields(first_part('closed', '/part-pass', $token), 'X-Mesh-Service')], ['orders-api'], '... and passes on what the page carries';
+    is_deeply [fields(first_part('closed', '/part-off', $token), 'X-Mesh-Service')], ['orders-api'], '... as does a location that does not authenticate';
+    is_deeply [fields(first_part('closed', '/part-silent', $token), 'X-Mesh-Service')], [], 'mesh_export off exports nothing of the page';
+    is_deeply [fields(first_part('silent', '/part', $token), 'X-Mesh-Service')], ['orders-api'], 'and what it is off for is exported elsewhere';
+    is_deeply [fields(first_part('closed', '/part-forward', $token), 'Authorization')], [$token =~ s/^Authorization: //r], 'a credential is put back where it is forwarded';
 
-    is_deeply [parts('team', '/part', $token)], both('allowed  orders-api '), 'the error page of a refusal includes what may be seen';
-    is_deeply [parts('team', '/part-team', $token)], both(403), '... and nothing else';
+    is_deeply [included('team', '/part', $token)], both('allowed  orders-api '), 'the error page of a refusal includes what may be seen';
+    is_deeply [included('team', '/part-team', $token)], both(403), '... and nothing else';
 };
 
 subtest 'an admission by another module' => sub {
-    is_deeply [parts('any', '/part-any')], both(401), 'does not hold where another module may ask for something else';
-    is_deeply [parts('any', '/part-any', $expired)], both(401), '... whatever we said';
-    is_deeply [parts('any', '/any/part.html')], both('in the same place'), '... but in the very same location';
-    is_deeply [parts('moved', '/part-any')], both(401), '... and not once the request has left it';
-    is_deeply [parts('any', '/part')], both(401), '... and nowhere else';
-    is_deeply [parts('any', '/part-team')], both(401), '... nor under other settings';
-    is_deeply [parts('any', '/part', $token)], both('allowed  orders-api '), 'an admission of ours does';
+    is_deeply [included('any', '/part-any')], both(401), 'does not hold where another module may ask for something else';
+    is_deeply [included('any', '/part-any', $expired)], both(401), '... whatever we said';
+    is_deeply [included('any', '/any/part.html')], both('in the same place'), '... but in the very same location';
+    is_deeply [included('moved', '/part-any')], both(401), '... and not once the request has left it';
+    is_deeply [included('any', '/part')], both(401), '... and nowhere else';
+    is_deeply [included('any', '/part-team')], both(401), '... nor under other settings';
+    is_deeply [included('any', '/part', $token)], both('allowed  orders-api '), 'an admission of ours does';
 };
 
 subtest 'limits' => sub {
     my $left = 9;
     for my $page ('open', 'closed') {
-        is_deeply [parts($page, '/part-limited', $token)], both("allowed  orders-api $left"), "$page: are charged once a request";
+        is_deeply [included($page, '/part-limited', $token)], both("allowed  orders-api $left"), "$page: are charged once a request";
         $left--;
     }
-    is_deeply [parts('open', '/part-tight', $token)], both('allowed  orders-api 0'), 'one that is reached';
-    is_deeply [parts('open', '/part-tight', $token)], both(429), '... refuses the next';
+    is_deeply [included('open', '/part-tight', $token)], both('allowed  orders-api 0'), 'one that is reached';
+    is_deeply [included('open', '/part-tight', $token)], both(429), '... refuses the next';
 };
 
 subtest 'internal redirects inside' => sub {
-    my $place = sub ($page, $to, @headers) { fields(head($page, $to, @headers), 'X-Place')->[0] };
-    is_deeply [parts('open', '/accel/part')], both(401), 'X-Accel-Redirect to what is protected is judged';
-    is_deeply [parts('open', '/accel/part', $token)], both('allowed  orders-api '), '... there';
-    is_deeply [parts('closed', '/accel/part-team', $token)], both(403), '... by its own settings';
+    my $place = sub ($page, $to, @headers) { (fields(first_part($page, $to, @headers), 'X-Place'))[0] };
+    is_deeply [included('open', '/accel/part')], both(401), 'X-Accel-Redirect to what is protected is judged';
+    is_deeply [included('open', '/accel/part', $token)], both('allowed  orders-api '), '... there';
+    is_deeply [included('closed', '/accel/part-team', $token)], both(403), '... by its own settings';
     is $place->('closed', '/accel/part-team', $data), '/part-team', '... and served by them';
-    is_deeply [parts('open', '/accel-closed/part-off')], both(401), 'what is protected is judged before it';
-    is_deeply fields(head('open', '/accel-closed/part-off', $token), 'X-Mesh-Service'), [], '... and exports no further';
-    is_deeply [parts('open', '/accel-closed/part-off', $token)], both('   '), '... and decides no further';
-    is_deeply [parts('open', '/accel-closed/part', $token)], both('allowed  orders-api '), 'from one judgement to the next';
-    is_deeply fields(head('open', '/part-try', $token), 'X-Mesh-Service'), [], 'try_files likewise';
-    is_deeply [parts('closed', '/part-page', $token)], both('refused claim_refused  '), 'an error page knows why';
+    is_deeply [included('open', '/accel-closed/part-off')], both(401), 'what is protected is judged before it';
+    is_deeply [fields(first_part('open', '/accel-closed/part-off', $token), 'X-Mesh-Service')], [], '... and exports no further';
+    is_deeply [included('open', '/accel-closed/part-off', $token)], both('   '), '... and decides no further';
+    is_deeply [included('open', '/accel-closed/part', $token)], both('allowed  orders-api '), 'from one judgement to the next';
+    is_deeply [fields(first_part('open', '/part-try', $token), 'X-Mesh-Service')], [], 'try_files likewise';
+    is_deeply [included('closed', '/part-page', $token)], both('refused claim_refused  '), 'an error page knows why';
 };
 
 subtest 'auth_request' => sub {
@@ -237,40 +236,40 @@ subtest 'auth_request' => sub {
             ['open-plain', 0, 'orders-api', ''],
         ) {
             my ($target, $exports, $service, $credential) = @$row;
-            my $before = () = witness();
+            my $before = () = witnessed();
             my $response = $server->get("/asked/$target", @many, $token, $forged, 'X-Last: 1');
             is $response->{status}, 200, "$target with $count headers more";
             my $own = $response->{body};
-            is_deeply fields($own, 'X-Mesh-Service'), [$exports ? 'orders-api' : ()], '... the main request carries its own';
+            is_deeply [fields($own, 'X-Mesh-Service')], [$exports ? 'orders-api' : ()], '... the main request carries its own';
             is scalar(() = $own =~ /^X-Mesh-/mgi), $exports * 4, '... once';
-            is_deeply fields($own, 'Authorization'), [$target eq 'open-plain' ? $token =~ s/^Authorization: //r : ()], '... and its credential only if nobody is asked';
-            is_deeply fields($own, 'X-Last'), [1], '... and its last header';
+            is_deeply [fields($own, 'Authorization')], [$target eq 'open-plain' ? $token =~ s/^Authorization: //r : ()], '... and its credential only if nobody is asked';
+            is_deeply [fields($own, 'X-Last')], [1], '... and its last header';
             is scalar(() = $response->{body} =~ /^X-Filler-/mg), $count, '... all of them';
-            $server->await('a witness', sub { (() = witness()) > $before });
-            my $seen = (witness())[-1];
-            is_deeply [map { fields($seen, $_) } 'X-Mesh-Service', 'Authorization', 'X-Last'],
+            $server->await('a witness', sub { (() = witnessed()) > $before });
+            my $seen = (witnessed())[-1];
+            is_deeply [map { [fields($seen, $_)] } 'X-Mesh-Service', 'Authorization', 'X-Last'],
                 [[$service || ()], [$credential || ()], [1]], '... and the subrequest has its own';
             is scalar(() = $seen =~ /^X-Filler-/mg), $count, '... and all others';
         }
     }
 };
 
-sub lines ($file) { return split /^/, slurp("$root/logs/$file") }
+sub lines_of ($file) { return split /^/, slurp("$root/logs/$file") }
 
 # The heads of the subrequests to /witness/ that went upstream.
-sub witness () { return grep { m{^X-Place: /witness/}m } split /(?<=\r\n\r\n)/, slurp($heads, '') }
+sub witnessed () { return grep { m{^X-Place: /witness/}m } split /(?<=\r\n\r\n)/, slurp($heads, '') }
 
-sub subrequests ($pattern) { return grep { /$pattern/ } lines('subrequest.log') }
+sub subrequests ($pattern) { return grep { /$pattern/ } lines_of('subrequest.log') }
 
 subtest 'mirror' => sub {
     my $mirrored = sub ($target, @headers) {
-        my ($before, $ended) = (scalar(my @w = witness()), scalar(my @s = subrequests(qr{^/witness/})));
+        my ($before, $ended) = (scalar(my @w = witnessed()), scalar(my @s = subrequests(qr{^/witness/})));
         my $status = $server->get("/mirrored/$target", @headers, $forged)->{status};
         return $status if $status != 200;
         $server->await('the end of the subrequest', sub { (my @now = subrequests(qr{^/witness/})) > $ended });
         my ($line) = (subrequests(qr{^/witness/}))[-1];
-        my @seen = witness();
-        return ($line =~ s/\n//r, @seen > $before ? join ' ', map { fields($seen[-1], $_)->@* } 'X-Mesh-Service', 'Authorization' : 'nothing');
+        my @seen = witnessed();
+        return ($line =~ s/\n//r, @seen > $before ? join ' ', map { fields($seen[-1], $_) } 'X-Mesh-Service', 'Authorization' : 'nothing');
     };
     my $credential = $token =~ s/^Authorization: //r;
     is_deeply [$mirrored->('same', $token)], ['/witness/plain 200 allowed -', 'orders-api'], 'to the same settings';
@@ -285,7 +284,7 @@ subtest 'mirror' => sub {
 subtest 'addition' => sub {
     my $added = $server->get('/added/closed', $token, $forged);
     is $added->{status}, 200, 'to the same settings';
-    is_deeply fields($added->{body}, 'X-Mesh-Service'), ['orders-api'], '... with the identity';
+    is_deeply [arrived($added, 'X-Mesh-Service')], ['orders-api'], '... with the identity';
     like $added->{body}, qr/^plain$/m, '... beside the answer';
     unlike $server->get('/added/open')->{body}, qr/^X-Place/m, 'from where nobody is asked, nothing';
     like $server->get('/added/open')->{body}, qr/plain.*<title>401/s, '... but the refusal';
@@ -299,8 +298,8 @@ subtest 'slice' => sub {
     my $response = $server->get('/sliced', $token, $forged);
     is $response->{status}, 200, 'an answer in parts';
     is $response->{body}, slurp("$root/large.html"), '... is whole';
-    $server->await('all slices in slices.log', sub { (() = lines('slices.log')) >= 5 });
-    is_deeply [lines('slices.log')], [(qq("-" "allowed orders-api"\n)) x 5], '... each for the identity';
+    $server->await('all slices in slices.log', sub { (() = lines_of('slices.log')) >= 5 });
+    is_deeply [lines_of('slices.log')], [(qq("-" "allowed orders-api"\n)) x 5], '... each for the identity';
     is $server->get('/sliced')->{status}, 401, 'and not for nobody';
 };
 
@@ -308,11 +307,11 @@ subtest 'a token in a cookie' => sub {
     my $session = token();
     my $cookie = "Cookie: a=1; session=$session; b=2";
     my $cookies = sub ($target, @many) {
-        my $before = () = lines('cookie.log');
+        my $before = () = lines_of('cookie.log');
         my $response = $server->get("/cookie/$target", @many, $cookie, 'X-Last: 1');
         is $response->{status}, 200, $target;
-        $server->await('a line in cookie.log', sub { (() = lines('cookie.log')) > $before });
-        return (fields($response->{body}, 'Cookie'), (lines('cookie.log'))[-1] =~ s/\n//r);
+        $server->await('a line in cookie.log', sub { (() = lines_of('cookie.log')) > $before });
+        return ([arrived($response, 'Cookie')], (lines_of('cookie.log'))[-1] =~ s/\n//r);
     };
     for my $count (0, 25) {
         my @many = map { "X-Filler-$_: $_" } 1 .. $count;

@@ -8,6 +8,7 @@ use lib 't/lib';
 use File::Temp qw(tempdir);
 use Test::More;
 
+use Test::Mesh::Credentials;
 use Test::Mesh::File;
 use Test::Mesh::Introspector;
 use Test::Mesh::Server;
@@ -27,7 +28,7 @@ mesh_issuer idp {
 CONF
 server {
     listen 127.0.0.1:%%PORT%%;
-    add_header X-Reason $mesh_reason always;
+    add_header Reason $mesh_reason always;
     location = /open { ssi on; default_type text/html; alias %%ROOT%%/page.html; }
     location = /asked { auth_request /part; empty_gif; }
     location = /waits { mesh_authenticate token; empty_gif; }
@@ -43,48 +44,44 @@ spew($server->root . '/part.html', '<!--# echo var="mesh_decision" --> <!--# ech
 
 my $number = 0;
 
-sub opaque ($token) { return "Authorization: Bearer $token" }
-
-sub fresh ($name = 'token') { return $name . '-' . ++$number }
-
-sub parts ($target, $token) {
-    my $response = $server->get($target, opaque($token));
+sub included_by ($target, $token) {
+    my $response = $server->get($target, bearer_of($token));
     return join ', ', map { /<title>(\d+)/ ? $1 : $_ } split /\|/, $response->{body};
 }
 
 # Asks again until there is another answer than that one.
 sub parts_after ($first, $target, $token) {
     my $parts;
-    $server->await("another answer than $first", sub { ($parts = parts($target, $token)) ne $first });
+    $server->await("another answer than $first", sub { ($parts = included_by($target, $token)) ne $first });
     return $parts;
 }
 
 $issuer->mode('hold');
 my $token = fresh();
-is parts('/open', $token), '503, 503', 'an unknown token';
-is $server->get('/asked', opaque($token))->{status}, 500, '... is nothing that auth_request knows';
-$issuer->await(1);
-is parts('/open', $token), '503, 503', '... while nobody answers';
+is included_by('/open', $token), '503, 503', 'an unknown token';
+is $server->get('/asked', bearer_of($token))->{status}, 500, '... is nothing that auth_request knows';
+$issuer->await_questions(1);
+is included_by('/open', $token), '503, 503', '... while nobody answers';
 $issuer->mode('normal');
 is parts_after('503, 503', '/open', $token), "allowed $token, allowed $token", '... until its issuer has answered';
 is $issuer->counts->{$token}, 1, '... to one question';
-is $server->get('/asked', opaque($token))->{status}, 200, '... and then it is known';
+is $server->get('/asked', bearer_of($token))->{status}, 200, '... and then it is known';
 
 $token = fresh('inactive');
-is parts('/open', $token), '503, 503', 'a bad one';
+is included_by('/open', $token), '503, 503', 'a bad one';
 is parts_after('503, 503', '/open', $token), '401, 401', '... is refused when that is known';
 $token = fresh();
-is parts('/waits-and-includes', $token), "allowed $token, allowed $token", 'who has waited includes at once';
+is included_by('/waits-and-includes', $token), "allowed $token, allowed $token", 'who has waited includes at once';
 
 # A guess owes once, whatever number of subrequests it goes through, also if nobody sees the answer.
 for (1 .. 5) {
     my $guess = fresh('inactive');
-    is parts('/guessed', $guess), '503, 503', "guess $_";
+    is included_by('/guessed', $guess), '503, 503', "guess $_";
     # Where failures are not limited, the answer is waited for.
-    is $server->get('/waits', opaque($guess))->{headers}{'x-reason'}, 'token_inactive', '... is wrong';
+    is $server->get('/waits', bearer_of($guess))->{headers}{reason}, 'token_inactive', '... is wrong';
 }
 my $guess = fresh('inactive');
-is parts('/guessed', $guess), '429, 429', 'the next one is refused';
+is included_by('/guessed', $guess), '429, 429', 'the next one is refused';
 is $issuer->counts->{$guess}, undef, '... and not even asked about';
 
 $server->stop;

@@ -10,6 +10,7 @@ use Test::More;
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
 use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 my $server = Test::Mesh::Server->start(<<'CONF');
@@ -62,11 +63,9 @@ my %description = (
     unknown_key => 'the token names a key that its issuer does not publish',
 );
 
-sub answer ($token) { return $server->get('/t', "Authorization: Bearer $token") }
-
 sub admitted ($name, $token) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $response = answer($token);
+    my $response = $server->get('/t', bearer_of($token));
     is verdict($response), '200', "admitted: $name";
     is $response->{headers}{'www-authenticate'}, undef, '... without a challenge';
     return $response;
@@ -74,7 +73,7 @@ sub admitted ($name, $token) {
 
 sub refused ($reason, $name, $token) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $response = answer($token);
+    my $response = $server->get('/t', bearer_of($token));
     my $challenge =
         qq(Bearer realm="mesh", error="invalid_token", error_description="$description{$reason}");
     # The other scheme stands behind it.
@@ -84,7 +83,7 @@ sub refused ($reason, $name, $token) {
     return;
 }
 
-sub claims (%claims) { return forged(claims => \%claims) }
+sub claiming (%claims) { return forged(claims => \%claims) }
 
 # Claims of which some are taken away.
 sub without ($name) {
@@ -100,11 +99,11 @@ my $header = json({ alg => 'RS256', kid => 'rs256' });
 subtest 'exp, nbf, iat' => sub {
     admitted('a token of an hour', token());
     refused('token_expired', 'an hour ago', token(expires => '-1h'));
-    refused('token_expired', 'past the leeway of 30 s', claims(exp => $now - 60));
-    admitted('expired within the leeway', claims(exp => time - 2));
-    admitted('a date with a fraction', claims(exp => $now + 60.5));
-    refused('token_expired', 'at the beginning of time', claims(exp => 0));
-    refused('token_expired', 'before it', claims(exp => -1));
+    refused('token_expired', 'past the leeway of 30 s', claiming(exp => $now - 60));
+    admitted('expired within the leeway', claiming(exp => time - 2));
+    admitted('a date with a fraction', claiming(exp => $now + 60.5));
+    refused('token_expired', 'at the beginning of time', claiming(exp => 0));
+    refused('token_expired', 'before it', claiming(exp => -1));
     refused('expiry_missing', 'no exp', without('exp'));
     refused('expiry_missing', 'exp is null', forged(payload => $usual =~ s/"exp":\d+/"exp":null/r));
     refused('claim_malformed', "exp is $_->[0]", forged(payload => $usual =~ s/"exp":\d+/"exp":$_->[1]/r))
@@ -112,10 +111,10 @@ subtest 'exp, nbf, iat' => sub {
             ['an object', '{}'], ['more than a date', '1e300'];
     refused('token_not_yet_valid', 'in an hour', token(not_before => '1h'));
     admitted('since now', token(not_before => '0s'));
-    admitted('from within the leeway on', claims(nbf => time + 20));
-    refused('claim_malformed', 'nbf is a string', claims(nbf => 'now'));
-    refused('claim_malformed', 'iat is a string', claims(iat => 'now'));
-    admitted('iat ahead, where nothing hangs on it', claims(iat => $now + 600));
+    admitted('from within the leeway on', claiming(nbf => time + 20));
+    refused('claim_malformed', 'nbf is a string', claiming(nbf => 'now'));
+    refused('claim_malformed', 'iat is a string', claiming(iat => 'now'));
+    admitted('iat ahead, where nothing hangs on it', claiming(iat => $now + 600));
 };
 
 subtest 'iss' => sub {
@@ -155,8 +154,8 @@ subtest 'service_claim, token_type and max_lifetime' => sub {
         for ['no claim', undef], ['no member', {}], ['an empty one', { id => '' }], ['a number', { id => 7 }],
             ['a list', { id => ['etl'] }], ['null', { id => JSON::PP::null() }];
     refused('service_missing', 'no sub', without('sub'));
-    refused('claim_malformed', 'an empty sub', claims(sub => ''));
-    refused('claim_malformed', 'a sub that is a number', claims(sub => 7));
+    refused('claim_malformed', 'an empty sub', claiming(sub => ''));
+    refused('claim_malformed', 'a sub that is a number', claiming(sub => 7));
 
     refused('type_refused', 'an ID token', forged(header => $header =~ s/}/,"typ":"JWT"}/r, payload => json(\%strict)));
     refused('type_refused', 'no typ', forged(header => $header, payload => json(\%strict)));
@@ -194,7 +193,7 @@ subtest 'a binding that this connection does not have' => sub {
     refused('binding_unsupported', $_, forged(payload => $usual =~ s/}\z/,"cnf":$_}/r))
         for '{}', '{"jkt":"AA"}', '{"x5t#S256":"AA"}', '{"x5t#S256":7}', '"x"',
             '{"x5t#S256":"' . x5t('spiffe') . '","jkt":"AA"}';
-    is verdict(answer(token(thumbprint => x5t('spiffe')))), '401 binding_mismatch', 'binding_mismatch: no certificate';
+    is verdict($server->get('/t', bearer_of(token(thumbprint => x5t('spiffe'))))), '401 binding_mismatch', 'binding_mismatch: no certificate';
 };
 
 subtest 'signature and key' => sub {

@@ -8,7 +8,7 @@ use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -56,88 +56,88 @@ my $other = token(subject => 'somebody-else');
 my $bad = token(expires => '-1h');
 
 # The verdict; or the service, and what arrived in the named fields.
-sub ask ($target, @headers) {
+sub left_over ($target, @headers) {
     my $response = $server->get($target, @headers);
     return verdict($response) if !$response->{headers}{'x-upstream'};
-    my @arrived = map { my $name = $_; map { "$name: $_" } $response->{body} =~ /^\Q$name\E: ?(.*)\r$/mig }
+    my @arrived = map { my $name = $_; map { "$name: $_" } arrived($response, $name) }
         qw(authorization x-token cookie);
-    my ($service) = $response->{body} =~ /^x-mesh-service: ?(.*)\r$/mi;
+    my ($service) = arrived($response, 'X-Mesh-Service');
     return join ' | ', $service // '-', map { s/\Q$token\E/TOKEN/gr =~ s/\Q$bad\E/BAD/gr } @arrived;
 }
 
 subtest 'by default in Authorization alone' => sub {
-    is ask('/default', "Authorization: Bearer $token"), 'orders-api', 'a token there';
-    is ask('/default', "X-Token: $token"), '401 credential_missing', 'and nowhere else';
-    is ask('/default', "Cookie: session=$token"), '401 credential_missing', '... not in a cookie';
-    is ask('/default', "Authorization: Bearer $token", "X-Token: $bad", "Cookie: session=$bad"),
+    is left_over('/default', "Authorization: Bearer $token"), 'orders-api', 'a token there';
+    is left_over('/default', "X-Token: $token"), '401 credential_missing', 'and nowhere else';
+    is left_over('/default', "Cookie: session=$token"), '401 credential_missing', '... not in a cookie';
+    is left_over('/default', "Authorization: Bearer $token", "X-Token: $bad", "Cookie: session=$bad"),
         'orders-api | x-token: BAD | cookie: session=BAD', 'what is not named is not read';
 };
 
 subtest 'in a field' => sub {
-    is ask('/header', "X-Token: $token"), 'orders-api', 'a token alone, which does not go upstream';
-    is ask('/header', "x-tOKEN:   Bearer  $token "), 'orders-api', '... or behind Bearer';
-    is ask('/header', "Authorization: Bearer $token"), '401 credential_missing', 'not where it was before';
-    is ask('/header', "Authorization: Basic dTpw", "X-Token: $token"), 'orders-api | authorization: Basic dTpw',
+    is left_over('/header', "X-Token: $token"), 'orders-api', 'a token alone, which does not go upstream';
+    is left_over('/header', "x-tOKEN:   Bearer  $token "), 'orders-api', '... or behind Bearer';
+    is left_over('/header', "Authorization: Bearer $token"), '401 credential_missing', 'not where it was before';
+    is left_over('/header', "Authorization: Basic dTpw", "X-Token: $token"), 'orders-api | authorization: Basic dTpw',
         'what is not named goes on';
-    is ask('/header', "X_Token: $token"), 'orders-api', 'a name that many platforms take for it is it';
-    is ask('/header', "X-Token: $token", "X_Token: $other"), '400 credential_conflict', '... and no second token goes by under it';
-    is ask('/header', "X.Token: $token"), '400 credential_conflict', 'a name that $http_x_token does not show is none, nor does it go by';
-    is ask('/header', "X-Token: $token", "X.Token: $token"), '400 credential_conflict', '... beside the right one';
-    is ask('/header', "X-Tokens: $token"), '401 credential_missing', 'another name is another field';
-    is ask('/header', "X-Token: $bad"), '401 token_expired', 'a bad one is refused';
-    is ask('/header', "X-Token: $_"), '401 token_malformed', "no token: $_" for '', 'Bearer', "Basic dTpw", "$token,$token", "$token $token";
-    is ask('/header', "X-Token: $token", "X-Token: $token"), '400 credential_conflict', 'twice is a conflict';
-    is ask('/header', "X-Token: $token", "x-token:"), '400 credential_conflict', '... be one of them empty';
-    is ask('/any', "X-Token:"), '401 token_malformed', 'an empty one is not absent';
+    is left_over('/header', "X_Token: $token"), 'orders-api', 'a name that many platforms take for it is it';
+    is left_over('/header', "X-Token: $token", "X_Token: $other"), '400 credential_conflict', '... and no second token goes by under it';
+    is left_over('/header', "X.Token: $token"), '400 credential_conflict', 'a name that $http_x_token does not show is none, nor does it go by';
+    is left_over('/header', "X-Token: $token", "X.Token: $token"), '400 credential_conflict', '... beside the right one';
+    is left_over('/header', "X-Tokens: $token"), '401 credential_missing', 'another name is another field';
+    is left_over('/header', "X-Token: $bad"), '401 token_expired', 'a bad one is refused';
+    is left_over('/header', "X-Token: $_"), '401 token_malformed', "no token: $_" for '', 'Bearer', "Basic dTpw", "$token,$token", "$token $token";
+    is left_over('/header', "X-Token: $token", "X-Token: $token"), '400 credential_conflict', 'twice is a conflict';
+    is left_over('/header', "X-Token: $token", "x-token:"), '400 credential_conflict', '... be one of them empty';
+    is left_over('/any', "X-Token:"), '401 token_malformed', 'an empty one is not absent';
 };
 
 subtest 'in a cookie' => sub {
-    is ask('/cookie', "Cookie: session=$token"), 'orders-api', 'the only cookie: the field goes';
-    is ask('/cookie', "Cookie: theme=dark; session=$token; lang=de"), 'orders-api | cookie: theme=dark; lang=de',
+    is left_over('/cookie', "Cookie: session=$token"), 'orders-api', 'the only cookie: the field goes';
+    is left_over('/cookie', "Cookie: theme=dark; session=$token; lang=de"), 'orders-api | cookie: theme=dark; lang=de',
         'one of three: its neighbours stay';
-    is ask('/cookie', "Cookie: session=$token;theme=\"a b\""), 'orders-api | cookie: theme="a b"', '... as they are';
+    is left_over('/cookie', "Cookie: session=$token;theme=\"a b\""), 'orders-api | cookie: theme="a b"', '... as they are';
     my $seen = $server->get('/cookie', "Cookie: theme=dark; session=$token");
     like $seen->{body}, qr/^Seen: \[theme=dark; session=\Q$token\E\] \[\Q$token\E\] \[dark\]\r$/m,
         'the variables of Nginx show what came';
     $seen = $server->get('/cookie', "Cookie: session=$token");
     like $seen->{body}, qr/^Seen: \[session=\Q$token\E\] \[\Q$token\E\] \[\]\r$/m, '... and nothing else';
-    is ask('/cookie', "Cookie: Session=$token; sessions=$token"), '401 credential_missing', 'the name is exact';
-    is ask('/cookie', 'Cookie: theme=dark'), '401 credential_missing', 'other cookies are none';
-    is ask('/cookie', "Cookie: session=$bad"), '401 token_expired', 'a bad one is refused';
-    is ask('/cookie', "Cookie: $_"), '401 token_malformed', "no token: $_" for 'session=', 'session', qq(session="$token");
-    is ask('/cookie', "Cookie: session=$token; session=$token"), '400 credential_conflict', 'twice is a conflict';
-    is ask('/cookie', "Cookie: session=$token; a=\"; session=$other\""), '400 credential_conflict', '... in quotes too';
-    is ask('/cookie', "Cookie: session=$token", "Cookie: session=$other"), '400 credential_conflict', '... in two fields';
-    is ask('/cookie', "Cookie: session=$token; \x0bsession=$other"), '400 credential_conflict', '... behind what some take for white space';
-    is ask('/cookie', "Cookie: session=$token", "Cookie: theme=dark"), '400 credential_conflict',
+    is left_over('/cookie', "Cookie: Session=$token; sessions=$token"), '401 credential_missing', 'the name is exact';
+    is left_over('/cookie', 'Cookie: theme=dark'), '401 credential_missing', 'other cookies are none';
+    is left_over('/cookie', "Cookie: session=$bad"), '401 token_expired', 'a bad one is refused';
+    is left_over('/cookie', "Cookie: $_"), '401 token_malformed', "no token: $_" for 'session=', 'session', qq(session="$token");
+    is left_over('/cookie', "Cookie: session=$token; session=$token"), '400 credential_conflict', 'twice is a conflict';
+    is left_over('/cookie', "Cookie: session=$token; a=\"; session=$other\""), '400 credential_conflict', '... in quotes too';
+    is left_over('/cookie', "Cookie: session=$token", "Cookie: session=$other"), '400 credential_conflict', '... in two fields';
+    is left_over('/cookie', "Cookie: session=$token; \x0bsession=$other"), '400 credential_conflict', '... behind what some take for white space';
+    is left_over('/cookie', "Cookie: session=$token", "Cookie: theme=dark"), '400 credential_conflict',
         'and two fields are one too many';
 };
 
 subtest 'in one of several places' => sub {
     my %place = (authorization => "Authorization: Bearer $token", header => "X-Token: $token", cookie => "Cookie: session=$token; a=1");
     for my $target ('/three', '/three/inherited') {
-        is ask($target, $place{$_}), $_ eq 'cookie' ? 'orders-api | cookie: a=1' : 'orders-api', "$target: $_" for sort keys %place;
+        is left_over($target, $place{$_}), $_ eq 'cookie' ? 'orders-api | cookie: a=1' : 'orders-api', "$target: $_" for sort keys %place;
         for my $pair (['authorization', 'header'], ['authorization', 'cookie'], ['cookie', 'header']) {
-            is ask($target, @place{@$pair}), '400 credential_conflict', "$target: @$pair";
+            is left_over($target, @place{@$pair}), '400 credential_conflict', "$target: @$pair";
         }
-        is ask($target, 'Authorization: Basic dTpw', $place{header}), 'orders-api | authorization: Basic dTpw',
+        is left_over($target, 'Authorization: Basic dTpw', $place{header}), 'orders-api | authorization: Basic dTpw',
             'another scheme is no token';
-        is ask($target, 'Cookie: a=1', $place{header}), 'orders-api | cookie: a=1', 'nor is another cookie';
+        is left_over($target, 'Cookie: a=1', $place{header}), 'orders-api | cookie: a=1', 'nor is another cookie';
     }
-    is ask('/three/replaced', $place{header}), '401 credential_missing', 'a list is replaced as a whole';
+    is left_over('/three/replaced', $place{header}), '401 credential_missing', 'a list is replaced as a whole';
 };
 
 subtest 'on the way upstream' => sub {
-    is ask('/on', "X-Token: Bearer $token"), 'orders-api | x-token: Bearer TOKEN', 'a field goes where that is asked for';
-    is ask('/on', "Cookie: a=1;session=$token"), 'orders-api | cookie: a=1;session=TOKEN', '... and a cookie, byte by byte';
-    is ask('/from-header/header', "X-Token: $token"), 'orders-api', 'a redirect finds the field again, which is gone';
-    is ask('/from-header/on', "X-Token: $token"), 'orders-api | x-token: TOKEN', '... and one back that passes it on';
-    is ask('/from-cookie/cookie', "Cookie: a=1; session=$token"), 'orders-api | cookie: a=1', 'and the cookie';
-    is ask('/from-cookie/on', "Cookie: a=1; session=$token"), 'orders-api | cookie: a=1; session=TOKEN', '... which comes back';
-    is ask('/from-cookie/on', "Cookie: session=$token"), 'orders-api | cookie: session=TOKEN', '... alone too';
-    is ask('/from-both/open', "Cookie: a=1; session=$token"), '- | cookie: a=1', 'an open location does not get it back';
-    is ask('/from-cookie/default', "Cookie: session=$token"), '401 credential_missing', 'another place is another question';
-    is ask('/from-cookie/three', "Cookie: session=$token", "X-Token: $token"), '400 credential_conflict',
+    is left_over('/on', "X-Token: Bearer $token"), 'orders-api | x-token: Bearer TOKEN', 'a field goes where that is asked for';
+    is left_over('/on', "Cookie: a=1;session=$token"), 'orders-api | cookie: a=1;session=TOKEN', '... and a cookie, byte by byte';
+    is left_over('/from-header/header', "X-Token: $token"), 'orders-api', 'a redirect finds the field again, which is gone';
+    is left_over('/from-header/on', "X-Token: $token"), 'orders-api | x-token: TOKEN', '... and one back that passes it on';
+    is left_over('/from-cookie/cookie', "Cookie: a=1; session=$token"), 'orders-api | cookie: a=1', 'and the cookie';
+    is left_over('/from-cookie/on', "Cookie: a=1; session=$token"), 'orders-api | cookie: a=1; session=TOKEN', '... which comes back';
+    is left_over('/from-cookie/on', "Cookie: session=$token"), 'orders-api | cookie: session=TOKEN', '... alone too';
+    is left_over('/from-both/open', "Cookie: a=1; session=$token"), '- | cookie: a=1', 'an open location does not get it back';
+    is left_over('/from-cookie/default', "Cookie: session=$token"), '401 credential_missing', 'another place is another question';
+    is left_over('/from-cookie/three', "Cookie: session=$token", "X-Token: $token"), '400 credential_conflict',
         'and what was removed counts as sent';
 };
 

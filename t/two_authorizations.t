@@ -7,7 +7,8 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Curl;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -79,21 +80,14 @@ conflict('no other module is asked under satisfy any', $server->get('/satisfy', 
 conflict($_, $server->request($_, '/token', headers => \@good)) for qw(OPTIONS POST DELETE HEAD);
 
 subtest 'a certificate does not help' => sub {
-    my %tls = (
-        ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'),
-    );
-    my $request = sub ($target, @headers) {
-        $server->request('GET', $target, port => 'tls', tls => \%tls, headers => \@headers);
-    };
-    is verdict($request->('/any')), '200', 'without a token it is enough';
-    conflict("but not at $_ beside two of them", $request->($_, @good)) for '/any', '/both', '/certificate';
+    is verdict($server->get_as('spiffe', '/any')), '200', 'without a token it is enough';
+    conflict("but not at $_ beside two of them", $server->get_as('spiffe', $_, @good)) for '/any', '/both', '/certificate';
 };
 
 subtest 'HTTP/2' => sub {
     my $curl = sub (@headers) {
-        open my $out, '-|', 'curl', '-s', '--http2-prior-knowledge', '-o', '/dev/null', '-w', '%{http_code}',
-            (map { ('-H', $_) } @headers), 'http://127.0.0.1:' . $server->port('h2') . '/token' or die;
-        return do { local $/; <$out> };
+        return curl(qw(--http2-prior-knowledge -o /dev/null -w %{http_code}), (map { ('-H', $_) } @headers),
+            'http://127.0.0.1:' . $server->port('h2') . '/token');
     };
     is $curl->($good[0]), 200, 'one is admitted';
     is $curl->(@good), 400, 'two are refused';

@@ -12,6 +12,7 @@ use Test::Mesh::Credentials;
 use Test::Mesh::File;
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Log qw(complaints);
+use Test::Mesh::Process qw(children);
 use Test::Mesh::Server;
 
 my $server = Test::Mesh::Server->start(<<'CONF', workers => 2, main => 'worker_shutdown_timeout 5s;');
@@ -41,7 +42,7 @@ $server->await('a daemon', sub { $masters[0] = master() and children($masters[0]
 my @statuses = map { $server->get('/limited', bearer())->{status} } 1 .. 3;
 is "@statuses", '200 200 429', 'a limit is reached';
 
-my @loads = map { load($_->%*) }
+my @loads = map { begin_loud($_->%*) }
     { keepalive => 0, requests => [request_bytes('/t', bearer())] },
     { keepalive => 1, requests => [request_bytes('/t', bearer())] },
     { keepalive => 0, requests => [request_bytes('/t', bearer(key => 'other', issuer => 'https://idp.example'))] };
@@ -76,20 +77,11 @@ is join("\n", complaints($server->error_log)), '', 'error.log is clean';
 @masters = ();
 done_testing;
 
-sub load (%options) {
+sub begin_loud (%options) {
     return Test::Mesh::Load->start($server->port, clients => 1, pause => 0.001, is_loud => 1, %options);
 }
 
 sub master () { return (slurp("$root/nginx.pid", '') =~ /\A(\d+)/)[0] }
-
-sub children ($of) {
-    my @children;
-    for my $path (glob '/proc/[0-9]*/stat') {
-        my ($pid, $parent) = slurp($path, '') =~ /\A(\d+) \(.*\) \S (\d+) / or next;
-        push @children, $pid if $parent == $of;
-    }
-    return @children;
-}
 
 # They are nobody's children.
 END {

@@ -8,7 +8,7 @@ use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -79,21 +79,13 @@ sub read_variables ($text) {
 my $requests = 0;
 
 # What the access log says of the last request.
-sub logged ($target) {
+sub logged_variables ($target) {
     my $found;
     $server->await("a line of $target", sub {
         my $log = slurp($server->root . '/logs/variables.log');
         ($found) = $log =~ m{^\Q$target\E/$requests\|(.*)\n}m;
     });
     return read_variables($found);
-}
-
-# A request of a path of its own.
-sub get ($target, $name, @headers) {
-    $target .= '/' . ++$requests;
-    my %peer = $name ? (cert => key_path("$name.pem"), key => key_path("$name.key")) : ();
-    return $server->request('GET', $target, headers => \@headers, port => 'tls',
-        tls => { ca => key_path('ca.pem'), %peer });
 }
 
 my $groups = bearer(claims => { groups => ['data-eng', 'admin'] });
@@ -105,60 +97,65 @@ my %certificate = (
 );
 my %allowed = (decision => 'allowed', rule => 'no-policy');
 
+# A request by a path of its own, so that the log tells it from others.
+sub ask_as ($certificate, $target, @headers) {
+    return $server->get_as($certificate, $target . '/' . ++$requests, @headers);
+}
+
 sub is_logged ($name, $target, $expected) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $variables = logged($target);
+    my $variables = logged_variables($target);
     my $time = delete $variables->{time};
     is_deeply $variables, $expected, $name;
     return $time;
 }
 
 subtest 'the access log' => sub {
-    get('/any', undef, $groups);
+    ask_as(undef, '/any', $groups);
     my $time = is_logged('of a token', '/any', { %token, %allowed, groups => '["data-eng","admin"]' });
     like $time, qr/\A\d+\z/, '... with the microseconds that it took';
-    get('/any', 'spiffe');
+    ask_as('spiffe', '/any');
     is_logged('of a certificate', '/any', { %certificate, %allowed });
-    get('/any', 'spiffe', bearer());
+    ask_as('spiffe', '/any', bearer());
     is_logged('of both', '/any', { %certificate, %token, %allowed, method => 'token certificate' });
-    get('/any', undef);
+    ask_as(undef, '/any');
     is_logged('of nobody', '/any', { decision => 'refused', reason => 'credential_missing' });
-    get('/any', undef, bearer(expires => '-1h'));
+    ask_as(undef, '/any', bearer(expires => '-1h'));
     is_logged('of a bad token', '/any', { decision => 'refused', reason => 'token_expired' });
-    get('/off', 'spiffe', bearer());
+    ask_as('spiffe', '/off', bearer());
     is is_logged('where nobody is authenticated', '/off', {}), undef, '... and no time';
-    get('/limited', undef, bearer(subject => 'limited'));
+    ask_as(undef, '/limited', bearer(subject => 'limited'));
     my %limited = (%token, service => 'limited', principal => 'limited');
     is_logged('of a limit', '/limited', { %limited, %allowed, limit_remaining => 1 });
-    get('/limited', undef, bearer(subject => 'limited')) for 1, 2;
+    ask_as(undef, '/limited', bearer(subject => 'limited')) for 1, 2;
     is_logged('of a limit that is reached', '/limited',
         { %limited, decision => 'refused', reason => 'limited', limit_remaining => 0 });
-    get('/dry', undef, bearer(expires => '-1h'));
+    ask_as(undef, '/dry', bearer(expires => '-1h'));
     is_logged('of a dry run', '/dry', { decision => 'dry_run', rule => 'dry-run', reason => 'token_expired' });
-    get('/dry', undef, bearer());
+    ask_as(undef, '/dry', bearer());
     is_logged('of a dry run of what is allowed', '/dry', { %token, %allowed });
 };
 
 subtest 'before the access phase' => sub {
-    my $response = get('/early', undef, $groups);
+    my $response = ask_as(undef, '/early', $groups);
     is_deeply read_variables($response->{headers}{early}), { %token, groups => '["data-eng","admin"]' },
         'there is an identity, and no outcome';
     is $response->{headers}{decision}, 'allowed', '... and what was empty is not remembered';
-    is_deeply read_variables(get('/early', 'spiffe')->{headers}{early}), \%certificate, 'also of a certificate';
-    $response = get('/early', undef, bearer(expires => '-1h'));
+    is_deeply read_variables(ask_as('spiffe', '/early')->{headers}{early}), \%certificate, 'also of a certificate';
+    $response = ask_as(undef, '/early', bearer(expires => '-1h'));
     is verdict($response), '401 token_expired', 'who is refused';
     is_deeply read_variables($response->{headers}{early}), {}, '... has no identity';
-    is verdict(get('/early', undef)), '401 credential_missing', 'nor has nobody';
+    is verdict(ask_as(undef, '/early')), '401 credential_missing', 'nor has nobody';
 };
 
 subtest 'map and if' => sub {
     my $shown = sub ($response) { join ' ', map { $_ // '-' } @{ $response->{headers} }{qw(tier admin)} };
-    is $shown->(get('/map', undef, $groups)), 'gold yes', 'a token';
-    is $shown->(get('/map', undef, bearer(subject => 'etl'))), 'none no', 'another one';
-    is $shown->(get('/map', 'spiffe')), 'mesh no', 'a certificate';
-    is $shown->(get('/map', undef)), 'none no', 'nobody';
-    is get('/if', undef, bearer())->{headers}{backend}, 'orders', 'if in the rewrite phase';
-    is get('/if', undef, bearer(subject => 'etl'))->{headers}{backend}, 'none', '... of another service';
+    is $shown->(ask_as(undef, '/map', $groups)), 'gold yes', 'a token';
+    is $shown->(ask_as(undef, '/map', bearer(subject => 'etl'))), 'none no', 'another one';
+    is $shown->(ask_as('spiffe', '/map')), 'mesh no', 'a certificate';
+    is $shown->(ask_as(undef, '/map')), 'none no', 'nobody';
+    is ask_as(undef, '/if', bearer())->{headers}{backend}, 'orders', 'if in the rewrite phase';
+    is ask_as(undef, '/if', bearer(subject => 'etl'))->{headers}{backend}, 'none', '... of another service';
 };
 
 subtest 'limit_req counts by a verified service' => sub {

@@ -7,13 +7,12 @@ use lib 't/lib';
 
 use Test::More;
 
-use Test::Mesh::Config;
 use Test::Mesh::Credentials;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 use Test::Mesh::WebSocket;
 
-my $upstream = Test::Mesh::Upstream->start(answer => \&Test::Mesh::WebSocket::answer, processes => 4);
+my $upstream = Test::Mesh::Upstream->start(answer => \&Test::Mesh::WebSocket::echo_texts, processes => 4);
 my $server = Test::Mesh::Server->start(<<'CONF' =~ s/%%UPSTREAM%%/$upstream->url/egr);
 include %%KEYS%%/issuers.conf;
 underscores_in_headers on;
@@ -38,7 +37,7 @@ my $token = token();
 my $other = token(subject => 'somebody-else');
 my $bad = token(expires => '-1h');
 
-sub handshake ($target, @headers) {
+sub shake_hands ($target, @headers) {
     return Test::Mesh::WebSocket->handshake($server->port, $target, @headers);
 }
 
@@ -46,7 +45,7 @@ sub offer ($protocols) { return "Sec-WebSocket-Protocol: $protocols" }
 
 # A handshake that must succeed: what the upstream heard of protocols, and the protocols of the answer.
 sub opens ($target, @headers) {
-    my $socket = handshake($target, @headers);
+    my $socket = shake_hands($target, @headers);
     return $socket->status . ' ' . ($socket->head =~ /^Reason: (.*?)\r$/m)[0] if $socket->status != 101;
     my $heard = $socket->talk // return 'closed';
     my ($service) = $heard =~ /^X-Mesh-Service: (.*?)\r$/m;
@@ -91,12 +90,12 @@ subtest 'what is refused' => sub {
         is opens('/ws', @headers), $expected, $name;
     }
     is opens('/both', "Authorization: Bearer $token", offer("bearer, $other")), '400 credential_conflict', 'two places';
-    my $socket = handshake('/ws', offer("bearer, $bad"));
+    my $socket = shake_hands('/ws', offer("bearer, $bad"));
     is_deeply [$socket->protocols], [], 'a refusal names no protocol';
 };
 
 subtest 'what is no handshake' => sub {
-    my $socket = handshake('/ws?status=403', offer("bearer, $token"));
+    my $socket = shake_hands('/ws?status=403', offer("bearer, $token"));
     is $socket->status, 403, 'the upstream refuses';
     is_deeply [$socket->protocols], [], 'and no protocol is named';
 };

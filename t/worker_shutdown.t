@@ -13,6 +13,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
+use Test::Mesh::Process qw(children);
 use Test::Mesh::Server;
 
 # Seconds within which a process ends that nothing holds up. It is a second on an idle machine; what
@@ -55,7 +56,7 @@ for my $pid ($worker, @others) {
     my @open = grep { !($blocked{ $threads[0] } >> ($_ - 1) & 1) } 1 .. 31;
     is "@open", '9 19', '... and its thread blocks all that can be';
 }
-my %process = map { $_ => [pids($server->master_pid, $_)] }
+my %process = map { $_ => [children($server->master_pid, $_)] }
     'nginx: cache manager process', 'nginx: cache loader process';
 for my $title (sort keys %process) {
     is $process{$title}->@*, 1, "there is one $title";
@@ -79,7 +80,7 @@ ended($_) for @old;
 cmp_ok time - $began, '<', $SOON, 'a reload takes them away, and an idle connection does not hold them';
 $client->close;
 for my $signal (qw(QUIT TERM INT)) {
-    my @all = ($server->worker_pids, map { pids($server->master_pid, $_) } keys %process);
+    my @all = ($server->worker_pids, map { children($server->master_pid, $_) } keys %process);
     $began = time;
     $server->stop($signal);
     cmp_ok time - $began, '<', $SOON, "all of Nginx ends at the master's $signal";
@@ -140,15 +141,6 @@ sub threads ($pid) {
         my ($mask) = slurp($_, '') =~ /^SigBlk:\s*([0-9a-f]+)/m;
         $thread => unpack 'Q>', pack 'H16', $mask;
     } glob "/proc/$pid/task/*/status";
-}
-
-sub pids ($parent, $title) {
-    my @pids;
-    for my $path (glob '/proc/[0-9]*/stat') {
-        my ($pid, $of) = slurp($path, '') =~ /\A(\d+) \(.*\) \S (\d+) /s or next;
-        push @pids, $pid if $of == $parent && slurp("/proc/$pid/cmdline", '') =~ /\A\Q$title\E[\0\s]*\z/;
-    }
-    return @pids;
 }
 
 # Waits for the end of a process, and returns the seconds that it took.

@@ -8,7 +8,7 @@ use Test::More;
 
 use Test::Mesh::Config;
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 
 config_accepted("mesh_zone $_;", "$_ is a size") for qw(64k 65536 64K 1m 8M 100m);
@@ -18,7 +18,7 @@ refused_at("mesh_zone 8m;\nmesh_zone 8m; # here\n", 'mesh_zone: is duplicate');
 config_refused('mesh_zone 1m; limit_req_zone $host zone=mesh:1m rate=1r/s;', qr/"mesh"/, 'nobody else has a zone "mesh"');
 config_refused('limit_req_zone $host zone=mesh:1m rate=1r/s; mesh_zone 1m;', qr/"mesh"/, '... whoever comes first');
 
-sub conf ($zone) {
+sub zone_conf ($zone) {
     return <<'CONF' =~ s/%%ZONE%%/$zone/r;
 include %%KEYS%%/issuers.conf;
 %%ZONE%%
@@ -33,31 +33,27 @@ server {
 CONF
 }
 
-sub verdicts ($server, $count) {
-    return [map { verdict($server->get('/', bearer())) } 1 .. $count];
-}
-
 subtest 'reload' => sub {
-    my $server = Test::Mesh::Server->start(conf('mesh_zone 1m;'), name => 'reload');
-    is_deeply verdicts($server, 3), ['200', '200', '429 limited'], 'a limit is reached';
+    my $server = Test::Mesh::Server->start(zone_conf('mesh_zone 1m;'), name => 'reload');
+    is_deeply verdicts($server, '/', (bearer()) x 3), ['200', '200', '429 limited'], 'a limit is reached';
     $server->reload;
-    is_deeply verdicts($server, 1), ['429 limited'], 'with the same size it is kept';
-    $server->reload(conf("mesh_zone 1024k;\n# The same in other words."));
-    is_deeply verdicts($server, 1), ['429 limited'], '... in other words, too';
-    $server->reload(conf('mesh_zone 2m;'));
-    is_deeply verdicts($server, 3), ['200', '200', '429 limited'], 'with another size it begins anew';
-    $server->reload(conf(''));
-    is_deeply verdicts($server, 3), ['200', '200', '429 limited'], '... and so with the default, which is 8m';
-    $server->reload(conf('mesh_zone 8m;'));
-    is_deeply verdicts($server, 1), ['429 limited'], '... as one sees';
-    ok !eval { $server->reload(conf('mesh_zone 1k;')); 1 }, 'a reload that is refused';
+    is_deeply verdicts($server, '/', (bearer()) x 1), ['429 limited'], 'with the same size it is kept';
+    $server->reload(zone_conf("mesh_zone 1024k;\n# The same in other words."));
+    is_deeply verdicts($server, '/', (bearer()) x 1), ['429 limited'], '... in other words, too';
+    $server->reload(zone_conf('mesh_zone 2m;'));
+    is_deeply verdicts($server, '/', (bearer()) x 3), ['200', '200', '429 limited'], 'with another size it begins anew';
+    $server->reload(zone_conf(''));
+    is_deeply verdicts($server, '/', (bearer()) x 3), ['200', '200', '429 limited'], '... and so with the default, which is 8m';
+    $server->reload(zone_conf('mesh_zone 8m;'));
+    is_deeply verdicts($server, '/', (bearer()) x 1), ['429 limited'], '... as one sees';
+    ok !eval { $server->reload(zone_conf('mesh_zone 1k;')); 1 }, 'a reload that is refused';
     $server->expect_log('size "1k" is too small');
-    is_deeply verdicts($server, 1), ['429 limited'], '... changes nothing';
+    is_deeply verdicts($server, '/', (bearer()) x 1), ['429 limited'], '... changes nothing';
     $server->stop;
 };
 
 subtest 'a full zone' => sub {
-    my $server = Test::Mesh::Server->start(conf('mesh_zone 64k;'), name => 'full');
+    my $server = Test::Mesh::Server->start(zone_conf('mesh_zone 64k;'), name => 'full');
     my $client = $server->connect;
     my $header = bearer();
     # Each key is in debt for an hour, and there are more of them than 64k has room for.

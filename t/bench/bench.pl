@@ -27,6 +27,7 @@ use Mesh::Bench::Report qw(tables manual write_json);
 use Mesh::Bench::Run;
 use Mesh::Bench::Side;
 use Test::Mesh::File;
+use Test::Mesh::Process qw(output_of);
 
 # Known and unknown tokens. For a time, more unknown ones than a worker keeps (16,384): used in turn,
 # none is ever known.
@@ -73,7 +74,7 @@ sub main () {
     };
     progress('minting tokens');
     my @tokens = $options{instructions} ? @FEW : @MANY;
-    $report->{signature_us} = { split ' ', output($options{tokens}, $work, @tokens) };
+    $report->{signature_us} = { split ' ', output_of($options{tokens}, $work, @tokens) };
     system("$here/../bin/certificates", "$work/tls") == 0 or die "no certificates were made\n";
     # Server and client share one processor. On two, a server that is slow lets the client's fall
     # asleep, and then pays for waking it: more than what is measured here.
@@ -85,7 +86,7 @@ sub main () {
     unless ($options{time}) {
         for my $case (@cases) {
             progress("$case->{name}: instructions");
-            $run->count($case);
+            $run->count_instructions($case);
         }
     }
     $run->stop_all;
@@ -140,7 +141,7 @@ sub sides () {
 
 # Proofs expire within minutes.
 sub mint_proofs ($case, $count) {
-    output($options{tokens}, $work, 'proofs', $count) if $case->{proofs};
+    output_of($options{tokens}, $work, 'proofs', $count) if $case->{proofs};
     return;
 }
 
@@ -168,8 +169,7 @@ sub processor () {
 
 # The processors that this process and its children may use; sets them first when asked to.
 sub affinity ($list = undef) {
-    output(qw(taskset -cp), $list, $$) if defined $list;
-    return output(qw(taskset -cp), $$) =~ /: (\S+)$/ ? $1 : die "taskset tells no processors\n";
+    output_of(qw(taskset -cp), $list, $$) if defined $list;
+    return output_of(qw(taskset -cp), $$) =~ /: (\S+)$/ ? $1 : die "taskset tells no processors\n";
 }
 
-sub output (@command) { return Mesh::Bench::Load::output(@command) }

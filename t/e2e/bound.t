@@ -7,8 +7,8 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge qw(verdict);
 use Test::Mesh::Provider;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -33,26 +33,20 @@ CONF
 
 $server->await_log(qr/mesh_issuer "provider": \d+ keys from/);
 
-sub ask ($token, $certificate) {
-    my %certificate = map { $_ => key_path("$certificate.$_") } $certificate ? qw(pem key) : ();
-    my $response = $server->request('GET', '/', port => 'tls', headers => ["Authorization: Bearer $token"],
-        tls => { ca => key_path('ca.pem'), $certificate ? (cert => $certificate{pem}, key => $certificate{key}) : () });
-    my ($service) = $response->{body} =~ /^X-Mesh-Service: (.*?)\r$/m;
-    return join ' ', verdict($response), $service // ();
-}
+sub outcome_as ($certificate, $token) { return outcome($server->get_as($certificate, '/', bearer_of($token))) }
 
 my $bound = $provider->token(client => 'payments', alg => 'ES256');
-is ask($bound, 'spiffe'), '200 payments', 'a bound token with the certificate that got it';
-is ask($bound, 'spiffe'), '200 payments', '... again, when it is known';
-is ask($bound, 'dns'), '401 binding_mismatch', 'with another certificate of the same authority';
-is ask($bound, ''), '401 binding_mismatch', 'without a certificate';
-is verdict($server->get('/', "Authorization: Bearer $bound")), '401 binding_mismatch', 'without TLS';
-is ask($provider->token(alg => 'ES256'), 'dns'), '200 orders-api', 'a token that is not bound needs none';
+is outcome_as('spiffe', $bound), '200 payments', 'a bound token with the certificate that got it';
+is outcome_as('spiffe', $bound), '200 payments', '... again, when it is known';
+is outcome_as('dns', $bound), '401 binding_mismatch', 'with another certificate of the same authority';
+is outcome_as('none', $bound), '401 binding_mismatch', 'without a certificate';
+is verdict($server->get('/', bearer_of($bound))), '401 binding_mismatch', 'without TLS';
+is outcome_as('dns', $provider->token(alg => 'ES256')), '200 orders-api', 'a token that is not bound needs none';
 
 my $other = $provider->ask_for_token(client => 'payments', alg => 'ES256', certificate => 'dns');
 is $other->{status}, 401, 'the provider gives a bound token to no other certificate';
 
 $server->stop;
 $provider->stop;
-is $provider->complaints, '', 'the provider has nothing to complain of';
+is $provider->stderr, '', 'the provider has nothing to complain of';
 done_testing;

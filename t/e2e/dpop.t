@@ -6,13 +6,13 @@ use v5.36;
 use lib 't/lib';
 
 use Digest::SHA qw(sha256);
-use JSON::PP ();
-use MIME::Base64 qw(decode_base64url encode_base64url);
+use MIME::Base64 qw(encode_base64url);
 use Test::More;
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge qw(verdict);
+use Test::Mesh::Forge qw(claims_of);
 use Test::Mesh::Provider;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
@@ -60,37 +60,35 @@ sub send_it ($target, @headers) {
 }
 
 # The verdict on a token and a proof, and the service that upstream learns.
-sub ask ($target, $token, $proof) {
-    my $response = send_it($target, "Authorization: DPoP $token", "DPoP: $proof");
-    my ($service) = $response->{body} =~ /^X-Mesh-Service: (.*?)\r$/m;
-    return join ' ', verdict($response), $service // ();
+sub proven ($target, $token, $proof) {
+    return outcome(send_it($target, "Authorization: DPoP $token", "DPoP: $proof"));
 }
 
 for my $alg (@ALGORITHMS) {
     subtest "a key for $alg" => sub {
         my $key = "client-$alg";
         my $token = bound_token($key);
-        my $claims = JSON::PP::decode_json(decode_base64url((split /\./, $token)[1]));
+        my $claims = claims_of($token);
         is $claims->{cnf}{jkt}, $provider->tell('thumbprint', key => $key), 'the provider binds a token to it';
         my %ath = (ath => ath($token));
         my $proof = proof_by($key, '/t', %ath);
-        is ask('/t', $token, $proof), '200 orders-api', 'a proof by it admits the token';
-        is ask('/t', $token, $proof), '401 dpop_replayed', '... once';
-        is ask('/t?a=b', $token, proof_by($key, '/t', %ath)), '200 orders-api', 'a query is no part of it';
-        is ask('/t', $token, proof_by('thief', '/t', %ath)), '401 binding_mismatch', 'a proof by another key';
-        is ask('/t', $token, proof_by($key, '/t', %ath, htm => 'POST')), '401 dpop_mismatch', 'for another method';
-        is ask('/t', $token, proof_by($key, '/other', %ath)), '401 dpop_mismatch', 'for another path';
-        is ask('/t', $token, proof_by($key, '', %ath, htu => 'http://elsewhere.example/t')), '401 dpop_mismatch',
+        is proven('/t', $token, $proof), '200 orders-api', 'a proof by it admits the token';
+        is proven('/t', $token, $proof), '401 dpop_replayed', '... once';
+        is proven('/t?a=b', $token, proof_by($key, '/t', %ath)), '200 orders-api', 'a query is no part of it';
+        is proven('/t', $token, proof_by('thief', '/t', %ath)), '401 binding_mismatch', 'a proof by another key';
+        is proven('/t', $token, proof_by($key, '/t', %ath, htm => 'POST')), '401 dpop_mismatch', 'for another method';
+        is proven('/t', $token, proof_by($key, '/other', %ath)), '401 dpop_mismatch', 'for another path';
+        is proven('/t', $token, proof_by($key, '', %ath, htu => 'http://elsewhere.example/t')), '401 dpop_mismatch',
             'for another host';
-        is ask('/t', $token, proof_by($key, '/t', ath => ath('another'))), '401 dpop_mismatch', 'for another token';
-        is ask('/t', $token, proof_by($key, '/t')), '401 dpop_mismatch', 'for any token';
-        is ask('/t', $token, proof_by($key, '/t', %ath, iat => time - 600)), '401 dpop_stale', 'an old one';
-        is ask('/t', $token, proof_by($key, '/t', %ath, iat => time + 600)), '401 dpop_stale', 'one of the future';
+        is proven('/t', $token, proof_by($key, '/t', ath => ath('another'))), '401 dpop_mismatch', 'for another token';
+        is proven('/t', $token, proof_by($key, '/t')), '401 dpop_mismatch', 'for any token';
+        is proven('/t', $token, proof_by($key, '/t', %ath, iat => time - 600)), '401 dpop_stale', 'an old one';
+        is proven('/t', $token, proof_by($key, '/t', %ath, iat => time + 600)), '401 dpop_stale', 'one of the future';
         my ($head, $payload, $signature) = split /\./, proof_by($key, '/t', %ath);
         my ($other) = proof_by($key, '/t', %ath) =~ /([^.]+)\z/;
-        is ask('/t', $token, "$head.$payload.$other"), '401 dpop_signature_invalid', 'with the signature of another';
+        is proven('/t', $token, "$head.$payload.$other"), '401 dpop_signature_invalid', 'with the signature of another';
 
-        my $bearer = send_it('/t', "Authorization: Bearer $token", 'DPoP: ' . proof_by($key, '/t', %ath));
+        my $bearer = send_it('/t', bearer_of($token), 'DPoP: ' . proof_by($key, '/t', %ath));
         is verdict($bearer), '401 dpop_missing', 'the token is no bearer token';
         is verdict(send_it('/t', "Authorization: DPoP $token")), '401 dpop_missing', 'nor one without a proof';
     };
@@ -99,10 +97,10 @@ for my $alg (@ALGORITHMS) {
 subtest 'proofs that meshctl makes' => sub {
     my $at_provider = proof(token => 'none', method => 'POST', url => "$issuer/token");
     my $token = $provider->token(alg => 'ES256', headers => ["DPoP: $at_provider"]);
-    my $claims = JSON::PP::decode_json(decode_base64url((split /\./, $token)[1]));
+    my $claims = claims_of($token);
     like $claims->{cnf}{jkt}, qr/\A[\w-]{43}\z/, 'the provider takes one, and binds a token to its key';
     my $proof = proof(token => $token, url => 'http://localhost:' . $server->port . '/t');
-    is ask('/t', $token, $proof), '200 orders-api', 'so does the module';
+    is proven('/t', $token, $proof), '200 orders-api', 'so does the module';
 };
 
 subtest 'a nonce of the server' => sub {
@@ -112,21 +110,21 @@ subtest 'a nonce of the server' => sub {
     is verdict($first), '401 dpop_nonce', 'is asked for';
     like $first->{headers}{'www-authenticate'}, qr/\bDPoP [^,].*error="use_dpop_nonce"/, '... as clients know it';
     my $nonce = $first->{headers}{'dpop-nonce'};
-    is ask('/nonce', $token, proof_by('client-ES256', '/nonce', %ath, nonce => $nonce)), '200 orders-api',
+    is proven('/nonce', $token, proof_by('client-ES256', '/nonce', %ath, nonce => $nonce)), '200 orders-api',
         'a proof with it is good';
-    is ask('/nonce', $token, proof_by('client-ES256', '/nonce', %ath, nonce => "x$nonce")), '401 dpop_nonce',
+    is proven('/nonce', $token, proof_by('client-ES256', '/nonce', %ath, nonce => "x$nonce")), '401 dpop_nonce',
         'one with another is not';
 };
 
 subtest 'only tokens that are bound' => sub {
     my $token = $provider->token(alg => 'ES256');
-    is verdict(send_it('/t', "Authorization: Bearer $token")), '200', 'one that is not';
-    is verdict(send_it('/only', "Authorization: Bearer $token")), '401 dpop_unbound', '... is refused where it matters';
+    is verdict(send_it('/t', bearer_of($token))), '200', 'one that is not';
+    is verdict(send_it('/only', bearer_of($token))), '401 dpop_unbound', '... is refused where it matters';
     my $proof = proof_by('client-ES256', '/t', ath => ath($token));
-    is ask('/t', $token, $proof), '401 dpop_unbound', '... and a proof does not make it bound';
+    is proven('/t', $token, $proof), '401 dpop_unbound', '... and a proof does not make it bound';
 };
 
 $server->stop;
 $provider->stop;
-is $provider->complaints, '', 'the provider has nothing to complain of';
+is $provider->stderr, '', 'the provider has nothing to complain of';
 done_testing;

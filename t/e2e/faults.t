@@ -9,14 +9,13 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Forge qw(verdict);
 use Test::Mesh::ManualTable;
 use Test::Mesh::Provider;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
+use Test::Mesh::Wait;
 
 my $MAX_STALE = 25;
-# Seconds that what must come at last may take on a busy machine.
-my $PATIENCE = 120;
 
 my $table = Test::Mesh::ManualTable->under('When keys cannot be fetched');
 my @rows = $table->names;
@@ -41,7 +40,7 @@ my %site = map { $_ => $provider->another('old') } @rows, $control;
 my %name = map { $rows[$_] => "row$_" } 0 .. $#rows;
 $name{$control} = 'control';
 
-my $conf = join '', map { issuer($_) } sort keys %site;
+my $conf = join '', map { block_of($_) } sort keys %site;
 $conf .= <<'CONF';
 mesh_log_level info;
 server {
@@ -55,7 +54,7 @@ server {
 }
 CONF
 
-sub issuer ($row) {
+sub block_of ($row) {
     my $url = $site{$row}->issuer;
     my $jwks = $by_discovery{$row} ? '' : "jwks $url/jwks;";
     return <<"END";
@@ -73,9 +72,9 @@ END
 
 my $server = Test::Mesh::Server->start($conf, workers => 2, name => 'the server with keys');
 my %known = map { $_ => $site{$_}->token(alg => 'ES256') } keys %site;
-my %new = map { $_ => signed($_, 'new') } keys %site;
+my %new = map { $_ => $site{$_}->signed_by('new') } keys %site;
 my $page;
-until_all('keys at the start', $server, sub ($row) { ask($server, $known{$row}) eq '200' });
+until_all('keys at the start', $server, sub ($row) { polite_verdict($server, $known{$row}) eq '200' });
 
 # From here on nobody gets good documents, which name a second key.
 $site{$_}->requests for keys %site;
@@ -90,11 +89,11 @@ my $checking = begin_check($server->root . '/nginx.conf');
 my %seen;
 my %fault;
 until_all('503 in the end', $server, sub ($row) {
-    my ($old, $new) = map { ask($server, $_->{$row}) } \%known, \%new;
+    my ($old, $new) = map { polite_verdict($server, $_->{$row}) } \%known, \%new;
     push $seen{$row}->@*, { before => $page->{$row}, old => $old, new => $new };
     return $row eq $slow || $row eq $control ? $new eq '200' : $old =~ /\A503/;
 }, sub {
-    $page = status($server);
+    $page = status_by_row($server);
     for my $row (keys %site) {
         $fault{$row} = $page->{$row}{last_error};
         $seen{$row}[-1]{after} = $page->{$row} if $seen{$row};
@@ -105,13 +104,13 @@ my %requests = map { $_ => [$site{$_}->requests] } keys %site;
 
 # One that starts now has no keys at all.
 my $cold = Test::Mesh::Server->start($conf, workers => 2, name => 'the server without keys');
-my %first = map { $_ => [ask($cold, $known{$_})] } @rows;
+my %first = map { $_ => [polite_verdict($cold, $known{$_})] } @rows;
 my %cold_fault;
 until_all('a fault of a server without keys', $cold, sub ($row) {
-    push $first{$row}->@*, ask($cold, $known{$row});
+    push $first{$row}->@*, polite_verdict($cold, $known{$row});
     return $row eq $slow || $row eq $control ? $first{$row}[-1] eq '200' : $cold_fault{$row};
 }, sub {
-    my $status = status($cold);
+    my $status = status_by_row($cold);
     $cold_fault{$_} //= $status->{$_}{last_error} for @rows;
 });
 
@@ -120,7 +119,7 @@ my %checked = end_check($checking);
 $_->fault(undef) for values %site;
 for my $which ($server, $cold) {
     until_all('keys in the end', $which, sub ($row) {
-        return ask($which, $known{$row}) eq '200' && ask($which, $new{$row}) eq '200';
+        return polite_verdict($which, $known{$row}) eq '200' && polite_verdict($which, $new{$row}) eq '200';
     });
 }
 
@@ -133,7 +132,7 @@ for my $row (@rows) {
             is $fault{$row}, undef, 'it is no error';
             is $cold_fault{$row}, undef, '... at the start neither';
             is join(' ', errors($row)), '', '... nor does meshctl find one';
-            is grep(/error/, told($server, $row)), 0, '... and none is told' or diag told($server, $row);
+            is grep(/error/, told_of($server, $row)), 0, '... and none is told' or diag told_of($server, $row);
             return;
         }
         is $table->cell($row, 'clients see'), 'nothing, then 503', 'the manual says what is seen';
@@ -155,9 +154,9 @@ for my $row (@rows) {
         like join(' ', errors($row)), qr/\Q$found\E/, 'meshctl issuer check finds the same';
         my $line = qr/\[error\].*\Q$text\E.* while fetching https:\S+ of mesh_issuer "\Q$name{$row}\E", (.*)/;
         my @told = $server->error_log =~ /$line/g;
-        is "@told", 'what was in force stays in force', 'it is told once' or diag told($server, $row);
+        is "@told", 'what was in force stays in force', 'it is told once' or diag told_of($server, $row);
         @told = $cold->error_log =~ /$line/g;
-        is "@told", 'it has no keys yet', '... and otherwise without keys' or diag told($cold, $row);
+        is "@told", 'it has no keys yet', '... and otherwise without keys' or diag told_of($cold, $row);
         is counted($first{$row}->@*), '503 keys_unavailable', 'a server without keys lets nothing through';
         # Messages are told about once a second.
         $_->await_log(qr/\[notice\].*mesh_issuer "\Q$name{$row}\E" is good again: /) for $server, $cold;
@@ -180,7 +179,7 @@ subtest 'an issuer beside them all' => sub {
 };
 
 for my $which ($server, $cold) {
-    my $status = status($which);
+    my $status = status_by_row($which);
     is join(' ', grep { $status->{$_}{stale} } keys %site), '', 'nothing is stale when all are good again';
     my @last = grep { $status->{$_}{last_error} } keys %site;
     is join(' ', sort @last), join(' ', sort grep { $_ ne $slow } @rows), '... when the last fault is still shown';
@@ -189,16 +188,16 @@ for my $which ($server, $cold) {
     $which->stop;
 }
 $provider->stop;
-is $provider->complaints, '', 'the provider has nothing to complain of';
+is $provider->stderr, '', 'the provider has nothing to complain of';
 done_testing;
 
 # The verdict on a token.
-sub ask ($server, $token) {
+sub polite_verdict ($server, $token) {
     state %client;
     my $response;
     until ($response) {
         my $client = $client{$server} //= $server->connect;
-        $response = $client->request('GET', '/', headers => ["Authorization: Bearer $token"]);
+        $response = $client->request('GET', '/', headers => [bearer_of($token)]);
         my $is_last = !$response || ($response->{headers}{connection} // '') eq 'close';
         delete($client{$server})->close if $is_last;
     }
@@ -209,7 +208,7 @@ sub ask ($server, $token) {
 
 # Begins to look at the issuers as `meshctl issuer check` does.
 sub begin_check ($file) {
-    open my $out, '-|', $ENV{MESHCTL} // project_dir() . '/build/meshctl', qw(issuer check --json), $file
+    open my $out, '-|', meshctl_path(), qw(issuer check --json), $file
         or die "meshctl: $!\n";
     return $out;
 }
@@ -225,18 +224,9 @@ sub end_check ($out) {
 sub errors ($row) { return map { $_->{text} } grep { $_->{level} eq 'error' } $checked{$row}{findings}->@* }
 
 # What mesh_status shows, by row.
-sub status ($server) {
-    my $shown = JSON::PP::decode_json($server->get('/status')->{body});
-    my %issuer = map { $_->{name} => $_ } $shown->{issuers}->@*;
+sub status_by_row ($server) {
+    my %issuer = map { $_->{name} => $_ } $server->mesh_status->{issuers}->@*;
     return { map { $_ => $issuer{ $name{$_} } } keys %name };
-}
-
-# A token as the provider would give, which cannot be asked while it is not there.
-sub signed ($row, $key) {
-    return $site{$row}->tell('sign', key => $key, header => { kid => $key, typ => 'at+jwt' }, claims => {
-        iss => $site{$row}->issuer, aud => 'mesh', sub => 'orders-api', client_id => 'orders-api',
-        iat => int time, exp => 600 + int time,
-    });
 }
 
 # Asks about each row in turn until all have said yes; before and after each turn comes `around`.
@@ -261,4 +251,4 @@ sub counted (@values) {
     return join ', ', @counted;
 }
 
-sub told ($server, $row) { return $server->error_log =~ /.*mesh_issuer "\Q$name{$row}\E".*\n/g }
+sub told_of ($server, $row) { return $server->error_log =~ /.*mesh_issuer "\Q$name{$row}\E".*\n/g }

@@ -8,18 +8,14 @@ use File::Temp qw(tempdir);
 use IO::Select;
 use JSON::PP ();
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Forge qw(verdict);
 use Test::Mesh::ManualTable;
 use Test::Mesh::Provider;
+use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
-
-# Seconds that what must come at last may take on a busy machine.
-my $PATIENCE = 120;
 
 my $directory = tempdir('e2e-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $directory;
@@ -74,23 +70,13 @@ server {
 CONF
 
 # The verdict on a token, and the service that upstream learns.
-sub ask ($which, $token, %options) {
-    my $response = $server->request('GET', "/$which", headers => ["Authorization: Bearer $token"], %options);
-    my ($service) = $response->{body} =~ /^X-Mesh-Service: (.*?)\r$/m;
-    my $retry = $response->{status} == 503 && !$response->{headers}{'retry-after'} ? 'without Retry-After' : undef;
-    return join ' ', verdict($response), grep { defined } $service, $retry;
+sub outcome_at ($which, $token, %options) {
+    my $response = $server->request('GET', "/$which", headers => [bearer_of($token)], %options);
+    my $is_polite = $response->{status} != 503 || $response->{headers}{'retry-after'};
+    return outcome($response) . ($is_polite ? '' : ' without Retry-After');
 }
 
-sub questions ($which) { return grep { $_->{url} =~ /introspection/ } $site{$which}->requests }
-
-sub await ($what, $is_there) {
-    my $deadline = time + $PATIENCE;
-    until ($is_there->()) {
-        die "no $what within $PATIENCE s\n" . $server->error_log if time > $deadline;
-        sleep 0.1;
-    }
-    return;
-}
+sub questions_to ($which) { return grep { $_->{url} =~ /introspection/ } $site{$which}->requests }
 
 # How much of the log was looked at.
 my $told = 0;
@@ -101,57 +87,57 @@ $server->await_log(qr/mesh_issuer "signed": \d+ keys/);
 for my $which ('plain', 'signed') {
     subtest "answers that are $which" => sub {
         my $token = $site{$which}->token;
-        questions($which);
-        is ask($which, $token), '200 orders-api', 'a token is admitted';
-        is ask($which, $token), '200 orders-api', '... again' for 1 .. 20;
-        my @questions = questions($which);
+        questions_to($which);
+        is outcome_at($which, $token), '200 orders-api', 'a token is admitted';
+        is outcome_at($which, $token), '200 orders-api', '... again' for 1 .. 20;
+        my @questions = questions_to($which);
         cmp_ok scalar @questions, '<', 5, 'and not asked about each time';
         is $questions[0]{method}, 'POST', 'the question is no URL';
 
-        is ask($which, 'x' x 43), '401 token_inactive', 'a token that nobody gave is refused';
-        is ask($which, $site{$which}->token(audience => 'elsewhere')), '401 audience_refused', 'one for another audience';
+        is outcome_at($which, 'x' x 43), '401 token_inactive', 'a token that nobody gave is refused';
+        is outcome_at($which, $site{$which}->token(audience => 'elsewhere')), '401 audience_refused', 'one for another audience';
         my $foreign = $site{ $which eq 'plain' ? 'signed' : 'plain' };
-        is ask($which, $foreign->token(alg => 'ES256')), '401 issuer_refused', 'a signed one of another issuer';
+        is outcome_at($which, $foreign->token(alg => 'ES256')), '401 issuer_refused', 'a signed one of another issuer';
 
         my $form = { token => $token };
         my $revoked = $site{$which}->request('POST', '/token/revocation', form => $form,
-            headers => [Test::Mesh::Provider::basic('orders-api')]);
+            headers => [Test::Mesh::Provider::secret_basic('orders-api')]);
         is $revoked->{status}, 200, 'the provider revokes a token';
-        await('refusal', sub () { ask($which, $token) eq '401 token_inactive' });
+        $server->await('refusal', sub () { outcome_at($which, $token) eq '401 token_inactive' });
         pass '... and it is refused within introspection_cache';
     };
 }
 
 subtest 'a token expires while its answer is remembered' => sub {
     my $token = $provider->token(ttl => 2);
-    is ask('plain', $token), '200 orders-api', 'until then it is admitted';
-    await('refusal', sub () { ask('plain', $token) =~ /\A401 (?:token_expired|token_inactive)\z/ });
+    is outcome_at('plain', $token), '200 orders-api', 'until then it is admitted';
+    $server->await('refusal', sub () { outcome_at('plain', $token) =~ /\A401 (?:token_expired|token_inactive)\z/ });
     pass 'and then refused';
 };
 
 subtest 'a token that is bound to a certificate' => sub {
     my $token = $provider->token(client => 'payments');
     my $tls = sub ($name) {
-        return (port => 'tls', tls => { ca => key_path('ca.pem'), cert => key_path("$name.pem"), key => key_path("$name.key") });
+        return (port => 'tls', tls => tls($name));
     };
-    is ask('plain', $token, $tls->('spiffe')), '200 payments', 'with it';
-    is ask('plain', $token, $tls->('dns')), '401 binding_mismatch', 'with another one';
-    is ask('plain', $token), '401 binding_mismatch', 'without';
+    is outcome_at('plain', $token, $tls->('spiffe')), '200 payments', 'with it';
+    is outcome_at('plain', $token, $tls->('dns')), '401 binding_mismatch', 'with another one';
+    is outcome_at('plain', $token), '401 binding_mismatch', 'without';
 };
 
 my $table = Test::Mesh::ManualTable->under('When an issuer cannot be asked about a token');
 for my $row (grep { ($table->cell($_, 'clients see')) eq 'nothing, then 503' } $table->names) {
     $table->row($row, sub {
         my ($known, $new) = map { $provider->token } 1 .. 2;
-        is ask('plain', $known), '200 orders-api', 'a token before';
+        is outcome_at('plain', $known), '200 orders-api', 'a token before';
         $provider->fault($row);
-        is ask('plain', $new), '503 introspection_unavailable', 'a token that is not known is refused for now';
-        await('refusal', sub () { ask('plain', $known) eq '503 introspection_unavailable' });
+        is outcome_at('plain', $new), '503 introspection_unavailable', 'a token that is not known is refused for now';
+        $server->await('refusal', sub () { outcome_at('plain', $known) eq '503 introspection_unavailable' });
         pass 'and one that is known, when its answer has become old';
-        is ask('signed', $site{signed}->token), '200 orders-api', 'another issuer knows nothing of it';
+        is outcome_at('signed', $site{signed}->token), '200 orders-api', 'another issuer knows nothing of it';
         is_told($row, $new);
         $provider->fault(undef);
-        await('end', sub () { ask('plain', $new) eq '200 orders-api' });
+        $server->await('end', sub () { outcome_at('plain', $new) eq '200 orders-api' });
         pass 'and it ends with the fault';
     });
 }
@@ -162,7 +148,7 @@ $table->row('no answer', sub {
     my $waiting = $server->connect;
     $waiting->send("GET /plain HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n\r\n");
     is $server->get('/off')->{status}, 200, 'the worker answers others' for 1 .. 20;
-    is ask('signed', $site{signed}->token), '200 orders-api', 'and asks about tokens of others';
+    is outcome_at('signed', $site{signed}->token), '200 orders-api', 'and asks about tokens of others';
     ok !IO::Select->new($waiting->socket)->can_read(0), 'before the one that waits';
     is verdict($waiting->response), '503 introspection_unavailable', 'which is refused in the end';
     $waiting->close;
@@ -173,7 +159,7 @@ $table->row('no answer', sub {
 $table->row('slow answer', sub {
     my $token = $provider->token;
     $provider->fault('slow answer');
-    is ask('plain', $token), '200 orders-api', 'it is waited for';
+    is outcome_at('plain', $token), '200 orders-api', 'it is waited for';
     $provider->fault(undef);
 });
 $table->is_shown;
@@ -183,8 +169,8 @@ sub is_told ($row, $token) {
     my $text = $table->code($row, 'error log');
     my $line = qr/\[error\].*\Q$text\E.* while mesh_issuer "plain" is asked about a token/;
     my $from = $told;
-    await($text, sub () {
-        ask('plain', $token);
+    $server->await($text, sub () {
+        outcome_at('plain', $token);
         return substr($server->error_log, $from) =~ $line;
     });
     $told = length $server->error_log;
@@ -194,5 +180,5 @@ sub is_told ($row, $token) {
 
 $server->stop;
 $provider->stop;
-is $provider->complaints, '', 'the provider has nothing to complain of';
+is $provider->stderr, '', 'the provider has nothing to complain of';
 done_testing;

@@ -6,8 +6,7 @@ use Carp qw(croak);
 use IO::Socket::INET;
 use IO::Socket::SSL qw(SSL_VERIFY_PEER);
 
-# Seconds that anything may take on a busy machine.
-my $PATIENCE = 120;
+use Test::Mesh::Wait;
 
 # Opens a connection: to `port`, and with `tls` (a hash) by TLS.
 sub connect ($class, %options) {
@@ -136,7 +135,7 @@ Test::Mesh::Client - a small HTTP/1.1 client that sends what it is told
     $response->{status}, $response->{headers}{'www-authenticate'}, $response->{body}
 
     my $tls = Test::Mesh::Client->connect(port => 8443, tls => {
-        ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'),
+        ca => 'ca.pem', cert => 'spiffe.pem', key => 'spiffe.key',
         sni => 'a.test', name => 'localhost',
         options => { SSL_version => 'TLSv1_2' },          # anything of IO::Socket::SSL
     });

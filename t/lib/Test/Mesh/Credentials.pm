@@ -11,8 +11,9 @@ use File::Temp qw(tempdir);
 use JSON::PP ();
 
 use Test::Mesh::File;
+use Test::Mesh::Process qw(output_of);
 
-our @EXPORT = qw(bearer bound dpop key_path keys_dir meshctl project_dir proof token x5t);
+our @EXPORT = qw(bearer bearer_of bound dpop key_path keys_dir meshctl meshctl_path project_dir proof tls token x5t);
 
 # The signing keys, and the key set that each is published in.
 my %KEYS = (
@@ -45,10 +46,17 @@ sub key_path ($file) {
 # The x5t#S256 of a certificate of t/bin/certificates, by name.
 sub x5t ($name) { return slurp(key_path("$name.x5t")) }
 
-# Runs meshctl, and returns what it prints.
-sub meshctl (@arguments) {
-    return run($ENV{MESHCTL} // "$project/build/meshctl", @arguments);
+# What a client of TLS needs: the authority, and a certificate by name with its key, unless that is
+# `none` or undef.
+sub tls ($name = undef, %more) {
+    my %certificate = ($name // 'none') ne 'none' ? (cert => key_path("$name.pem"), key => key_path("$name.key")) : ();
+    return { ca => key_path('ca.pem'), %certificate, %more };
 }
+
+sub meshctl_path () { return $ENV{MESHCTL} // "$project/build/meshctl" }
+
+# Runs meshctl, and returns what it prints.
+sub meshctl (@arguments) { return output_of(meshctl_path(), @arguments) }
 
 # Mints a token; the options are those of `meshctl token mint`, undef takes a default away.
 sub token (%options) {
@@ -71,8 +79,11 @@ sub token (%options) {
     return $token =~ s/\s+\z//r;
 }
 
-# The header line that carries such a token.
-sub bearer (%options) { return 'Authorization: Bearer ' . token(%options) }
+# The header line that carries a token.
+sub bearer_of ($token) { return "Authorization: Bearer $token" }
+
+# The header line that carries a minted one.
+sub bearer (%options) { return bearer_of(token(%options)) }
 
 # A token that is bound to the key of a client.
 sub bound (%options) { return token(jkt_of => key_path('client.jwk'), %options) }
@@ -95,17 +106,15 @@ sub dpop (%options) {
 
 # Makes the keys beside those of other days, which it clears away.
 sub make_keys () {
-    my $meshctl = $ENV{MESHCTL} // "$project/build/meshctl";
     my $parent = "$project/build/t";
     make_path($parent);
-    my @parts = map { join ' ', $_, (stat)[7, 9] } __FILE__, $meshctl,
-        "$project/t/bin/certificates";
+    my @parts = map { join ' ', $_, (stat)[7, 9] } __FILE__, meshctl_path(), "$project/t/bin/certificates";
     my $directory = "$parent/keys-" . substr sha256_hex(join "\n", @parts, int(time / 86400)), 0, 16;
     return $directory if -d $directory;
 
     my $new = tempdir('new-XXXXXXXX', DIR => $parent, CLEANUP => 1);
     chmod 0755, $new;
-    run("$project/t/bin/certificates", $new);
+    output_of("$project/t/bin/certificates", $new);
     for my $name (sort keys %KEYS) {
         my ($alg, $set) = $KEYS{$name}->@{qw(alg set)};
         meshctl('key', 'generate', '--alg', $alg, '--kid', $name,
@@ -135,13 +144,6 @@ mesh_issuer other {
 END
 }
 
-sub run (@command) {
-    open my $out, '-|', @command or die "$command[0]: $!\n";
-    my $text = do { local $/; <$out> };
-    close $out or die "$command[0] failed with status " . ($? >> 8) . "\n";
-    return $text;
-}
-
 1;
 
 __END__
@@ -160,6 +162,8 @@ Test::Mesh::Credentials - the keys, certificates and tokens of the tests
     token(key => 'other')                           # from https://other.example
     token(thumbprint_of => key_path('spiffe.pem'))  # bound to a certificate
     bearer(...)                                     # "Authorization: Bearer TOKEN"
+    bearer_of('opaque')                             # the same for any token
+    tls('spiffe')                                   # the authority, that certificate and its key
     bound()                                         # bound to the key client.jwk
     proof(token => bound(), method => 'POST', url => 'http://localhost/a', nonce => 'N')
     dpop(url => 'http://localhost/a')               # both header lines, for one request

@@ -5,15 +5,11 @@ use v5.36;
 use Digest::SHA qw(sha256 sha256_hex);
 use Exporter qw(import);
 use File::Temp qw(tempdir);
-use IO::Socket::INET;
 use JSON::PP ();
 
 use Test::Mesh::File;
 
-our @EXPORT = qw(keep kids new_directory silent_port status);
-
-# Sockets that never answer, as long as the test lives.
-my @silent;
+our @EXPORT = qw(keep kids new_directory);
 
 # A directory that any worker may write to.
 sub new_directory () {
@@ -35,20 +31,6 @@ sub keep ($path, %options) {
 # The kids of a key set.
 sub kids ($path) { return map { $_->{kid} } JSON::PP::decode_json(slurp($path))->{keys}->@* }
 
-# What mesh_status answers at /status.
-sub status ($server, @headers) {
-    my $response = $server->get('/status', @headers);
-    die "the status is answered with $response->{status}\n" if $response->{status} != 200;
-    return JSON::PP::decode_json($response->{body});
-}
-
-# A port on which a connection waits for ever.
-sub silent_port () {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64) or die "listen: $!\n";
-    push @silent, $socket;
-    return $socket->sockport;
-}
-
 1;
 
 __END__
@@ -62,12 +44,11 @@ Test::Mesh::Documents - keys that are shared between workers, and kept on disk
     my $directory = new_directory();
     keep("$directory/idp.keys", name => 'idp', issuer => 'https://idp.example',
         jwks => 'https://idp.example/keys', age => 60, set => key_path('idp.jwks'));
-    is status($server)->{issuers}[0]{generation}, 1, 'keys are there';
+    is $server->mesh_status->{issuers}[0]{generation}, 1, 'keys are there';
 
 =head1 DESCRIPTION
 
 C<keep> writes what C<mesh_state_path> keeps; with C<damage> its document is another one, with
-C<garbage> it is that. C<silent_port> is a port that takes connections and never answers. C<status>
-asks C</status>, C<kids> reads a key set.
+C<garbage> it is that. C<kids> reads a key set.
 
 =cut

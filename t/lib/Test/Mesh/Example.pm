@@ -9,16 +9,17 @@ use IO::Socket::SSL;
 use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Test::More ();
-use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
 use Test::Mesh::Credentials qw(meshctl project_dir);
 use Test::Mesh::File;
 use Test::Mesh::Log qw(complaints);
+use Test::Mesh::Port;
+use Test::Mesh::Process qw(end_child);
+use Test::Mesh::Response;
 use Test::Mesh::Server qw(module_path nginx_path);
-
-# Seconds that a start or stop may take on a busy machine.
-my $PATIENCE = 120;
+use Test::Mesh::Upstream qw(read_head);
+use Test::Mesh::Wait;
 
 my %running;
 
@@ -33,16 +34,9 @@ sub new_prefix () {
 }
 
 # What `nginx -t` says of an example as it is shipped: its status and its output.
-sub check ($prefix, $name) {
-    my $pid = open(my $out, '-|') // die "fork: $!\n";
-    if (!$pid) {
-        open STDERR, '>&', \*STDOUT;
-        exec nginx_path(), '-t', '-p', "$prefix/", '-e', 'logs/error.log', '-c', $name,
-            '-g', "pid $prefix/nginx.pid;" or POSIX::_exit(127);
-    }
-    my $output = do { local $/; <$out> };
-    close $out;
-    return ($?, $output // '');
+sub tested ($prefix, $name) {
+    return Test::Mesh::Server::nginx_t('-p', "$prefix/", '-e', 'logs/error.log', '-c', $name,
+        '-g', "pid $prefix/nginx.pid;");
 }
 
 # Starts an example with the upstream's address and its own port replaced, and nothing else but
@@ -55,7 +49,9 @@ sub start ($class, %options) {
     }, $class;
     unlink glob "$prefix/logs/*.log";
     unlink $self->{heard};
-    my $upstream = $self->start_upstream($options{certificate});
+    $self->{upstream} = Test::Mesh::Upstream->start(
+        processes => 1, answer => sub ($socket) { eval { $self->write_down($socket, $options{certificate}) } });
+    my $upstream = $self->{upstream}->port;
     $self->{port} = free_port();
 
     my $text = slurp("$prefix/$options{conf}");
@@ -77,7 +73,7 @@ sub start ($class, %options) {
     }
     $running{$pid} = $self;
     $self->{pid} = $pid;
-    await("$options{conf} to start", sub {
+    wait_until("start of $options{conf}", sub {
         waitpid($pid, WNOHANG) == 0 or croak slurp("$prefix/logs/start.log", '');
         IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
     });
@@ -132,7 +128,7 @@ sub heard ($self) {
 # What the access log says of the last request; Nginx writes it after the answer.
 sub logged ($self) {
     my @lines;
-    await('the access log', sub {
+    wait_until('line in the access log', sub {
         @lines = split /\n/, slurp("$self->{prefix}/logs/access.log", '');
         @lines >= $self->{requests};
     });
@@ -142,13 +138,9 @@ sub logged ($self) {
 # Stops both, and proves that the logs hold no fault and nothing of a token.
 sub stop ($self) {
     my $name = $self->{name};
-    kill 'QUIT', $self->{pid};
-    my $stopped;
-    await("$name to stop", sub { $stopped = waitpid($self->{pid}, WNOHANG) });
-    Test::More::is($?, 0, "$name stops");
+    Test::More::ok(end_child($self->{pid}, 'QUIT') && $? == 0, "$name stops");
     delete $running{ $self->{pid} };
-    kill 'TERM', $self->{upstream};
-    waitpid $self->{upstream}, 0;
+    $self->{upstream}->stop;
 
     my $errors = slurp("$self->{prefix}/logs/error.log", '');
     Test::More::is(join("\n", complaints($errors)), '', "$name leaves a clean error.log");
@@ -158,40 +150,45 @@ sub stop ($self) {
     return;
 }
 
-# An upstream that writes down each head before it answers, with TLS where it has a certificate.
-sub start_upstream ($self, $certificate) {
-    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64)
-        or die "upstream: $!\n";
-    my $pid = fork // die "fork: $!\n";
-    if (!$pid) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT);
-        while (my $socket = $listener->accept) {
-            eval { $self->answer($socket, $certificate) };
-        }
-        POSIX::_exit(0);
-    }
-    $self->{upstream} = $pid;
-    return $listener->sockport;
-}
-
-sub answer ($self, $socket, $certificate) {
+# Answers a connection once the head is written down, over TLS if there is a certificate.
+sub write_down ($self, $socket, $certificate) {
     if ($certificate) {
         IO::Socket::SSL->start_SSL(
             $socket, SSL_server => 1,
             SSL_cert_file => "$certificate.pem", SSL_key_file => "$certificate.key",
         ) or return;
     }
-    my $bytes = '';
-    while ($bytes !~ /\r\n\r\n/) {
-        sysread $socket, $bytes, 65536, length $bytes or return;
-    }
-    my ($head) = split /\r\n\r\n/, $bytes;
+    my ($head) = read_head($socket) or return;
     open my $heard, '>>:raw', $self->{heard} or die;
-    syswrite $heard, "$head\r\n\0";
+    syswrite $heard, "$head\0";
     print {$socket} "HTTP/1.1 200 OK\r\nSet-Cookie: session=of-the-upstream\r\n"
         . "Content-Length: 0\r\nConnection: close\r\n\r\n";
     close $socket;
     return;
+}
+
+# Sends a request that must pass as that service, without its token; returns the head that the
+# upstream heard.
+sub is_served ($self, $service, $name, $method, $target, %options) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $response = $self->request($method, $target, %options);
+    my @heads = $self->heard;
+    my $head = $heads[0] // '';
+    # Its name in any spelling that somebody might take for it.
+    my @services = $head =~ /^x[^a-z0-9]mesh[^a-z0-9]service:\s*(.*?)\r$/gmi;
+    Test::More::ok($response->{status} == 200 && @heads == 1 && "@services" eq $service && $head !~ /eyJ/, $name)
+        or Test::More::diag($response->{head}, "\nthe upstream heard:\n", @heads);
+    return $head;
+}
+
+# Sends a request that must not reach the upstream; returns the response.
+sub is_refused ($self, $verdict, $name, $method, $target, %options) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $response = $self->request($method, $target, %options);
+    my @heads = $self->heard;
+    Test::More::ok(verdict($response) eq $verdict && !@heads, $name)
+        or Test::More::diag($response->{head}, "\nthe upstream heard:\n", @heads);
+    return $response;
 }
 
 sub substitute_once ($text, $pattern, $replacement) {
@@ -200,24 +197,10 @@ sub substitute_once ($text, $pattern, $replacement) {
     return;
 }
 
-sub await ($what, $is_there) {
-    my $deadline = time + $PATIENCE;
-    until ($is_there->()) {
-        croak "waited for $what in vain" if time > $deadline;
-        sleep 0.02;
-    }
-    return;
-}
-
-sub free_port () {
-    return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
-}
-
 END {
     for my $self (grep { $_->{owner} == $$ } values %running) {
         local $?;
-        kill 'TERM', $self->{pid}, $self->{upstream};
-        waitpid $_, 0 for $self->{pid}, $self->{upstream};
+        end_child($self->{pid}, 'TERM');
     }
 }
 
@@ -232,12 +215,14 @@ Test::Mesh::Example - one of nginx-conf/, running in front of an upstream that w
 =head1 SYNOPSIS
 
     my $prefix = Test::Mesh::Example::new_prefix();
-    my ($status, $output) = Test::Mesh::Example::check($prefix, 'kafka-rest.conf');
+    my ($status, $output) = Test::Mesh::Example::tested($prefix, 'kafka-rest.conf');
 
     my $example = Test::Mesh::Example->start(
         prefix => $prefix, conf => 'kafka-rest.conf', upstream => '127.0.0.1:8082');
     my $response = $example->request('GET', '/topics', token => $example->token(roles => ['admin']));
     my @heads = $example->heard;
+    $example->is_served('orders-api', 'a topic', GET => '/topics', token => $token);
+    $example->is_refused(401, 'not without a token', GET => '/topics');
     $example->stop;
 
 =head1 DESCRIPTION

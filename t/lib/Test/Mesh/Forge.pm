@@ -9,8 +9,10 @@ use MIME::Base64 qw(decode_base64url encode_base64url);
 
 use Test::Mesh::Credentials qw(key_path);
 use Test::Mesh::File;
+use Test::Mesh::Process qw(output_of);
 
-our @EXPORT = qw(compact forged json verdict);
+our @EXPORT = qw(claims_of compact forged header_of json);
+our @EXPORT_OK = qw(der der_integer es256);
 
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 my $directory;
@@ -34,30 +36,32 @@ sub compact ($header, $payload, $sign) {
     return $input . '.' . encode_base64url($sign->($input));
 }
 
-# The status, and the reason that a server shows by `add_header Reason $mesh_reason always`.
-sub verdict ($response) {
-    return 'closed' unless $response;
-    return join ' ', $response->{status}, $response->{headers}{reason} // ();
+# What the header and the claims of a token are.
+sub header_of ($token) { return part_of($token, 0) }
+sub claims_of ($token) { return part_of($token, 1) }
+
+sub part_of ($token, $number) { return $json->decode(decode_base64url((split /\./, $token)[$number])) }
+
+# A signature by the key rs256 of the tests.
+sub rs256 ($input) {
+    return openssl_sign($input, $der{rs256} //= rsa_key('rs256'), 'DER');
 }
 
-sub rs256 ($input) {
-    my $key = $der{rs256} //= rsa_key('rs256');
-    spew("$directory/input", $input);
-    open my $out, '-|', 'openssl', 'dgst', '-sha256', '-keyform', 'DER', '-sign', $key,
-        "$directory/input" or die "openssl: $!\n";
-    binmode $out;
-    my $signature = do { local $/; <$out> };
-    close $out or die "openssl failed\n";
-    return $signature;
+# An ECDSA signature over P-256 by the key in a file: r and s side by side (RFC 7518, section 3.4).
+sub es256 ($input, $key, $form = 'PEM') {
+    my ($r, $s) = unpack 'x2 x C/a x C/a', openssl_sign($input, $key, $form);
+    return join '', map { substr "\0" x 32 . $_, -32 } $r, $s;
+}
+
+sub openssl_sign ($input, $key, $form) {
+    return output_of(qw(openssl dgst -sha256 -keyform), $form, '-sign', $key, spew(directory() . '/input', $input));
 }
 
 # The file of an RSA key as openssl reads it (RFC 8017, appendix A.1.2).
 sub rsa_key ($name) {
-    $directory //= tempdir('forge-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
     my $jwk = $json->decode(slurp(key_path("$name.jwk")));
-    my @integers = ("\0", map { decode_base64url($jwk->{$_}) } qw(n e d p q dp dq qi));
-    my $der = der(0x30, join '', map { der(0x02, /\A[\x80-\xff]/ ? "\0$_" : $_) } @integers);
-    return spew("$directory/$name.der", $der);
+    my @integers = map { decode_base64url($jwk->{$_}) } qw(n e d p q dp dq qi);
+    return spew(directory() . "/$name.der", der(0x30, join '', map { der_integer($_) } "\0", @integers));
 }
 
 sub der ($tag, $content) {
@@ -67,13 +71,18 @@ sub der ($tag, $content) {
     return pack('C', $tag) . $prefix . $bytes . $content;
 }
 
+# An integer of these bytes, which is not negative.
+sub der_integer ($bytes) { return der(0x02, $bytes =~ /\A[\x80-\xff]/ ? "\0$bytes" : $bytes) }
+
+sub directory () { return $directory //= tempdir('forge-XXXXXXXX', TMPDIR => 1, CLEANUP => 1) }
+
 1;
 
 __END__
 
 =head1 NAME
 
-Test::Mesh::Forge - tokens that no issuer would make, and what a server says of them
+Test::Mesh::Forge - tokens that no issuer would make
 
 =head1 SYNOPSIS
 
@@ -82,14 +91,12 @@ Test::Mesh::Forge - tokens that no issuer would make, and what a server says of 
     forged(header => '{"alg":"RS256","crit":[]}')
     forged(claims => { exp => 'soon' })             # these claims over the usual ones
     compact($header, $payload, sub ($input) { '' }) # with any signature
-
-    is verdict($server->get('/', bearer())), '200', 'it is admitted';
-    is verdict($server->get('/')), '401 credential_missing', '... and this is not';
+    compact($header, $payload, sub ($input) { es256($input, 'key.pem') })
+    claims_of($token)->{sub}
 
 =head1 DESCRIPTION
 
-What C<meshctl token mint> refuses to write is written here. A server of whose answers a C<verdict>
-is asked shows its reason by C<add_header Reason $mesh_reason always>. C<json> encodes a value with
-its members in order.
+What C<meshctl token mint> refuses to write is written here. C<json> encodes a value with its members
+in order; C<der> and C<der_integer> encode as X.690 says.
 
 =cut

@@ -2,16 +2,25 @@ package Test::Mesh::Introspector;
 
 use v5.36;
 
+use Exporter qw(import);
 use File::Temp qw(tempdir);
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
-use Time::HiRes qw(sleep time);
 
 use Test::Mesh::File;
+use Test::Mesh::Wait;
+
+our @EXPORT = qw(fresh);
 
 my %running;
+
+# A token that nobody has seen before.
+sub fresh ($name = 'token') {
+    state $number = 0;
+    return $name . '-' . ++$number;
+}
 
 # Starts an issuer that answers questions about tokens.
 sub start ($class, %options) {
@@ -33,7 +42,7 @@ sub begin ($self) {
         $SIG{$_} = 'DEFAULT' for qw(TERM INT);
         $SIG{PIPE} = 'IGNORE';
         local $@;
-        eval { $self->serve($listener) };
+        eval { $self->answer_all($listener) };
         POSIX::_exit(0);
     }
     close $listener;
@@ -73,16 +82,12 @@ sub counts ($self) {
 }
 
 # Waits until that many questions have come.
-sub await ($self, $count) {
-    my $deadline = time + 120;
-    until ((my @questions = $self->questions) >= $count) {
-        die "no $count questions\n" if time > $deadline;
-        sleep 0.02;
-    }
+sub await_questions ($self, $count) {
+    wait_until("$count questions", sub { $self->questions >= $count });
     return $self;
 }
 
-sub serve ($self, $listener) {
+sub answer_all ($self, $listener) {
     open my $log, '>>', "$self->{directory}/questions" or die "$!\n";
     $log->autoflush;
     my $select = IO::Select->new($listener);
@@ -111,7 +116,7 @@ sub serve ($self, $listener) {
         while (my $waiting = shift @held) {
             my ($socket, $question) = @$waiting;
             $socket->blocking(1);
-            print {$socket} $self->response($mode, $question);
+            print {$socket} $self->response_to($question, $mode);
             close $socket;
         }
     }
@@ -131,7 +136,7 @@ sub question ($bytes) {
 
 sub unescape ($text) { return $text =~ tr/+/ /r =~ s/%([0-9A-F]{2})/chr hex $1/ger }
 
-sub response ($self, $mode, $question) {
+sub response_to ($self, $question, $mode) {
     return '' if $mode eq 'close';
     return "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"active\":tr" if $mode eq 'half';
     return http(200, 'application/json', '<html>') if $mode eq 'garbage';
@@ -144,13 +149,13 @@ sub response ($self, $mode, $question) {
         if defined $authorization && ($question->{authorization} // '') ne $authorization;
     my ($type, $body) = $self->{answer}
         ? $self->{answer}->($question, $mode)
-        : ('application/json', claims($question->{form}{token}));
+        : ('application/json', facts($question->{form}{token}));
     $body = JSON::PP->new->canonical->encode($body) if ref $body;
     return http(200, $type, $body);
 }
 
 # A token is the name of its owner, unless it is called inactive.
-sub claims ($token) {
+sub facts ($token) {
     return { active => JSON::PP::false } if $token =~ /inactive/;
     return {
         active => JSON::PP::true, iss => 'https://idp.example', aud => 'mesh', sub => $token,

@@ -4,7 +4,7 @@ use v5.36;
 
 use File::Temp qw(tempdir);
 
-use Test::Mesh::Credentials qw(key_path meshctl);
+use Test::Mesh::Credentials qw(meshctl);
 use Test::Mesh::File;
 use Test::Mesh::Server;
 

@@ -10,11 +10,9 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
+use Test::Mesh::Wait;
 
-our @EXPORT_OK = qw(each_worker request_bytes tally);
-
-# Seconds that all workers may take until each has accepted something.
-my $PATIENCE = 120;
+our @EXPORT_OK = qw(await_all each_worker request_bytes statuses tally);
 
 # What holds the loads of this process up: no child may keep a copy.
 my %holds;
@@ -42,8 +40,7 @@ sub tally ($clients, @requests) {
 sub each_worker ($server, $target, %options) {
     my $each = $options{each} // 1;
     my %clients;
-    my $deadline = time + $PATIENCE;
-    until (time > $deadline) {
+    wait_until('connection to every worker', sub {
         # Together, so that more than one worker wakes.
         my @new = map { $server->connect(port => $options{port}) } 1 .. 8;
         $_->send(request_bytes($target)) for @new;
@@ -52,10 +49,21 @@ sub each_worker ($server, $target, %options) {
             # Those that it has enough of end here.
             push $clients{$worker}->@*, $client if ($clients{$worker} // [])->@* < $each;
         }
-        return \%clients unless grep { ($clients{$_} // [])->@* < $each } $server->worker_pids;
-        sleep 0.02;
-    }
-    croak 'a worker accepts nothing';
+        return !grep { ($clients{$_} // [])->@* < $each } $server->worker_pids;
+    });
+    return \%clients;
+}
+
+# What each worker answers, on the first of its connections: a status each.
+sub statuses ($clients, $target, @headers) {
+    return join ' ', map { $_->[0]->request('GET', $target, headers => \@headers)->{status} } values %$clients;
+}
+
+# Waits until every worker answers by that status.
+sub await_all ($server, $status, $clients, $target, @headers) {
+    my $all = join ' ', ($status) x keys %$clients;
+    $server->await("$all at $target", sub { statuses($clients, $target, @headers) eq $all });
+    return;
 }
 
 # Begins to send: each of `clients` (2) processes sends the `requests` in turn, with a `pause` in
@@ -150,9 +158,11 @@ Test::Mesh::Load - many requests: to every worker, at once, or all the time
 
 =head1 SYNOPSIS
 
-    use Test::Mesh::Load qw(each_worker request_bytes tally);
+    use Test::Mesh::Load qw(await_all each_worker request_bytes statuses tally);
 
     my $clients = each_worker($server, '/worker');       # { PID => [Test::Mesh::Client, ...] }
+    is statuses($clients, '/t', bearer()), '200 200', 'both workers admit it';
+    await_all($server, 401, $clients, '/t', bearer());
     my $request = request_bytes('/t', bearer());
     my $count = tally([map { @$_ } values %$clients], ($request) x 20);   # { 200 => 18, 429 => 62 }
 

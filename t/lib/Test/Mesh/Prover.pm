@@ -6,7 +6,7 @@ use Digest::SHA qw(sha256);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 
-use Test::Mesh::Credentials qw(key_path token);
+use Test::Mesh::Credentials qw(key_path);
 use Test::Mesh::File;
 use Test::Mesh::Signer;
 
@@ -23,7 +23,7 @@ sub new ($class) {
 }
 
 # Another proof for a GET of that URL by that token.
-sub proof ($self, $token, $url) {
+sub prove ($self, $token, $url) {
     return $self->{signer}->token_of($json->encode({
         jti => join('-', $$, $self->{count}++), htm => 'GET', htu => $url, iat => time,
         ath => encode_base64url(sha256($token), ''),
@@ -42,7 +42,7 @@ Test::Mesh::Prover - DPoP proofs by the thousand
 
     my $prover = Test::Mesh::Prover->new;
     my $token = token(jkt_of => key_path('es256.jwk'));
-    my $proof = $prover->proof($token, 'http://localhost/t');
+    my $proof = $prover->prove($token, 'http://localhost/t');
 
 =head1 DESCRIPTION
 

@@ -6,15 +6,12 @@ use Carp qw(croak);
 use File::Temp qw(tempdir);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
-use POSIX qw(WNOHANG);
-use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
-use Test::Mesh::Credentials qw(key_path keys_dir meshctl project_dir);
+use Test::Mesh::Credentials qw(keys_dir meshctl project_dir tls);
 use Test::Mesh::File;
-
-# Seconds that anything may take on a busy machine.
-my $PATIENCE = 120;
+use Test::Mesh::Process qw(end_child);
+use Test::Mesh::Wait;
 
 my $JSON = JSON::PP->new->canonical->utf8;
 
@@ -42,7 +39,7 @@ sub start ($class) {
     $commands->autoflush;
     $self->@{qw(pid commands answers)} = ($pid, $commands, $answers);
     $running{$pid} = $self;
-    my $ready = $self->answer;
+    my $ready = $self->read_answer;
     $self->@{qw(port algorithms)} = $ready->@{qw(port algorithms)};
     return $self;
 }
@@ -65,7 +62,7 @@ sub algorithms ($self) { return $self->{algorithms}->@* }
 sub tell ($self, $name, %options) {
     local $SIG{PIPE} = 'IGNORE';
     $self->{commands}->print($JSON->encode([$self->{port}, $name, \%options]), "\n");
-    my $answer = $self->answer;
+    my $answer = $self->read_answer;
     croak "$name: $answer->{error}" if defined $answer->{error};
     return $answer->{value};
 }
@@ -88,6 +85,14 @@ sub token ($self, %options) {
     return $JSON->decode($response->{body})->{access_token};
 }
 
+# A token by one of its keys, whichever signs now.
+sub signed_by ($self, $key) {
+    return $self->tell('sign', key => $key, header => { kid => $key, typ => 'at+jwt' }, claims => {
+        iss => $self->issuer, aud => 'mesh', sub => 'orders-api', client_id => 'orders-api',
+        iat => int time, exp => 600 + int time,
+    });
+}
+
 sub ask_for_token ($self, %options) {
     my $client = $options{client} // 'orders-api';
     my $format = defined $options{alg} ? "jwt/$options{alg}" : 'opaque';
@@ -98,20 +103,19 @@ sub ask_for_token ($self, %options) {
         ($options{form} // {})->%*,
     );
     my @headers = ($options{headers} // [])->@*;
-    my %tls;
+    my $certificate;
     if ($client eq 'etl') {
         $form{client_assertion_type} = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
         $form{client_assertion} //= $self->assertion(%options);
     }
     elsif ($client eq 'payments') {
         $form{client_id} = $client;
-        %tls = map { $_ => key_path(($options{certificate} // 'spiffe') . ".$_") } qw(pem key);
-        $tls{cert} = delete $tls{pem};
+        $certificate = $options{certificate} // 'spiffe';
     }
     else {
-        push @headers, basic($client);
+        push @headers, secret_basic($client);
     }
-    return $self->request('POST', '/token', headers => \@headers, form => \%form, tls => \%tls);
+    return $self->request('POST', '/token', headers => \@headers, form => \%form, certificate => $certificate);
 }
 
 # A client's assertion (RFC 7523), made by meshctl, of a client whose keys it was told.
@@ -124,7 +128,7 @@ sub assertion ($self, %options) {
 }
 
 # The header line of a client with a secret.
-sub basic ($client) {
+sub secret_basic ($client) {
     return 'Authorization: Basic ' . encode_base64("$client:" . secret($client), '');
 }
 
@@ -132,8 +136,7 @@ sub secret ($client) { return "secret-of-$client-" . '0' x 32 }
 
 # One request on a connection of its own.
 sub request ($self, $method, $target, %options) {
-    my $http = Test::Mesh::Client->connect(
-        port => $self->{port}, tls => { ca => key_path('ca.pem'), ($options{tls} // {})->%* });
+    my $http = Test::Mesh::Client->connect(port => $self->{port}, tls => tls($options{certificate}));
     my @headers = ("Host: localhost:$self->{port}", 'Connection: close', ($options{headers} // [])->@*);
     my $body;
     if (my $form = $options{form}) {
@@ -148,28 +151,21 @@ sub request ($self, $method, $target, %options) {
 # Stops it by TERM: its input may be held open by processes that were forked since.
 sub stop ($self) {
     return if $self->{owner} != $$ || !delete $running{ $self->{pid} };
-    kill 'TERM', $self->{pid};
-    my $deadline = time + $PATIENCE;
-    while (time < $deadline) {
-        return if waitpid($self->{pid}, WNOHANG) != 0;
-        sleep 0.02;
-    }
-    kill 'KILL', $self->{pid};
-    waitpid $self->{pid}, 0;
-    croak 'the provider does not stop';
+    end_child($self->{pid}, 'TERM') or croak 'the provider does not stop';
+    return;
 }
 
-sub answer ($self) {
-    local $SIG{ALRM} = sub { croak "the provider says nothing within $PATIENCE s: " . $self->complaints };
+sub read_answer ($self) {
+    local $SIG{ALRM} = sub { croak "the provider says nothing within $PATIENCE s: " . $self->stderr };
     alarm $PATIENCE;
     my $line = readline $self->{answers};
     alarm 0;
-    croak 'the provider has ended: ' . $self->complaints unless defined $line;
+    croak 'the provider has ended: ' . $self->stderr unless defined $line;
     return $JSON->decode($line);
 }
 
 # What it wrote of errors, warnings of its defaults aside.
-sub complaints ($self) {
+sub stderr ($self) {
     return join '', grep { !/WARNING: a quick start/ } split /^/, slurp("$self->{root}/stderr", '');
 }
 

@@ -5,20 +5,19 @@ use v5.36;
 use Carp qw(croak);
 use Exporter qw(import);
 use File::Temp qw(tempdir);
-use IO::Socket::INET;
+use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Test::More ();
-use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Client;
-use Test::Mesh::Credentials qw(keys_dir project_dir);
+use Test::Mesh::Credentials qw(dpop keys_dir project_dir tls);
 use Test::Mesh::File;
 use Test::Mesh::Log qw(complaints);
+use Test::Mesh::Port;
+use Test::Mesh::Process qw(children end_child);
+use Test::Mesh::Wait;
 
 our @EXPORT = qw(config_accepted config_refused module_path nginx_path nginx_version);
-
-# Seconds that a start, reload or stop may take on a busy machine.
-my $PATIENCE = 120;
 
 my %running;
 
@@ -41,7 +40,7 @@ sub start ($class, $http, %options) {
 }
 
 sub port ($self, $name = '') {
-    return $self->{port}{$name} //= free_port(values $self->{port}->%*);
+    return $self->{port}{$name} //= free_port();
 }
 
 sub root ($self) { return $self->{root} }
@@ -62,6 +61,23 @@ sub request ($self, $method, $target, %options) {
 
 sub get ($self, $target, @headers) {
     return $self->request('GET', $target, headers => \@headers);
+}
+
+# A request over TLS, as the owner of a certificate (see `tls` of Test::Mesh::Credentials).
+sub get_as ($self, $certificate, $target, @headers) {
+    return $self->request('GET', $target, headers => \@headers, port => 'tls', tls => tls($certificate));
+}
+
+# A request by a token that is bound to a key, with a proof for it (see `dpop` there).
+sub get_proven ($self, $target, %options) {
+    return $self->get($target, dpop(url => "http://localhost$target", %options));
+}
+
+# What mesh_status answers at /status.
+sub mesh_status ($self, @headers) {
+    my $response = $self->get('/status', @headers);
+    croak "the status is answered with $response->{status}" if $response->{status} != 200;
+    return JSON::PP::decode_json($response->{body});
 }
 
 # Writes raw bytes and returns all that comes back.
@@ -91,8 +107,8 @@ sub master_pid ($self) { return $self->{pid} }
 
 # The workers that accept connections; those that only finish theirs, with `shutting_down`.
 sub worker_pids ($self, $state = 'accepting') {
-    my $title = $state eq 'shutting_down' ? 'nginx: worker process is shutting down' : 'nginx: worker process';
-    return grep { title($_) eq $title } children($self->{pid});
+    return children($self->{pid},
+        $state eq 'shutting_down' ? 'nginx: worker process is shutting down' : 'nginx: worker process');
 }
 
 sub signal ($self, $name, $pid = $self->{pid}) {
@@ -104,6 +120,9 @@ sub error_log ($self) { return slurp("$self->{root}/logs/error.log", '') }
 
 sub access_log ($self) { return slurp("$self->{root}/logs/access.log", '') }
 
+# The lines of the log that match.
+sub log_lines ($self, $pattern) { return grep { /$pattern/ } split /\n/, $self->error_log }
+
 # Waits until the log has a line, and returns what the pattern captured.
 sub await_log ($self, $pattern) {
     my @found;
@@ -112,11 +131,7 @@ sub await_log ($self, $pattern) {
 }
 
 sub await ($self, $what, $is_there) {
-    my $deadline = time + $PATIENCE;
-    until ($is_there->()) {
-        croak "no $what within $PATIENCE s:\n" . $self->error_log if time > $deadline;
-        sleep 0.02;
-    }
+    wait_until($what, $is_there, sub { $self->error_log });
     return $self;
 }
 
@@ -175,10 +190,15 @@ sub nginx_version () {
 sub test_config ($http, %options) {
     my $self = bless { http => $http, options => \%options, port => {}, root => new_root() };
     $self->write_config;
+    return nginx_t($self->arguments);
+}
+
+# What `nginx -t` says with these arguments: its status and its output.
+sub nginx_t (@arguments) {
     my $pid = open(my $out, '-|') // die "fork: $!\n";
     if (!$pid) {
         open STDERR, '>&', \*STDOUT;
-        exec nginx_path(), '-t', $self->arguments or POSIX::_exit(127);
+        exec nginx_path(), '-t', @arguments or POSIX::_exit(127);
     }
     my $output = do { local $/; <$out> };
     close $out;
@@ -238,51 +258,22 @@ sub spawn ($self) {
 
 # Waits until the workers are there, and tells whether Nginx lives.
 sub is_ready ($self) {
-    my $deadline = time + $PATIENCE;
-    while (time < $deadline) {
-        return 0 if waitpid($self->{pid}, WNOHANG) != 0;
-        return 1 if $self->worker_pids == ($self->{options}{workers} // 1);
-        sleep 0.02;
-    }
+    my $lives = 1;
+    my $is_ready = sub {
+        $lives = waitpid($self->{pid}, WNOHANG) == 0;
+        return !$lives || $self->worker_pids == ($self->{options}{workers} // 1);
+    };
+    eval { wait_until('workers', $is_ready); 1 } and return $lives;
     $self->quit('KILL');
     return 0;
 }
 
-# Tells whether Nginx went by itself; kills it where it did not.
+# Tells whether Nginx went by itself; kills it and its workers if it did not.
 sub quit ($self, $signal) {
     my @workers = children($self->{pid});
-    kill $signal, $self->{pid};
-    my $deadline = time + $PATIENCE;
-    while (time < $deadline) {
-        return 1 if waitpid($self->{pid}, WNOHANG) != 0;
-        sleep 0.02;
-    }
-    kill 'KILL', $self->{pid}, @workers;
-    waitpid $self->{pid}, 0;
+    return 1 if end_child($self->{pid}, $signal);
+    kill 'KILL', @workers;
     return 0;
-}
-
-# The children of a process, by /proc.
-sub children ($parent) {
-    my @children;
-    for my $path (glob '/proc/[0-9]*/stat') {
-        my ($pid, $of) = slurp($path, '') =~ /\A(\d+) \(.*\) \S (\d+) /s or next;
-        push @children, $pid if $of == $parent;
-    }
-    return @children;
-}
-
-sub title ($pid) { return slurp("/proc/$pid/cmdline", '') =~ s/[\0\s]+\z//r }
-
-# Below the range from which the kernel takes ports for outgoing connections.
-sub free_port (@taken) {
-    for my $attempt (1 .. 1000) {
-        my $port = 20_000 + int rand 12_000;
-        next if grep { defined && $_ == $port } @taken;
-        return $port if IO::Socket::INET->new(
-            LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);
-    }
-    croak 'no free port';
 }
 
 sub new_root () {
@@ -333,9 +324,8 @@ Test::Mesh::Server - an Nginx of a test's own, to reload, kill and look into
     CONF
 
     is $server->get('/', bearer())->{status}, 200, 'a token is admitted';
-    is $server->request('POST', '/', body => '{}', port => 'tls', tls => {
-        ca => key_path('ca.pem'), cert => key_path('spiffe.pem'), key => key_path('spiffe.key'),
-    })->{status}, 200, 'and so is a certificate';
+    is $server->request('POST', '/', body => '{}', port => 'tls', tls => tls('spiffe'))->{status}, 200,
+        'and so is a certificate';
 
     $server->reload;
     $server->stop;
@@ -353,12 +343,15 @@ itself logs headers), C<main> and C<after> (text before and behind C<http>), C<f
 C<expected>, the faults that are none: see C<expect_log>.
 
     $server->get($target, @header_lines)      a response: status, headers, body, head
+    $server->get_as('spiffe', $target, @header_lines)
+    $server->get_proven($target, nonce => 'N')
+    $server->mesh_status                      what mesh_status answers at /status
     $server->request($method, $target, headers => [...], body => ..., port => 'tls', tls => {...})
     $server->raw($bytes)                      all that comes back
     $server->connect(port => 'tls', ...)      a Test::Mesh::Client, for keepalive and pipelines
     $server->reload($http)                    waits until only new workers accept; dies if refused
     $server->worker_pids, master_pid, signal('USR1'), signal('KILL', $pid)
-    $server->error_log, access_log, await_log(qr/.../), await('what', sub { ... })
+    $server->error_log, access_log, log_lines(qr/.../), await_log(qr/.../), await('what', sub { ... })
     $server->expect_log(qr/exited on signal 9/)
     $server->stop                             two tests: it stops, and error.log is clean
 

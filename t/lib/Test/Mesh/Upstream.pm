@@ -2,9 +2,11 @@ package Test::Mesh::Upstream;
 
 use v5.36;
 
+use Exporter qw(import);
 use IO::Socket::INET;
 use POSIX ();
-use Time::HiRes qw(sleep);
+
+our @EXPORT_OK = qw(read_head);
 
 my %running;
 
@@ -20,7 +22,7 @@ sub start ($class, %options) {
         if (!$pid) {
             $SIG{$_} = 'DEFAULT' for qw(TERM INT);
             local $@;
-            eval { serve($listener, $options{answer} // sub ($socket) { answer($socket, $options{heads}) }) };
+            eval { accept_all($listener, $options{answer} // sub ($socket) { echo_head($socket, $options{heads}) }) };
             POSIX::_exit(0);
         }
         push $self->{pids}->@*, $pid;
@@ -42,7 +44,7 @@ sub stop ($self) {
     return;
 }
 
-sub serve ($listener, $answer) {
+sub accept_all ($listener, $answer) {
     while (1) {
         my $socket = $listener->accept or next;
         $answer->($socket);
@@ -50,24 +52,30 @@ sub serve ($listener, $answer) {
     }
 }
 
-# One request a connection: its head comes back as the body, and any body is read first.
-sub answer ($socket, $heads = undef) {
+# The head of a request, with the end of its last line, and what was read behind it; nothing if the
+# connection ends before.
+sub read_head ($socket) {
     my $bytes = '';
     while ($bytes !~ /\r\n\r\n/) {
         sysread $socket, $bytes, 65536, length $bytes or return;
     }
-    my ($head, $body) = split /\r\n\r\n/, $bytes, 2;
+    my ($head, $rest) = split /\r\n\r\n/, $bytes, 2;
+    return ("$head\r\n", $rest);
+}
+
+# One request a connection: its head comes back as the body, and any body is read first.
+sub echo_head ($socket, $heads = undef) {
+    my ($head, $body) = read_head($socket) or return;
     my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
     while (length $body < ($length // 0)) {
         sysread $socket, $body, 65536, length $body or return;
     }
-    my $text = "$head\r\n";
     if (defined $heads && open my $out, '>>:raw', $heads) {
-        syswrite $out, "$text\r\n";
+        syswrite $out, "$head\r\n";
     }
-    my $size = length $text;
+    my $size = length $head;
     print {$socket} "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Upstream: yes\r\n"
-        . "Content-Length: $size\r\nConnection: close\r\n\r\n$text";
+        . "Content-Length: $size\r\nConnection: close\r\n\r\n$head";
     return;
 }
 
@@ -99,6 +107,6 @@ The module removes C<X-Mesh-*> from everything that comes in, also where the sam
 upstream: what arrives can only be seen by somebody else. This is a handful of processes that
 answer each request with its own head (request line and header lines as they came, each ended by
 CRLF), with C<X-Upstream: yes> so that an answer of Nginx's own is told apart. C<answer> is another
-function to answer a connection with.
+function to answer a connection with; C<read_head> reads a request for it.
 
 =cut

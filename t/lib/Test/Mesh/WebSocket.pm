@@ -6,17 +6,14 @@ use Carp qw(croak);
 use Digest::SHA qw(sha1_base64);
 
 use Test::Mesh::Client;
+use Test::Mesh::Upstream qw(read_head);
 
 my $KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
 # Answers a handshake as an upstream; the query says how: `choose` names the protocol, `status` is another
 # status than 101. Then sends the head that it received, and echoes what it is sent.
-sub answer ($socket) {
-    my $bytes = '';
-    while ($bytes !~ /\r\n\r\n/) {
-        sysread $socket, $bytes, 65536, length $bytes or return;
-    }
-    my ($head, $rest) = split /\r\n\r\n/, $bytes, 2;
+sub echo_texts ($socket) {
+    my ($head, $rest) = read_head($socket) or return;
     if (my ($status) = $head =~ /\A\S+ \S*[?&]status=(\d+)/) {
         print {$socket} "HTTP/1.1 $status No\r\nX-Upstream: yes\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         return;
@@ -27,7 +24,7 @@ sub answer ($socket) {
     if (my ($chosen) = $head =~ /\A\S+ \S*[?&]choose=([^& ]*)/) {
         push @lines, "Sec-WebSocket-Protocol: $chosen";
     }
-    print {$socket} join "\r\n", @lines, '', frame("$head\r\n");
+    print {$socket} join "\r\n", @lines, '', frame($head);
     $socket->flush;
     while (defined(my $text = text(sub { sysread $socket, $rest, 65536, length $rest }, \$rest))) {
         print {$socket} frame($text);
@@ -108,7 +105,7 @@ Test::Mesh::WebSocket - both ends of a WebSocket
 
 =head1 SYNOPSIS
 
-    my $upstream = Test::Mesh::Upstream->start(answer => \&Test::Mesh::WebSocket::answer);
+    my $upstream = Test::Mesh::Upstream->start(answer => \&Test::Mesh::WebSocket::echo_texts);
     my $socket = Test::Mesh::WebSocket->handshake($server->port, '/ws?choose=chat', 'Sec-WebSocket-Protocol: chat');
     $socket->status == 101 and my $heard = $socket->talk;   # the head that the upstream received
     $socket->talk('hello');                                 # 'hello'

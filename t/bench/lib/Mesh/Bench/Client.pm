@@ -23,7 +23,7 @@ sub connect ($class, %options) {
 }
 
 # Sends the requests of `$next`, and dies when one is answered otherwise.
-sub requests ($self, $count, $next) {
+sub exchange ($self, $count, $next) {
     my $socket = $self->{socket};
     for (1 .. $count) {
         print {$socket} $next->() or die "write: $!\n";

@@ -38,7 +38,7 @@ sub count ($self) {
     my ($until, $again) = (time + $PATIENCE, 0);
     while (1) {
         if (time >= $again) {
-            die "$self->{server}{name} has ended\n", $self->{server}->complaints
+            die "$self->{server}{name} has ended\n", $self->{server}->last_words
                 unless $self->{server}->is_running;
             die "callgrind wrote nothing\n" if time >= $until;
             kill 'USR1', $self->{server}{pid};

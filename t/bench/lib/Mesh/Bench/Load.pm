@@ -8,6 +8,7 @@ use Time::HiRes qw(time);
 
 use Mesh::Bench::Client;
 use Test::Mesh::File;
+use Test::Mesh::Process qw(output_of);
 
 # case, location, server, work (the directory of tokens), script (of wrk).
 sub new ($class, %options) {
@@ -16,17 +17,17 @@ sub new ($class, %options) {
     $self->{path} = "/$self->{location}/$case->{content}/" . ($case->{query} // '');
     if ($case->{fields}) {
         $self->{fields} = "$self->{work}/fields-$case->{name}";
-        spew($self->{fields}, $self->fields);
+        spew($self->{fields}, $self->field_lines);
     }
     return $self;
 }
 
 # So many requests on one connection.
-sub send ($self, $count) {
+sub send_requests ($self, $count) {
     if ($self->{case}{http2}) {
         $self->h2load('-c1', '-m1', "-n$count");
     } else {
-        $self->client->requests($count, $self->sender);
+        $self->client->exchange($count, $self->sender);
     }
     return;
 }
@@ -43,7 +44,7 @@ sub run ($self, $seconds, $most) {
 
 sub run_wrk ($self, $seconds) {
     my ($case, $server) = $self->@{qw(case server)};
-    my $text = output(
+    my $text = output_of(
         qw(wrk -t1 -c16), "-d${seconds}s", '-s', $self->{script}, "http://127.0.0.1:$server->{port}",
         '--', $self->{path}, $case->{tokens} ? "$self->{work}/$case->{tokens}" : '-',
         $case->{count} // 0, $self->{next}, $case->{keys} // 0, $self->{fields} // '-',
@@ -52,7 +53,7 @@ sub run_wrk ($self, $seconds) {
         $text =~ /^result (\d+) (\d+) (\d+) (\d+) \d+$/m or die "wrk printed: $text\n";
     my $unexpected = ($case->{status} // 200) >= 400 ? $requests - $refused : $refused;
     die "$case->{name}: $unexpected unexpected answers and $broken broken connections\n",
-        $server->complaints if $unexpected > ($case->{spared} // 0) || $broken || !$requests;
+        $server->last_words if $unexpected > ($case->{spared} // 0) || $broken || !$requests;
     $self->{next} += $requests;
     return { requests => $requests, seconds => $micros / 1e6 };
 }
@@ -60,7 +61,7 @@ sub run_wrk ($self, $seconds) {
 sub run_client ($self, $seconds, $most) {
     my ($requests, $begun) = (0, time);
     while (time < $begun + $seconds && !(defined $most && $requests + 100 > $most)) {
-        $self->client->requests(100, $self->sender);
+        $self->client->exchange(100, $self->sender);
         $requests += 100;
     }
     return { requests => $requests, seconds => time - $begun };
@@ -74,12 +75,12 @@ sub run_h2load ($self, $seconds) {
 sub h2load ($self, @options) {
     my ($case, $server) = $self->@{qw(case server)};
     my ($token) = $self->tokens;
-    my $text = output('h2load', '-t1', @options, '-H', ':authority: bench',
+    my $text = output_of('h2load', '-t1', @options, '-H', ':authority: bench',
         $token ? ('-H', "authorization: Bearer $token") : (),
         "http://127.0.0.1:$server->{http2}$self->{path}");
     my ($done, $failed) = $text =~ /^requests: .* (\d+) succeeded, (\d+) failed,/m
         or die "h2load printed: $text\n";
-    die "$case->{name}: $failed failures\n", $text, $server->complaints if $failed || !$done;
+    die "$case->{name}: $failed failures\n", $text, $server->last_words if $failed || !$done;
     return $done;
 }
 
@@ -102,9 +103,9 @@ sub sender ($self) {
     return $self->{sender} //= do {
         my $case = $self->{case};
         my $scheme = $case->{proofs} ? 'DPoP' : 'Bearer';
-        my @fields = map { $self->fields . "Authorization: $scheme $_\r\n" } $self->tokens;
-        @fields = ($self->fields) unless @fields;
-        my @proofs = $case->{proofs} ? lines("$self->{work}/$case->{proofs}") : ();
+        my @fields = map { $self->field_lines . "Authorization: $scheme $_\r\n" } $self->tokens;
+        @fields = ($self->field_lines) unless @fields;
+        my @proofs = $case->{proofs} ? tokens_in("$self->{work}/$case->{proofs}") : ();
         my ($path, $keys) = ($self->{path}, $case->{keys});
         sub () {
             my $number = $self->{next}++;
@@ -116,27 +117,19 @@ sub sender ($self) {
     };
 }
 
-sub fields ($self) { return join '', map { "$_\r\n" } ($self->{case}{fields} // [])->@* }
+sub field_lines ($self) { return join '', map { "$_\r\n" } ($self->{case}{fields} // [])->@* }
 
 sub tokens ($self) {
     my $case = $self->{case};
     return unless $case->{tokens};
-    return lines("$self->{work}/$case->{tokens}", $case->{count});
+    return tokens_in("$self->{work}/$case->{tokens}", $case->{count});
 }
 
-sub lines ($path, $most = 'Inf') {
+sub tokens_in ($path, $most = 'Inf') {
     open my $in, '<', $path or die "$path: $!\n";
     my @lines;
     while (@lines < $most && defined(my $line = <$in>)) { push @lines, $line =~ s/\s+\z//r }
     return @lines;
-}
-
-# Runs a command and returns what it prints.
-sub output (@command) {
-    open my $out, '-|', @command or die "$command[0]: $!\n";
-    my $text = do { local $/; <$out> };
-    close $out or die "$command[0] failed: $text\n";
-    return $text;
 }
 
 1;

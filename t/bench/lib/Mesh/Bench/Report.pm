@@ -55,7 +55,7 @@ sub instructions ($report) {
         push @rows, [
             $case->{name}, whole(($found->{bare} // {})->{count}),
             (map { whole(($found->{$_} // {})->{over}) } @sides),
-            $is_old ? ($is_both ? (sprintf('%+.0f', $new - $old), part($new, $old)) : ('', '')) : (),
+            $is_old ? ($is_both ? (sprintf('%+.0f', $new - $old), share_of($new, $old)) : ('', '')) : (),
             $case->{most} // '', goal($case),
         ];
     }
@@ -63,7 +63,7 @@ sub instructions ($report) {
         $is_old ? qw(difference ratio) : (), 'most', 'goal'], @rows);
 }
 
-sub part ($new, $old) { return $old ? sprintf '%.3f', $new / $old : '' }
+sub share_of ($new, $old) { return $old ? sprintf '%.3f', $new / $old : '' }
 
 sub goal ($case) {
     my $goal = ($case->{goal} // {})->{instructions} // return '';

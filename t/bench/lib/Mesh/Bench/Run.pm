@@ -4,14 +4,13 @@ package Mesh::Bench::Run;
 
 use v5.36;
 
-use IO::Socket::INET;
-
 use Mesh::Bench::Instructions;
 use Mesh::Bench::Load;
 use Mesh::Bench::Report qw(median);
 use Mesh::Bench::Server;
 use Mesh::Bench::Side;
 use Test::Mesh::File;
+use Test::Mesh::Port;
 
 # work (the directory of tokens), script (of wrk), sides (bare first), nginx, prepare (called with a
 # case and a number of requests before it is measured), and rounds, seconds, count.
@@ -65,15 +64,6 @@ sub stop_all ($self) {
     return;
 }
 
-sub free_port () {
-    state %given;
-    while (1) {
-        my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "no port: $!\n";
-        my $port = $socket->sockport;
-        return $port unless $given{$port}++;
-    }
-}
-
 # What a case compares: [side, location, base's side, base's location], of each side that it is for.
 sub pairs ($self, $case) {
     my ($bare) = $self->{sides}->@*;
@@ -93,7 +83,7 @@ sub places (@pairs) {
 
 sub place ($side, $location) { return "$side->{name}-$location" }
 
-sub load ($self, $case, $server, $location) {
+sub load_on ($self, $case, $server, $location) {
     return Mesh::Bench::Load->new(case => $case, server => $server, location => $location,
         work => $self->{work}, script => $self->{script});
 }
@@ -101,7 +91,7 @@ sub load ($self, $case, $server, $location) {
 # === instructions ===
 
 # Every place in a fresh process: what was there before moves a count by hundreds.
-sub count ($self, $case) {
+sub count_instructions ($self, $case) {
     my @pairs = grep { $_->[0]->is_nginx } $self->pairs($case);
     my @places = places(@pairs);
     my %server = map {
@@ -117,11 +107,11 @@ sub count ($self, $case) {
         # A thousand are enough: the count does not grow with the number of tokens or keys.
         my $all = $case->{unknown} ? 0 : least($case->{count} // 1, 1000);
         my $few = { %$case, keys => $case->{keys} && 1000, $all ? (count => $all) : () };
-        my $load = $self->load($few, $server, $_->[1]);
+        my $load = $self->load_on($few, $server, $_->[1]);
         my $count = $case->{unknown} ? $self->{count} / 2 : $self->{count};
-        $load->send($case->{keys} ? 1000 : $all) unless $case->{unknown} || $case->{proofs};
+        $load->send_requests($case->{keys} ? 1000 : $all) unless $case->{unknown} || $case->{proofs};
         $count{$place} = Mesh::Bench::Instructions->new($server, $server->{root})
-            ->measure($count, sub ($requests) { $load->send($requests) });
+            ->measure($count, sub ($requests) { $load->send_requests($requests) });
         $server->stop;
     }
     $self->stop;
@@ -150,9 +140,9 @@ sub time ($self, $case) {
     $self->{prepare}->($case, $most * ($self->{rounds} + 1) + 100);
     my (%load, %runs);
     for (@places) {
-        my $load = $load{ place($_->@*) } = $self->load($case, $self->{server}{ $_->[0]{name} }, $_->[1]);
+        my $load = $load{ place($_->@*) } = $self->load_on($case, $self->{server}{ $_->[0]{name} }, $_->[1]);
         # Every token and key once, but for those that are to be unknown.
-        $load->send($case->{unknown} || $case->{proofs} ? 100 : $case->{count} // 100);
+        $load->send_requests($case->{unknown} || $case->{proofs} ? 100 : $case->{count} // 100);
         $load->run($self->{seconds}, $most) if $case->{keys};
     }
     for my $round (1 .. $self->{rounds}) {
@@ -192,10 +182,10 @@ sub memory ($self, $tokens) {
     my %bytes;
     for my $side (grep { $_->is_nginx && ($_->{name} eq 'bare' || $_->covers('token')) } $self->{sides}->@*) {
         my $server = $self->{server}{ $side->{name} };
-        my $load = $self->load($case, $server, 'token');
-        $load->send(100);
+        my $load = $self->load_on($case, $server, 'token');
+        $load->send_requests(100);
         $bytes{ $side->{name} }{few} = $server->private_bytes;
-        $load->send($tokens - 100);
+        $load->send_requests($tokens - 100);
         $bytes{ $side->{name} }{all} = $server->private_bytes;
     }
     my $bare = delete $bytes{bare};

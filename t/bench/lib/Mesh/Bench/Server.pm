@@ -10,6 +10,7 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 use Test::Mesh::File;
+use Test::Mesh::Process qw(end_child);
 
 # Seconds that a start may take; under valgrind, and on a busy machine, it is slow.
 my $PATIENCE = 300;
@@ -31,7 +32,7 @@ sub start ($class, %options) {
 sub ready ($self) {
     my $until = time + $PATIENCE;
     until ($self->worker && IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}")) {
-        die "$self->{name} did not start:\n" . $self->complaints
+        die "$self->{name} did not start:\n" . $self->last_words
             if time > $until || !$self->is_running;
         sleep 0.05;
     }
@@ -63,19 +64,13 @@ sub private_bytes ($self) {
     return 1024 * sum0 slurp('/proc/' . $self->worker . '/smaps_rollup') =~ /^Private_\w+:\s+(\d+) kB/mg;
 }
 
-sub complaints ($self) {
+sub last_words ($self) {
     return join '', map { slurp("$self->{root}/$_", '') } qw(stderr error.log);
 }
 
 sub stop ($self) {
     my $pid = delete $self->{pid} // return;
-    kill 'TERM', $pid;
-    for (1 .. 300) {
-        return if waitpid($pid, WNOHANG) != 0;
-        sleep 0.1;
-    }
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
+    end_child($pid, 'TERM');
     return;
 }
 

@@ -52,7 +52,7 @@ sub base ($self, $case) {
 # The words that start it in the foreground.
 sub command ($self, $config, %given) {
     if (my $command = $self->{sections}{command}) {
-        return map { fill($_, %given, file => $self->{file}, config => $config) } split ' ', $command;
+        return map { filled($_, %given, file => $self->{file}, config => $config) } split ' ', $command;
     }
     return ($self->{nginx}, '-p', "$given{root}/", '-c', $config, '-e', "$given{root}/error.log",
         '-g', 'daemon off;' . ($given{single} ? ' master_process off;' : ''));
@@ -61,10 +61,10 @@ sub command ($self, $config, %given) {
 # Its configuration.
 sub config ($self, %given) {
     $given{file} = $self->{file};
-    return fill($self->{sections}{config}, %given) unless $self->is_nginx;
+    return filled($self->{sections}{config}, %given) unless $self->is_nginx;
     my %lines = map { $_ => $self->{sections}{$_} // '' } qw(main http), locations();
     my $places = join '', map { location($_, $lines{$_}) } locations();
-    return fill(<<~END, %given);
+    return filled(<<~END, %given);
         @{[ $lines{main} =~ s/\n\z//r ]}
         ${\ common() }
         http {
@@ -106,7 +106,7 @@ sub location ($name, $lines) {
 
 # What is behind the proxied locations: it answers and does nothing else.
 sub upstream ($root, $port) {
-    return fill(<<~END, root => $root, port => $port);
+    return filled(<<~END, root => $root, port => $port);
         ${\ common() }
         http {
             ${\ kept() }
@@ -127,7 +127,7 @@ sub kept () {
     return 'access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;';
 }
 
-sub fill ($text, %given) {
+sub filled ($text, %given) {
     return $text =~ s{%(\w+)%}{$given{$1} // die "no such placeholder: %$1%\n"}ger;
 }
 
