@@ -49,9 +49,7 @@ publish_key($one);
 
 my $store = Test::Mesh::Server->start(<<'CONF' =~ s/ROOT/$directory/r, name => 'the store');
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
+    %%TLS%%
     root ROOT/www;
     error_page 404 =403 /none;
     log_not_found off;

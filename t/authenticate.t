@@ -13,12 +13,7 @@ use Test::Mesh::Server;
 use Test::Mesh::Upstream;
 
 my $upstream = Test::Mesh::Upstream->start;
-my $tls = <<'CONF';
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
-CONF
-my $server = Test::Mesh::Server->start(<<'CONF' =~ s/%%TLS%%/$tls/gr =~ s/%%UPSTREAM%%/$upstream->url/egr);
+my $server = Test::Mesh::Server->start(<<'CONF' =~ s/%%UPSTREAM%%/$upstream->url/egr);
 include %%KEYS%%/issuers.conf;
 add_header Reason $mesh_reason always;
 add_header Method $mesh_method always;
@@ -27,9 +22,8 @@ add_header Decision $mesh_decision always;
 
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    server_name localhost;
     %%TLS%%
+    server_name localhost;
     ssl_verify_client optional_no_ca;
     ssl_verify_depth 1;
 

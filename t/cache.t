@@ -200,10 +200,7 @@ proxy_cache_valid 200 1m;
 log_format named '\$mesh_service';
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     mesh_authenticate token;
     proxy_cache_methods GET HEAD POST;

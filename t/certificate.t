@@ -16,15 +16,12 @@ use Test::Mesh::Upstream;
 my $upstream = Test::Mesh::Upstream->start;
 my $server = Test::Mesh::Server->start(<<'CONF' =~ s/UPSTREAM/$upstream->port/ger);
 include %%KEYS%%/issuers.conf;
-ssl_certificate %%KEYS%%/server.pem;
-ssl_certificate_key %%KEYS%%/server.key;
-ssl_client_certificate %%KEYS%%/ca.pem;
 ssl_protocols TLSv1.2 TLSv1.3;
 mesh_authenticate certificate;
 add_header Reason $mesh_reason always;
 add_header X-Reused $ssl_session_reused always;
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
+    %%TLS%%
     ssl_verify_client optional;
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
     location /cn { mesh_certificate_name spiffe dns cn; proxy_pass http://127.0.0.1:UPSTREAM; }
@@ -39,20 +36,20 @@ server {
     location /limited { mesh_limit calls rate=1r/h burst=1; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 server {
-    listen 127.0.0.1:%%PORT:lax%% ssl;
+    %%TLS:lax%%
     ssl_verify_client optional_no_ca;
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 # Nginx answers 495 to a certificate that it refuses: here, somebody lets it in again.
 server {
-    listen 127.0.0.1:%%PORT:pardoned%% ssl;
+    %%TLS:pardoned%%
     ssl_verify_client optional;
     error_page 495 =200 /;
     error_page 496 =200 /;
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 server {
-    listen 127.0.0.1:%%PORT:strict%% ssl;
+    %%TLS:strict%%
     ssl_verify_client on;
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
 }

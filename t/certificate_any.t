@@ -16,10 +16,7 @@ my $server = Test::Mesh::Server->start(<<'CONF' =~ s/UPSTREAM/$upstream->port/ge
 include %%KEYS%%/issuers.conf;
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional_no_ca;
     add_header Reason $mesh_reason always;
     mesh_accept idp;

@@ -12,9 +12,6 @@ use Test::Mesh::Upstream;
 
 my $upstream = Test::Mesh::Upstream->start;
 my $server = Test::Mesh::Server->start(<<'CONF' =~ s/UPSTREAM/$upstream->port/ger);
-ssl_certificate %%KEYS%%/server.pem;
-ssl_certificate_key %%KEYS%%/server.key;
-ssl_client_certificate %%KEYS%%/ca.pem;
 mesh_authenticate certificate;
 mesh_certificate_name dns=*.svc.cluster.local;
 map "$mesh_principal_kind:$mesh_principal" $tier {
@@ -30,7 +27,7 @@ add_header X-Email $mesh_certificate_email;
 add_header X-Ip $mesh_certificate_ip;
 add_header X-Upn $mesh_certificate_upn;
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
+    %%TLS%%
     ssl_verify_client optional;
     location / { proxy_pass http://127.0.0.1:UPSTREAM; }
     location /svc { mesh_certificate_name dns=*.SVC; proxy_pass http://127.0.0.1:UPSTREAM; }

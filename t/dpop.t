@@ -27,10 +27,7 @@ large_client_header_buffers 4 20k;
 server {
     listen 127.0.0.1:%%PORT%%;
     listen 127.0.0.1:%%PORT:h2%% http2;
-    listen 127.0.0.1:%%PORT:tls%% ssl http2;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS http2%%
     ssl_verify_client optional_no_ca;
     mesh_authenticate token;
 

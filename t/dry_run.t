@@ -18,10 +18,7 @@ mesh_authenticate token;
 mesh_require_claim /admin true;
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional_no_ca;
     add_header Reason $mesh_reason always;
     add_header Decision $mesh_decision always;

@@ -23,10 +23,7 @@ mesh_issuer idp {
 mesh_issuer plain { issuer https://plain.example; audience mesh; jwks %%KEYS%%/idp.jwks; }
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     mesh_authenticate any;
     mesh_certificate_name spiffe dns cn;

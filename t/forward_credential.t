@@ -17,10 +17,7 @@ include %%KEYS%%/issuers.conf;
 large_client_header_buffers 4 20k;
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     add_header Reason $mesh_reason always;
     location /default { mesh_authenticate token; proxy_pass %%UPSTREAM%%; }

@@ -30,10 +30,7 @@ is complaints(sprintf "$header%s\n", 'debug', "http header: \"Authorization: $to
 my $conf = <<'CONF';
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     location /version { return 200 "one"; }
     location /peer { return 200 "$ssl_client_verify $ssl_server_name"; }

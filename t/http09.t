@@ -16,10 +16,7 @@ my $url = $upstream->url;
 
 my $server = Test::Mesh::Server->start(<<"CONF");
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     mesh_authenticate certificate;
     error_page 400 /refused;

@@ -27,11 +27,8 @@ server {
     location /cookie { mesh_token_source cookie session; proxy_pass http://127.0.0.1:UPSTREAM; }
 }
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl http2;
     server_name localhost;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS http2%%
     ssl_verify_client optional_no_ca;
     location /certificate { mesh_authenticate certificate; proxy_pass http://127.0.0.1:UPSTREAM; }
     location /both { mesh_authenticate token certificate; proxy_pass http://127.0.0.1:UPSTREAM; }

@@ -78,10 +78,7 @@ server {
     location /open { mesh_authenticate off; empty_gif; }
 }
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     location / { mesh_authenticate token; empty_gif; }
 }

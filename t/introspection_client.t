@@ -178,9 +178,7 @@ mesh_issuer %s {
 }
 CONF
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
+    %%TLS%%
     location / { proxy_pass http://127.0.0.1:ISSUER; }
 }
 add_header Reason $mesh_reason always;

@@ -20,10 +20,7 @@ mesh_issuer prod.example {
     jwks %%KEYS%%/idp.jwks;
 }
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     mesh_authenticate any;
     location /issuer { mesh_limit i rate=1r/h key=issuer; proxy_pass $url; }

@@ -25,10 +25,7 @@ log_format all '$remote_addr "$request" $status $mesh_service $mesh_principal $m
 large_client_header_buffers 4 32k;
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional_no_ca;
     access_log %%ROOT%%/logs/mesh.log all;
 CONF

@@ -15,10 +15,7 @@ my $server = Test::Mesh::Server->start(<<'CONF');
 include %%KEYS%%/issuers.conf;
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     add_header Reason $mesh_reason always;
     add_header Service $mesh_service always;

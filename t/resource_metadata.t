@@ -52,10 +52,7 @@ server {
     location = /guarded { mesh_resource_metadata; }
 }
 server {
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional_no_ca;
     mesh_authenticate any;
     mesh_resource https://tls.example:8443/a?b=c;

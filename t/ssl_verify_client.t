@@ -9,15 +9,9 @@ use Test::More;
 use Test::Mesh::Server;
 
 my $REFUSAL = qr/mesh_authenticate certificate needs ssl_verify_client/;
-my $TLS = <<'CONF';
-    listen 127.0.0.1:%%PORT%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
-CONF
 my $ISSUERS = "include %%KEYS%%/issuers.conf;\n";
 
-sub tls_server ($inside) { return "${ISSUERS}server {\n$TLS$inside\n}\n" }
+sub tls_server ($inside) { return "${ISSUERS}server {\n%%TLS%%\n$inside\n}\n" }
 
 for my $methods ('certificate', 'token certificate', 'certificate token') {
     my $directive = "mesh_authenticate $methods;";

@@ -31,10 +31,7 @@ map $mesh_groups $is_admin { default no; "~\"admin\"" yes; }
 limit_req_zone $mesh_service zone=services:1m rate=1r/m;
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     add_header Reason $mesh_reason always;
     location /off { empty_gif; }

@@ -20,10 +20,7 @@ mesh_issuer provider { issuer $issuer; audience mesh; trusted_certificate %%KEYS
 END
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     mesh_authenticate token;
     add_header Reason $mesh_reason always;

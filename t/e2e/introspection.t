@@ -57,10 +57,7 @@ END
 mesh_log_level info;
 server {
     listen 127.0.0.1:%%PORT%%;
-    listen 127.0.0.1:%%PORT:tls%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
-    ssl_client_certificate %%KEYS%%/ca.pem;
+    %%TLS%%
     ssl_verify_client optional;
     add_header Reason $mesh_reason always;
     location /plain { mesh_authenticate token; mesh_accept plain; proxy_pass UPSTREAM; }

@@ -10,9 +10,7 @@ use Test::Mesh::Server;
 
 my $http = <<'END';
 server {
-    listen 127.0.0.1:%%PORT:WHERE%% ssl;
-    ssl_certificate %%KEYS%%/server.pem;
-    ssl_certificate_key %%KEYS%%/server.key;
+    %%TLS:WHERE%%
     root DIRECTORY;
     default_type application/json;
 }

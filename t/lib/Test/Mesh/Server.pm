@@ -231,12 +231,20 @@ $self->{http}
 }
 @{[$options{after} // '']}
 END
+    $text =~ s{^( *)%%TLS(?::(\w+))?( http2)?%%\n}{listen_by_tls($1, $2 // 'tls', $3 // '')}gme;
     # The keys are made only for those who ask.
     $text =~ s/%%KEYS%%/keys_dir()/ge;
     $text =~ s/%%ROOT%%/$root/g;
     $text =~ s/%%PORT(?::(\w+))?%%/$self->port($1 \/\/ '')/ge;
     spew("$root/nginx.conf", $text);
     return;
+}
+
+# The lines with which a server speaks TLS; its test adds ssl_verify_client.
+sub listen_by_tls ($indent, $port, $more) {
+    return join '', map { "$indent$_\n" } "listen 127.0.0.1:%%PORT:$port%% ssl$more;",
+        'ssl_certificate %%KEYS%%/server.pem;', 'ssl_certificate_key %%KEYS%%/server.key;',
+        'ssl_client_certificate %%KEYS%%/ca.pem;';
 }
 
 sub arguments ($self) {
@@ -316,9 +324,8 @@ Test::Mesh::Server - an Nginx of a test's own, to reload, kill and look into
     include %%KEYS%%/issuers.conf;
     server {
         listen 127.0.0.1:%%PORT%%;
-        listen 127.0.0.1:%%PORT:tls%% ssl;
-        ssl_certificate %%KEYS%%/server.pem;
-        ssl_certificate_key %%KEYS%%/server.key;
+        %%TLS%%
+        ssl_verify_client optional;
         ...
     }
     CONF
@@ -336,7 +343,9 @@ Test::Mesh::Server - an Nginx of a test's own, to reload, kill and look into
 =head1 DESCRIPTION
 
 C<start> writes the text into C<http>, with C<%%PORT%%> and C<%%PORT:name%%> (free ports of
-127.0.0.1), C<%%KEYS%%> (see L<Test::Mesh::Credentials>) and C<%%ROOT%%> (its directory). Options:
+127.0.0.1), C<%%KEYS%%> (see L<Test::Mesh::Credentials>) and C<%%ROOT%%> (its directory). A line
+C<%%TLS%%> is a server's C<listen ... ssl> on the port C<tls> with its certificate and the authority
+of its clients; C<%%TLS:name%%> is on another port, C<%%TLS http2%%> speaks HTTP/2 too. Options:
 C<workers> (1), C<user> (root when the tests run as root), C<log_level> (notice: below that, Nginx
 itself logs headers), C<main> and C<after> (text before and behind C<http>), C<features>
 (C<panic-test>: the module that was built with them), C<bare> (no module at all), C<name>, and
