@@ -36,10 +36,21 @@ chapters! {
     variables: "manual/variables.md";
     headers: "manual/headers.md";
     reasons: "manual/reasons.md";
+    failures: "manual/failures.md";
+    opaque: "manual/opaque.md";
+    dpop: "manual/dpop.md";
+    metadata: "manual/metadata.md";
+    operation: "manual/operation.md";
+    attacks: "manual/attacks.md";
+    meshctl: "manual/meshctl.md";
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -47,6 +58,67 @@ mod tests {
         for chapter in CHAPTERS {
             assert!(chapter.text.starts_with("# "), "{}", chapter.name);
             assert!(!chapter.parts().0.is_empty(), "{}", chapter.name);
+        }
+    }
+
+    #[test]
+    fn each_chapter_and_directive_that_is_referred_to_is_there() {
+        let rows = crate::directive::rows();
+        let texts = rows.iter().map(|row| row.doc).chain(CHAPTERS.iter().map(|it| it.text));
+        let known: HashSet<_> = rows
+            .iter()
+            .map(|row| row.name)
+            .chain(CHAPTERS.iter().map(|it| it.name))
+            .chain(crate::identity::VARIABLES.iter().map(|it| it.name))
+            .collect();
+        for text in texts {
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for name in text.split("the chapter `").skip(1).filter_map(|it| it.split('`').next()) {
+                assert!(CHAPTERS.iter().any(|it| it.name == name), "no chapter {name}");
+            }
+            for word in text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_') {
+                let is_name = word.starts_with("mesh_") && !word.ends_with('_');
+                assert!(!is_name || known.contains(word), "no directive {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_test_that_proves_a_defence_is_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut there = HashSet::new();
+        for folder in ["src", "t"] {
+            tests_in(&root.join(folder), &mut there);
+        }
+        let mut attacks = 0;
+        for attack in include_str!("manual/attacks.md").split("\n### ").skip(1) {
+            attacks += 1;
+            let (title, text) = attack.split_once('\n').unwrap();
+            let (_, tests) = text.split_once("\nTests: ").expect(title);
+            let (tests, _) = tests.split_once(".\n").expect(title);
+            for test in tests.split('`').skip(1).step_by(2) {
+                assert!(there.contains(test), "{title}: no test {test}");
+            }
+        }
+        assert!(attacks > 30, "{attacks}");
+    }
+
+    /// The names of the suites and of the functions below a folder.
+    fn tests_in(folder: &Path, names: &mut HashSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                if !["fuzz", "bench", "node_modules"].contains(&name) {
+                    tests_in(&path, names);
+                }
+            } else if name.ends_with(".t") {
+                names.insert(name.to_owned());
+            } else if name.ends_with(".rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let functions = text.split("fn ").skip(1).filter_map(|it| it.split('(').next());
+                names.extend(functions.map(str::to_owned));
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ impl Man {
         let version = env!("CARGO_PKG_VERSION");
         // Lines are not filled up with blanks, and words not divided: they may be code.
         let text = format!(
-            ".TH MESH 8 \"\" \"ngx_http_mesh_module {version}\" \"Nginx\"\n.nr HY 0\n.ds AD l\n\
+            ".TH MESH 8 \"\" \"ngx_http_mesh_module {version}\" \"Nginx\"\n.nr HY 0\n.ad l\n\
              .SH NAME\nmesh \\- Nginx module that verifies tokens and client certificates\n"
         );
         Self { text }
@@ -79,7 +79,8 @@ impl Man {
     }
 
     fn quoted(&mut self, title: &str) {
-        let title = escaped(title).replace('"', "\\(dq");
+        let title: String = spans(title).into_iter().map(Span::text).collect();
+        let title = escaped(&title).replace('"', "\\(dq");
         self.line(&format!("\"{title}\""));
     }
 
@@ -98,10 +99,19 @@ fn styled(text: &str) -> String {
         .into_iter()
         .map(|span| match span {
             Span::Plain(plain) => escaped(plain),
-            strong => format!("\\fB{}\\fR", escaped(strong.text())),
+            strong => format!("\\fB{}\\fR", breakable(strong.text())),
         })
         .collect()
 }
+
+/// A word that is longer than a line may be broken at its underscores, without a hyphen.
+fn breakable(word: &str) -> String {
+    let escaped = escaped(word);
+    if word.len() > LINE { escaped.replace('_', "_\\:") } else { escaped }
+}
+
+/// Columns of a line of text on a terminal of 80.
+const LINE: usize = 64;
 
 /// A text in ASCII that stands for itself.
 fn escaped(text: &str) -> String {

@@ -270,8 +270,8 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
         "introspection_cache",
         "time",
         "introspection_cache 60s",
-        "How long an `active: true` answer is cached, at most until its `exp`. **A token that its \
-         issuer revokes is admitted for at most this long.**",
+        "How long an `active: true` answer is cached, at most until its `exp`. **This is how long a \
+         token stays valid after its issuer revokes it**, at most.",
         (1, 1),
         |raw, line| once(&mut raw.introspection.cache, duration(line.first(), 1, DAY)?),
     ),

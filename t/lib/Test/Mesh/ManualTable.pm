@@ -7,9 +7,10 @@ use Test::More ();
 
 use Test::Mesh::Credentials qw(project_dir);
 
-# The table below a heading of the manual.
+# The table below a heading of the chapter about failures.
 sub under ($class, $heading) {
-    open my $in, '<:encoding(UTF-8)', project_dir() . '/README.md' or croak "README.md: $!";
+    my $manual = project_dir() . '/src/core/manual/failures.md';
+    open my $in, '<:encoding(UTF-8)', $manual or croak "$manual: $!";
     my $text = do { local $/; <$in> };
     my ($section) = $text =~ /^#+ \Q$heading\E\n(.*?)(?=^#|\z)/ms or croak "no heading: $heading";
     my @lines = $section =~ /^\|\s*(.*?)\s*\|$/mg or croak "no table under: $heading";
