@@ -190,7 +190,7 @@ fn push_element(r: Live<'_>, header: Header) -> Result<*mut ngx_table_elt_t, Hea
     }
 }
 
-/// Panics for a request that asks for it: what `t/panic_guard.t` proves the guard with.
+/// Panics for a request that asks for it: what `t/process/panic_guard.t` proves the guard with.
 #[cfg(feature = "panic-test")]
 #[expect(clippy::panic, reason = "the purpose of the feature")]
 pub(crate) fn panic_where_asked(r: Live<'_>) {

@@ -154,7 +154,7 @@ Test::Mesh - Test::Nginx::Socket with the module loaded, keys at hand and a watc
 
 =head1 DESCRIPTION
 
-A file is run as C<prove -I t/lib t/NAME.t>, against Debian's Nginx and F<build/>, or what
+A file is run as C<prove -I t/lib t/CHAPTER/NAME.t>, against Debian's Nginx and F<build/>, or what
 C<TEST_NGINX_BINARY> and C<TEST_NGINX_LOAD_MODULES> name. Each file has ports and a server root
 (F<t/servroot_PORT>) of its own, so that files run in parallel. There is no plan to count: a file
 ends with C<run_tests>, which also says C<done_testing>. Calls such as C<is> and C<config_refused>

@@ -3,14 +3,13 @@
 
 use v5.36;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib 't/lib';
 
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use Test::More;
 
-use Test::Mesh::Credentials qw(bearer_of meshctl);
+use Test::Mesh::Credentials qw(bearer_of meshctl project_dir);
 use Test::Mesh::Example;
 use Test::Mesh::File;
 use Test::Mesh::Forge qw(es256 json);
@@ -19,7 +18,7 @@ my $prefix = Test::Mesh::Example::new_prefix();
 my $now = time;
 my ($true, $false) = (JSON::PP::true(), JSON::PP::false());
 
-my @examples = map { s{.*/}{}r } glob "$FindBin::Bin/../nginx-conf/issuers/*.conf";
+my @examples = map { s{.*/}{}r } glob project_dir() . '/nginx-conf/issuers/*.conf';
 for my $conf (@examples) {
     my ($status, $output) = Test::Mesh::Example::tested($prefix, "issuers/$conf");
     is($status, 0, "$conf passes nginx -t") or diag($output);

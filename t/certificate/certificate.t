@@ -1,5 +1,5 @@
 # A certificate is an identity when Nginx verified its chain and it holds exactly one usable name; which
-# one, t/certificate_names.t tells.
+# one, t/certificate/certificate_names.t tells.
 
 use v5.36;
 

@@ -2,16 +2,16 @@
 
 use v5.36;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib 't/lib';
 
 use Test::More;
 
+use Test::Mesh::Credentials qw(project_dir);
 use Test::Mesh::Example;
 
 my $prefix = Test::Mesh::Example::new_prefix();
 
-for my $conf (map { s{.*/}{}r } glob "$FindBin::Bin/../nginx-conf/*.conf") {
+for my $conf (map { s{.*/}{}r } glob project_dir() . '/nginx-conf/*.conf') {
     my ($status, $output) = Test::Mesh::Example::tested($prefix, $conf);
     is($status, 0, "$conf passes nginx -t") or diag($output);
     unlike($output, qr/\[(?:warn|error|crit|alert|emerg)\]/, "$conf passes it without a warning");
