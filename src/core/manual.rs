@@ -83,6 +83,25 @@ mod tests {
         }
     }
 
+    const README: &str = include_str!("../../README.md");
+
+    #[test]
+    fn the_readme_is_short_and_leads_to_what_is_there() {
+        assert!(README.lines().count() <= 300);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for link in README.split("](").skip(1).filter_map(|it| it.split(')').next()) {
+            assert!(root.join(link).exists(), "no {link}");
+        }
+    }
+
+    #[test]
+    fn the_readme_shows_the_smallest_example_without_its_comments() {
+        let example = include_str!("../../nginx-conf/nginx.conf");
+        let shown = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+        let lines: Vec<_> = example.lines().filter(shown).collect();
+        assert!(README.contains(&format!("\n```nginx\n{}\n```\n", lines.join("\n"))));
+    }
+
     #[test]
     fn each_test_that_proves_a_defence_is_there() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

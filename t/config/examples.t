@@ -8,6 +8,7 @@ use Test::More;
 
 use Test::Mesh::Credentials qw(project_dir);
 use Test::Mesh::Example;
+use Test::Mesh::File qw(slurp);
 
 my $prefix = Test::Mesh::Example::new_prefix();
 
@@ -73,6 +74,14 @@ subtest 'nginx.conf' => sub {
     my $example = Test::Mesh::Example->start(
         prefix => $prefix, conf => 'nginx.conf', upstream => '127.0.0.1:8081');
     tokens_are_verified($example, GET => '/orders/1');
+
+    my $readme = slurp(project_dir() . '/README.md');
+    my $challenge = $example->request(GET => '/orders')->{headers}{'www-authenticate'};
+    like($readme, qr/^WWW-Authenticate: \Q$challenge\E$/m, 'README shows the challenge');
+    my $head = $example->is_served('orders-api', 'passes', GET => '/orders',
+        token => $example->token, headers => ['X-Mesh-Service: admin']);
+    my $identity = join "\n", $head =~ /^(X-Mesh-.*?)\r$/mg;
+    like($readme, qr/^Accept: \S+\n\Q$identity\E\n```$/m, 'README shows what the upstream receives');
 
     my $long = $example->token(roles => [map { "role-$_-" . 'x' x 100 } 1 .. 90]);
     cmp_ok(length $long, '>', 12_000, 'a token that is longer than a buffer of 8k');

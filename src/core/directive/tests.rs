@@ -124,26 +124,20 @@ fn off_stands_alone_in_a_list() {
 
 #[test]
 fn a_value_is_set_once_a_level() {
-    for (name, words) in [
-        ("mesh_authenticate", &["off"][..]),
-        ("mesh_dpop", &["require"]),
-        ("mesh_dpop_nonce", &["on"]),
-        ("mesh_dpop_origin", &["https://a.example"]),
-        ("mesh_resource", &["https://a.example"]),
-        ("mesh_resource_metadata", &[]),
-        ("mesh_dry_run", &["all"]),
-        ("mesh_export", &["off"]),
-        ("mesh_failure_limit", &["rate=1r/s"]),
-        ("mesh_forward_credential", &["on"]),
-        ("mesh_limit_status", &["503"]),
-        ("mesh_log_level", &["warn"]),
-        ("mesh_subrequests", &["pass"]),
-        ("mesh_certificate_name", &["cn"]),
-    ] {
+    let without_words = LOCATION.iter().chain(ANSWER).filter(|row| row.words == (0, 0));
+    let with_default = LOCATION.iter().filter(|row| row.default != "—");
+    for row in with_default.chain(without_words) {
+        let words: Vec<_> = row.default.split(' ').skip(1).collect();
         let mut raw = RawLocation::default();
-        read(LOCATION, &mut raw, name, words, &Place::default()).unwrap();
-        let error = read(LOCATION, &mut raw, name, words, &Place::default()).unwrap_err();
-        assert_eq!(error.to_string(), "is duplicate", "{name}");
+        let mut read = || apply(row, &mut raw, &words, &Place::default());
+        read().unwrap();
+        let error = read().unwrap_err().to_string();
+        let expected = match row.name {
+            "mesh_accept" | "mesh_limit" | "mesh_require_claim" => "\"off\" stands beside others",
+            "mesh_token_source" => "names a place twice",
+            _ => "is duplicate",
+        };
+        assert_eq!(error, expected, "{}", row.name);
     }
 }
 
