@@ -82,13 +82,6 @@ sub await_turn () {
     return;
 }
 
-# Waits until clients have had many answers more.
-sub await_answers () {
-    my $before = () = $server->access_log =~ /\n/g;
-    $server->await('answers', sub { (() = $server->access_log =~ /\n/g) >= $before + 200 });
-    return;
-}
-
 # Publishes keys, and signs by one of them from now on.
 sub publish_keys ($issuer, $publish, $sign) {
     $site{$issuer}->tell('keys', publish => $publish, sign => [$sign]);
@@ -108,7 +101,7 @@ $table->row('a key is published `refresh` before it signs', sub {
     await_turn();
     publish_keys('often', ['b'], 'b');
     await_workers(401, $old);
-    await_answers();
+    $server->await_requests(200);
     my $count = $load->stop;
     is join(', ', sort keys %$count), '200, again, failed', 'each request is admitted' or diag explain $count;
     is $count->{failed}, 0, '... and answered';
@@ -139,9 +132,9 @@ $table->row('a key signs at once', sub {
         await_workers(200, $token{rarely});
     }
     my $reached = time;
-    await_answers();
+    $server->await_requests(200);
     my $all = begin_load('rarely');
-    await_answers();
+    $server->await_requests(200);
     my $count = $load->stop;
     my ($first, $last) = $load->seen('401 unknown_key');
     is join(', ', sort keys %$count), '200, 401 unknown_key, again, failed', 'its tokens are refused or admitted'
@@ -213,7 +206,7 @@ $table->row('Nginx reloads while the provider is stopped', sub {
     my $load = begin_load('often');
     for (1 .. 3) {
         $server->reload;
-        await_answers();
+        $server->await_requests(200);
     }
     my $count = $load->stop;
     is join(', ', sort keys %$count), '200, again, failed', 'each request is admitted' or diag explain $count;

@@ -57,6 +57,7 @@ subtest 'a secret' => sub {
     is_soon(sub { fresh_verdict($server) }, '503 introspection_unavailable', 'a new one counts without a reload');
     $server->await_log(qr/(the server answers 401 while mesh_issuer "idp" is asked about a token)/);
     replace("$dir/secret", '');
+    # Time to look at it, which nothing tells of.
     sleep 1.2;
     is fresh_verdict($server), '503 introspection_unavailable', 'one that is empty is not taken';
     replace("$dir/secret", "top:secret+%\xc3\xa9");

@@ -7,7 +7,6 @@ use lib 't/lib';
 
 use File::Temp qw(tempdir);
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
@@ -16,6 +15,7 @@ use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Response;
 use Test::Mesh::Server;
 use Test::Mesh::Upstream;
+use Test::Mesh::Wait;
 
 my $dir = tempdir('parking-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
@@ -160,8 +160,7 @@ subtest 'an issuer that gives no answer' => sub {
             is $response->{headers}{'retry-after'}, 1, '... for a second';
         }
         $issuer->mode('normal');
-        sleep 1.1;
-        is verdict($server->get('/', bearer_of($token))), '200', '... and then it is asked again';
+        is_soon(sub { verdict($server->get('/', bearer_of($token))) }, '200', '... and then it is asked again');
     }
     $server->await_log(qr/(the connection ended before the answer did while mesh_issuer "idp" is asked about a token)/);
     my $known = fresh('known');
@@ -308,15 +307,12 @@ subtest 'a token in use' => sub {
     my $token = fresh();
     is verdict($server->get('/', bearer_of($token))), '200', 'is known';
     $issuer->mode('hold');
-    my $from = time;
-    my @wrong;
-    while ($issuer->counts->{$token} < 2 && time - $from < 60) {
-        my $verdict = verdict($server->get('/', bearer_of($token)));
-        push @wrong, $verdict if $verdict ne '200';
-        sleep 0.1;
-    }
-    is $issuer->counts->{$token}, 2, '... and asked about again, ahead of its end';
-    is "@wrong", '', '... while no request waits';
+    my %verdicts;
+    is_soon(sub {
+        $verdicts{ verdict($server->get('/', bearer_of($token))) } = 1;
+        return $issuer->counts->{$token};
+    }, 2, '... and asked about again, ahead of its end');
+    is join(', ', keys %verdicts), '200', '... while no request waits';
     $issuer->mode('normal');
     is verdict($server->get('/', bearer_of($token))), '200', '... nor after it';
     $server->stop;

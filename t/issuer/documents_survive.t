@@ -10,7 +10,6 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Documents;
-use Test::Mesh::File;
 use Test::Mesh::Issuer;
 use Test::Mesh::Load qw(await_all each_worker request_bytes statuses);
 use Test::Mesh::Log qw(complaints);
@@ -148,24 +147,18 @@ subtest 'an upgrade' => sub {
     $server->await('a file', sub { -s "$directory/idp.keys" });
     $server->stop;
     $issuer->down;
-    # Nginx upgrades only as a daemon: its first parent must be gone.
-    my $root = $server->root;
-    my $text = slurp("$root/nginx.conf") =~ s/^daemon off/daemon on/mr;
-    spew("$root/nginx.conf", $text);
-    my @command = (nginx_path(), '-p', "$root/", '-c', "$root/nginx.conf", '-e', "$root/logs/error.log");
-    system(@command) == 0 or die "nginx does not start\n";
-    my $master = sub { (slurp("$root/nginx.pid", '') =~ /\A(\d+)/)[0] };
+    $server->start_daemon;
     my ($old, $new);
-    $server->await('a daemon', sub { $old = $master->() });
+    $server->await('a daemon', sub { $old = $server->daemon_pid });
     $server->await('an answer', sub { eval { $server->get('/t', $of{a})->{status} == 200 } });
     my $load = Test::Mesh::Load->start($server->port, requests => [request_bytes('/t', $of{a})], clients => 2,
         pause => 0.001);
     kill 'USR2', $old;
-    $server->await('a new master', sub { ($new = $master->()) && $new != $old });
-    sleep 0.5;
+    $server->await('a new master', sub { ($new = $server->daemon_pid) && $new != $old });
+    $server->await_requests(100);
     kill 'QUIT', $old;
     $server->await('the end of the old one', sub { !-d "/proc/$old" });
-    sleep 0.3;
+    $server->await_requests(100);
     my $count = $load->stop;
     note join ', ', map { "$_: $count->{$_}" } sort keys %$count;
     is_deeply [grep { !/\A(?:200|again)\z/ && $count->{$_} } keys %$count], [], 'refuses nothing';

@@ -6,10 +6,8 @@ use v5.36;
 use lib 't/lib';
 
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
-use Test::Mesh::File;
 use Test::Mesh::Load qw(request_bytes);
 use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Process qw(children);
@@ -31,14 +29,9 @@ server {
     }
 }
 CONF
-# Nginx upgrades only as a daemon: its first parent must be gone.
-$server->stop;
-my $root = $server->root;
-spew("$root/nginx.conf", slurp("$root/nginx.conf") =~ s/^daemon off/daemon on/mr);
 my @masters;
-system(nginx_path(), '-p', "$root/", '-c', "$root/nginx.conf", '-e', "$root/logs/error.log") == 0
-    or die "nginx does not start\n";
-$server->await('a daemon', sub { $masters[0] = master() and children($masters[0]) == 2 });
+$server->start_daemon;
+$server->await('a daemon', sub { $masters[0] = $server->daemon_pid and children($masters[0]) == 2 });
 my @statuses = map { $server->get('/limited', bearer())->{status} } 1 .. 3;
 is "@statuses", '200 200 429', 'a limit is reached';
 
@@ -49,17 +42,17 @@ my @loads = map { begin_loud($_->%*) }
 my @old = children($masters[0]);
 $server->signal('USR2', $masters[0]);
 $server->await('a new master', sub {
-    my $pid = master();
+    my $pid = $server->daemon_pid;
     $pid && $pid != $masters[0] and $masters[1] = $pid;
 });
 # The new master is a child of the old one.
 $server->await('its workers', sub { children($masters[1]) == 2 });
 is children($masters[0]), 3, 'the old workers are there still';
-sleep 0.3;
+$server->await_requests(100);
 $server->signal('QUIT', $masters[0]);
 $server->await('the end of the old ones', sub { !grep { -d "/proc/$_" } @old, $masters[0] });
 is children($masters[1]), 2, 'the new ones are alone';
-sleep 0.3;
+$server->await_requests(100);
 my ($fresh, $kept, $bad) = map { $_->stop } @loads;
 for my $count ($fresh, $kept) {
     cmp_ok $count->{200}, '>', 0, 'requests were served meanwhile';
@@ -80,8 +73,6 @@ done_testing;
 sub begin_loud (%options) {
     return Test::Mesh::Load->start($server->port, clients => 1, pause => 0.001, is_loud => 1, %options);
 }
-
-sub master () { return (slurp("$root/nginx.pid", '') =~ /\A(\d+)/)[0] }
 
 # They are nobody's children.
 END {

@@ -135,6 +135,12 @@ sub await ($self, $what, $is_there) {
     return $self;
 }
 
+# Waits until that many more requests are answered, by the access log.
+sub await_requests ($self, $count) {
+    my $begun = () = $self->access_log =~ /\n/g;
+    return $self->await('requests', sub { (() = $self->access_log =~ /\n/g) >= $begun + $count });
+}
+
 # Says which lines of the log are no fault: strings or patterns.
 sub expect_log ($self, @patterns) {
     push $self->{expected}->@*, @patterns;
@@ -150,6 +156,19 @@ sub stop ($self, $signal = 'QUIT') {
     Test::More::is(join("\n", @complaints), '', "$self->{name} leaves a clean error.log");
     return;
 }
+
+# Begins again as a daemon, since nothing else can be upgraded: its first parent must be gone. Its test
+# ends it.
+sub start_daemon ($self) {
+    $self->stop;
+    my $conf = "$self->{root}/nginx.conf";
+    spew($conf, slurp($conf) =~ s/^daemon off/daemon on/mr);
+    system(nginx_path(), $self->arguments) == 0 or croak 'nginx does not start';
+    return $self;
+}
+
+# The master of the daemon, or of the one that took its place.
+sub daemon_pid ($self) { return (slurp("$self->{root}/nginx.pid", '') =~ /\A(\d+)/)[0] }
 
 # Proves that `nginx -t` refuses a content of `http` by a message that matches.
 sub config_refused ($http, $pattern, $name = "refused: $pattern", %options) {
@@ -361,7 +380,9 @@ C<expected>, the faults that are none: see C<expect_log>.
     $server->reload($http)                    waits until only new workers accept; dies if refused
     $server->worker_pids, master_pid, signal('USR1'), signal('KILL', $pid)
     $server->error_log, access_log, log_lines(qr/.../), await_log(qr/.../), await('what', sub { ... })
+    $server->await_requests(100)              of a load that goes on
     $server->expect_log(qr/exited on signal 9/)
+    $server->start_daemon, daemon_pid         for an upgrade
     $server->stop                             two tests: it stops, and error.log is clean
 
 A server that its test does not stop is stopped at the end, and fails the file.
