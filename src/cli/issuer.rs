@@ -1,4 +1,4 @@
-//! `meshctl issuer check`: what the module would make of an issuer, asked now.
+//! `meshctl issuer check`: fetches an issuer's keys as the module would, now.
 
 use std::path::{Path, PathBuf};
 
@@ -31,9 +31,9 @@ Examples:
   # For machines: one JSON object
   meshctl issuer check --json /etc/nginx/conf.d/issuers.conf
 
-What is fetched, is fetched by the module's own client, with its limits and its authorities, and
-judged by its own functions: nothing is sent but a GET, and no secret. A relative name of a file is
-relative to the directory of CONFIG. In text, each line begins with ok, note, warning or error.
+The module's own client fetches, with its limits and authorities, and the module's own functions
+judge the answers. Only GET requests are sent, and no secret. Relative file names are relative to the
+directory of CONFIG. In text, each line begins with ok, note, warning or error.
 Exit status: 0 the module would have the keys of every issuer, 1 something is wrong, 2 usage or
 file error.")]
 pub(crate) struct Check {
@@ -41,12 +41,12 @@ pub(crate) struct Check {
     #[arg(value_name = "CONFIG|URL")]
     target: String,
 
-    /// The authorities that the server's certificate must come from, in PEM [default: those of the
-    /// system]; for a URL
+    /// The authorities that may issue the server's certificate, in PEM [default: the system's]; for
+    /// a URL
     #[arg(long, value_name = "FILE")]
     trusted_certificate: Option<String>,
 
-    /// What the issuer may sign with [default: as in mesh_issuer]; for a URL
+    /// The issuer's algorithms [default: as in mesh_issuer]; for a URL
     #[arg(long, value_name = "ALG,...", value_delimiter = ',')]
     algorithms: Vec<Algorithm>,
 
@@ -56,7 +56,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Asks, and prints what came of it.
+    /// Asks, and prints the results.
     ///
     /// # Errors
     /// When a file cannot be read, or the options do not fit.
@@ -103,7 +103,7 @@ impl Check {
         directive::read(MAIN, main, "mesh_issuer", &["issuer"], &place)?;
         let open = main.open.get_or_insert_default();
         directive::read(ISSUER, open, "issuer", &[&self.target], &place)?;
-        // It is asked for no token here.
+        // `issuer check` sends no token to the introspection endpoint.
         directive::read(ISSUER, open, "audience", &["-"], &place)?;
         if let Some(file) = &self.trusted_certificate {
             directive::read(ISSUER, open, "trusted_certificate", &[file], &place)?;

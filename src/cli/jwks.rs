@@ -10,7 +10,7 @@ use mesh_core::{
 
 use crate::{Verdict, error::Failure, input, output};
 
-/// Say of each key in a set what the module would verify with it, or why nothing.
+/// Show for each key of a set which algorithms the module would verify with it, or why none.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +28,7 @@ pub(crate) struct Check {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// What the issuer may sign with [default: what each key names, else EdDSA, ES256, ES384 or
+    /// The issuer's algorithms [default: those that each key names, else EdDSA, ES256, ES384 or
     /// RS256, as in mesh_issuer]
     #[arg(long, value_name = "ALG,...", value_delimiter = ',')]
     algorithms: Vec<Algorithm>,

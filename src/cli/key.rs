@@ -31,7 +31,7 @@ Examples:
 Exit status: 0 done, 2 usage or file error.
 These keys are for tests: an issuer keeps its own in a vault.")]
 pub(crate) struct Generate {
-    /// What the key signs with
+    /// The algorithm of the key
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
     alg: Named,
@@ -49,13 +49,13 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "PRIVATE.jwk")]
     out: Option<PathBuf>,
 
-    /// The key set that the public JWK joins; it is made when there is none
+    /// The key set that the public JWK joins; it is created if missing
     #[arg(long, value_name = "PUBLIC.jwks")]
     jwks: Option<PathBuf>,
 }
 
 impl Generate {
-    /// Makes the key; the key set changes last, so that no set names a key that nobody has.
+    /// Makes the key; the key set changes last, so that no set names a key that does not exist.
     ///
     /// # Errors
     /// When a file cannot be written, or the key set has the `kid` already.

@@ -32,17 +32,17 @@ fn main() -> ExitCode {
     match Meshctl::parse().command.run() {
         Ok(verdict) => verdict.into(),
         Err(failure) => {
-            // Nobody is left to tell when standard error is closed; the status says it.
+            // If standard error is closed, the status still says it.
             drop(writeln!(io::stderr(), "meshctl: {failure}"));
             ExitCode::from(2)
         }
     }
 }
 
-/// Check, mint and explain what ngx_http_mesh_module believes.
+/// Check, mint and explain the tokens, keys and settings of ngx_http_mesh_module.
 ///
-/// The verdicts are those of the module itself: the same functions, the same limits, the
-/// same reasons as in $mesh_reason and the error log.
+/// The verdicts come from the module itself: the same functions, limits and reasons as in
+/// $mesh_reason and the error log.
 #[derive(Debug, Parser)]
 #[command(
     name = "meshctl",

@@ -41,24 +41,24 @@ Examples:
   # For curl
   curl -H \"Authorization: Bearer $(meshctl token mint --key signer.jwk)\" https://mesh.example/
 
-iat is the present time, or --at; exp follows from --expires. Where --claims holds one of
-them, it stays. An option that says what --claims says already is an error.
+iat is the present time, or --at; exp follows from --expires. If --claims holds one of
+them, that value stays. An option that repeats a claim of --claims is an error.
 Exit status: 0 done, 2 usage or file error.")]
 pub(crate) struct Mint {
     /// The private key: a JWK, or PEM (PKCS#8, PKCS#1, SEC1)
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 
-    /// What to sign with [default: the JWK's alg, else RS256 or that of the curve]
+    /// The algorithm to sign with [default: the JWK's alg, else RS256 or the one of the curve]
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
     alg: Option<Named>,
 
-    /// The header's kid; empty for none [default: the JWK's kid]
+    /// The header's kid; empty to leave it out [default: the JWK's kid]
     #[arg(long)]
     kid: Option<String>,
 
-    /// The header's typ, such as at+jwt; empty for none
+    /// The header's typ, such as at+jwt; empty to leave it out
     #[arg(long, default_value = "JWT")]
     typ: String,
 
@@ -75,7 +75,7 @@ pub(crate) struct Mint {
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
 
-    /// The claim aud; several times for a list
+    /// The claim aud; repeat it for a list
     #[arg(long)]
     audience: Vec<String>,
 

@@ -44,7 +44,7 @@ impl<'t> Lexer<'t> {
         self.line
     }
 
-    /// The next directive, or what comes instead.
+    /// The next directive, or the token that ends the block.
     ///
     /// # Errors
     /// What Nginx would refuse, in its words.

@@ -13,7 +13,7 @@ use crate::error::Failure;
 /// Writes one line to standard output.
 ///
 /// # Errors
-/// When nobody takes it: an answer that was not given must not look like one.
+/// If the reader is gone: a missing answer must not look like an answer.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{text}").map_err(Failure::Output)
 }
@@ -38,7 +38,7 @@ pub(crate) fn secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// A file's next content, beside it until it is put in place.
 ///
-/// It is the lock as well: while one exists, nobody else can begin to change the same file.
+/// It is the lock as well: while one exists, no other meshctl can begin to change the same file.
 #[derive(Debug)]
 pub(crate) struct Replacement {
     target: PathBuf,

@@ -34,15 +34,15 @@ Examples:
   # With the nonce of the DPoP-Nonce field of an answer
   meshctl token prove --key client.jwk --method POST --url URL --nonce NONCE TOKEN
 
-A proof is for one request: make another for the next. Other users see the command line: give a
-token that still counts on standard input.
+A proof is for one request: make another for the next. Other users can see the command line: pass a
+token that is still valid on standard input.
 Exit status: 0 done, 2 usage or file error.")]
 pub(crate) struct Prove {
     /// The private key that the token is bound to: a JWK, or PEM (PKCS#8, PKCS#1, SEC1)
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 
-    /// What to sign with [default: the JWK's alg, else RS256 or that of the curve]
+    /// The algorithm to sign with [default: the JWK's alg, else RS256 or the one of the curve]
     #[arg(long, value_name = "ALG",
           value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
     alg: Option<Named>,
@@ -51,11 +51,11 @@ pub(crate) struct Prove {
     #[arg(long, default_value = "GET")]
     method: String,
 
-    /// The claim htu: the request's URL, of which query and fragment are left out
+    /// The claim htu: the request's URL; query and fragment are dropped
     #[arg(long)]
     url: String,
 
-    /// The claim nonce: what the server asked for
+    /// The claim nonce: the one that the server issued
     #[arg(long)]
     nonce: Option<String>,
 
@@ -67,7 +67,7 @@ pub(crate) struct Prove {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment::parse_moment)]
     at: Option<UnixTime>,
 
-    /// The token [default: standard input, of which one trailing newline is dropped]
+    /// The token [default: standard input, without one trailing newline]
     #[arg(value_name = "TOKEN|-")]
     token: Option<String>,
 }

@@ -7,11 +7,11 @@ use mesh_core::revocation::{Kind, MAX_BYTES, Revocations};
 
 use crate::{Verdict, error::Failure, input, moment, output};
 
-/// Say what a list for mesh_revocation holds, or what is wrong with it.
+/// Show the contents of a list for mesh_revocation, or what is wrong with it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  # Before it is put in place, where the issuers of the configuration are okta and entra
+  # Before it is put in place, for a configuration with the issuers okta and entra
   meshctl revocation check --issuer okta --issuer entra revoked.json.new &&
       mv revoked.json.new revoked.json
 
@@ -23,7 +23,7 @@ A list looks like this:
       { \"kid\": \"2025-key\", \"issuer\": \"okta\", \"note\": \"leaked\" }
   ] }
 
-A fault is told as FILE:LINE:COLUMN, at or just behind it.
+A fault is reported as FILE:LINE:COLUMN, at or just after it.
 Exit status: 0 the module would take the list, 1 it would not, 2 usage or file error.")]
 pub(crate) struct Check {
     /// The list
@@ -36,7 +36,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Prints how many there are of each kind.
+    /// Prints the number of entries of each kind.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -38,25 +38,25 @@ Examples:
   # For scripts: one JSON object with accepted, reason, algorithm, kid and claims
   meshctl token verify --jwks jwks.json --json TOKEN | jq .reason
 
-Standard output is `accepted`, or the reason of the refusal as in $mesh_reason; what it means
-goes to standard error. Without --issuer or --audience that claim must be there, as the module
-asks, and is not compared; a note says so. Claims are shown only when their signature is valid.
-Other users see the command line: give a token that still counts on standard input.
+Standard output is `accepted`, or the reason of the refusal as in $mesh_reason; its meaning goes to
+standard error. Without --issuer or --audience, that claim must be present, as the module requires,
+but is not compared; a note says so. Claims are shown only if their signature is valid.
+Other users can see the command line: pass a token that is still valid on standard input.
 Exit status: 0 accepted, 1 refused, 2 usage or file error.")]
 pub(crate) struct Verify {
     /// The issuer's key set, as it publishes it
     #[arg(long, value_name = "FILE")]
     jwks: PathBuf,
 
-    /// What iss must be, byte by byte
+    /// The required iss, compared byte by byte
     #[arg(long, value_name = "URL", conflicts_with = "signature_only")]
     issuer: Option<Box<str>>,
 
-    /// What aud must hold one of; several times for several
+    /// An accepted audience; aud must contain one of them; may be repeated
     #[arg(long, conflicts_with = "signature_only")]
     audience: Vec<Box<str>>,
 
-    /// The claim that counts as aud in a token without aud, as in `audience_claim` of mesh_issuer
+    /// The claim that serves as aud in a token without aud, as `audience_claim` of mesh_issuer
     #[arg(long, value_name = "POINTER", conflicts_with = "signature_only")]
     audience_claim: Option<Pointer>,
 
@@ -64,17 +64,17 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment::parse_moment)]
     at: Option<UnixTime>,
 
-    /// By how much clocks may differ: 0, 30s, 5m
+    /// The tolerated difference between clocks: 0, 30s, 5m
     #[arg(long, value_name = "SPAN", default_value = "30s", allow_hyphen_values = true,
           value_parser = moment::parse_forward_span)]
     leeway: i64,
 
-    /// What may sign [default: what each key names, else EdDSA, ES256, ES384 or RS256, as in
+    /// The accepted algorithms [default: those that each key names, else EdDSA, ES256, ES384 or RS256, as in
     /// mesh_issuer; with --signature-only every algorithm that fits the key]
     #[arg(long, value_name = "ALG,...", value_delimiter = ',')]
     algorithms: Vec<Algorithm>,
 
-    /// The claim that names the service, as in `service_claim` of mesh_issuer
+    /// The claim that names the service, as `service_claim` of mesh_issuer
     #[arg(long, value_name = "POINTER", default_value = "/sub", conflicts_with = "signature_only")]
     service_claim: Pointer,
 
@@ -86,7 +86,7 @@ pub(crate) struct Verify {
     #[arg(long)]
     json: bool,
 
-    /// The token [default: standard input, of which one trailing newline is dropped]
+    /// The token [default: standard input, without one trailing newline]
     #[arg(value_name = "TOKEN|-")]
     token: Option<String>,
 }
@@ -299,7 +299,7 @@ fn own_issuer(token: &[u8]) -> Box<str> {
     claims.as_ref().and_then(|claims| claims.get("iss")?.as_str()).unwrap_or_default().into()
 }
 
-/// The audiences of the token itself; none where it has none, which the verification refuses.
+/// The audiences of the token itself; empty if it has none, which the verification refuses.
 fn own_audiences(token: &[u8], instead: Option<&Pointer>) -> Box<[Box<str>]> {
     let claims = unverified_claims(token);
     let claims = claims.as_ref();

@@ -1,18 +1,18 @@
-//! Decisions, and why they were taken. Documentation only.
+//! Decisions, and their reasons. Documentation only.
 //!
 //! # What is defended
 //!
-//! The upstream believes `X-Mesh-*`. So nobody but the module may set such a header, and the module
-//! may set one only for an identity that is verified, on this request, for this location. The
-//! adversary speaks HTTP to the server at will, holds valid tokens and certificates of his own, can
-//! see and replay those of others that leak, and can write nothing on the host.
+//! The upstream trusts `X-Mesh-*`. Therefore only the module may set such a header, and only for an
+//! identity that is verified, on this request, for this location. The adversary speaks HTTP to the
+//! server at will, holds valid tokens and certificates of their own, can see and replay leaked ones
+//! of others, and can write nothing on the host. [`crate::manual::attacks`] lists the attacks.
 //!
 //! # 1. Several crates
 //!
-//! *Context.* What depends on `ngx` does not link in a test, and a `cdylib` beside an `rlib` loses
+//! *Context.* Code that depends on `ngx` does not link in a test, and a `cdylib` beside an `rlib` loses
 //! LTO. *Decision.* The core is a crate that forbids unsafe code; the shell is a `cdylib` alone.
-//! *Consequence.* Everything that decides is tested without Nginx, and the tool, the fuzzers and
-//! the module cannot differ.
+//! *Consequence.* All deciding code is tested without Nginx, and the tool, the fuzzers and the
+//! module cannot differ.
 //!
 //! # 2. Signatures by aws-lc-rs, tokens by our own reader
 //!
@@ -21,218 +21,218 @@
 //! keeps the last of two members of the same name. *Decision.* [`crate::jws`] reads the compact
 //! form strictly, and [`crate::jwks`] holds keys that aws-lc-rs parsed once, each with its one set
 //! of algorithms. *Consequence.* jsonwebtoken signs the tokens of `meshctl token mint` and of the
-//! tests: the verifier is tested against an implementation that is not ours.
+//! tests: an independent implementation tests the verifier.
 //!
 //! # 3. The cache holds signatures, under the token itself
 //!
-//! *Context.* Others cached decisions, and a changed validator or key did not count. *Decision.*
-//! [`crate::token::TokenCache`] keeps what cannot change, the signature under one generation of
-//! keys and the parsed claims; every check runs on every request. The key is the whole token, not
+//! *Context.* A cache of decisions ignores a changed validator or key. *Decision.*
+//! [`crate::token::TokenCache`] keeps only constants: the result of the signature under one generation
+//! of keys, and the parsed claims; every check runs on every request. The key is the whole token, not
 //! its SHA-256: exact, and cheaper. *Consequence.* Memory is bounded by bytes, not by entries alone.
 //!
 //! # 4. Claims are kept by pointer
 //!
 //! *Context.* A parsed JSON tree takes several times the token, and a double holds 15 digits of a number.
-//! *Decision.* One reader of our own notes where each value stands and builds no tree; the configuration
-//! names every claim that it will ask for, so that a verified token keeps the text of those that
-//! variables show and two bits for each that a location requires. *Consequences.* A requirement is
-//! judged once a token. The reader is held against that of `serde_json` by tests; numbers are compared
-//! by their digits.
+//! *Decision.* One reader of our own notes where each value starts and ends, and builds no tree. The
+//! configuration names every claim that it uses, so a verified token keeps the text of the claims
+//! that variables show, and two bits for each required claim. *Consequences.* A requirement is judged
+//! once per token. Tests compare the reader with `serde_json`; numbers are compared by their digits.
 //!
 //! # 5. Limits by GCRA in one number
 //!
 //! *Context.* A worker may die at any instruction. *Decision.* The state of a bucket is one time,
-//! changed by compare-and-swap, with no lock: see [`crate::limit`]. *Consequence.* Nothing has to
-//! be repaired, and a reload may change rates freely.
+//! changed by compare-and-swap, with no lock: see [`crate::limit`]. *Consequence.* Nothing needs
+//! repair, and a reload may change rates freely.
 //!
-//! Workers read the clock once in a turn of their event loop, so their clocks lag, and whoever lags
-//! sees debts as longer than they are. The latest tick that any worker charged by is shared as a hint,
-//! and the clock is read before a refusal: who has room at the true time is not refused.
+//! Workers read the clock once per turn of their event loop, so their clocks lag, and a lagging worker
+//! sees debts as longer than they are. The latest tick of all workers is shared as a hint, and the
+//! clock is read before a refusal: a request that has room at the true time is not refused.
 //!
 //! # 5a. Parts of the zone, by who chooses the keys
 //!
-//! *Context.* A full table that admits newcomers uncounted lets a stranger with an IPv6 network, or a
-//! client with a variable, switch off the limits of everybody else. *Decision.* Keys of identities,
-//! keys that clients choose and failures have parts of their own ([`crate::limit::Part`]). Newcomers
-//! without room share a bucket if they are identities, are charged by their network if they are
-//! failures, and are admitted if they choose their keys, for a limit by such a key does not hold
-//! them anyway. *Consequence.* An identity can be refused for other newcomers (`limit_overflow`)
-//! while the zone is too small, and never for those who have no identity.
+//! *Context.* If a full table admits new keys uncounted, a stranger with an IPv6 network, or a client
+//! with a variable, can switch off the limits of all other clients. *Decision.* Identities, keys that
+//! clients choose, and failures have separate parts ([`crate::limit::Part`]). If a part is full, new
+//! identities share a bucket, failures are charged to their network, and chosen keys are admitted: a
+//! limit by such a key does not hold their owner anyway. *Consequence.* While the zone is too small, an
+//! identity can be refused because of other new ones (`limit_overflow`), but never because of
+//! clients without an identity.
 //!
-//! # 6. What was verified before passes the limit on failures
+//! # 6. Known tokens pass the limit on failures
 //!
-//! *Context.* A limit on failures by address shuts out all clients behind one NAT when one of them
-//! guesses. *Decision.* It stops credentials that are unknown to the worker; a token in the cache
-//! is no guess, whatever comes beside it. Requests without a credential are not counted, since they cost nothing.
+//! *Context.* A limit on failures by address locks out all clients behind one NAT when one of them
+//! guesses. *Decision.* It stops credentials that the worker does not know; a token in the cache is no
+//! guess, even with other credentials beside it. Requests without a credential are not counted, since
+//! they cost nothing.
 //!
-//! # 7. The kinds of names have an order, and none gives way
+//! # 7. Kinds of certificate names have an order without fallback
 //!
-//! *Context.* To fall from one kind of name to the next lets a certificate choose who it is; to
-//! refuse a certificate for names that nobody asks for shuts out those of Kubernetes, which have
-//! several DNS names beside the common name. *Decision.* A SPIFFE ID is the only name of its
-//! certificate. Of the kinds that are configured, the first that is there decides: DNS names before a
-//! common name. Of several DNS names exactly one must match; there is no first. The kind is part of
-//! the identity. *Consequence.* Which name a certificate has depends on the location, so what is
-//! remembered of it carries the number of the location's settings.
+//! *Context.* A fallback from one kind of name to the next lets a certificate choose its identity. A
+//! refusal for names that the configuration ignores locks out the certificates of Kubernetes, which
+//! have several DNS names beside the common name. *Decision.* A SPIFFE ID is the only name of its
+//! certificate. Of the configured kinds, the first that is present decides: DNS names before a
+//! common name. Exactly one of several DNS names must match. The kind is part of the identity.
+//! *Consequence.* The name of a certificate depends on the location, so a cached name carries the
+//! number of the location's settings.
 //!
 //! # 8. Methods that are not named are not read
 //!
 //! *Context.* A location that authenticates by certificate may pass its clients' own tokens on to
-//! the platform. *Decision.* A credential of another method is neither verified nor believed; one
-//! of a named method must verify wherever it is presented. A token's `cnf` is checked everywhere.
+//! the platform. *Decision.* A credential of another method is neither verified nor trusted; one
+//! of a named method must verify whenever it is present. A token's `cnf` is checked everywhere.
 //!
 //! # 9. Encoding has one meaning
 //!
 //! *Context.* Percent-encoding only control and non-ASCII bytes makes `%0A` and a line feed the
-//! same text. *Decision.* `%` is encoded too, and a space at either end, where fields are trimmed.
+//! same text. *Decision.* `%` is encoded too, and so is a space at either end, where fields are trimmed.
 //!
 //! # 10. ACCESS, first among its handlers
 //!
 //! *Context.* A dynamic module is added last, so that its handler runs first in its phase.
-//! *Decision.* A 401 is left to Nginx, which may ask other modules under `satisfy any`; everything
-//! else ends the request, because deny wins.
+//! *Decision.* A 401 is left to Nginx, which may ask other modules under `satisfy any`; every other
+//! refusal ends the request, because deny wins.
 //!
-//! A subrequest skips the phase and is judged in PRECONTENT, by our own rules alone: nobody asks the
-//! other modules there. If one of them admitted its main request, it passes into that very location
-//! alone. It shares parts of its parent's header list, so that they are copied before anything is added.
+//! A subrequest skips the phase and is judged in PRECONTENT, by our own rules alone: Nginx does not
+//! ask the other modules there. If one of them admitted the main request, the subrequest passes into
+//! that very location alone. It shares parts of its parent's header list, so these are copied before
+//! a header is added.
 //!
 //! # 11. Key files are primed from disk, then from the workers' last version
 //!
 //! *Context.* A worker that replaces a dead one inherits the keys of the last reload. *Decision.*
-//! It reads the files again before its first request, and its thread watches them from then on. Who
-//! takes a new version into force, or reads it with the configuration, records it in shared memory
-//! before (14). *Consequence.* When the file is bad at that moment, such a worker goes on with the
-//! version that was in force last; those of the last reload may have been given up since. The list of
-//! what is revoked is not recorded: without it such a worker fails closed, with 503.
+//! It reads the files again before its first request, and its thread watches them from then on. A
+//! worker that puts a new version in force, and the process that reads it with the configuration,
+//! first record it in shared memory (14). *Consequence.* If the file is bad at that moment, the worker
+//! continues with the last version in force; the keys of the last reload may be obsolete. The list of
+//! revoked tokens is not recorded: without it such a worker fails closed, with 503.
 //!
 //! # 12. No OpenSSL
 //!
 //! *Context.* A module that links OpenSSL must match Nginx's own, build for build. *Decision.* The
 //! certificate and the verdict on its chain come from Nginx's functions.
 //!
-//! # 13. What is revoked is a list that is looked at, not an event
+//! # 13. Revocations are a list, not an event
 //!
-//! *Context.* A verified token stays in the cache, and its claims say nothing of its end. *Decision.*
-//! A list in a file hangs in the snapshot beside the keys, and every request asks it: nothing is
-//! flushed. It holds its names in one block and finds them by open addressing, so that to ask and to
-//! drop it cost the same however long it is. A bad version changes nothing; a worker that cannot
-//! know the last good one answers 503. *Consequence.* The list that counts is the file's, on every
-//! host that has it; tools write it with what they have, and check it before they put it in place.
+//! *Context.* A verified token stays in the cache, and its claims do not announce its end. *Decision.*
+//! A list from a file is part of the snapshot, beside the keys, and every request looks its token up:
+//! nothing is flushed. The list holds its names in one block and finds them by open addressing, so the
+//! cost of a look-up and of dropping the list does not depend on its length. A bad version changes
+//! nothing; a worker that cannot know the last good one answers 503. *Consequence.* The file is the
+//! only source, on every host that has it; tools write it, and check it before they put it in place.
 //!
 //! # 14. Keys live in shared memory, under their digest
 //!
 //! *Context.* One worker fetches for all, and may die, be stopped or be replaced at any instruction.
-//! *Decision.* Each issuer has two halves and a word that says which is newer; a half counts only if
-//! its SHA-256 is right, so that neither the lock nor the order of stores has to be trusted: the lock
-//! keeps two writers from spoiling each other's work, no more ([`crate::documents`]). The leader's
-//! token tells by its cycle and turn who came last. The zone is named after its sources, so that the
-//! same issuers share one memory over a reload, and others begin with a copy. *Consequence.* Old
-//! workers of a reload that changed the issuers keep their own zone and their own leader until they
-//! are gone: for that time two workers fetch.
+//! *Decision.* Each issuer has two halves and a word that says which is newer. A half is valid only if
+//! its SHA-256 is right, so neither the lock nor the order of stores has to be trusted: the lock only
+//! keeps two writers from spoiling each other's work ([`crate::documents`]). The leader's token orders
+//! workers by cycle and turn. The zone is named after its sources: the same issuers share one memory
+//! over a reload, others begin with a copy. *Consequence.* Old workers of a reload that changed the
+//! issuers keep their own zone and their own leader until they exit: until then two workers fetch.
 //!
 //! # 15. Keys are leased
 //!
-//! *Context.* A key may be withdrawn while its server cannot be asked. *Decision.* When the server
-//! last confirmed a set lies beside it, in the half and in the snapshot, and is compared on every
-//! request, before the cache is asked. To hear that nothing has changed costs a store and forgets no
-//! token. *Consequence.* After `max_stale` every token of the issuer gets 503, never an allow.
+//! *Context.* A key may be withdrawn while its server is unreachable. *Decision.* The time of the
+//! server's last confirmation is stored with the set, in the half and in the snapshot, and is compared
+//! on every request, before the cache is asked. A confirmation without a change costs one store and
+//! invalidates no token. *Consequence.* After `max_stale` every token of the issuer gets 503, never an
+//! allow.
 //!
 //! # 16. The form of an issuer chooses its tokens exactly
 //!
-//! *Context.* Issuers differ in what says whose a token is: tenants share a template and a key set, a
-//! JWT-SVID has only its subject, a load balancer speaks for somebody else. A pattern that is matched
-//! is a pattern that is got round. *Decision.* Every form is an exact look-up made when the
-//! configuration is read: each listed tenant is a URL, each trust domain a name, each load balancer an
-//! ARN ([`crate::issuer::Form`]). `iss` comes first, and where it is there no subject is looked at.
-//! Two blocks that a token could mean are refused. What the form asks for besides is checked once, with
-//! the signature, and a key that names its issuer is for that one alone. *Consequence.* To take a
-//! tenant in is a reload.
+//! *Context.* Issuers differ in how a token names them: tenants share a template and a key set, a
+//! JWT-SVID has only its subject, a load balancer speaks for another issuer. Patterns invite bypasses.
+//! *Decision.* Every form is an exact look-up, made when the configuration is read: each listed tenant
+//! is a URL, each trust domain a name, each load balancer an ARN ([`crate::issuer::Form`]). `iss` comes
+//! first; if it is present, the subject is not looked at. Two blocks that a token could mean are
+//! refused. Further conditions of the form are checked once, with the signature, and a key that names
+//! its issuer verifies for that issuer alone. *Consequence.* A new tenant needs a reload.
 //!
 //! # 17. One token in one place
 //!
-//! *Context.* Who reads a token from several places must say which one wins, and the platform behind
-//! may say otherwise. *Decision.* Two are refused, as is a cookie or a field that is there twice, before
-//! any of them is looked at ([`crate::source::Source`]). What held the token goes, its neighbours in
-//! the same field stay, and an internal redirect sees it as it came. *Consequence.* A client with a
-//! stale cookie beside its header gets 400 until it drops one.
+//! *Context.* A gateway that reads a token from several places must choose one, and the platform behind
+//! may choose another. *Decision.* Two tokens are refused, and so is a cookie or a field that occurs
+//! twice, before any of them is read ([`crate::source::Source`]). The place of the token is removed,
+//! its neighbours in the same field stay, and an internal redirect sees the field unchanged.
+//! *Consequence.* A client with a stale cookie beside its header gets 400 until it drops one.
 //!
-//! # 18. A proof is forgotten last
+//! # 18. Replay memory never forgets a proof that could be used
 //!
-//! *Context.* A DPoP proof that is copied with its token is good until somebody remembers that it
-//! was used. Eviction, a restart or a longer `max_age` make a memory forget. *Decision.*
-//! [`crate::dpop::Memory`] holds a proof until nobody would accept it, refuses new ones where it is
-//! full, and refuses proofs from before the time that it knows of. Slots are claimed by
-//! compare-and-swap in two steps, so that of any number of workers exactly one accepts a proof, and
-//! a worker that dies between them leaves a refusal and not a hole. One key holds a sixteenth at
-//! most, so that who holds a bound token cannot have others refused. A proof is used up last: when
-//! the request is decided and its limits have room, and before they are charged, so that a client that
-//! is told to wait may send it again and a replay costs its victim nothing. *Consequence.* A variable
-//! that asks for the identity before the request is judged uses the proof up, for it may be believed
-//! at once; one that asks afterwards only shows what was found. Sixteen keys can fill the memory:
-//! the zone is sized for the rate that is served, and the reason has a word of its own.
+//! *Context.* A copied DPoP proof is valid, together with its token, unless the server remembers its
+//! use. Eviction, a restart or a longer `max_age` make a memory forget. *Decision.*
+//! [`crate::dpop::Memory`] holds a proof until it cannot be accepted any more, refuses new ones if it
+//! is full, and refuses proofs from before the time that it knows of. Slots are claimed by
+//! compare-and-swap in two steps: of any number of workers exactly one accepts a proof, and a worker
+//! that dies between the steps leaves a refusal, not a hole. One key holds a sixteenth at most, so the
+//! holder of a bound token cannot have others refused. A proof is used up last: after the decision,
+//! when the limits have room, and before they are charged. A client that is told to wait may send it
+//! again, and a replay costs its victim nothing. *Consequence.* A variable that asks for the identity
+//! before the request is judged uses the proof up, because its reader may rely on it at once; a later
+//! one only shows the result. Sixteen keys can fill the memory: size the zone for the rate that is
+//! served; the reason has a word of its own.
 //!
-//! # 19. Who was told what by which scheme
+//! # 19. Errors are reported under the scheme the client used
 //!
-//! *Context.* Where bearer tokens and bound ones are both taken, a bound one that is sent as `Bearer`
-//! would make theft worthwhile. *Decision.* The binding picks the scheme: a bound token is believed
-//! as `DPoP` alone, an unbound one as `Bearer` alone. A challenge offers both, and tells the error
-//! by the scheme that was used (RFC 9449 section 7.2).
+//! *Context.* If a location accepts both bearer tokens and bound ones, accepting a bound token as
+//! `Bearer` would make theft worthwhile. *Decision.* The binding decides the scheme: a bound token is
+//! valid as `DPoP` alone, an unbound one as `Bearer` alone. A challenge offers both, and reports the
+//! error under the scheme that the client used (RFC 9449 section 7.2).
 //!
-//! # 20. A resource is what its locations say
+//! # 20. Resource metadata follows from the locations
 //!
 //! *Context.* Metadata that is written by hand differs from what is enforced. *Decision.* The
-//! document of [`crate::resource`] is made of the settings of the locations that carry the
-//! resource's name, when the configuration is read; the location that serves it has none of its own.
+//! document of [`crate::resource`] is derived from the settings of the locations that carry the
+//! resource's name, when the configuration is read; the location that serves it adds none of its own.
 //!
 //! # 21. Opaque tokens: the request waits, the worker does not
 //!
 //! *Context.* Only its issuer can read an opaque token, and an answer takes a round trip. *Decision.*
-//! [`crate::pipeline::evaluate`] never waits: what is not known is the refusal
-//! `introspection_pending`, which is not remembered, so that every caller that cannot wait fails
-//! closed. The shell alone turns it into a parked request, as `limit_req` parks a delayed one; the
-//! background thread asks, and writes to an eventfd of ours. The answer becomes the same
+//! [`crate::pipeline::evaluate`] never waits: an unknown token gives the refusal
+//! `introspection_pending`, which is not cached, so every caller that cannot wait fails closed. Only
+//! the shell turns it into a parked request, as `limit_req` parks a delayed one; the background thread
+//! asks, and writes to an eventfd of ours. The answer becomes the same
 //! [`crate::token::VerifiedToken`] as a JWT, and every check runs on every request. *Consequence.* A
-//! token says nothing of its issuer, so a location may have one that is asked; each worker asks for
-//! itself; a revoked token counts for as long as `introspection_cache`. What an issuer says is
-//! remembered under the whole token, hashed by SipHash, since clients write the keys; what is refused
-//! has its own shelf, so that guesses push out nothing that is good.
+//! token does not name its issuer, so a location may have one introspecting issuer; each worker asks
+//! for itself; a revoked token stays valid for up to `introspection_cache`. Answers are cached under
+//! the whole token, hashed by SipHash, since clients write the keys; refused tokens have a cache of
+//! their own, so guesses displace no good token.
 //!
-//! # 22. A variable keeps what its field lost
+//! # 22. Variables keep the credential that its field lost
 //!
-//! *Context.* A verified token is taken out of its field before the request goes upstream. A cache key,
-//! a `hash` or a log that names `$http_authorization` is made later, and was the same for every caller.
-//! *Decision.* Before a field goes, every variable that has an index and shows it is read, since Nginx
-//! keeps what such a variable gave once. The indices are found in `init_module`, so that a configuration
-//! that names none pays for none. *Consequence.* Whoever names the variable in `proxy_set_header` passes the
-//! token on. What is looked up by name alone, and `Vary`, see what is left.
+//! *Context.* A verified token is removed from its field before the request goes upstream. A cache key,
+//! a `hash` or a log that names `$http_authorization` is evaluated later, and was the same for every
+//! caller. *Decision.* Before a field is removed, every variable that has an index and shows the field
+//! is read, since Nginx keeps the value of such a variable. The indices are found in `init_module`; a
+//! configuration that names none pays nothing. *Consequence.* A configuration that names the variable
+//! in `proxy_set_header` passes the token on. A look-up by name alone, and `Vary`, see what is left.
 //!
-//! # 23. A connection leaves HTTP only for a protocol that is named
+//! # 23. A connection leaves HTTP only for a named protocol
 //!
 //! *Context.* Nginx opens a tunnel if the upstream agrees to any `Upgrade` that the client sent, and the
 //! requests in it meet no rule. *Decision.* [`crate::upgrade`] lets one field `websocket` pass, in every
-//! server: what none of its locations names goes before anything reads it, what some name goes where the
-//! location is known, and comes back in one that names it. The typed slot is emptied, on which the tunnel hangs.
-//! *Consequence.* A request without the field pays for a look at that slot.
+//! server. A protocol that no location of the server names is removed before the field is read; one
+//! that some location names is removed once the location is known, and put back in a location that
+//! names it. The typed slot, on which the tunnel depends, is emptied. *Consequence.* A request without
+//! the field pays for a look at that slot.
 //!
-//! # 24. A key is what it is, not what it is called
+//! # 24. A key's identity is its material, not its name
 //!
-//! *Context.* RFC 7517 asks for distinct names and leaves it at that (section 4.5). Servers publish a
-//! key for each algorithm under one `kid`, one for signatures beside one for encryption, the same key
-//! twice, and one key under two names; to refuse such a set locks everybody out, and to take the first
-//! key of a name, or the last, is a guess. *Decision.* Two members are the same key if their
-//! thumbprints (RFC 7638, without leading zeros) and the issuers that they are for are equal. A `kid`
-//! and an algorithm name a key together; the algorithm stands for the type, and what is not for
-//! signatures is no key of ours. If they name two different keys, both are left out with a warning,
-//! and the rest of the set is used ([`crate::jwks::KeyFault::KidAmbiguous`]). What holds for a key
-//! holds for all of its names: a private part that is published under one, or a revocation.
-//! *Consequence.* An `x5t` is a name like a `kid`: the text is compared, and no certificate is read. A
-//! token whose `x5t` nobody has may still be verified by the only key that fits; if that fails, the
-//! key counts as unknown and the set is fetched again.
+//! *Context.* RFC 7517 asks for distinct names, but no more (section 4.5). Servers publish a key for
+//! each algorithm under one `kid`, one for signatures beside one for encryption, the same key twice,
+//! and one key under two names. Refusing such a set locks all clients out; taking the first key of a
+//! name, or the last, is a guess. *Decision.* Two members are the same key if their thumbprints (RFC
+//! 7638, without leading zeros) and the issuers that they are for are equal. A `kid` and an algorithm
+//! name a key together; the algorithm implies the type, and keys that are not for signatures are
+//! ignored. If they name two different keys, both are skipped with a warning, and the rest of the set
+//! is used ([`crate::jwks::KeyFault::KidAmbiguous`]). A fact about a key holds for all of its names:
+//! a private part that is published under one, or a revocation. *Consequence.* An `x5t` is a name like
+//! a `kid`: the text is compared, and no certificate is read. The only key that fits may still verify a
+//! token with an unknown `x5t`; if it does not, the key is unknown and the set is fetched again.
 //!
-//! # 25. An issuer's keys say what they are for
+//! # 25. An issuer's keys declare their algorithms
 //!
-//! *Context.* A list of algorithms that must be kept beside the key set breaks the day the issuer
-//! signs by another one. *Decision.* The `alg` of a JWK is believed, as is the key itself, among the
-//! signature algorithms that exist here; a key without `alg` takes one fixed algorithm of its type,
-//! and `algorithms` narrows both ([`crate::algorithm::KeyAlgorithms`]). *Consequence.* The token's
-//! header still chooses nothing: it must name an algorithm that its key verifies.
+//! *Context.* A list of algorithms that is kept beside the key set breaks when the issuer changes its
+//! algorithm. *Decision.* The `alg` of a JWK is trusted, like the key itself, among the signature
+//! algorithms that exist here; a key without `alg` takes one fixed algorithm of its type, and
+//! `algorithms` narrows both ([`crate::algorithm::KeyAlgorithms`]). *Consequence.* The token's header
+//! still chooses nothing: it must name an algorithm that its key verifies.

@@ -148,7 +148,7 @@ fn warn_of_shared(
         format_args!(
             "mesh: an answer is cached in location \"{}\" under a key that holds neither the \
              principal nor the service nor a credential of its caller: every caller gets it; put \
-             $mesh_issuer$mesh_principal into the key",
+             $mesh_principal_kind$mesh_issuer$mesh_principal into the key",
             Clean(location_name(r))
         ),
     );

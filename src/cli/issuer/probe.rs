@@ -256,7 +256,7 @@ fn advice(check: &str, error: &FetchError) -> Option<&'static str> {
             "no discovery document is there: check the issuer, or name it with `discovery`, or the \
              key set with `jwks`"
         }
-        FetchError::Status(_) => "the key set is not there, or not for everybody",
+        FetchError::Status(_) => "the key set is not there, or not public",
         FetchError::Tls(fault) => tls_advice(*fault),
         FetchError::TooLarge(_) => "no key set or discovery document is as large: check the URL",
         _ => return None,

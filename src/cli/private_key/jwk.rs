@@ -76,7 +76,7 @@ pub(super) fn public(pair: &Pair) -> Result<Map<String, Value>, KeyError> {
     Ok(members)
 }
 
-/// Adds the members that are nobody else's business.
+/// Adds the private members.
 pub(super) fn insert_private(
     pair: &Pair,
     members: &mut Map<String, Value>,

@@ -82,7 +82,7 @@ impl Schedule {
         self.is_wanted = false;
         self.began = now;
         self.earliest = self.earliest.max(now.saturating_add(self.min_refresh));
-        // Overruled at its end; until then for a fetch that nobody hears of again.
+        // Cleared when the fetch ends; the deadline covers a fetch that is never heard of again.
         if self.due.is_some_and(|due| due <= now) {
             self.due = Some(now.saturating_add(self.first_retry()));
         }

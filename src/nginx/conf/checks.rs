@@ -173,8 +173,8 @@ pub(super) fn warn_cached(cf: *mut ngx_conf_t, main: &MainConf) {
             Level::Warn,
             format_args!(
                 "mesh_authenticate does not keep the cached answers of callers apart: no variable \
-                 of an identity or of a credential is named; put $mesh_issuer$mesh_principal into \
-                 the key of the cache{location}"
+                 of an identity or of a credential is named; put \
+                 $mesh_principal_kind$mesh_issuer$mesh_principal into the key of the cache{location}"
             ),
         );
     }
