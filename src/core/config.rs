@@ -13,8 +13,8 @@ use crate::identity::Authentication;
 use crate::issuer::{Accept, Issuer};
 use crate::json::Pointer;
 use crate::limit::Quota;
+use crate::metadata::ProtectedResources;
 use crate::refusal::Offer;
-use crate::resource::Resources;
 use crate::source::Source;
 
 mod form;
@@ -186,7 +186,7 @@ pub struct Resolver {
     quotas: HashMap<Box<str>, (usize, Arc<Quota>, RawLimitKey, Place)>,
     settings: Vec<Authentication>,
     locations: Vec<Location>,
-    resources: Resources,
+    resources: ProtectedResources,
 }
 
 impl Resolver {
@@ -326,16 +326,7 @@ impl Resolver {
             failure_limit: raw.failure_limit.clone().flatten().map(Arc::new),
             failure_limit_enforced: dry_run == DryRun::Off,
         };
-        let same = |known: &Authentication| {
-            known.methods == wanted.methods
-                && known.sources == wanted.sources
-                && known.names == wanted.names
-                && known.accept == wanted.accept
-                && known.dpop == wanted.dpop
-                && known.failure_limit == wanted.failure_limit
-                && known.failure_limit_enforced == wanted.failure_limit_enforced
-        };
-        if let Some(known) = self.settings.iter().find(|known| same(known)) {
+        if let Some(known) = self.settings.iter().find(|known| known.is_same(&wanted)) {
             wanted.id = known.id;
         } else {
             self.settings.push(wanted.clone());

@@ -14,7 +14,7 @@ mod issuer;
 mod limit;
 mod location;
 mod main;
-mod resource;
+mod metadata;
 
 use crate::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
 use crate::json::Pointer;

@@ -87,6 +87,32 @@ pub struct Authentication {
     pub failure_limit_enforced: bool,
 }
 
+impl Authentication {
+    /// Whether both authenticate every request alike.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        // All that there is: a setting that is added does not compile before it is compared.
+        let Self {
+            id: _,
+            methods,
+            sources,
+            names,
+            accept,
+            dpop,
+            // It follows from `accept`.
+            introspector: _,
+            failure_limit,
+            failure_limit_enforced,
+        } = self;
+        *methods == other.methods
+            && *sources == other.sources
+            && *names == other.names
+            && *accept == other.accept
+            && *dpop == other.dpop
+            && *failure_limit == other.failure_limit
+            && *failure_limit_enforced == other.failure_limit_enforced
+    }
+}
+
 /// Verifies what arrived, as the location asks: all that is presented must verify, and all that
 /// is listed must be presented (one of them, for `any`).
 ///

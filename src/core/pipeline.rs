@@ -10,7 +10,7 @@ use crate::dpop;
 use crate::identity::{self, Authentication, Identity, Worker};
 #[cfg(doc)]
 use crate::introspection::Introspections;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Kind, Reason, Refusal};
 use crate::time::UnixTime;
 use crate::token;
 use crate::trust::Trust;
@@ -227,7 +227,7 @@ impl DryRun {
     const fn covers(self, reason: Reason) -> bool {
         match self {
             Self::All => true,
-            Self::Limit => matches!(reason, Reason::LimitOverflow | Reason::Limited),
+            Self::Limit => matches!(reason.kind(), Kind::Limit),
             Self::Off => false,
         }
     }

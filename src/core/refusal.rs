@@ -14,7 +14,7 @@ pub use challenge::Offer;
 pub use detail::Detail;
 
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $variant:ident => $word:literal, $status:literal, $error:expr, $meaning:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $word:literal, $status:literal, $error:expr, $kind:expr, $meaning:literal;)+) => {
         /// The stable word of a refusal, for logs, `$mesh_reason` and people.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
@@ -39,6 +39,11 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $error,)+ }
             }
 
+            /// What it says of the client.
+            pub const fn kind(self) -> Kind {
+                match self { $(Self::$variant => $kind,)+ }
+            }
+
             /// What it means, in a sentence for the manual and for `error_description`.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)+ }
@@ -47,136 +52,170 @@ macro_rules! reasons {
     };
 }
 
-const TOKEN: Option<&str> = Some("invalid_token");
-const PROOF: Option<&str> = Some("invalid_dpop_proof");
+/// What a reason says of who sent the request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// A credential was presented and found bad: `mesh_failure_limit` counts it.
+    Failure,
+    /// Nothing bad was presented.
+    Blameless,
+    /// A limit is reached: `mesh_limit_status` is its status, and a dry run of limits covers it.
+    Limit,
+    /// It is ours or the issuer's not to be ready; after so many seconds it may be otherwise.
+    Unready(Option<u32>),
+}
+
+/// The error codes of a token (RFC 6750 section 3.1), of a proof and of its nonce (RFC 9449 sections
+/// 7.1 and 9).
+const TOKEN_ERROR: &str = "invalid_token";
+const PROOF_ERROR: &str = "invalid_dpop_proof";
+const NONCE_ERROR: &str = "use_dpop_nonce";
+
+const TOKEN: Option<&str> = Some(TOKEN_ERROR);
+const PROOF: Option<&str> = Some(PROOF_ERROR);
 const NONE: Option<&str> = None;
 
 reasons! {
     /// More than one credential of a kind.
-    CredentialConflict => "credential_conflict", 400, Some("invalid_request"),
+    CredentialConflict => "credential_conflict", 400, Some("invalid_request"), Kind::Failure,
         "more than one token was sent, or one more than once";
     /// Nothing that the location asks for was presented.
-    CredentialMissing => "credential_missing", 401, NONE,
+    CredentialMissing => "credential_missing", 401, NONE, Kind::Blameless,
         "no credential that this location accepts was sent";
     /// Not a compact JWS with JSON claims.
-    TokenMalformed => "token_malformed", 401, TOKEN, "the token is not a well-formed signed JWT";
+    TokenMalformed => "token_malformed", 401, TOKEN, Kind::Failure,
+        "the token is not a well-formed signed JWT";
     /// Over 16 KiB.
-    TokenTooLarge => "token_too_large", 401, TOKEN, "the token is larger than 16 KiB";
+    TokenTooLarge => "token_too_large", 401, TOKEN, Kind::Failure,
+        "the token is larger than 16 KiB";
     /// A member name twice in header or claims.
-    TokenDuplicateMember => "token_duplicate_member", 401, TOKEN,
+    TokenDuplicateMember => "token_duplicate_member", 401, TOKEN, Kind::Failure,
         "the token holds a JSON member twice";
     /// `crit` or `b64` in the header.
-    TokenCritical => "token_critical", 401, TOKEN,
+    TokenCritical => "token_critical", 401, TOKEN, Kind::Failure,
         "the token asks for an extension that is not understood";
     /// `none`, HMAC, or an algorithm that the key is not for.
-    AlgorithmRefused => "algorithm_refused", 401, TOKEN,
+    AlgorithmRefused => "algorithm_refused", 401, TOKEN, Kind::Failure,
         "the token's algorithm is not one of its key";
     /// `iss` is absent or not accepted here.
-    IssuerRefused => "issuer_refused", 401, TOKEN, "the token's issuer is not accepted here";
+    IssuerRefused => "issuer_refused", 401, TOKEN, Kind::Failure,
+        "the token's issuer is not accepted here";
     /// The load balancer that signed is not a listed one.
-    SignerRefused => "signer_refused", 401, TOKEN,
+    SignerRefused => "signer_refused", 401, TOKEN, Kind::Failure,
         "the token was signed by a load balancer that is not accepted here";
     /// `sub` is no SPIFFE ID of a workload in the issuer's trust domain.
-    SpiffeIdRefused => "spiffe_id_refused", 401, TOKEN,
+    SpiffeIdRefused => "spiffe_id_refused", 401, TOKEN, Kind::Failure,
         "the token's sub is not a SPIFFE ID of its issuer's trust domain";
     /// No key of the issuer has the token's `kid`.
-    UnknownKey => "unknown_key", 401, TOKEN, "the token names a key that its issuer does not publish";
+    UnknownKey => "unknown_key", 401, TOKEN, Kind::Failure,
+        "the token names a key that its issuer does not publish";
     /// The signature is not one of the key.
-    SignatureInvalid => "signature_invalid", 401, TOKEN, "the token's signature is not valid";
+    SignatureInvalid => "signature_invalid", 401, TOKEN, Kind::Failure,
+        "the token's signature is not valid";
     /// A claim of the wrong type.
-    ClaimMalformed => "claim_malformed", 401, TOKEN, "a registered claim has the wrong type";
+    ClaimMalformed => "claim_malformed", 401, TOKEN, Kind::Failure,
+        "a registered claim has the wrong type";
     /// No `exp`.
-    ExpiryMissing => "expiry_missing", 401, TOKEN, "the token has no exp claim";
+    ExpiryMissing => "expiry_missing", 401, TOKEN, Kind::Failure, "the token has no exp claim";
     /// `exp` has passed.
-    TokenExpired => "token_expired", 401, TOKEN, "the token has expired";
+    TokenExpired => "token_expired", 401, TOKEN, Kind::Failure, "the token has expired";
     /// The list of `mesh_revocation` names it, its subject, its session or its key.
-    TokenRevoked => "token_revoked", 401, TOKEN, "the token has been revoked";
+    TokenRevoked => "token_revoked", 401, TOKEN, Kind::Failure, "the token has been revoked";
     /// `nbf` is ahead.
-    TokenNotYetValid => "token_not_yet_valid", 401, TOKEN, "the token is not valid yet";
+    TokenNotYetValid => "token_not_yet_valid", 401, TOKEN, Kind::Failure,
+        "the token is not valid yet";
     /// It lives for longer than `max_lifetime`, or does not say since when.
-    LifetimeExceeded => "lifetime_exceeded", 401, TOKEN, "the token lives for longer than is allowed";
+    LifetimeExceeded => "lifetime_exceeded", 401, TOKEN, Kind::Failure,
+        "the token lives for longer than is allowed";
     /// `aud` holds none of the accepted audiences.
-    AudienceRefused => "audience_refused", 401, TOKEN, "the token is for another audience";
+    AudienceRefused => "audience_refused", 401, TOKEN, Kind::Failure,
+        "the token is for another audience";
     /// The header's `typ` is not the issuer's `token_type`.
-    TypeRefused => "type_refused", 401, TOKEN, "the token is of another type";
+    TypeRefused => "type_refused", 401, TOKEN, Kind::Failure, "the token is of another type";
     /// Its issuer says that it is not active (RFC 7662).
-    TokenInactive => "token_inactive", 401, TOKEN, "the token's issuer says that it is not active";
+    TokenInactive => "token_inactive", 401, TOKEN, Kind::Failure,
+        "the token's issuer says that it is not active";
     /// The service claim is absent or not a non-empty string.
-    ServiceMissing => "service_missing", 401, TOKEN, "the token does not name a service";
+    ServiceMissing => "service_missing", 401, TOKEN, Kind::Failure,
+        "the token does not name a service";
     /// `cnf` names a method that is not understood.
-    BindingUnsupported => "binding_unsupported", 401, TOKEN,
+    BindingUnsupported => "binding_unsupported", 401, TOKEN, Kind::Failure,
         "the token is bound in a way that cannot be checked";
     /// `cnf` names another certificate than the connection's, or there is none (RFC 8705 section 3);
     /// or another key than the proof's.
-    BindingMismatch => "binding_mismatch", 401, TOKEN,
+    BindingMismatch => "binding_mismatch", 401, TOKEN, Kind::Failure,
         "the token is bound to another certificate or key than the client's";
     /// A token that is bound to a key came without a proof, or as `Bearer`.
-    DpopMissing => "dpop_missing", 401, PROOF,
+    DpopMissing => "dpop_missing", 401, PROOF, Kind::Failure,
         "the token is bound to a key and was not sent as DPoP with a proof";
     /// Not exactly one JWT of the form of RFC 9449 section 4.2.
-    DpopMalformed => "dpop_malformed", 401, PROOF, "the DPoP proof is not one well-formed proof";
+    DpopMalformed => "dpop_malformed", 401, PROOF, Kind::Failure,
+        "the DPoP proof is not one well-formed proof";
     /// A private, weak or unsupported key, or one that does not fit the algorithm.
-    DpopKey => "dpop_key", 401, PROOF, "the key or the algorithm of the DPoP proof is not acceptable";
+    DpopKey => "dpop_key", 401, PROOF, Kind::Failure,
+        "the key or the algorithm of the DPoP proof is not acceptable";
     /// The signature is not one of the key in its header.
-    DpopSignatureInvalid => "dpop_signature_invalid", 401, PROOF,
+    DpopSignatureInvalid => "dpop_signature_invalid", 401, PROOF, Kind::Failure,
         "the signature of the DPoP proof is not valid";
     /// `htm`, `htu` or `ath`.
-    DpopMismatch => "dpop_mismatch", 401, PROOF,
+    DpopMismatch => "dpop_mismatch", 401, PROOF, Kind::Failure,
         "the DPoP proof is for another method, URI or token";
     /// `iat` is too old, or ahead.
-    DpopStale => "dpop_stale", 401, PROOF, "the DPoP proof was not made just now";
+    DpopStale => "dpop_stale", 401, PROOF, Kind::Failure, "the DPoP proof was not made just now";
     /// The nonce is missing, or is none of ours.
-    DpopNonce => "dpop_nonce", 401, Some("use_dpop_nonce"),
+    DpopNonce => "dpop_nonce", 401, Some(NONCE_ERROR), Kind::Blameless,
         "the DPoP proof needs the nonce of this answer";
     /// `jti` was there before.
-    DpopReplayed => "dpop_replayed", 401, PROOF, "the DPoP proof was used before";
+    DpopReplayed => "dpop_replayed", 401, PROOF, Kind::Failure, "the DPoP proof was used before";
     /// A token that is not bound to a key was sent as `DPoP`, or where one that is bound is needed.
-    DpopUnbound => "dpop_unbound", 401, TOKEN,
+    DpopUnbound => "dpop_unbound", 401, TOKEN, Kind::Failure,
         "the token is not bound to a key, and one that is was asked for";
     /// No client certificate.
-    CertificateMissing => "certificate_missing", 401, NONE, "no client certificate was sent";
+    CertificateMissing => "certificate_missing", 401, NONE, Kind::Blameless,
+        "no client certificate was sent";
     /// Nginx did not verify the chain.
-    CertificateUnverified => "certificate_unverified", 401, NONE,
+    CertificateUnverified => "certificate_unverified", 401, NONE, Kind::Failure,
         "the client certificate's chain is not verified";
     /// It cannot be read.
-    CertificateMalformed => "certificate_malformed", 401, NONE,
+    CertificateMalformed => "certificate_malformed", 401, NONE, Kind::Failure,
         "the client certificate cannot be read";
     /// Outside of notBefore and notAfter now, whatever it was at the handshake.
-    CertificateExpired => "certificate_expired", 401, NONE,
+    CertificateExpired => "certificate_expired", 401, NONE, Kind::Failure,
         "the client certificate is not valid at this time";
     /// No name of an allowed kind, or more than one.
-    CertificateNameless => "certificate_nameless", 401, NONE,
+    CertificateNameless => "certificate_nameless", 401, NONE, Kind::Failure,
         "the client certificate does not hold exactly one usable name";
     /// It was verified by the settings of another server.
-    CertificateMisdirected => "certificate_misdirected", 421, NONE,
+    CertificateMisdirected => "certificate_misdirected", 421, NONE, Kind::Failure,
         "the certificate was verified for another server name";
     /// A required claim holds none of the values.
-    ClaimRefused => "claim_refused", 403, Some("insufficient_scope"),
+    ClaimRefused => "claim_refused", 403, Some("insufficient_scope"), Kind::Blameless,
         "a claim that this location requires does not hold";
     /// A `mesh_limit` is reached.
-    Limited => "limited", 429, NONE, "the identity's limit is reached";
+    Limited => "limited", 429, NONE, Kind::Limit, "the identity's limit is reached";
     /// A `mesh_limit` has no bucket for the identity, and the one that newcomers share is full.
-    LimitOverflow => "limit_overflow", 429, NONE,
+    LimitOverflow => "limit_overflow", 429, NONE, Kind::Limit,
         "mesh_zone has no room for the identity, and the limit that newcomers share is reached";
     /// A `mesh_failure_limit` is reached.
-    FailureLimited => "failure_limited", 429, NONE,
+    FailureLimited => "failure_limited", 429, NONE, Kind::Limit,
         "too many refused credentials came from this address";
     /// One key may not take the memory from all others.
-    DpopShareFull => "dpop_share_full", 429, NONE,
+    DpopShareFull => "dpop_share_full", 429, NONE, Kind::Unready(Some(2)),
         "the DPoP proofs of this key take up their share of mesh_dpop_zone";
     /// It is not known which list of `mesh_revocation` is the last good one.
-    RevocationsUnavailable => "revocations_unavailable", 503, NONE,
+    RevocationsUnavailable => "revocations_unavailable", 503, NONE, Kind::Unready(None),
         "the list of revoked tokens is not available";
     /// The issuer's keys were never had, or it is not known which are its last good ones.
-    KeysUnavailable => "keys_unavailable", 503, NONE, "the issuer's keys are not available";
+    KeysUnavailable => "keys_unavailable", 503, NONE, Kind::Unready(Some(5)),
+        "the issuer's keys are not available";
     /// To forget another proof instead would let that one be used again.
-    DpopReplayFull => "dpop_replay_full", 503, NONE,
+    DpopReplayFull => "dpop_replay_full", 503, NONE, Kind::Unready(None),
         "there is no room to remember the DPoP proof: mesh_dpop_zone is too small";
     /// The token's issuer is being asked, and the caller cannot wait.
-    IntrospectionPending => "introspection_pending", 503, NONE,
+    IntrospectionPending => "introspection_pending", 503, NONE, Kind::Unready(Some(1)),
         "the token's issuer is still being asked about it";
     /// The token's issuer was asked and gave no usable answer.
-    IntrospectionUnavailable => "introspection_unavailable", 503, NONE,
+    IntrospectionUnavailable => "introspection_unavailable", 503, NONE, Kind::Unready(Some(1)),
         "the token's issuer gives no usable answer about it";
 }
 
@@ -236,9 +275,9 @@ impl Refusal {
 
     /// The status of the answer; `mesh_limit_status` replaces that of a limit.
     pub const fn status(&self, limit_status: u16) -> u16 {
-        match self.reason {
-            Reason::FailureLimited | Reason::LimitOverflow | Reason::Limited => limit_status,
-            other => other.status(),
+        match self.reason.kind() {
+            Kind::Limit => limit_status,
+            Kind::Failure | Kind::Blameless | Kind::Unready(_) => self.reason.status(),
         }
     }
 
@@ -262,13 +301,9 @@ impl Refusal {
 
     /// The response fields that tell the client when to come again.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
-        match (self.limited(), self.reason) {
+        match (self.limited(), self.reason.kind()) {
             (Some(limited), _) => limited.fields().into(),
-            (None, Reason::DpopShareFull) => vec![("Retry-After", SHARE_WAIT_SECS.to_string())],
-            (None, Reason::KeysUnavailable) => vec![("Retry-After", KEYS_WAIT_SECS.to_string())],
-            (None, Reason::IntrospectionPending | Reason::IntrospectionUnavailable) => {
-                vec![("Retry-After", ANSWER_WAIT_SECS.to_string())]
-            }
+            (None, Kind::Unready(Some(secs))) => vec![("Retry-After", secs.to_string())],
             (None, _) => Vec::new(),
         }
     }
@@ -281,33 +316,9 @@ impl Refusal {
 
     /// Whether a credential was presented and found bad: what `mesh_failure_limit` counts.
     pub const fn is_failure(&self) -> bool {
-        !matches!(
-            self.reason,
-            Reason::CertificateMissing
-                | Reason::ClaimRefused
-                | Reason::CredentialMissing
-                | Reason::DpopNonce
-                | Reason::DpopReplayFull
-                | Reason::DpopShareFull
-                | Reason::FailureLimited
-                | Reason::IntrospectionPending
-                | Reason::IntrospectionUnavailable
-                | Reason::KeysUnavailable
-                | Reason::LimitOverflow
-                | Reason::Limited
-                | Reason::RevocationsUnavailable
-        )
+        matches!(self.reason.kind(), Kind::Failure)
     }
 }
-
-/// When to come again for the share of a key: proofs go one by one.
-const SHARE_WAIT_SECS: u32 = 2;
-
-/// When to come again for keys that are not there: they are fetched as soon as they can be.
-const KEYS_WAIT_SECS: u32 = 5;
-
-/// When to come again for an issuer's answer: before that it is not asked about the same token.
-const ANSWER_WAIT_SECS: u32 = 1;
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {

@@ -15,7 +15,7 @@ use crate::endpoint::{Endpoint, EndpointError};
 use crate::issuer::{Entry, Issuer, KeySource, Remote, TENANT};
 use crate::json::Pointer;
 use crate::limit::Quota;
-use crate::resource::RawResource;
+use crate::metadata::RawProtected;
 use crate::source::Source;
 use crate::spiffe::TrustDomain;
 use crate::upgrade::Upgrades;
@@ -111,20 +111,10 @@ impl RawIssuer {
             let name = &self.name;
             ConfigError::at(&self.place, format!("mesh_issuer \"{name}\" {what}"))
         };
+        let lines = self.about_keys();
+        let mut lines = lines.iter().filter(|(_, is_set)| *is_set).map(|(word, _)| *word);
         if let Some(RawJwks::File(file)) = &self.jwks {
-            let fetched = [
-                ("discovery", self.discovery.is_some()),
-                ("alb_keys", self.alb_keys.is_some()),
-                ("refresh", self.refresh.is_some()),
-                ("min_refresh", self.min_refresh.is_some()),
-                ("max_stale", self.max_stale.is_some()),
-                ("jwks_bearer", self.jwks_bearer.is_some()),
-                (
-                    "trusted_certificate",
-                    self.trusted_certificate.is_some() && !self.introspection.is_meant(),
-                ),
-            ];
-            if let Some((word, _)) = fetched.iter().find(|(_, is_set)| *is_set) {
+            if let Some(word) = lines.find(|word| *word != "algorithms") {
                 let message =
                     format!("has a file for its \"jwks\", which \"{word}\" has no use for");
                 return Err(refused(&message));
@@ -136,14 +126,7 @@ impl RawIssuer {
             && self.alb_keys.is_none()
             && self.introspection.needs_no_keys()
         {
-            let unused = [
-                ("refresh", self.refresh.is_some()),
-                ("min_refresh", self.min_refresh.is_some()),
-                ("max_stale", self.max_stale.is_some()),
-                ("jwks_bearer", self.jwks_bearer.is_some()),
-                ("algorithms", self.algorithms.is_some()),
-            ];
-            if let Some((word, _)) = unused.iter().find(|(_, is_set)| *is_set) {
+            if let Some(word) = lines.next() {
                 let message = format!("has no keys to fetch, and no use for \"{word}\"");
                 return Err(refused(&message));
             }
@@ -197,6 +180,48 @@ impl RawIssuer {
             trusted_certificate,
             bearer: self.jwks_bearer.clone(),
         }))
+    }
+
+    /// The lines that are about keys beside `jwks`, and whether each is set.
+    fn about_keys(&self) -> [(&'static str, bool); 8] {
+        // All that there is: a line that is added does not compile before it is told what it is about.
+        let Self {
+            discovery,
+            alb_keys,
+            refresh,
+            min_refresh,
+            max_stale,
+            jwks_bearer,
+            trusted_certificate,
+            algorithms,
+            introspection,
+            name: _,
+            place: _,
+            url: _,
+            audiences: _,
+            audience_claim: _,
+            jwks: _,
+            leeway: _,
+            max_lifetime: _,
+            token_type: _,
+            service_claim: _,
+            service_arn: _,
+            tenants: _,
+            alb: _,
+            trust_domain: _,
+            groups_claim: _,
+        } = self;
+        [
+            ("discovery", discovery.is_some()),
+            ("alb_keys", alb_keys.is_some()),
+            ("refresh", refresh.is_some()),
+            ("min_refresh", min_refresh.is_some()),
+            ("max_stale", max_stale.is_some()),
+            ("jwks_bearer", jwks_bearer.is_some()),
+            // The issuer may be asked about tokens under it as well.
+            ("trusted_certificate", trusted_certificate.is_some() && !introspection.is_meant()),
+            ("algorithms", algorithms.is_some()),
+        ]
     }
 
     /// OpenID Connect Discovery 1.0 section 4: the path is appended to the issuer's, whose slash at
@@ -288,7 +313,7 @@ pub struct RawLocation {
     /// `mesh_dpop_nonce`: seconds of a lifetime; the inner `None` is `off`.
     pub dpop_nonce: Option<Option<i64>>,
     /// `mesh_resource`; the inner `None` is `off`.
-    pub resource: Option<Option<RawResource>>,
+    pub resource: Option<Option<RawProtected>>,
     /// Where `mesh_resource_metadata` stands; never inherited.
     pub resource_metadata: Option<Place>,
     /// `mesh_require_claim`; empty is `off`.
@@ -376,23 +401,48 @@ impl RawLocation {
                 *inner = outer.cloned();
             }
         }
-        take(&mut self.authenticate, outer.authenticate.as_ref());
-        take(&mut self.token_sources, outer.token_sources.as_ref());
-        take(&mut self.names, outer.names.as_ref());
-        take(&mut self.accept, outer.accept.as_ref());
-        take(&mut self.dpop, outer.dpop.as_ref());
-        take(&mut self.dpop_origin, outer.dpop_origin.as_ref());
-        take(&mut self.dpop_nonce, outer.dpop_nonce.as_ref());
-        take(&mut self.resource, outer.resource.as_ref());
-        take(&mut self.requirements, outer.requirements.as_ref());
-        take(&mut self.limits, outer.limits.as_ref());
-        take(&mut self.failure_limit, outer.failure_limit.as_ref());
-        take(&mut self.forward_credential, outer.forward_credential.as_ref());
-        take(&mut self.export, outer.export.as_ref());
-        take(&mut self.upgrades, outer.upgrades.as_ref());
-        take(&mut self.dry_run, outer.dry_run.as_ref());
-        take(&mut self.subrequests, outer.subrequests.as_ref());
-        take(&mut self.log_level, outer.log_level.as_ref());
-        take(&mut self.limit_status, outer.limit_status.as_ref());
+        // All that there is: a setting that is added does not compile before it is inherited, or not.
+        let Self {
+            authenticate,
+            token_sources,
+            names,
+            accept,
+            dpop,
+            dpop_origin,
+            dpop_nonce,
+            resource,
+            requirements,
+            limits,
+            failure_limit,
+            forward_credential,
+            export,
+            upgrades,
+            dry_run,
+            subrequests,
+            log_level,
+            limit_status,
+            resource_metadata: _,
+            status: _,
+            needs: _,
+            advice: _,
+        } = outer;
+        take(&mut self.authenticate, authenticate.as_ref());
+        take(&mut self.token_sources, token_sources.as_ref());
+        take(&mut self.names, names.as_ref());
+        take(&mut self.accept, accept.as_ref());
+        take(&mut self.dpop, dpop.as_ref());
+        take(&mut self.dpop_origin, dpop_origin.as_ref());
+        take(&mut self.dpop_nonce, dpop_nonce.as_ref());
+        take(&mut self.resource, resource.as_ref());
+        take(&mut self.requirements, requirements.as_ref());
+        take(&mut self.limits, limits.as_ref());
+        take(&mut self.failure_limit, failure_limit.as_ref());
+        take(&mut self.forward_credential, forward_credential.as_ref());
+        take(&mut self.export, export.as_ref());
+        take(&mut self.upgrades, upgrades.as_ref());
+        take(&mut self.dry_run, dry_run.as_ref());
+        take(&mut self.subrequests, subrequests.as_ref());
+        take(&mut self.log_level, log_level.as_ref());
+        take(&mut self.limit_status, limit_status.as_ref());
     }
 }

@@ -1,6 +1,6 @@
 //! The directives of `http`, `server` and `location`.
 
-use super::{Context, Directive, EVERYWHERE, Line, dpop, limit, on_off, once, resource, unknown};
+use super::{Context, Directive, EVERYWHERE, Line, dpop, limit, metadata, on_off, once, unknown};
 use std::sync::Arc;
 
 use crate::claims::Requirement;
@@ -78,7 +78,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "mesh_resource off",
         include_str!("doc/mesh_resource.md"),
         (1, 67),
-        resource::resource,
+        metadata::resource,
     ),
     Directive {
         name: "mesh_resource_metadata",
@@ -88,7 +88,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         contexts: &[Context::Location],
         words: (0, 0),
         block: false,
-        apply: resource::metadata,
+        apply: metadata::metadata,
     },
     row(
         "mesh_require_claim",

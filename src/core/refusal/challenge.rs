@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use super::{Reason, Refusal};
+use super::{NONCE_ERROR, PROOF_ERROR, Reason, Refusal, TOKEN_ERROR};
 use crate::algorithm::Algorithm;
 use crate::credential::Scheme;
 use crate::dpop::Mode;
@@ -52,8 +52,10 @@ fn one(scheme: Scheme, reason: Option<Reason>, offer: &Offer<'_>) -> String {
     };
     if let Some((reason, error)) = reason.and_then(|reason| Some((reason, reason.error()?))) {
         // What is wrong with a proof is wrong with the token of a client that knows of none.
-        let error =
-            if scheme == Scheme::Bearer && reason.is_of_proof() { "invalid_token" } else { error };
+        let error = match (scheme, error) {
+            (Scheme::Bearer, PROOF_ERROR | NONCE_ERROR) => TOKEN_ERROR,
+            (Scheme::Bearer | Scheme::Dpop, error) => error,
+        };
         let description = reason.meaning();
         let _ = write!(text, ", error=\"{error}\", error_description=\"{description}\"");
     }
@@ -64,22 +66,6 @@ fn one(scheme: Scheme, reason: Option<Reason>, offer: &Offer<'_>) -> String {
         let _ = write!(text, ", resource_metadata=\"{url}\"");
     }
     text
-}
-
-impl Reason {
-    const fn is_of_proof(self) -> bool {
-        matches!(
-            self,
-            Self::DpopKey
-                | Self::DpopMalformed
-                | Self::DpopMismatch
-                | Self::DpopMissing
-                | Self::DpopNonce
-                | Self::DpopReplayed
-                | Self::DpopSignatureInvalid
-                | Self::DpopStale
-        )
-    }
 }
 
 #[cfg(test)]

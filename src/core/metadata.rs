@@ -13,7 +13,7 @@ use crate::issuer::Issuer;
 
 /// A `mesh_resource` line.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RawResource {
+pub struct RawProtected {
     /// The resource identifier.
     pub url: Identifier,
     /// `scope=`
@@ -67,12 +67,12 @@ impl Identifier {
 
 /// All resources of a configuration, by identifier.
 #[derive(Debug, Default)]
-pub struct Resources(Vec<Resource>);
+pub struct ProtectedResources(Vec<Protected>);
 
 /// A resource, as the locations that carry its name protect it.
 #[derive(Debug)]
-struct Resource {
-    raw: RawResource,
+struct Protected {
+    raw: RawProtected,
     metadata_url: Arc<str>,
     /// Whether a location that reads tokens carries the name.
     is_protected: bool,
@@ -83,7 +83,7 @@ struct Resource {
     asks_certificates: bool,
 }
 
-impl Resources {
+impl ProtectedResources {
     /// Notes a location that reads tokens and carries the name of a resource, and returns where its
     /// metadata is.
     ///
@@ -92,7 +92,7 @@ impl Resources {
     /// When another line describes the same resource in another way.
     pub(crate) fn protect(
         &mut self,
-        raw: &RawResource,
+        raw: &RawProtected,
         authentication: &Authentication,
     ) -> Result<Arc<str>, ConfigError> {
         let index = self.index(raw)?;
@@ -112,9 +112,9 @@ impl Resources {
     /// # Errors
     ///
     /// When another line describes the same resource in another way.
-    pub(crate) fn index(&mut self, raw: &RawResource) -> Result<usize, ConfigError> {
+    pub(crate) fn index(&mut self, raw: &RawProtected) -> Result<usize, ConfigError> {
         let Some(index) = self.0.iter().position(|known| known.raw.url == raw.url) else {
-            self.0.push(Resource {
+            self.0.push(Protected {
                 raw: raw.clone(),
                 metadata_url: raw.url.metadata_url().into(),
                 is_protected: false,
@@ -146,7 +146,7 @@ impl Resources {
     }
 }
 
-impl RawResource {
+impl RawProtected {
     fn is_bare(&self) -> bool {
         self.scopes.is_empty() && self.name.is_none() && self.documentation.is_none()
     }
@@ -158,7 +158,7 @@ impl RawResource {
     }
 }
 
-impl Resource {
+impl Protected {
     /// RFC 9728 section 2, in the order of the configuration.
     fn document(&self, issuers: &[Issuer]) -> Value {
         let believed = issuers.iter().enumerate();
@@ -229,8 +229,8 @@ mod tests {
         issuer(&mut main, "mesh", &[("spiffe_trust_domain", &["mesh.example"]), jwks]);
         let servers = |named: &[&str]| {
             let index = |name: &&str| main.issuers.iter().position(|it| *it.name == **name);
-            let resource = Resource {
-                raw: RawResource {
+            let resource = Protected {
+                raw: RawProtected {
                     url: Identifier::parse("https://api.example").unwrap(),
                     scopes: Vec::new(),
                     name: None,

@@ -2,7 +2,7 @@
 
 use super::{Line, once, unknown};
 use crate::config::{ConfigError, RawLocation};
-use crate::resource::{Identifier, RawResource};
+use crate::metadata::{Identifier, RawProtected};
 
 pub(super) fn resource(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     if line.words == ["off"] {
@@ -26,7 +26,7 @@ pub(super) fn resource(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), Con
         }
     }
     let place = line.place.clone();
-    once(&mut raw.resource, Some(RawResource { url, scopes, name, documentation, place }))
+    once(&mut raw.resource, Some(RawProtected { url, scopes, name, documentation, place }))
 }
 
 pub(super) fn metadata(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
