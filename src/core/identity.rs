@@ -12,6 +12,7 @@ use crate::introspection::{self, Introspections, Known, Question};
 use crate::issuer::{Accept, Form};
 use crate::jws::CompactJws;
 use crate::limit::{Quota, Table};
+use crate::need::{Need, Stop};
 use crate::refusal::{Reason, Refusal};
 use crate::source::Source;
 use crate::spiffe::{SpiffeId, TrustDomain};
@@ -118,12 +119,12 @@ impl Authentication {
 ///
 /// # Errors
 ///
-/// A [`Refusal`]; whether it is a failure to be charged to the address is the caller's to see.
+/// A [`Stop`]; whether a refusal is a failure to be charged to the address is the caller's to see.
 pub fn authenticate(
     credentials: &Credentials<'_>,
     settings: &Authentication,
     worker: &mut Worker<'_>,
-) -> Result<Identity, Refusal> {
+) -> Result<Identity, Stop> {
     let known = credentials.bearer().and_then(|token| find(token, settings, worker));
     if known.is_none() {
         credentials.check()?;
@@ -153,15 +154,17 @@ fn find(
 
 /// What its issuer has said of a token that was not found by [`find`]; without a word of it the
 /// issuer is to be asked.
-fn introspect(token: &[u8], issuer: usize, worker: &mut Worker<'_>) -> Reason {
+fn introspect(token: &[u8], issuer: usize, worker: &mut Worker<'_>) -> Stop {
     if token.len() > CompactJws::MAX {
-        return Reason::TokenTooLarge;
+        return Reason::TokenTooLarge.into();
     }
-    if let Known::Refused(reason) = worker.introspections.find(issuer, token, worker.now.tick) {
-        return reason;
+    match worker.introspections.find(issuer, token, worker.now.tick) {
+        Known::Refused(reason) => reason.into(),
+        // An active one is found before.
+        Known::Active(_) | Known::Nothing => {
+            Stop::Waits(Need::Introspection(Question { issuer, token: token.into() }))
+        }
     }
-    worker.introspections.want(Question { issuer, token: token.into() });
-    Reason::IntrospectionPending
 }
 
 /// The issuer that is to be asked about a token, if it cannot be verified here.
@@ -205,7 +208,7 @@ fn verify(
     known: Option<Rc<VerifiedToken>>,
     settings: &Authentication,
     worker: &mut Worker<'_>,
-) -> Result<Identity, Refusal> {
+) -> Result<Identity, Stop> {
     let methods = settings.methods;
     let (token, proof) = match (credentials.bearer(), credentials.scheme()) {
         (Some(token), Some(scheme)) => {
@@ -237,12 +240,12 @@ fn verify_token(
     credentials: &Credentials<'_>,
     settings: &Authentication,
     worker: &mut Worker<'_>,
-) -> Result<(Rc<VerifiedToken>, Option<Box<Unused>>), Refusal> {
+) -> Result<(Rc<VerifiedToken>, Option<Box<Unused>>), Stop> {
     let token = match known {
         Some(known) => known,
         None => {
             if let Some(issuer) = introspector(bearer, settings, worker.trust) {
-                return Err(introspect(bearer, issuer, worker).into());
+                return Err(introspect(bearer, issuer, worker));
             }
             let (snapshot, now) = (worker.snapshot, worker.now.unix);
             let (headers, wish) = (worker.cache.headers(), &mut worker.wish);

@@ -86,6 +86,7 @@ pub mod jws;
 pub mod limit;
 pub mod manual;
 pub mod metadata;
+pub mod need;
 pub mod pipeline;
 pub mod refusal;
 pub mod reserved;

@@ -8,34 +8,55 @@ use crate::credential::{Credentials, Request};
 use crate::decision;
 use crate::dpop;
 use crate::identity::{self, Authentication, Identity, Worker};
-#[cfg(doc)]
-use crate::introspection::Introspections;
+use crate::need::{Need, Stop};
 use crate::refusal::{Kind, Reason, Refusal};
 use crate::time::UnixTime;
 use crate::token;
 use crate::trust::Trust;
 
-/// Takes one request from bytes to an admission, or to the reason of its refusal.
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It goes on.
+    Admitted(Admission),
+    /// It is refused.
+    Refused(Refusal),
+    /// It can be judged once the need is met.
+    Waits(Need),
+}
+
+impl Outcome {
+    /// What it is to a caller that does not wait, and what that one could wait for.
+    pub fn without_waiting(self) -> (Result<Admission, Refusal>, Option<Need>) {
+        match self {
+            Self::Admitted(admission) => (Ok(admission), None),
+            Self::Refused(refusal) => (Err(refusal), None),
+            Self::Waits(need) => (Err(need.unmet().into()), Some(need)),
+        }
+    }
+}
+
+/// Takes one request from bytes to an outcome.
 ///
-/// # Errors
-///
-/// The [`Refusal`] of the first stage that refuses; in a dry run, those that it covers are noted
+/// The [`Refusal`] is that of the first stage that refuses; in a dry run, those that it covers are noted
 /// in the admission instead.
 pub fn evaluate(
     request: &dyn Request,
     location: &Location,
     memo: &mut Memo,
     worker: &mut Worker<'_>,
-) -> Result<Admission, Refusal> {
+) -> Outcome {
     memo.set_judged(true);
-    line(request, location, memo, worker).or_else(|refusal| {
-        // What is not decided yet is no refusal that a dry run could let pass.
-        if location.dry_run.covers(refusal.reason()) && !refusal.is_pending() {
-            Ok(Admission::in_dry_run(memo.identity(&location.authentication), refusal))
-        } else {
-            Err(refusal)
+    match line(request, location, memo, worker) {
+        Ok(admission) => Outcome::Admitted(admission),
+        Err(Stop::Refused(refusal)) if location.dry_run.covers(refusal.reason()) => {
+            let identity = memo.identity(&location.authentication);
+            Outcome::Admitted(Admission::in_dry_run(identity, refusal))
         }
-    })
+        Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
+        // What is not decided yet is no refusal that a dry run could let pass.
+        Err(Stop::Waits(need)) => Outcome::Waits(need),
+    }
 }
 
 fn line(
@@ -43,7 +64,7 @@ fn line(
     location: &Location,
     memo: &mut Memo,
     worker: &mut Worker<'_>,
-) -> Result<Admission, Refusal> {
+) -> Result<Admission, Stop> {
     let settings = &location.authentication;
     let identity = recognise(request, settings, memo, worker)?;
     if location.dry_run == DryRun::All {
@@ -73,8 +94,8 @@ fn line(
 ///
 /// # Errors
 ///
-/// The [`Refusal`] of the credential or of the authentication; it is remembered as the identity is,
-/// unless it is pending: then [`Introspections::take_wanted`] says whom to ask about what.
+/// The [`Refusal`] of the credential or of the authentication, which is remembered as the identity is; or
+/// what it waits for.
 ///
 /// Asked for before the request is judged, an identity uses its proof up.
 pub fn identify(
@@ -82,7 +103,7 @@ pub fn identify(
     settings: &Authentication,
     memo: &mut Memo,
     worker: &mut Worker<'_>,
-) -> Result<Rc<Identity>, Refusal> {
+) -> Result<Rc<Identity>, Stop> {
     let identity = recognise(request, settings, memo, worker)?;
     if !memo.is_judged {
         use_up(&identity, request, settings, memo, worker)?;
@@ -96,25 +117,27 @@ fn recognise(
     settings: &Authentication,
     memo: &mut Memo,
     worker: &mut Worker<'_>,
-) -> Result<Rc<Identity>, Refusal> {
+) -> Result<Rc<Identity>, Stop> {
     if let Some(known) = memo.find(settings) {
-        return known.clone();
+        return known.clone().map_err(Stop::Refused);
     }
     let found = Credentials::find(request, settings.methods, &settings.sources)
-        .and_then(|credentials| identity::authenticate(&credentials, settings, worker))
-        .map(Rc::new);
+        .map_err(Stop::Refused)
+        .and_then(|credentials| identity::authenticate(&credentials, settings, worker));
     worker.proofs.tell(&mut memo.proof);
-    if let Err(refusal) = &found {
-        if refusal.is_pending() {
-            return found;
+    let found = match found {
+        Ok(identity) => Ok(Rc::new(identity)),
+        Err(Stop::Refused(refusal)) => {
+            fail(&refusal, request, settings, memo, worker);
+            Err(refusal)
         }
-        fail(refusal, request, settings, memo, worker);
-    }
+        Err(Stop::Waits(need)) => return Err(Stop::Waits(need)),
+    };
     if memo.noted.is_none() {
         memo.noted = worker.noted.take();
     }
     memo.keep(settings.id, found.clone());
-    found
+    found.map_err(Stop::Refused)
 }
 
 /// More about the refusal of a request's certificate or token than its word, for the log: see

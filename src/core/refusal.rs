@@ -294,11 +294,6 @@ impl Refusal {
         self.detail.as_deref().unwrap_or(&Detail::Nothing)
     }
 
-    /// Whether it is none yet: the same request can be judged once the token's issuer has answered.
-    pub const fn is_pending(&self) -> bool {
-        matches!(self.reason, Reason::IntrospectionPending)
-    }
-
     /// The response fields that tell the client when to come again.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         match (self.limited(), self.reason.kind()) {

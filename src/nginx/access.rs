@@ -113,12 +113,11 @@ fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     context.clear_passed();
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
-    context.evaluate(r, location)?;
-    if let Some(question) = context.take_wanted(r) {
-        match parking::park(r, location, context, question)? {
+    if let Some(need) = context.evaluate(r, location)? {
+        match parking::park(r, location, context, need)? {
             Parked::Waits => return Some(NGX_AGAIN as ngx_int_t),
             // Now it is known that there is no answer.
-            Parked::Cannot => context.evaluate(r, location)?,
+            Parked::Cannot => drop(context.evaluate(r, location)?),
         }
     }
     parking::renew(r);

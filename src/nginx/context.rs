@@ -10,7 +10,7 @@ use mesh_core::admission::Admission;
 use mesh_core::config::Location;
 use mesh_core::dpop::{self, Proofs};
 use mesh_core::identity::{Identity, Worker};
-use mesh_core::introspection::Question;
+use mesh_core::need::Need;
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::refusal::Refusal;
 
@@ -32,7 +32,7 @@ pub(crate) struct Context {
     /// Those of subrequests that were judged, by their addresses: a subrequest lives in the pool of
     /// its main request, where no address is used twice. There from the first on: few requests have
     /// one.
-    subrequests: RefCell<Option<Box<BTreeMap<usize, Outcome>>>>,
+    subrequests: RefCell<Option<BTreeMap<usize, Outcome>>>,
     /// The location in which another module has admitted the main request.
     passed: Cell<Option<usize>>,
     /// Where the request is judged, or was last.
@@ -116,9 +116,10 @@ impl Context {
     }
 
     /// Takes the request through the line and keeps the outcome, which is its own in a subrequest.
+    /// Returns what it waits for, if it does; until that is there, it is refused for want of it.
     ///
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
-    pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<()> {
+    pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<Option<Need>> {
         self.judged.set(Some(r.place()));
         let begun = settings::main(r).is_timed.then(Instant::now);
         let mut view = self.view(r);
@@ -134,8 +135,9 @@ impl Context {
             let mut memo = self.memo.try_borrow_mut().ok()?;
             Some(pipeline::evaluate(&view, location, &mut memo, worker))
         })?;
+        let (found, need) = outcome.without_waiting();
         let outcome = Outcome {
-            found: outcome,
+            found,
             location: location.id,
             times: begun.map(|begun| Box::new([begun, Instant::now()])),
         };
@@ -145,15 +147,7 @@ impl Context {
             let mut judged = self.subrequests.try_borrow_mut().ok()?;
             judged.get_or_insert_default().insert(r.as_ptr() as usize, outcome);
         }
-        Some(())
-    }
-
-    /// Whom to ask about what, where the request cannot be judged before; asked for once.
-    pub(crate) fn take_wanted(&self, r: Live<'_>) -> Option<Question> {
-        if !self.with_outcome(r, |outcome| outcome.as_ref().is_err_and(Refusal::is_pending))? {
-            return None;
-        }
-        settings::main(r).introspections.try_borrow_mut().ok()?.take_wanted()
+        Some(need)
     }
 
     /// Whether the request may wait once more.

@@ -17,6 +17,7 @@ use mesh_core::config::Location;
 use mesh_core::credential::Request as _;
 use mesh_core::identity::Failure;
 use mesh_core::introspection::{Answer, Asked, Introspections, Question};
+use mesh_core::need::Need;
 use mesh_core::time::Tick;
 use nginx_sys::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_del_timer,
@@ -92,13 +93,14 @@ pub(crate) enum Parked {
     Cannot,
 }
 
-/// Parks a request in the access phase until the question is answered.
+/// Parks a request in the access phase until its need is met.
 pub(crate) fn park(
     r: Live<'_>,
     location: &Location,
     context: &Context,
-    question: Question,
+    need: Need,
 ) -> Option<Parked> {
+    let Need::Introspection(question) = need;
     let main = settings::main(r);
     let patience = patience(main, &question)?;
     let now = request::now().tick;
@@ -124,12 +126,8 @@ pub(crate) fn park(
 
 /// Has an issuer asked about the token of a subrequest, which cannot wait for the answer: its
 /// address owes for the token should it be refused.
-pub(crate) fn ask(
-    r: Live<'_>,
-    location: &Location,
-    context: &Context,
-    question: Question,
-) -> Option<()> {
+pub(crate) fn ask(r: Live<'_>, location: &Location, context: &Context, need: Need) -> Option<()> {
+    let Need::Introspection(question) = need;
     let main = settings::main(r);
     let patience = patience(main, &question)?;
     let now = request::now().tick;

@@ -61,9 +61,8 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
 
 /// Takes a subrequest through the line.
 fn evaluate(r: Live<'_>, location: &Location, context: &Context) -> Option<ngx_int_t> {
-    context.evaluate(r, location)?;
-    if let Some(question) = context.take_wanted(r) {
-        parking::ask(r, location, context, question)?;
+    if let Some(need) = context.evaluate(r, location)? {
+        parking::ask(r, location, context, need)?;
     }
     parking::renew(r);
     headers::strip_reserved(r).ok()?;

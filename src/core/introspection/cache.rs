@@ -27,8 +27,6 @@ pub struct Introspections {
     pending: HashMap<Question, Tick>,
     /// The most of them for one issuer.
     share: usize,
-    /// What the last request asked that had no answer here.
-    wanted: Option<Question>,
     /// What the last request was told that will end soon.
     renewal: Option<Question>,
 }
@@ -72,7 +70,6 @@ impl Introspections {
             refused: Shelf::with_capacity(capacity.div_ceil(4)),
             pending: HashMap::new(),
             share: MAX_PENDING,
-            wanted: None,
             renewal: None,
         }
     }
@@ -129,16 +126,6 @@ impl Introspections {
     /// again: nobody waits for that.
     pub fn take_renewal(&mut self) -> Option<Question> {
         self.renewal.take()
-    }
-
-    /// Notes what a request needs to know.
-    pub(crate) fn want(&mut self, question: Question) {
-        self.wanted = Some(question);
-    }
-
-    /// What the last request needed to know.
-    pub fn take_wanted(&mut self) -> Option<Question> {
-        self.wanted.take()
     }
 
     /// Notes that a question is asked, unless it is on its way; it is forgotten after `patience`.

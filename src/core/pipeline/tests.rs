@@ -168,6 +168,8 @@ struct Server {
     header: ZoneHeader,
     buckets: Vec<Bucket>,
     proofs: (MemoryHeader, Vec<MemoryBucket>, Vec<ShareBucket>),
+    /// What the last request waits for.
+    wanted: Option<Need>,
     now: Now,
     /// What the last request wished for.
     wish: Option<Wish>,
@@ -219,6 +221,7 @@ impl Server {
             introspections: Introspections::default(),
             header: ZoneHeader::default(),
             buckets: (0..64).map(|_| Bucket::default()).collect(),
+            wanted: None,
             proofs: (MemoryHeader::default(), vec![MemoryBucket::default()], Vec::new()),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
             wish: None,
@@ -235,11 +238,19 @@ impl Server {
         sent: &Sent,
         memo: &mut Memo,
     ) -> Result<Admission, Refusal> {
-        self.work(|locations, worker| evaluate(sent, &locations[location], memo, worker))
+        let outcome =
+            self.work(|locations, worker| evaluate(sent, &locations[location], memo, worker));
+        let (found, need) = outcome.without_waiting();
+        self.wanted = need;
+        found
     }
 
     fn identify(&mut self, sent: &Sent, memo: &mut Memo) -> Result<Rc<Identity>, Refusal> {
         self.work(|locations, worker| identify(sent, &locations[0].authentication, memo, worker))
+            .map_err(|stop| match stop {
+                Stop::Refused(refusal) => refusal,
+                Stop::Waits(need) => need.unmet().into(),
+            })
     }
 
     fn work<T>(&mut self, work: impl FnOnce(&[Location], &mut Worker<'_>) -> T) -> T {

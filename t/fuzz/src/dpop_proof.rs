@@ -129,7 +129,7 @@ fn accepts_once<const BUCKETS: usize>(proof: &[u8], again: Reason) -> bool {
             wish: None,
         };
         let told = evaluate(&sent, &world.location, &mut Memo::default(), &mut worker);
-        told.map(drop).map_err(|refusal| refusal.reason())
+        told.without_waiting().0.map(drop).map_err(|refusal| refusal.reason())
     };
     if let Err(reason) = ask() {
         let of_proof = reason.word().starts_with("dpop_") || reason == Reason::BindingMismatch;

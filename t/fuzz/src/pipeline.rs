@@ -49,7 +49,7 @@ pub fn pipeline_outcomes(data: &[u8]) -> Vec<&'static str> {
                 let identified = sent
                     .asks_early
                     .then(|| identify(sent, &location.authentication, &mut memo, worker).is_ok());
-                (evaluate(sent, location, &mut memo, worker), identified)
+                (evaluate(sent, location, &mut memo, worker).without_waiting().0, identified)
             });
             outcomes.push(match &outcome {
                 Ok(admission) => {
