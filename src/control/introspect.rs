@@ -10,9 +10,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mesh_core::introspection::{
-    Answer, Introspection, MAX_ANSWER, MEDIA_TYPE, Question, SIGNED_MEDIA_TYPE, read,
-};
+use mesh_core::introspection::{Answer, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
+use mesh_core::issuer::{Introspection, Question};
 use mesh_core::time::UnixTime;
 use mesh_core::token::Wish;
 use mesh_core::trust::Trust;

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::credential::Request;
 use crate::decision::Permit;
 use crate::export::{Fields, Rendered};
 use crate::identity::Identity;
 use crate::limit::{Charge, Key, Limited, Part, Quota, Remaining, Table};
 use crate::refusal::{Reason, Refusal};
+use crate::request::Request;
 use crate::time::Tick;
 
 /// The most limits that one location may charge.

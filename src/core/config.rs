@@ -1,12 +1,10 @@
 //! Settings: as typed (`Raw…`), merged as Nginx merges, resolved into what requests use.
 
-use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::admission::{Limit, LimitKey};
 use crate::claims::{Kept, Requirement};
-use crate::credential::Methods;
 use crate::decision::Required;
 use crate::dpop;
 use crate::identity::Authentication;
@@ -15,62 +13,22 @@ use crate::json::Pointer;
 use crate::limit::Quota;
 use crate::metadata::ProtectedResources;
 use crate::refusal::Offer;
-use crate::source::Source;
+use crate::request::Methods;
+use crate::request::source::Source;
 
 mod form;
 mod introspection;
 mod levels;
+mod place;
 mod raw;
 
 pub use introspection::{RawClient, RawIntrospection};
 pub use levels::{Block, Levels, Need, Setting};
+pub use place::{ConfigError, Place};
 pub use raw::{
     RawAccept, RawAuthenticate, RawDpop, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation,
     RawMain,
 };
-
-/// Where a directive stands.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Place {
-    /// The file, as Nginx names it.
-    pub file: Arc<str>,
-    /// The line, from 1.
-    pub line: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
-}
-
-/// Why a directive is refused, and where, if that is not the line being read.
-#[derive(Clone, Debug)]
-pub struct ConfigError {
-    message: String,
-    place: Option<Place>,
-}
-
-impl ConfigError {
-    /// An error at the line that is being read.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None }
-    }
-
-    /// An error about a line that was read before.
-    pub fn at(place: &Place, message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: Some(place.clone()) }
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        self.place.as_ref().map_or(Ok(()), |place| write!(f, " in {place}"))
-    }
-}
-
-impl core::error::Error for ConfigError {}
 
 /// What a dry run covers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -16,7 +16,10 @@ mod location;
 mod main;
 mod metadata;
 
-use crate::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
+use std::path::PathBuf;
+
+use crate::algorithm::Algorithm;
+use crate::config::{ConfigError, Need, Place, RawIssuer, RawLocation, RawMain, Setting};
 use crate::json::Pointer;
 
 pub use answer::ANSWER;
@@ -135,6 +138,41 @@ fn on_off(line: &Line<'_>) -> Result<bool, ConfigError> {
         "on" => Ok(true),
         other => Err(unknown(other, "on or off")),
     }
+}
+
+/// The list of a level: `off` empties it and must stand alone.
+fn list<'r, T>(
+    slot: &'r mut Option<Vec<T>>,
+    line: &Line<'_>,
+) -> Result<Option<&'r mut Vec<T>>, ConfigError> {
+    let off = line.words == ["off"];
+    match slot {
+        Some(items) if off || items.is_empty() => {
+            let message =
+                if off { "\"off\" stands beside others" } else { "stands beside \"off\"" };
+            Err(ConfigError::new(message))
+        }
+        slot => {
+            let items = slot.get_or_insert_default();
+            Ok((!off).then_some(items))
+        }
+    }
+}
+
+/// A line that needs authenticated requests.
+fn need(setting: Setting, is_promise: bool, line: &Line<'_>) -> Need {
+    Need { setting, is_promise, place: line.place.clone() }
+}
+
+fn file(word: &str) -> Result<PathBuf, ConfigError> {
+    if word.is_empty() {
+        return Err(ConfigError::new("the file's name is empty"));
+    }
+    Ok(word.into())
+}
+
+fn algorithm(word: &str) -> Result<Algorithm, ConfigError> {
+    word.parse().map_err(|_| unknown(word, &format!("one of {}", Algorithm::names())))
 }
 
 fn unknown(word: &str, expected: &str) -> ConfigError {

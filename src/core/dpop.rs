@@ -10,8 +10,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::credential::{Field, Request, Scheme};
 use crate::refusal::Reason;
+use crate::request::{Field, Request, Scheme};
 use crate::time::{Now, UnixTime};
 use crate::token::Confirmation;
 
@@ -21,7 +21,7 @@ mod proof;
 mod target;
 
 pub use memory::{Memory, MemoryBucket, MemoryError, MemoryHeader, Secrets, ShareBucket};
-pub use target::{Origin, Target};
+pub use target::Origin;
 
 use memory::{Fingerprint, Remembered};
 use nonce::Standing;

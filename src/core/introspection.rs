@@ -4,13 +4,7 @@
 //! one that is not. The shell parks such a request, the background thread asks, and [`read`] turns
 //! the answer into the claims that a signed token has, so that every check after it is the same.
 
-use core::fmt;
-use core::time::Duration;
-use std::path::PathBuf;
-
-use crate::algorithm::Algorithm;
 use crate::base64url;
-use crate::endpoint::Endpoint;
 use crate::issuer::Issuer;
 use crate::json::{Document, Item};
 
@@ -19,84 +13,6 @@ mod cache;
 
 pub use answer::{Answer, AnswerError, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
 pub use cache::{Asked, Introspections, Known};
-
-/// How an issuer is asked about a token that only it can read.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Introspection {
-    /// Whom to ask.
-    pub endpoint: Endpoint,
-    /// Who asks.
-    pub client: Client,
-    /// Whether it is asked about its signed tokens too.
-    pub always: bool,
-    /// How long a good answer counts at most.
-    pub cache: Duration,
-    /// How long a bad answer counts.
-    pub negative: Duration,
-    /// How long an answer is waited for.
-    pub timeout: Duration,
-    /// Whether answers are signed (RFC 9701).
-    pub signed: bool,
-    /// Whether an answer without `aud` is for nobody.
-    pub needs_audience: bool,
-    /// The file of the authorities that the server's certificate must come from; none means those
-    /// of the system.
-    pub trusted_certificate: Option<PathBuf>,
-}
-
-/// Who asks, as the issuer knows it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Client {
-    /// The client's name at the issuer.
-    pub id: Box<str>,
-    /// How it proves that.
-    pub proof: Proof,
-}
-
-/// How a client proves who it is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Proof {
-    /// `private_key_jwt` (RFC 7523 section 2.2): the file of a private key, and the algorithm if it
-    /// is not the one that the key is for.
-    Key(PathBuf, Option<Algorithm>),
-    /// The file of a secret (RFC 6749 section 2.3.1), and how it is sent.
-    Secret(PathBuf, SecretMethod),
-}
-
-/// How a client sends its secret.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum SecretMethod {
-    /// `client_secret_basic`: in the `Authorization` field.
-    #[default]
-    Basic,
-    /// `client_secret_post`: in the form, for servers that take it nowhere else.
-    Post,
-}
-
-impl Proof {
-    /// The file that holds it.
-    pub const fn file(&self) -> &PathBuf {
-        match self {
-            Self::Key(file, _) | Self::Secret(file, _) => file,
-        }
-    }
-}
-
-/// A token, and the issuer that it may be asked about at: what an answer is remembered under.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Question {
-    /// The issuer's index in [`Trust`](crate::trust::Trust).
-    pub issuer: usize,
-    /// The token.
-    pub token: Box<[u8]>,
-}
-
-/// Shows no credential.
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Question").field("issuer", &self.issuer).finish_non_exhaustive()
-    }
-}
 
 /// Whether the issuer, which introspects, is the one to ask about a token: it cannot be read by
 /// anybody else, or it says that it is this issuer's, of which every token is asked about.

@@ -8,10 +8,13 @@ use crate::algorithm::KeyAlgorithms;
 use crate::arn::Role;
 use crate::claims::Claims;
 use crate::endpoint::Endpoint;
-use crate::introspection::Introspection;
 use crate::json::Pointer;
 use crate::jwks::{JwksError, KeySet, SkippedKey};
 use crate::spiffe::TrustDomain;
+
+mod asked;
+
+pub use asked::{Client, ClientProof, Introspection, Question, SecretMethod};
 
 /// A token issuer as `mesh_issuer` describes it.
 #[derive(Clone, Debug)]

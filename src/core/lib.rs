@@ -42,7 +42,7 @@
 //!
 //! | type | constructor | needs |
 //! | --- | --- | --- |
-//! | [`credential::Credentials`] | [`credential::Credentials::extract`] | a request, the methods that the location reads, and where |
+//! | [`request::Credentials`] | [`request::Credentials::extract`] | a request, the methods that the location reads, and where |
 //! | [`identity::Identity`] | [`identity::authenticate`] | credentials, the location's settings, keys, time |
 //! | [`decision::Permit`] | [`decision::decide`] | an identity |
 //! | [`admission::Admission`] | [`admission::limit`] | a permit and the table of the limits |
@@ -68,7 +68,6 @@ pub mod cache_key;
 pub mod claims;
 pub mod clean;
 pub mod config;
-pub mod credential;
 pub mod decision;
 pub mod design;
 pub mod directive;
@@ -87,15 +86,15 @@ pub mod limit;
 pub mod manual;
 pub mod metadata;
 pub mod need;
+mod path;
 pub mod pipeline;
 pub mod refusal;
+pub mod request;
 pub mod reserved;
 pub mod revocation;
-pub mod source;
 pub mod spiffe;
 pub mod status;
 pub mod time;
 pub mod token;
 pub mod trust;
-pub mod upgrade;
 pub mod x509;

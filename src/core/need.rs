@@ -1,6 +1,6 @@
 //! Why the line stops short of an admission: it refuses, or it needs to know more.
 
-use crate::introspection::Question;
+use crate::issuer::Question;
 use crate::refusal::{Reason, Refusal};
 
 /// What the line needs before it can go on with a request. It never waits for it: the caller does, or

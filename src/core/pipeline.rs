@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use crate::admission::{self, Admission, Charged};
 use crate::config::{DryRun, Location};
-use crate::credential::{Credentials, Request};
 use crate::decision;
 use crate::dpop;
 use crate::identity::{self, Authentication, Identity, Worker};
 use crate::need::{Need, Stop};
 use crate::refusal::{Kind, Reason, Refusal};
+use crate::request::{Credentials, Request};
 use crate::time::UnixTime;
 use crate::token;
 use crate::trust::Trust;

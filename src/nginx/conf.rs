@@ -14,11 +14,12 @@ use mesh_control::{
     Credential, MOST_BEARER, MOST_CREDENTIAL, WatchedFile, read_bearer, read_capped,
 };
 use mesh_core::config::{Block, ConfigError, Levels, RawMain, Resolver};
-use mesh_core::introspection::{Introspections, Proof};
+use mesh_core::introspection::Introspections;
+use mesh_core::issuer::ClientProof;
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::jwks::{self, warnings};
+use mesh_core::request::source::Source;
 use mesh_core::revocation::{self, Revocations};
-use mesh_core::source::Source;
 use mesh_core::token::TokenCache;
 use mesh_core::trust::{Reader, Trust};
 use nginx_sys::{
@@ -344,7 +345,8 @@ fn introspection(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<Option<Cred
     let refused = |place: &dyn core::fmt::Display, error: &dyn core::fmt::Display| {
         log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
     };
-    let (Proof::Key(file, _) | Proof::Secret(file, _)) = &mut introspection.client.proof;
+    let (ClientProof::Key(file, _) | ClientProof::Secret(file, _)) =
+        &mut introspection.client.proof;
     *file = full_name(cf, file, Relative::ToConfiguration)?;
     let file = file.clone();
     let place = format!(

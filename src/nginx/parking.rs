@@ -14,10 +14,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mesh_core::config::Location;
-use mesh_core::credential::Request as _;
 use mesh_core::identity::Failure;
-use mesh_core::introspection::{Answer, Asked, Introspections, Question};
+use mesh_core::introspection::{Answer, Asked, Introspections};
+use mesh_core::issuer::Question;
 use mesh_core::need::Need;
+use mesh_core::request::Request as _;
 use mesh_core::time::Tick;
 use nginx_sys::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_del_timer,

@@ -11,7 +11,7 @@ use core::mem;
 use core::ptr::{self, NonNull};
 
 use mesh_control::{Answered, Control, Message, StartError};
-use mesh_core::introspection::Question;
+use mesh_core::issuer::Question;
 use nginx_sys::{
     NGX_PROCESS_WORKER, ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_event_t, ngx_msec_t,
     ngx_process, ngx_uint_t, ngx_worker,

@@ -2,8 +2,8 @@
 
 use core::cell::{OnceCell, RefCell};
 
-use mesh_core::credential::{Field, Peer, Request};
-use mesh_core::dpop::Target;
+use mesh_core::request::Target;
+use mesh_core::request::{Field, Peer, Request};
 use mesh_core::reserved::is_shown_as;
 use mesh_core::time::{Now, Tick, UnixTime};
 use mesh_core::x509::{CertificateError, ChainVerdict};

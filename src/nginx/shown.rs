@@ -5,7 +5,7 @@
 //! they are therefore asked before. Otherwise a key of a cache, a `hash` or a predicate that names one
 //! would be the same for every caller.
 
-use mesh_core::source::Source;
+use mesh_core::request::source::Source;
 use nginx_sys::{NGX_HTTP_VAR_NOCACHEABLE, ngx_http_get_indexed_variable, ngx_uint_t};
 
 use super::live::Live;

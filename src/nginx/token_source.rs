@@ -1,8 +1,8 @@
 //! What held a verified token is taken away before the request goes upstream, and put back where a
 //! location that the request is redirected to passes it on.
 
+use mesh_core::request::source::{Source, WEBSOCKET_PROTOCOL, without_bearer, without_cookie};
 use mesh_core::reserved::folds_to;
-use mesh_core::source::{Source, WEBSOCKET_PROTOCOL, without_bearer, without_cookie};
 
 use super::context::Context;
 use super::headers;

@@ -4,7 +4,7 @@
 //! goes in REWRITE, where the request's location is known, and comes back in one that lets it pass.
 
 use mesh_core::clean::Clean;
-use mesh_core::upgrade::Upgrades;
+use mesh_core::request::upgrade::Upgrades;
 use nginx_sys::{NGX_DECLINED, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
 use super::context::Context;

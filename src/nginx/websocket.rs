@@ -8,7 +8,7 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use mesh_core::source::{WEBSOCKET_BEARER, WEBSOCKET_PROTOCOL};
+use mesh_core::request::source::{WEBSOCKET_BEARER, WEBSOCKET_PROTOCOL};
 use nginx_sys::{ngx_http_request_t, ngx_int_t, ngx_table_elt_t};
 
 use super::context::Context;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mesh_core::introspection::{Client, Proof, SecretMethod};
+use mesh_core::issuer::{Client, ClientProof, SecretMethod};
 use mesh_core::time::UnixTime;
 use serde_json::json;
 use tokio::time::Instant;
@@ -48,11 +48,11 @@ impl Credential {
     /// [`CredentialError`]; it quotes nothing.
     pub fn read(client: &Client, contents: &[u8]) -> Result<Self, CredentialError> {
         let kind = match &client.proof {
-            Proof::Key(_, algorithm) => Kind::Key(Signer::read(contents, *algorithm)?),
-            Proof::Secret(_, SecretMethod::Basic) => {
+            ClientProof::Key(_, algorithm) => Kind::Key(Signer::read(contents, *algorithm)?),
+            ClientProof::Secret(_, SecretMethod::Basic) => {
                 Kind::Basic(basic(&client.id, secret(contents)?))
             }
-            Proof::Secret(_, SecretMethod::Post) => Kind::Post(secret(contents)?.into()),
+            ClientProof::Secret(_, SecretMethod::Post) => Kind::Post(secret(contents)?.into()),
         };
         Ok(Self { id: client.id.clone(), kind })
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{ConfigError, RawIssuer};
 use crate::algorithm::Algorithm;
 use crate::endpoint::Endpoint;
-use crate::introspection::{Client, Introspection, Proof, SecretMethod};
+use crate::issuer::{Client, ClientProof, Introspection, SecretMethod};
 
 /// The directives of a `mesh_issuer` block that begin with `introspection`, as typed.
 #[derive(Debug, Default)]
@@ -84,10 +84,10 @@ impl RawIssuer {
         };
         let proof = match (&client.secret, &client.key) {
             (Some(secret), None) if client.algorithm.is_none() => {
-                Proof::Secret(secret.clone(), client.method.unwrap_or_default())
+                ClientProof::Secret(secret.clone(), client.method.unwrap_or_default())
             }
             (None, Some(key)) if client.method.is_none() => {
-                Proof::Key(key.clone(), client.algorithm)
+                ClientProof::Key(key.clone(), client.algorithm)
             }
             _ => {
                 return refused(

@@ -1,7 +1,6 @@
 //! The directives of proofs of possession.
 
-use super::location::need;
-use super::{Line, once, seconds, unknown};
+use super::{Line, need, once, seconds, unknown};
 use crate::config::{ConfigError, RawDpop, RawLocation, Setting};
 use crate::dpop::{Mode, Origin};
 

@@ -1,9 +1,8 @@
 //! The client that asks about opaque tokens.
 
-use super::issuer::{algorithm, file};
-use super::{Line, once, unknown};
+use super::{Line, algorithm, file, once, unknown};
 use crate::config::{ConfigError, RawClient, RawIssuer};
-use crate::introspection::SecretMethod;
+use crate::issuer::SecretMethod;
 
 pub(super) fn client(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
     let id = line.first();

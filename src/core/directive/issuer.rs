@@ -1,10 +1,12 @@
 //! The directives of a `mesh_issuer` block.
 
 use core::time::Duration;
-use std::path::PathBuf;
 
-use super::{Context, Directive, Line, introspection, on_off, once, pointer, seconds, unknown};
-use crate::algorithm::{Algorithm, AlgorithmSet};
+use super::{
+    Context, Directive, Line, algorithm, file, introspection, on_off, once, pointer, seconds,
+    unknown,
+};
+use crate::algorithm::AlgorithmSet;
 use crate::config::{ConfigError, RawIssuer, RawJwks};
 use crate::endpoint::Endpoint;
 use crate::issuer::{TENANT, is_guid, is_load_balancer};
@@ -343,13 +345,6 @@ fn endpoint(word: &str) -> Result<Endpoint, ConfigError> {
     word.parse().map_err(|error| ConfigError::new(format!("\"{word}\" {error}")))
 }
 
-pub(super) fn file(word: &str) -> Result<PathBuf, ConfigError> {
-    if word.is_empty() {
-        return Err(ConfigError::new("the file's name is empty"));
-    }
-    Ok(word.into())
-}
-
 /// A time within bounds, both in seconds.
 fn duration(word: &str, least: u64, most: u64) -> Result<Duration, ConfigError> {
     let secs = u64::try_from(seconds(word)?).ok().filter(|it| (least..=most).contains(it));
@@ -380,8 +375,4 @@ const fn row(
 fn algorithms(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
     let named = line.words.iter().map(|word| algorithm(word));
     once(&mut raw.algorithms, named.collect::<Result<AlgorithmSet, _>>()?)
-}
-
-pub(super) fn algorithm(word: &str) -> Result<Algorithm, ConfigError> {
-    word.parse().map_err(|_| unknown(word, &format!("one of {}", Algorithm::names())))
 }

@@ -1,7 +1,6 @@
 //! The directives of limits.
 
-use super::location::{list, need};
-use super::{Line, once, unknown};
+use super::{Line, list, need, once, unknown};
 use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::config::{ConfigError, RawLimit, RawLimitKey, RawLocation, Setting};
 use crate::limit::{Quota, Rate};

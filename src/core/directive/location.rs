@@ -1,16 +1,17 @@
 //! The directives of `http`, `server` and `location`.
 
-use super::{Context, Directive, EVERYWHERE, Line, dpop, limit, metadata, on_off, once, unknown};
+use super::{
+    Context, Directive, EVERYWHERE, Line, dpop, limit, list, metadata, need, on_off, once, unknown,
+};
 use std::sync::Arc;
 
 use crate::claims::Requirement;
 use crate::config::{
-    ConfigError, DryRun, LogLevel, Need, RawAccept, RawAuthenticate, RawLocation, Setting,
-    Subrequests,
+    ConfigError, DryRun, LogLevel, RawAccept, RawAuthenticate, RawLocation, Setting, Subrequests,
 };
-use crate::credential::Methods;
-use crate::source::{MAX_SOURCES, Source, is_name, may_be_source};
-use crate::upgrade::{Upgrades, is_protocol};
+use crate::request::Methods;
+use crate::request::source::{MAX_SOURCES, Source, is_name, may_be_source};
+use crate::request::upgrade::{Upgrades, is_protocol};
 use crate::x509::{DnsPattern, NameKinds, NameRules};
 
 /// What may stand in `http`, `server` and `location`.
@@ -336,30 +337,6 @@ fn upgrade(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
         }
     };
     once(&mut raw.upgrades, upgrades)
-}
-
-/// The list of a level: `off` empties it and must stand alone.
-pub(super) fn list<'r, T>(
-    slot: &'r mut Option<Vec<T>>,
-    line: &Line<'_>,
-) -> Result<Option<&'r mut Vec<T>>, ConfigError> {
-    let off = line.words == ["off"];
-    match slot {
-        Some(items) if off || items.is_empty() => {
-            let message =
-                if off { "\"off\" stands beside others" } else { "stands beside \"off\"" };
-            Err(ConfigError::new(message))
-        }
-        slot => {
-            let items = slot.get_or_insert_default();
-            Ok((!off).then_some(items))
-        }
-    }
-}
-
-/// A line that needs authenticated requests.
-pub(super) fn need(setting: Setting, is_promise: bool, line: &Line<'_>) -> Need {
-    Need { setting, is_promise, place: line.place.clone() }
 }
 
 fn accept(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {

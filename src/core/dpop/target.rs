@@ -5,31 +5,8 @@
 
 use core::fmt;
 
-/// Where a request was sent, as the connection and its first lines say.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'r> {
-    /// Whether the connection is one of TLS.
-    pub is_secure: bool,
-    /// The host, with its port where the client wrote one; none where it is not certain.
-    pub authority: Option<&'r [u8]>,
-    /// The path as it was sent, and whatever follows it.
-    pub path: &'r [u8],
-}
-
-impl<'r> Target<'r> {
-    /// The host and port that a request names.
-    ///
-    /// `host` is its only `Host` field, and `server` the name that the server goes by: from the
-    /// request line where that holds a whole URI. A field that names another host than the one
-    /// that answers says nothing.
-    pub fn authority(host: Option<&'r [u8]>, server: &'r [u8]) -> Option<&'r [u8]> {
-        let Some(host) = host else { return Some(server).filter(|name| !name.is_empty()) };
-        let (name, rest) = host.split_at_checked(server.len())?;
-        let rest = rest.strip_prefix(b".").unwrap_or(rest);
-        let is_same = name.eq_ignore_ascii_case(server) && !server.is_empty();
-        (is_same && matches!(rest, [] | [b':', ..])).then_some(host)
-    }
-}
+use crate::path::{normal_path, unescape};
+use crate::request::Target;
 
 /// Scheme, host and port.
 #[derive(Clone, Eq, PartialEq)]
@@ -122,64 +99,6 @@ fn decimal(digits: &[u8]) -> Option<u16> {
     core::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok().filter(|port| *port > 0)
 }
 
-/// The path in its normal form: up to query or fragment, escapes that are needed in upper case and
-/// no others, no dot segments, and never empty; none for one that is read in two ways.
-fn normal_path(path: &[u8]) -> Option<Vec<u8>> {
-    let end = path.iter().position(|byte| b"?#".contains(byte)).unwrap_or(path.len());
-    let path = unescape(path.get(..end)?)?;
-    let Some(segments) = path.strip_prefix(b"/") else {
-        return path.is_empty().then(|| b"/".to_vec());
-    };
-    let last = segments.split(|byte| *byte == b'/').count().saturating_sub(1);
-    let mut kept: Vec<&[u8]> = Vec::new();
-    for (at, segment) in segments.split(|byte| *byte == b'/').enumerate() {
-        let is_dots = matches!(segment, b"." | b"..");
-        // Whether `//..` leads to where `/..` does, servers do not agree.
-        if segment == b".." && kept.pop().is_some_and(<[u8]>::is_empty) {
-            return None;
-        }
-        if !is_dots {
-            kept.push(segment);
-        } else if at == last {
-            kept.push(b"");
-        }
-    }
-    let mut normal = Vec::with_capacity(path.len());
-    for segment in kept {
-        normal.push(b'/');
-        normal.extend_from_slice(segment);
-    }
-    Some(normal)
-}
-
-/// Decodes what need not be escaped, and writes the other escapes in upper case; none for an
-/// escape that is none.
-fn unescape(text: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        if *byte != b'%' {
-            plain.push(*byte);
-            continue;
-        }
-        let [high, low, after @ ..] = rest else { return None };
-        rest = after;
-        let value = hex(*high)? << 4 | hex(*low)?;
-        // RFC 3986 section 2.3.
-        if value.is_ascii_alphanumeric() || b"-._~".contains(&value) {
-            plain.push(value);
-        } else {
-            plain.extend([b'%', high.to_ascii_uppercase(), low.to_ascii_uppercase()]);
-        }
-    }
-    Some(plain)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    u8::try_from(char::from(digit).to_digit(16)?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -254,23 +173,6 @@ mod tests {
     }
 
     #[test]
-    fn a_host_field_counts_when_it_names_the_server() {
-        let authority = |host: Option<&'static str>, server: &'static str| {
-            let found = Target::authority(host.map(str::as_bytes), server.as_bytes());
-            found.map(|found| core::str::from_utf8(found).unwrap())
-        };
-        for host in ["api.example", "API.example:8443", "api.example.", "api.example.:80"] {
-            assert_eq!(authority(Some(host), "api.example"), Some(host));
-        }
-        assert_eq!(authority(None, "api.example"), Some("api.example"));
-        for host in ["", "api.exampl", "api.example.evil", "api.example@evil", "b.example:80"] {
-            assert_eq!(authority(Some(host), "api.example"), None, "{host}");
-        }
-        assert_eq!(authority(Some(""), ""), None);
-        assert_eq!(authority(None, ""), None);
-    }
-
-    #[test]
     fn an_origin_has_nothing_behind_it() {
         for text in ["https://api.example", "https://api.example/", "http://[::1]:80", "HTTPS://A"]
         {
@@ -301,15 +203,6 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(text in proptest::collection::vec(any::<u8>(), 0..64)) {
             let _ = Uri::parse(&text);
             let _ = Uri::parse(&[b"https://a", &text[..]].concat());
-            let _ = Target::authority(Some(&text), b"a");
-        }
-
-        #[test]
-        fn the_normal_form_is_its_own(path in "(/(\\.|\\.\\.|[a-zA-Z0-9~!:@]|%[0-9a-fA-F]{2}|/){0,12})?") {
-            if let Some(normal) = normal_path(path.as_bytes()) {
-                prop_assert!(normal.starts_with(b"/"));
-                prop_assert_eq!(normal_path(&normal), Some(normal));
-            }
         }
 
         #[test]

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::{Authentication, Worker};
-use crate::credential::Peer;
 use crate::export::Rendered;
 use crate::refusal::Reason;
+use crate::request::Peer;
 use crate::spiffe::SpiffeId;
 use crate::time::UnixTime;
 use crate::x509::{

@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use lru::LruCache;
 
-use super::{Answer, Question};
+use super::Answer;
+use crate::issuer::Question;
 use crate::refusal::Reason;
 use crate::time::Tick;
 use crate::token::VerifiedToken;

@@ -1,3 +1,4 @@
+use crate::issuer::Question;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;

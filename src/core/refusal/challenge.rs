@@ -4,8 +4,8 @@ use core::fmt::Write as _;
 
 use super::{NONCE_ERROR, PROOF_ERROR, Reason, Refusal, TOKEN_ERROR};
 use crate::algorithm::Algorithm;
-use crate::credential::Scheme;
 use crate::dpop::Mode;
+use crate::request::Scheme;
 
 /// What a location that reads tokens offers its clients.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use mesh_core::identity::Failure;
-use mesh_core::introspection::Question;
+use mesh_core::issuer::Question;
 
 /// What is owed should a token be refused.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use mesh_core::identity::Failure;
-use mesh_core::introspection::Question;
+use mesh_core::issuer::Question;
 use nginx_sys::ngx_connection_t;
 
 use super::super::live::Live;

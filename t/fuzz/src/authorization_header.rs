@@ -1,9 +1,9 @@
 //! The `Authorization` field.
 
-use mesh_core::credential::{Credentials, Field, Methods, Peer, Request};
-use mesh_core::dpop::Target;
+use mesh_core::request::{Credentials, Field, Methods, Peer, Request};
+use mesh_core::request::Target;
 use mesh_core::refusal::Reason;
-use mesh_core::source::Source;
+use mesh_core::request::source::Source;
 
 const SOURCES: [Source; 1] = [Source::Authorization];
 

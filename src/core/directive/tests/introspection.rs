@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Resolver;
-use crate::introspection::{Proof, SecretMethod};
+use crate::issuer::{ClientProof, SecretMethod};
 
 const EITHER: &str = "needs either secret= or key= in \"introspection_client\", method= with secret= \
                       alone, and algorithm= with key= alone";
@@ -18,7 +18,7 @@ fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
     let found = asked(&[audience, url, secret]).unwrap();
     assert_eq!(found.keys, KeySource::None);
     let introspection = found.introspection.unwrap();
-    assert_eq!(introspection.client.proof, Proof::Secret("s".into(), SecretMethod::Basic));
+    assert_eq!(introspection.client.proof, ClientProof::Secret("s".into(), SecretMethod::Basic));
     let times = [introspection.cache, introspection.negative, introspection.timeout];
     assert_eq!(times.map(|time| time.as_secs()), [60, 10, 5]);
     assert!(introspection.needs_audience && !introspection.signed && !introspection.always);
@@ -29,7 +29,10 @@ fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
         let method = format!("method={method}");
         let words = ["gateway", &method, "secret=s"];
         let found = asked(&[audience, url, ("introspection_client", &words)]).unwrap();
-        assert_eq!(found.introspection.unwrap().client.proof, Proof::Secret("s".into(), sent));
+        assert_eq!(
+            found.introspection.unwrap().client.proof,
+            ClientProof::Secret("s".into(), sent)
+        );
     }
     let key = ("introspection_client", &["gateway", "key=k", "algorithm=PS256"][..]);
     let signed = ("introspection_signed", &["on"][..]);

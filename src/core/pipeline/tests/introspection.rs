@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use super::revocations::list;
 use super::*;
-use crate::introspection::{self, Answer, Question};
+use crate::introspection::{self, Answer};
+use crate::issuer::Question;
 
 const ASKED: &[(&str, &[&str])] = &[
     ("introspection", &["https://idp.example/introspect"]),

@@ -6,8 +6,8 @@
 use core::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use mesh_core::credential::{Field, Peer, Request};
-use mesh_core::dpop::Target;
+use mesh_core::request::{Field, Peer, Request};
+use mesh_core::request::Target;
 use mesh_core::x509::ChainVerdict;
 
 use super::forge::{self, Signed};

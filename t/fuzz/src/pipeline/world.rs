@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use mesh_core::algorithm::AlgorithmSet;
 use mesh_core::claims::Kept;
 use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
-use mesh_core::credential::Peer;
+use mesh_core::request::Peer;
 use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::dpop::Proofs;
 use mesh_core::identity::Worker;

@@ -3,8 +3,8 @@
 //!
 //! What cannot be told apart is refused here already: two fields of one name, a cookie twice.
 
-use crate::credential::{Field, Request, Scheme};
 use crate::refusal::Reason;
+use crate::request::{Field, Request, Scheme};
 use crate::reserved::{folds_to, folds_to_prefix, is_reserved};
 
 /// The most places that one location may look in.

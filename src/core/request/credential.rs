@@ -2,106 +2,10 @@
 
 use core::cell::OnceCell;
 use core::fmt;
-use std::rc::Rc;
 
-use crate::dpop::Target;
 use crate::refusal::{Reason, Refusal};
-use crate::source::{Source, token68};
-use crate::x509::{CertificateError, ChainVerdict, PeerCertificate};
-
-/// What the shell answers about one request. Each answer is computed when it is asked for.
-pub trait Request {
-    /// The `Authorization` fields.
-    fn authorization(&self) -> Field<'_>;
-
-    /// The fields of another name, which is given in lower case, and of those that
-    /// [fold to it](crate::reserved::folds_to).
-    fn field(&self, name: &str) -> Field<'_>;
-
-    /// The method, as it was sent.
-    fn method(&self) -> &[u8];
-
-    /// Where it was sent, as it came and before anything was rewritten.
-    fn target(&self) -> Target<'_>;
-
-    /// The certificate that the peer presented on this connection, parsed once a connection.
-    fn peer(&self) -> Option<Peer>;
-
-    /// The client's address as limits see it: 4 bytes, or the first 8 of an IPv6 address (its
-    /// network: one host has all of a /64), or none on a Unix socket.
-    fn address(&self) -> &[u8];
-
-    /// The value of the variable with that index, for `mesh_limit key=$variable`.
-    fn variable(&self, index: usize) -> Option<&[u8]>;
-}
-
-/// The header fields of one name in a request.
-#[derive(Clone, Copy, Debug)]
-pub enum Field<'r> {
-    /// There is none.
-    Absent,
-    /// The value of the only one.
-    One(&'r [u8]),
-    /// There are several, whatever their values; or one, in a spelling that Nginx's variables do not
-    /// show: a key of a cache that names the variable would be the same for every caller.
-    Several,
-}
-
-/// The peer's certificate and what Nginx says of its chain.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Nginx's verdict, made by the settings of the server that did the handshake.
-    pub verdict: ChainVerdict,
-    /// The leaf, or why it cannot be read.
-    pub certificate: Result<Rc<PeerCertificate>, CertificateError>,
-}
-
-/// The ways of proving an identity that a location reads.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Methods {
-    /// A bearer token (RFC 6750).
-    pub token: bool,
-    /// A peer certificate.
-    pub certificate: bool,
-    /// `any`: one of them is enough; otherwise all are needed.
-    pub any: bool,
-}
-
-/// How a token was sent: the scheme of the `Authorization` field.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Scheme {
-    /// `Bearer` (RFC 6750 section 2.1), or in a place without a scheme.
-    Bearer,
-    /// `DPoP`, beside a proof (RFC 9449 section 7.1).
-    Dpop,
-}
-
-impl Scheme {
-    /// The scheme of an `Authorization` value, and what follows it; another scheme is no token.
-    pub fn of(value: &[u8]) -> Option<(Self, &[u8])> {
-        // Nearly all come so: what is looked at below is found by one comparison.
-        if let Some((b"Bearer", rest @ [b' ', .., last])) = value.split_first_chunk()
-            && !last.is_ascii_whitespace()
-        {
-            return Some((Self::Bearer, rest));
-        }
-        let value = value.trim_ascii();
-        // The scheme is a token of RFC 9110 section 5.6.2.
-        let is_tchar =
-            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-        let end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
-        let (scheme, rest) = value.split_at_checked(end)?;
-        if scheme.eq_ignore_ascii_case(BEARER) {
-            Some((Self::Bearer, rest))
-        } else if scheme.eq_ignore_ascii_case(b"DPoP") {
-            Some((Self::Dpop, rest))
-        } else {
-            None
-        }
-    }
-}
-
-const BEARER: &[u8] = b"Bearer";
+use crate::request::source::{Source, token68};
+use crate::request::{Methods, Peer, Request, Scheme};
 
 /// The credentials that a location asked to see.
 pub struct Credentials<'r> {

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::credential::{Credentials, Methods, Peer};
-use crate::dpop::Target;
+use crate::request::Target;
+use crate::request::{Credentials, Methods, Peer};
 
 /// A request that has these fields.
 struct Sent<'s>(&'s [(&'s str, &'s str)]);

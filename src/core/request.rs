@@ -1,0 +1,11 @@
+//! What arrives: a request as the shell shows it, and what it brings to be believed.
+
+mod credential;
+pub mod source;
+mod target;
+pub mod upgrade;
+mod view;
+
+pub use credential::Credentials;
+pub use target::Target;
+pub use view::{Field, Methods, Peer, Request, Scheme};

@@ -1,0 +1,58 @@
+//! Where a request was sent.
+
+/// Where a request was sent, as the connection and its first lines say.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'r> {
+    /// Whether the connection is one of TLS.
+    pub is_secure: bool,
+    /// The host, with its port where the client wrote one; none where it is not certain.
+    pub authority: Option<&'r [u8]>,
+    /// The path as it was sent, and whatever follows it.
+    pub path: &'r [u8],
+}
+
+impl<'r> Target<'r> {
+    /// The host and port that a request names.
+    ///
+    /// `host` is its only `Host` field, and `server` the name that the server goes by: from the
+    /// request line where that holds a whole URI. A field that names another host than the one
+    /// that answers says nothing.
+    pub fn authority(host: Option<&'r [u8]>, server: &'r [u8]) -> Option<&'r [u8]> {
+        let Some(host) = host else { return Some(server).filter(|name| !name.is_empty()) };
+        let (name, rest) = host.split_at_checked(server.len())?;
+        let rest = rest.strip_prefix(b".").unwrap_or(rest);
+        let is_same = name.eq_ignore_ascii_case(server) && !server.is_empty();
+        (is_same && matches!(rest, [] | [b':', ..])).then_some(host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_host_field_counts_when_it_names_the_server() {
+        let authority = |host: Option<&'static str>, server: &'static str| {
+            let found = Target::authority(host.map(str::as_bytes), server.as_bytes());
+            found.map(|found| core::str::from_utf8(found).unwrap())
+        };
+        for host in ["api.example", "API.example:8443", "api.example.", "api.example.:80"] {
+            assert_eq!(authority(Some(host), "api.example"), Some(host));
+        }
+        assert_eq!(authority(None, "api.example"), Some("api.example"));
+        for host in ["", "api.exampl", "api.example.evil", "api.example@evil", "b.example:80"] {
+            assert_eq!(authority(Some(host), "api.example"), None, "{host}");
+        }
+        assert_eq!(authority(Some(""), ""), None);
+        assert_eq!(authority(None, ""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_field_is_read_without_a_panic(text in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Target::authority(Some(&text), b"a");
+        }
+    }
+}
