@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use clap::{Args, CommandFactory};
 use mesh_core::{
     directive::{self, Context, Row},
-    export::{FIELDS, Field},
+    identity::export::{FIELDS, Field},
     identity::{VARIABLES, Variable},
     manual::{CHAPTERS, Chapter},
     refusal::Reason,

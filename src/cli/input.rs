@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use mesh_core::json::{self, JsonError};
 use mesh_core::jwks::MAX_BYTES;
+use mesh_core::text::json::{self, JsonError};
 use serde_json::{Map, Value};
 
 use crate::error::Failure;

@@ -6,7 +6,7 @@ use clap::Args;
 use mesh_core::algorithm::Algorithm;
 use mesh_core::config::{ConfigError, Place, RawMain};
 use mesh_core::directive::{self, ISSUER, MAIN};
-use mesh_core::endpoint::Endpoint;
+use mesh_core::text::endpoint::Endpoint;
 use tokio::runtime::Builder;
 
 use crate::{Verdict, error::Failure, output};

@@ -8,7 +8,7 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Map, Value};
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Reads Unix seconds (`1767225600`) or RFC 3339 in UTC (`2026-01-01T00:00:00Z`).

@@ -11,7 +11,7 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use serde_json::{Map, Value};
 
 use crate::{

@@ -10,11 +10,11 @@ use mesh_core::{
     algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
     claims::Kept,
     issuer::{Accept, Form, Issuer, KeySource},
-    json::{self, Pointer},
     jwks::KeySet,
     jws::{CompactJws, Headers},
     refusal::{Reason, Refusal},
-    time::UnixTime,
+    text::json::{self, Pointer},
+    text::time::UnixTime,
     token::{self, Confirmation},
     trust::Trust,
 };

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mesh_core::introspection::{Answer, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
 use mesh_core::issuer::{Introspection, Question};
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use mesh_core::token::Wish;
 use mesh_core::trust::Trust;
 use tokio::sync::{Semaphore, mpsc};

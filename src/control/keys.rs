@@ -10,9 +10,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mesh_core::json;
 use mesh_core::jwks::{KeySet, warnings};
-use mesh_core::time::UnixTime;
+use mesh_core::text::json;
+use mesh_core::text::time::UnixTime;
 use serde_json::Value;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};

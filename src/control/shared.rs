@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mesh_core::algorithm::KeyAlgorithms;
 use mesh_core::issuer::{Form, Issuer, KeySource, Remote};
 use mesh_core::jwks::{JwksError, KeySet, SkippedKey};
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 
 /// An issuer whose keys come from a server.
 #[derive(Clone, Debug)]

@@ -4,12 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::decision::Permit;
-use crate::export::{Fields, Rendered};
 use crate::identity::Identity;
+use crate::identity::export::Fields;
 use crate::limit::{Charge, Key, Limited, Part, Quota, Remaining, Table};
 use crate::refusal::{Reason, Refusal};
 use crate::request::Request;
-use crate::time::Tick;
+use crate::text::rendered::Rendered;
+use crate::text::time::Tick;
 
 /// The most limits that one location may charge.
 pub const MAX_LIMITS: usize = 8;

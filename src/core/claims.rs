@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::json::{Item, Pointer};
+use crate::text::json::{Item, Pointer};
 
 mod requirement;
 
@@ -120,7 +120,7 @@ impl<'c> Claims<'c> {
             || name == "groups"
                 && self
                     .has_groups
-                    .is_some_and(|it| !matches!(it.view(), crate::json::View::Bool(false)));
+                    .is_some_and(|it| !matches!(it.view(), crate::text::json::View::Bool(false)));
         match self.resolve(pointer) {
             _ if is_elsewhere => Known::Elsewhere,
             None => Known::Absent,

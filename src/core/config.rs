@@ -9,12 +9,12 @@ use crate::decision::Required;
 use crate::dpop;
 use crate::identity::Authentication;
 use crate::issuer::{Accept, Issuer};
-use crate::json::Pointer;
 use crate::limit::Quota;
 use crate::metadata::ProtectedResources;
 use crate::refusal::Offer;
 use crate::request::Methods;
 use crate::request::source::Source;
+use crate::text::json::Pointer;
 
 mod form;
 mod introspection;

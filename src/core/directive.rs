@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use crate::algorithm::Algorithm;
 use crate::config::{ConfigError, Need, Place, RawIssuer, RawLocation, RawMain, Setting};
-use crate::json::Pointer;
+use crate::text::json::Pointer;
 
 pub use answer::ANSWER;
 pub use issuer::ISSUER;

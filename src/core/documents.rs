@@ -18,7 +18,7 @@
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 use crate::token::Wish;
 
 mod failure;

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::refusal::Reason;
 use crate::request::{Field, Request, Scheme};
-use crate::time::{Now, UnixTime};
+use crate::text::time::{Now, UnixTime};
 use crate::token::Confirmation;
 
 mod memory;

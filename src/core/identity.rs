@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::claims::Verdict;
 use crate::dpop::{self, Proofs, Unused};
-use crate::export::Rendered;
 use crate::introspection::{self, Introspections, Known};
 use crate::issuer::Question;
 use crate::issuer::{Accept, Form};
@@ -17,12 +16,14 @@ use crate::refusal::{Reason, Refusal};
 use crate::request::source::Source;
 use crate::request::{Credentials, Methods, Scheme};
 use crate::spiffe::{SpiffeId, TrustDomain};
-use crate::time::Now;
+use crate::text::rendered::Rendered;
+use crate::text::time::Now;
 use crate::token::{self, TokenCache, VerifiedToken, Wish};
 use crate::trust::{Snapshot, Trust};
 use crate::x509::{Facts, NameRules};
 
 mod certificate;
+pub mod export;
 mod failure;
 mod variable;
 
@@ -281,11 +282,11 @@ impl Identity {
     /// The exported fields: written once for a token, and once for the certificate of a connection.
     pub(crate) fn rendered(&self) -> Cow<'_, Rendered> {
         match (&self.token, &self.certificate) {
-            (Some(token), None) => Cow::Borrowed(token.rendered(|| Rendered::of(self))),
+            (Some(token), None) => Cow::Borrowed(token.rendered(|| export::render(self))),
             (None, Some(certificate)) => certificate
-                .rendered(|| Rendered::of(self))
-                .map_or_else(|| Cow::Owned(Rendered::of(self)), Cow::Borrowed),
-            _ => Cow::Owned(Rendered::of(self)),
+                .rendered(|| export::render(self))
+                .map_or_else(|| Cow::Owned(export::render(self)), Cow::Borrowed),
+            _ => Cow::Owned(export::render(self)),
         }
     }
 

@@ -4,9 +4,9 @@
 //! one that is not. The shell parks such a request, the background thread asks, and [`read`] turns
 //! the answer into the claims that a signed token has, so that every check after it is the same.
 
-use crate::base64url;
 use crate::issuer::Issuer;
-use crate::json::{Document, Item};
+use crate::text::base64url;
+use crate::text::json::{Document, Item};
 
 mod answer;
 mod cache;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::algorithm::KeyAlgorithms;
 use crate::arn::Role;
 use crate::claims::Claims;
-use crate::endpoint::Endpoint;
-use crate::json::Pointer;
 use crate::jwks::{JwksError, KeySet, SkippedKey};
 use crate::spiffe::TrustDomain;
+use crate::text::endpoint::Endpoint;
+use crate::text::json::Pointer;
 
 mod asked;
 

@@ -4,9 +4,9 @@ use core::fmt;
 use std::rc::Rc;
 
 use crate::algorithm::Algorithm;
-use crate::base64url;
-use crate::json::{Document, Item, JsonError};
 use crate::jwks::{FoundKey, KeyLookupError, KeyName, KeySet, MAX_KID_BYTES, SignatureInvalid};
+use crate::text::base64url;
+use crate::text::json::{Document, Item, JsonError};
 
 /// A token that has the form of a signed one; nobody has believed it yet.
 ///

@@ -46,7 +46,7 @@
 //! | [`identity::Identity`] | [`identity::authenticate`] | credentials, the location's settings, keys, time |
 //! | [`decision::Permit`] | [`decision::decide`] | an identity |
 //! | [`admission::Admission`] | [`admission::limit`] | a permit and the table of the limits |
-//! | [`export::Fields`] | [`admission::Admission::exports`] | an admission |
+//! | [`identity::export::Fields`] | [`admission::Admission::exports`] | an admission |
 //! | [`refusal::Refusal`] | any of these | a [`refusal::Reason`] |
 //!
 //! What a request may remember (an internal redirect must not verify or charge twice) is
@@ -63,38 +63,30 @@
 pub mod admission;
 pub mod algorithm;
 pub mod arn;
-mod base64url;
 pub mod cache_key;
 pub mod claims;
-pub mod clean;
 pub mod config;
 pub mod decision;
 pub mod design;
 pub mod directive;
 pub mod documents;
 pub mod dpop;
-pub mod encode;
-pub mod endpoint;
-pub mod export;
 pub mod identity;
 pub mod introspection;
 pub mod issuer;
-pub mod json;
 pub mod jwks;
 pub mod jws;
 pub mod limit;
 pub mod manual;
 pub mod metadata;
 pub mod need;
-mod path;
 pub mod pipeline;
 pub mod refusal;
 pub mod request;
-pub mod reserved;
 pub mod revocation;
 pub mod spiffe;
 pub mod status;
-pub mod time;
+pub mod text;
 pub mod token;
 pub mod trust;
 pub mod x509;

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use mesh_core::limit::{Bucket, Charge, Header, Host, Part, Quota, Rate, Table};
-//! use mesh_core::time::Tick;
+//! use mesh_core::text::time::Tick;
 //!
 //! #[derive(Debug)]
 //! struct Clock;

@@ -1,7 +1,7 @@
 //! The manual's chapters: read here, on a Markdown host, and by `meshctl help TOPIC`.
 //!
 //! The reference is not among them: each row of [`crate::directive`], [`crate::refusal::Reason`],
-//! [`crate::identity::VARIABLES`] and [`crate::export::FIELDS`] holds its own documentation, and
+//! [`crate::identity::VARIABLES`] and [`crate::identity::export::FIELDS`] holds its own documentation, and
 //! `meshctl help` prints it.
 
 /// A chapter.

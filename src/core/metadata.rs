@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::algorithm::{Algorithm, ED25519};
 use crate::config::{ConfigError, Place};
 use crate::dpop::Mode;
-use crate::endpoint::{Endpoint, EndpointError};
 use crate::identity::Authentication;
 use crate::issuer::Issuer;
+use crate::text::endpoint::{Endpoint, EndpointError};
 
 /// A `mesh_resource` line.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -10,7 +10,7 @@ use crate::identity::{self, Authentication, Identity, Worker};
 use crate::need::{Need, Stop};
 use crate::refusal::{Kind, Reason, Refusal};
 use crate::request::{Credentials, Request};
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 use crate::token;
 use crate::trust::Trust;
 

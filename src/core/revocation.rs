@@ -6,7 +6,7 @@
 use core::hash::BuildHasher as _;
 use std::hash::RandomState;
 
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 
 mod error;
 mod parse;

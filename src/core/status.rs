@@ -7,7 +7,7 @@ use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::documents::Documents;
 use crate::issuer::{Issuer, KeySource};
 use crate::limit::{Part, Table};
-use crate::time::{Now, UnixTime};
+use crate::text::time::{Now, UnixTime};
 use crate::trust::{IssuerKeys, Revoked, Snapshot, Trust};
 
 /// What there is to show, seen by one worker.

@@ -4,16 +4,16 @@ use core::cell::{Cell, OnceCell};
 use core::fmt;
 
 use crate::claims::{Claims, Kept, Verdict, Verdicts};
-use crate::encode::{encode, json_array};
-use crate::export::Rendered;
 use crate::introspection;
 use crate::issuer::{Accept, Issuer};
-use crate::json::{Document, Item, JsonError, Pointer};
 use crate::jws::{CompactJws, Headers, JwsError};
 use crate::limit::Key;
 use crate::refusal::{Detail, Reason, Refusal};
 use crate::revocation::Revocable;
-use crate::time::UnixTime;
+use crate::text::encode::{encode, json_array};
+use crate::text::json::{Document, Item, JsonError, Pointer};
+use crate::text::rendered::Rendered;
+use crate::text::time::UnixTime;
 use crate::trust::{Revoked, Snapshot, Trust};
 
 mod cache;

@@ -13,7 +13,7 @@ use crate::issuer::{Form, Issuer, KeySource};
 use crate::jwks::KeySet;
 use crate::revocation::Revocations;
 use crate::spiffe::TrustDomain;
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 
 /// Whom a configuration believes. The settings are frozen; the keys are replaced as a whole.
 #[derive(Debug)]

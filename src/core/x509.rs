@@ -16,9 +16,8 @@ use x509_parser::{
 };
 
 use crate::{
-    export::Rendered,
     spiffe::SpiffeId,
-    time::UnixTime,
+    text::{rendered::Rendered, time::UnixTime},
     x509::{extensions::Extensions, subject::Subject},
 };
 

@@ -1,10 +1,10 @@
 //! The phases: reserved headers go, then a request is judged, then its identity is exported.
 
 use mesh_core::admission::Admission;
-use mesh_core::clean::Clean;
 use mesh_core::config::{Location, LogLevel};
 use mesh_core::refusal::Refusal;
 use mesh_core::request::Scheme;
+use mesh_core::text::clean::Clean;
 use nginx_sys::{
     NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK,
     ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,

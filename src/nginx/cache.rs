@@ -6,10 +6,10 @@
 use core::ffi::CStr;
 
 use mesh_core::cache_key::tells_apart;
-use mesh_core::clean::Clean;
 use mesh_core::config::Location;
 use mesh_core::identity::Identity;
-use mesh_core::time::Tick;
+use mesh_core::text::clean::Clean;
+use mesh_core::text::time::Tick;
 use nginx_sys::{
     NGX_OK, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
     ngx_http_request_t, ngx_http_upstream_conf_t, ngx_int_t, ngx_str_t,

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use mesh_control::{Level, Message};
-use mesh_core::time::Tick;
+use mesh_core::text::time::Tick;
 use mesh_core::token::Wish;
 
 use super::process;

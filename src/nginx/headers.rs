@@ -8,8 +8,9 @@ use core::mem::size_of;
 use core::ptr;
 use core::slice;
 
-use mesh_core::export::{Rendered, hash};
-use mesh_core::reserved::{folds_to, is_reserved, is_word};
+use mesh_core::identity::export::{self, hash};
+use mesh_core::text::rendered::Rendered;
+use mesh_core::text::reserved::{folds_to, is_reserved, is_word};
 use nginx_sys::{
     ngx_http_request_t, ngx_list_part_t, ngx_list_t, ngx_palloc, ngx_pnalloc, ngx_pool_t,
     ngx_str_t, ngx_table_elt_t, ngx_uint_t,
@@ -141,8 +142,8 @@ fn put_back(
 /// above all. In one block, with their values behind it.
 ///
 /// The names are not copied: Nginx takes the names of headers by their length, and writes to none.
-pub(crate) fn push_all(r: Live<'_>, fields: &Rendered) -> Result<(), HeaderError> {
-    let (count, text) = (fields.count(), fields.text());
+pub(crate) fn push_all(r: Live<'_>, rendered: &Rendered) -> Result<(), HeaderError> {
+    let (count, text) = (rendered.count(), rendered.text());
     if count == 0 {
         return Ok(());
     }
@@ -162,7 +163,7 @@ pub(crate) fn push_all(r: Live<'_>, fields: &Rendered) -> Result<(), HeaderError
         let values = block.add(values);
         values.copy_from_nonoverlapping(text.as_ptr(), text.len());
         let mut element = first;
-        for (field, value) in fields.fields() {
+        for (field, value) in export::fields(rendered) {
             element.write(ngx_table_elt_t {
                 hash: field.hash,
                 key: still(field.name),

@@ -2,13 +2,13 @@
 //!
 //! Whatever a line is made of, it reaches Nginx as one string of printable ASCII behind a fixed
 //! `%*s`: neither a format directive nor a line break can be smuggled in. Show a peer's bytes
-//! through [`Clean`](mesh_core::clean::Clean), which cuts them as well, and never log a credential.
+//! through [`Clean`](mesh_core::text::clean::Clean), which cuts them as well, and never log a credential.
 
 use core::ffi::CStr;
 use core::fmt::{self, Write as _};
 use core::marker::PhantomData;
 
-use mesh_core::clean::write_byte;
+use mesh_core::text::clean::write_byte;
 use nginx_sys::{
     NGX_LOG_CRIT, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_NOTICE, NGX_LOG_WARN,
     ngx_conf_log_error, ngx_conf_t, ngx_log_t, ngx_uint_t,

@@ -2,7 +2,7 @@
 //! location that the request is redirected to passes it on.
 
 use mesh_core::request::source::{Source, WEBSOCKET_PROTOCOL, without_bearer, without_cookie};
-use mesh_core::reserved::folds_to;
+use mesh_core::text::reserved::folds_to;
 
 use super::context::Context;
 use super::headers;

@@ -3,8 +3,8 @@
 //! What no location of a server lets pass goes in POST_READ, before anything reads it. What some let pass
 //! goes in REWRITE, where the request's location is known, and comes back in one that lets it pass.
 
-use mesh_core::clean::Clean;
 use mesh_core::request::upgrade::Upgrades;
+use mesh_core::text::clean::Clean;
 use nginx_sys::{NGX_DECLINED, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
 use super::context::Context;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use mesh_core::config::ConfigError;
-use mesh_core::encode::encode;
 use mesh_core::identity::{Shown, VARIABLES};
+use mesh_core::text::encode::encode;
 use nginx_sys::{
     NGX_HTTP_VAR_NOCACHEABLE, ngx_conf_t, ngx_http_add_variable, ngx_http_conf_ctx_t,
     ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_get_variable_index,

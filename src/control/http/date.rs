@@ -1,6 +1,6 @@
 //! The time that a server says it is (RFC 9110 section 5.6.7).
 
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 
 /// Reads an IMF-fixdate, the one form that a server may send: `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(super) fn parse(text: &str) -> Option<UnixTime> {

@@ -8,7 +8,7 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mesh_core::issuer::{Client, ClientProof, SecretMethod};
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use serde_json::json;
 use tokio::time::Instant;
 

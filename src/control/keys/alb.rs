@@ -4,8 +4,8 @@
 //! in PEM at a URL that ends in the key's name, a UUID. There is no list of them: a key is asked for
 //! when a token names it.
 
-use mesh_core::endpoint::Endpoint;
 use mesh_core::jwks::p256_jwk;
+use mesh_core::text::endpoint::Endpoint;
 use serde_json::{Value, json};
 
 use super::failure::{Cause, Failure};
@@ -25,7 +25,7 @@ pub(super) struct Alb {
 impl Alb {
     /// Goes on with the keys of the document in force.
     pub(super) fn new(base: Endpoint, published: Option<&[u8]>) -> Self {
-        let document = published.and_then(|document| mesh_core::json::parse(document).ok());
+        let document = published.and_then(|document| mesh_core::text::json::parse(document).ok());
         let jwks = document.as_ref().and_then(|it| it.get("keys")?.as_array());
         let keys = jwks.into_iter().flatten().filter_map(|jwk| {
             let kid = jwk.get("kid")?.as_str()?;

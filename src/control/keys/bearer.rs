@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::Remote;
+use mesh_core::text::endpoint::Endpoint;
 
 use crate::file::{ReadError, read_capped};
 

@@ -1,7 +1,7 @@
 //! What a discovery document says (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
 
-use mesh_core::endpoint::Endpoint;
-use mesh_core::json;
+use mesh_core::text::endpoint::Endpoint;
+use mesh_core::text::json;
 use serde_json::Value;
 
 use super::failure::DiscoveryFault;
@@ -32,7 +32,7 @@ pub fn keys_url(
 
 #[cfg(test)]
 mod tests {
-    use mesh_core::endpoint::EndpointError;
+    use mesh_core::text::endpoint::EndpointError;
 
     use super::*;
 

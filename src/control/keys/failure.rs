@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use mesh_core::endpoint::EndpointError;
-use mesh_core::json::JsonError;
 use mesh_core::jwks::JwksError;
+use mesh_core::text::endpoint::EndpointError;
+use mesh_core::text::json::JsonError;
 
 use super::bearer::BearerError;
 use crate::http::FetchError;

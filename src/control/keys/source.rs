@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::Entry;
 use mesh_core::jwks::MAX_BYTES;
+use mesh_core::text::endpoint::Endpoint;
 use tokio::time::Instant;
 
 use super::alb::Alb;

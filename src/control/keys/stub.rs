@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh_core::algorithm::KeyAlgorithms;
-use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::{Entry, Form, Remote};
 use mesh_core::jwks::p256_jwk;
+use mesh_core::text::endpoint::Endpoint;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 

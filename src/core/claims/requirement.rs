@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Claims, Known};
-use crate::json::{Item, Pointer, View, canonical, is_number};
+use crate::text::json::{Item, Pointer, View, canonical, is_number};
 
 /// A line of `mesh_require_claim`: one of some claims must hold one of some values, and none of them
 /// any of some others.

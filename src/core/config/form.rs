@@ -2,7 +2,7 @@
 
 use super::{ConfigError, RawIssuer};
 use crate::issuer::{Form, TENANT};
-use crate::json::Pointer;
+use crate::text::json::Pointer;
 
 impl RawIssuer {
     /// The claim that names the audience in tokens without `aud`.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::{ConfigError, RawIssuer};
 use crate::algorithm::Algorithm;
-use crate::endpoint::Endpoint;
 use crate::issuer::{Client, ClientProof, Introspection, SecretMethod};
+use crate::text::endpoint::Endpoint;
 
 /// The directives of a `mesh_issuer` block that begin with `introspection`, as typed.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@
 //! merges blocks from the outside in, so that this is judged once all of them are known.
 
 use super::{ConfigError, Location, Place, RawLocation};
-use crate::clean::Clean;
 use crate::issuer::Issuer;
+use crate::text::clean::Clean;
 
 /// A line that does nothing unless a request is authenticated.
 #[derive(Clone, Debug, Eq, PartialEq)]

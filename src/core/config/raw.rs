@@ -10,15 +10,15 @@ use crate::admission::LimitKey;
 use crate::algorithm::{AlgorithmSet, KeyAlgorithms};
 use crate::claims::Requirement;
 use crate::dpop::{Mode, Origin};
-use crate::endpoint::{Endpoint, EndpointError};
 use crate::issuer::{Entry, Issuer, KeySource, Remote, TENANT};
-use crate::json::Pointer;
 use crate::limit::Quota;
 use crate::metadata::RawProtected;
 use crate::request::Methods;
 use crate::request::source::Source;
 use crate::request::upgrade::Upgrades;
 use crate::spiffe::TrustDomain;
+use crate::text::endpoint::{Endpoint, EndpointError};
+use crate::text::json::Pointer;
 use crate::x509::NameRules;
 
 /// What `http` holds, as typed.

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::algorithm::AlgorithmSet;
 use crate::config::{ConfigError, RawIssuer, RawJwks};
-use crate::endpoint::Endpoint;
 use crate::issuer::{TENANT, is_guid, is_load_balancer};
 use crate::spiffe::TrustDomain;
+use crate::text::endpoint::Endpoint;
 
 const HERE: &[Context] = &[Context::Issuer];
 

@@ -2,7 +2,7 @@
 
 use super::note::{Note, bytes_in, fill};
 use super::pen::Pen;
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 
 /// Why a fetch failed.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,7 +4,7 @@ use core::hash::BuildHasher;
 use std::collections::HashMap;
 use std::hash::RandomState;
 
-use crate::time::Tick;
+use crate::text::time::Tick;
 use crate::token::Wish;
 
 /// The wishes of the last second: the same one counts once, and those for one issuer up to a few.

@@ -8,7 +8,7 @@ use core::fmt::{self, Write as _};
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::{Found, Source};
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 
 /// The bytes of a file that keeps a document of that source.
 pub fn record(source: &Source, found: &Found) -> Vec<u8> {

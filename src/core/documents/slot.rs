@@ -11,7 +11,7 @@ use super::pen::Pen;
 use super::source::{Source, bytes_of};
 use super::wishes::Wishes;
 use super::{CAPACITY, Word};
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 
 /// The place of one document; zeroed memory is nobody's.
 #[derive(Debug, Default)]

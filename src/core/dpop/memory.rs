@@ -29,7 +29,7 @@ use loom::sync::atomic::{AtomicU32, AtomicU64};
 use super::AHEAD;
 use super::nonce::Nonces;
 use crate::limit::{Measure, Shares};
-use crate::time::Now;
+use crate::text::time::Now;
 
 pub use crate::limit::Bucket as ShareBucket;
 

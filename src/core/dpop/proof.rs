@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::claims::Claims;
-use crate::json::{Document, Item};
 use crate::jwks::{VerifyingKey, thumbprint};
 use crate::jws::{self, Parts};
 use crate::refusal::Reason;
+use crate::text::json::{Document, Item};
 use crate::token::numeric_date;
 
 /// A proof that has the form of one; nobody has believed it yet.

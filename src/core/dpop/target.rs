@@ -5,8 +5,8 @@
 
 use core::fmt;
 
-use crate::path::{normal_path, unescape};
 use crate::request::Target;
+use crate::text::path::{normal_path, unescape};
 
 /// Scheme, host and port.
 #[derive(Clone, Eq, PartialEq)]

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::{Authentication, Worker};
-use crate::export::Rendered;
 use crate::refusal::Reason;
 use crate::request::Peer;
 use crate::spiffe::SpiffeId;
-use crate::time::UnixTime;
+use crate::text::rendered::Rendered;
+use crate::text::time::UnixTime;
 use crate::x509::{
     CertificateError, CertificateName, ChainVerdict, Chosen, Facts, PeerCertificate,
 };

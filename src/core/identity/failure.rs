@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Authentication;
 use crate::limit::{Charge, Limited, Part, Quota, Table};
-use crate::time::Tick;
+use crate::text::time::Tick;
 
 /// A refused credential, to be charged to the address that it came from.
 #[derive(Clone, Debug)]

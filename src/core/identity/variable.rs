@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::Identity;
-use crate::encode::encode;
+use crate::text::encode::encode;
 
 /// A variable.
 #[derive(Clone, Copy, Debug)]

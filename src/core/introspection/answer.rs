@@ -4,10 +4,10 @@ use core::fmt;
 
 use crate::claims::Claims;
 use crate::issuer::Issuer;
-use crate::json::{self, Document, Item, JsonError, View};
 use crate::jws::{CompactJws, JwsError};
 use crate::refusal::Reason;
-use crate::time::UnixTime;
+use crate::text::json::{self, Document, Item, JsonError, View};
+use crate::text::time::UnixTime;
 use crate::token::{VerifiedToken, Wish};
 use crate::trust::Trust;
 

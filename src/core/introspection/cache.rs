@@ -12,7 +12,7 @@ use lru::LruCache;
 use super::Answer;
 use crate::issuer::Question;
 use crate::refusal::Reason;
-use crate::time::Tick;
+use crate::text::time::Tick;
 use crate::token::VerifiedToken;
 
 /// What a worker knows of the tokens that it has asked about, and which it waits for.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use crate::algorithm::Algorithm;
-use crate::endpoint::Endpoint;
+use crate::text::endpoint::Endpoint;
 
 /// How an issuer is asked about a token that only it can read.
 #[derive(Clone, Debug, Eq, PartialEq)]

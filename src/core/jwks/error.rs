@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{MAX_BYTES, MAX_KEYS};
-use crate::json::JsonError;
+use crate::text::json::JsonError;
 
 /// Why a JWK set cannot be used at all.
 #[derive(Debug, PartialEq, Eq)]

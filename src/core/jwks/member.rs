@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::key::{self, Usable, VerifyingKey};
 use super::{JwksError, KeyFault, MAX_BYTES, MAX_KEYS, MAX_KID_BYTES, Names};
 use crate::algorithm::{Algorithm, KeyAlgorithms};
-use crate::json;
+use crate::text::json;
 
 /// Who publishes a set, which decides what `use` may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::samples::{ED25519, P256, P384, RSA, Signer, jwks, key_set, parse, with};
 use super::*;
-use crate::json as strict;
 use crate::jws::CompactJws;
+use crate::text::json as strict;
 
 mod names;
 

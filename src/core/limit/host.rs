@@ -15,7 +15,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::AtomicU64;
 use super::part::Part;
-use crate::time::Tick;
+use crate::text::time::Tick;
 
 /// The clock and the log of a process.
 pub trait Host: fmt::Debug + Sync {

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::AtomicU64;
 use super::host::Host;
-use crate::time::Tick;
+use crate::text::time::Tick;
 
 /// A part of a zone, by who chooses its keys.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

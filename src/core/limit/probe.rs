@@ -27,7 +27,7 @@
 use super::gcra::Measure;
 use super::key::{Key, PLACES};
 use super::slot::{Mark, Owner, Slot, Word};
-use crate::time::Tick;
+use crate::text::time::Tick;
 
 /// The slots in which one key may be, and what it is about to be charged.
 pub(super) struct Probe<'z> {

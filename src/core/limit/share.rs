@@ -4,7 +4,7 @@ use super::gcra::Measure;
 use super::key::Key;
 use super::probe::{Outcome, Probe};
 use super::table::{Bucket, places};
-use crate::time::Tick;
+use crate::text::time::Tick;
 
 /// Counters of keys, as in a [`Table`](super::Table).
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ use super::part::{FEWEST, Part, Tally};
 use super::probe::{Outcome, Probe};
 use super::slot::Slot;
 use super::{AtomicU32, AtomicU64};
-use crate::time::Tick;
+use crate::text::time::Tick;
 
 /// What a zone begins with: three pairs of cache lines, all atomics; zeroed memory is a header that
 /// was never used.

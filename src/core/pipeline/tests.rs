@@ -18,7 +18,7 @@ use crate::jwks::KeySet;
 use crate::limit::{Bucket, Header as ZoneHeader, NoHost, Table};
 use crate::request::Target;
 use crate::request::{Field, Peer};
-use crate::time::{Now, Tick, UnixTime};
+use crate::text::time::{Now, Tick, UnixTime};
 use crate::token::{TokenCache, Wish};
 use crate::trust::Trust;
 use crate::x509::{ChainVerdict, PeerCertificate};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ReachedLimit;
 use crate::claims::{Requirement, Verdict};
-use crate::clean::Clean;
+use crate::text::clean::Clean;
 
 /// What a refusal is about: never a credential, only what one says, which is shown clean.
 #[derive(Clone, Debug, Default)]

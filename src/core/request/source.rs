@@ -5,7 +5,7 @@
 
 use crate::refusal::Reason;
 use crate::request::{Field, Request, Scheme};
-use crate::reserved::{folds_to, folds_to_prefix, is_reserved};
+use crate::text::reserved::{folds_to, folds_to_prefix, is_reserved};
 
 /// The most places that one location may look in.
 pub const MAX_SOURCES: usize = 8;

@@ -5,7 +5,7 @@
 //! rule that is judged by request. And a server that takes `Connection` at its word drops the fields
 //! that it names, ours among them.
 
-use crate::reserved::is_reserved;
+use crate::text::reserved::is_reserved;
 
 /// The values of `Upgrade` that go upstream.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -11,7 +11,7 @@ pub trait Request {
     fn authorization(&self) -> Field<'_>;
 
     /// The fields of another name, which is given in lower case, and of those that
-    /// [fold to it](crate::reserved::folds_to).
+    /// [fold to it](crate::text::reserved::folds_to).
     fn field(&self, name: &str) -> Field<'_>;
 
     /// The method, as it was sent.

@@ -8,11 +8,11 @@ use serde_json::error::Category;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::json::{canonical, is_number};
+use crate::text::json::{canonical, is_number};
 
 use super::{Entry, Fault, Kind, RevocationError, Revocations, scope};
 use super::{MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES};
-use crate::json;
+use crate::text::json;
 
 impl Revocations {
     /// Reads a list; `issuer` gives the index of the issuer with a name.

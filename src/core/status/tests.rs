@@ -6,7 +6,7 @@ use crate::config::{Place, RawMain};
 use crate::directive::{ISSUER, MAIN, read};
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
 use crate::jwks::samples::{P256, RSA, key_set};
-use crate::time::Tick;
+use crate::text::time::Tick;
 
 const NOW: i64 = 1_800_000_000;
 

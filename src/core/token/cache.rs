@@ -7,7 +7,7 @@ use lru::LruCache;
 
 use super::VerifiedToken;
 use crate::jws::Headers;
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 use crate::trust::Snapshot;
 
 /// The signatures that a worker has verified, by the whole token.

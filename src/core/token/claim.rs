@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::base64url;
 use crate::claims::{Claims, Known};
-use crate::json::{self, Item, Items, Pointer, View};
 use crate::refusal::{Detail, Reason, Refusal};
+use crate::text::base64url;
+use crate::text::json::{self, Item, Items, Pointer, View};
 
 /// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1, RFC 9449 section 6.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 
 use super::origin::index_of;
 use crate::algorithm::Algorithm;
-use crate::clean::Clean;
 use crate::issuer::{Accept, Issuer};
-use crate::json;
 use crate::jwks::KeySet;
 use crate::jws::CompactJws;
 use crate::refusal::Reason;
-use crate::time::UnixTime;
+use crate::text::clean::Clean;
+use crate::text::json;
+use crate::text::time::UnixTime;
 use crate::trust::Trust;
 
 /// What there is to say of a token that was refused for `reason` where `accept` is believed; `None`

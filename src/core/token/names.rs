@@ -1,8 +1,8 @@
 //! The names that a token can be revoked by.
 
 use super::claim::name;
-use crate::json::Item;
 use crate::refusal::Refusal;
+use crate::text::json::Item;
 
 /// What a token can be revoked by, besides its subject.
 #[derive(Debug)]

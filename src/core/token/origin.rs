@@ -4,10 +4,10 @@
 
 use crate::claims::Claims;
 use crate::issuer::{Form, Issuer, TENANT};
-use crate::json::{Document, Item};
 use crate::jws::{CompactJws, Headers, JwsError};
 use crate::refusal::{Detail, Reason, Refusal};
 use crate::spiffe::SpiffeId;
+use crate::text::json::{Document, Item};
 use crate::trust::Trust;
 
 /// What a token is in, and whether it is written as only load balancers may.

@@ -9,7 +9,7 @@ use x509_parser::{
 };
 
 use crate::{
-    encode::json_array,
+    text::encode::json_array,
     x509::{elements, extensions::Extensions, sequence, subject::attribute_of, text::text},
 };
 

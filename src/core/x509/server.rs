@@ -4,7 +4,7 @@ use core::{error::Error, fmt};
 
 use x509_parser::{certificate::X509CertificateParser, nom::Parser};
 
-use crate::{time::UnixTime, x509::extensions::Extensions};
+use crate::{text::time::UnixTime, x509::extensions::Extensions};
 
 /// Why the certificate of a server does not count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,9 +5,9 @@ use core::ptr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use mesh_core::clean::Clean;
 use mesh_core::config::{Block, ConfigError};
 use mesh_core::issuer::Issuer;
+use mesh_core::text::clean::Clean;
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 
 use super::super::headers::bytes;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mesh_control::{Level, RemoteIssuer, Shared};
 use mesh_core::documents::{Documents, Failure, Found, Head, Lead};
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use mesh_core::trust::{Snapshot, Trust};
 
 use super::super::process;

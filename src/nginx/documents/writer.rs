@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use mesh_core::documents::{Documents, Holder, Lock};
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 
 /// A process that writes.
 #[derive(Clone)]

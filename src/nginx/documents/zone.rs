@@ -26,7 +26,7 @@ use mesh_core::documents::{
     Documents, DocumentsError, Header, Layout, Slot, Source, Word, ZONE, zone_name,
 };
 use mesh_core::issuer::{Issuer, KeySource};
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use nginx_sys::{
     NGX_ERROR, NGX_OK, ngx_conf_t, ngx_core_conf_t, ngx_cycle_t, ngx_int_t, ngx_pagesize,
     ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,

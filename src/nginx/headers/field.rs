@@ -1,6 +1,6 @@
 //! A field without a typed slot, of which a part may go and the rest stays.
 
-use mesh_core::reserved::folds_to;
+use mesh_core::text::reserved::folds_to;
 
 use super::super::live::Live;
 use super::{Header, HeaderError, push_element, strip};

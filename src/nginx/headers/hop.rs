@@ -3,7 +3,7 @@
 use core::ptr;
 
 use mesh_core::request::upgrade::without_reserved;
-use mesh_core::reserved::is_word;
+use mesh_core::text::reserved::is_word;
 use nginx_sys::ngx_table_elt_t;
 
 use super::super::live::Live;

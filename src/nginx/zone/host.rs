@@ -1,7 +1,7 @@
 //! The clock and the log of this process, for the limits.
 
 use mesh_core::limit::{Host, Part};
-use mesh_core::time::Tick;
+use mesh_core::text::time::Tick;
 
 use super::super::log::{Level, Log};
 

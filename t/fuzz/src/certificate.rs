@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mesh_core::time::UnixTime;
+use mesh_core::text::time::UnixTime;
 use mesh_core::x509::{
     CertificateName, DnsPattern, MAX_PEM_BYTES, NameKinds, NameRules, PeerCertificate,
 };

@@ -17,7 +17,7 @@ use mesh_core::introspection::Introspections;
 use mesh_core::jwks::KeySet;
 use mesh_core::pipeline::{Memo, evaluate};
 use mesh_core::refusal::Reason;
-use mesh_core::time::{Now, Tick, UnixTime};
+use mesh_core::text::time::{Now, Tick, UnixTime};
 use mesh_core::token::TokenCache;
 use mesh_core::trust::Trust;
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use mesh_core::endpoint::Endpoint;
 use mesh_core::issuer::Remote;
+use mesh_core::text::endpoint::Endpoint;
 
 use super::*;
 use crate::http::stub::Authority;

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::json::Document;
+use crate::text::json::Document;
 
 fn judge(words: &[&str], claims: &str) -> Verdict {
     let document = Document::parse(claims.as_bytes()).unwrap();

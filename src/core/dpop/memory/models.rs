@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::*;
-use crate::time::{Tick, UnixTime};
+use crate::text::time::{Tick, UnixTime};
 
 const NOW: i64 = 1_800_000_000;
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::search::State;
 use super::*;
-use crate::time::{Tick, UnixTime};
+use crate::text::time::{Tick, UnixTime};
 
 const NOW: i64 = 1_800_000_000;
 const MAX_AGE: i64 = 60;

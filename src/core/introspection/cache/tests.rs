@@ -6,7 +6,7 @@ use serde_json::json;
 use super::super::{Answer, tests::issuer};
 use super::*;
 use crate::claims::Kept;
-use crate::time::UnixTime;
+use crate::text::time::UnixTime;
 use crate::trust::Trust;
 
 const TIMES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(10));

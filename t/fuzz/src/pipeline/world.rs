@@ -17,7 +17,7 @@ use mesh_core::issuer::Issuer;
 use mesh_core::jwks::KeySet;
 use mesh_core::limit::{Bucket, Charge, Header, Host, Part, Quota, Rate, Table};
 use mesh_core::revocation::Revocations;
-use mesh_core::time::{Now, Tick, UnixTime};
+use mesh_core::text::time::{Now, Tick, UnixTime};
 use mesh_core::token::TokenCache;
 use mesh_core::trust::{Revoked, Trust};
 use mesh_core::x509::{CertificateError, ChainVerdict, PeerCertificate};

@@ -8,7 +8,7 @@ use core::fmt;
 /// does) are percent-encoded; what exceeds [`Clean::LIMIT`] bytes is cut and marked with `...`.
 ///
 /// ```
-/// use mesh_core::clean::Clean;
+/// use mesh_core::text::clean::Clean;
 ///
 /// assert_eq!(Clean(b"GET /a\r\nb").to_string(), "GET /a%0D%0Ab");
 /// ```

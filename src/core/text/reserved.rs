@@ -6,8 +6,8 @@ pub const DEFAULT_PREFIX: &[u8] = b"x-mesh-";
 /// Tells whether a header name belongs to the default reserved name space, `X-Mesh-*`.
 ///
 /// ```
-/// assert!(mesh_core::reserved::is_reserved(b"x_MESH.service"));
-/// assert!(!mesh_core::reserved::is_reserved(b"x-meshed"));
+/// assert!(mesh_core::text::reserved::is_reserved(b"x_MESH.service"));
+/// assert!(!mesh_core::text::reserved::is_reserved(b"x-meshed"));
 /// ```
 #[must_use]
 #[inline]
@@ -24,7 +24,7 @@ pub fn is_reserved(name: &[u8]) -> bool {
 /// prefix reserves nothing.
 ///
 /// ```
-/// use mesh_core::reserved::folds_to_prefix;
+/// use mesh_core::text::reserved::folds_to_prefix;
 ///
 /// assert!(folds_to_prefix(b"x_corp_id-service", b"X-Corp-Id-"));
 /// assert!(!folds_to_prefix(b"x-corp", b"X-Corp-Id-"));
@@ -39,7 +39,7 @@ pub fn folds_to_prefix(name: &[u8], prefix: &[u8]) -> bool {
 /// Tells whether two header names are one, once both are folded as by [`folds_to_prefix`].
 ///
 /// ```
-/// use mesh_core::reserved::folds_to;
+/// use mesh_core::text::reserved::folds_to;
 ///
 /// assert!(folds_to(b"X_Token", b"x-token"));
 /// assert!(!folds_to(b"x-tokens", b"x-token"));
@@ -54,7 +54,7 @@ pub fn folds_to(name: &[u8], other: &[u8]) -> bool {
 /// alike but for the case of letters, and `_` for `-`.
 ///
 /// ```
-/// use mesh_core::reserved::is_shown_as;
+/// use mesh_core::text::reserved::is_shown_as;
 ///
 /// assert!(is_shown_as(b"X_Token", b"x-token"));
 /// assert!(!is_shown_as(b"X.Token", b"x-token"));
@@ -68,7 +68,7 @@ pub fn is_shown_as(name: &[u8], other: &[u8]) -> bool {
 /// Tells whether a name is that word of lower-case letters, in any case.
 ///
 /// ```
-/// use mesh_core::reserved::is_word;
+/// use mesh_core::text::reserved::is_word;
 ///
 /// assert!(is_word(b"Authorization", b"authorization"));
 /// assert!(!is_word(b"Proxy-Authorization", b"authorization"));

@@ -31,7 +31,7 @@ pub const MAX_DEPTH: usize = 16;
 /// space after the document.
 ///
 /// ```
-/// use mesh_core::json;
+/// use mesh_core::text::json;
 ///
 /// assert_eq!(json::parse(br#"{"sub": "orders"}"#).unwrap()["sub"], "orders");
 /// assert!(json::parse(br#"{"sub": "a", "s\u0075b": "b"}"#).is_err());

@@ -12,7 +12,7 @@ pub const MAX_DIGITS: usize = 40;
 /// text. `-0` is `0`.
 ///
 /// ```
-/// use mesh_core::json::canonical;
+/// use mesh_core::text::json::canonical;
 ///
 /// assert_eq!(canonical("340282366920938463463374607431768211455"), "340282366920938463463374607431768211455");
 /// assert_eq!(canonical("1.50E9"), "1500000000");

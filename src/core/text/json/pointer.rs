@@ -11,7 +11,7 @@ use super::{Item, View};
 /// The empty pointer, the whole document, names no claim and does not parse.
 ///
 /// ```
-/// use mesh_core::json::{Document, Pointer};
+/// use mesh_core::text::json::{Document, Pointer};
 ///
 /// let roles: Pointer = "/https:~1~1claims.example~1roles/0".parse().unwrap();
 /// let claims = Document::parse(br#"{"https://claims.example/roles": ["reader"]}"#).unwrap();
@@ -156,7 +156,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::json::Document;
+    use crate::text::json::Document;
 
     fn resolve(pointer: &str, document: &Value) -> Option<Value> {
         resolve_by(&pointer.parse().unwrap(), document)

@@ -10,7 +10,7 @@ use super::number::{self, canonical};
 /// looked at. A number keeps its digits.
 ///
 /// ```
-/// use mesh_core::json::Document;
+/// use mesh_core::text::json::Document;
 ///
 /// let claims = Document::parse(br#"{"sub": "orders", "n": 12345678901234567890123}"#).unwrap();
 /// let sub = claims.root().get("sub").unwrap();

@@ -12,12 +12,12 @@ use http::uri::Scheme;
 /// It never holds credentials or a fragment, and is compared and shown as it was written.
 ///
 /// ```
-/// use mesh_core::endpoint::Endpoint;
+/// use mesh_core::text::endpoint::Endpoint;
 ///
 /// let keys: Endpoint = "https://idp.example/keys".parse()?;
 /// assert_eq!((keys.host(), keys.port(), keys.is_secure()), ("idp.example", 443, true));
 /// assert!("http://idp.example/keys".parse::<Endpoint>().is_err());
-/// # Ok::<(), mesh_core::endpoint::EndpointError>(())
+/// # Ok::<(), mesh_core::text::endpoint::EndpointError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoint {

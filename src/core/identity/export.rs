@@ -1,12 +1,13 @@
 //! What goes upstream of an admission: the exported header fields.
 
-use core::num::NonZeroU32;
+use core::ops::Range;
 use std::borrow::Cow;
 
-use crate::identity::{Attribute, Identity};
+use super::{Attribute, Identity};
+use crate::text::rendered::Rendered;
 
 /// The exported header fields, in the order in which they are sent.
-pub const FIELDS: &[Field] = &[
+pub const FIELDS: &[Field; Rendered::VALUES] = &[
     Field::new("X-Mesh-Service", "x-mesh-service", Attribute::Service),
     Field::new("X-Mesh-Principal", "x-mesh-principal", Attribute::Principal),
     Field::new("X-Mesh-Issuer", "x-mesh-issuer", Attribute::Issuer),
@@ -44,57 +45,14 @@ pub const fn hash(lowercase: &[u8]) -> usize {
     hash
 }
 
-/// The fields of one identity with their values, ready to be copied as a whole: what a token is
-/// exported as does not change from one request to the next.
-#[derive(Clone, Debug)]
-pub struct Rendered {
-    /// The values, each ended by a NUL as Nginx's own parser does.
-    text: Box<[u8]>,
-    /// Where the value of each field ends in `text`, at its NUL; `None` for a field that is left out.
-    ends: [Option<NonZeroU32>; FIELDS.len()],
+/// Writes the values of an identity.
+pub(super) fn render(identity: &Identity) -> Rendered {
+    Rendered::of(FIELDS.iter().map(|field| identity.attribute(field.attribute)))
 }
 
-impl Rendered {
-    /// Writes the values of an identity.
-    pub(crate) fn of(identity: &Identity) -> Self {
-        let (mut text, mut ends) = (Vec::new(), [None; FIELDS.len()]);
-        for (field, end) in FIELDS.iter().zip(&mut ends) {
-            let value = identity.attribute(field.attribute);
-            let Some(value) = value.filter(|value| is_value(value.as_bytes())) else { continue };
-            text.extend_from_slice(value.as_bytes());
-            // It is not empty, so that it does not end at 0.
-            *end = u32::try_from(text.len()).ok().and_then(NonZeroU32::new);
-            text.push(0);
-        }
-        Self { text: text.into(), ends }
-    }
-
-    /// All values, one behind the other.
-    pub fn text(&self) -> &[u8] {
-        &self.text
-    }
-
-    /// How many fields there are.
-    pub fn count(&self) -> usize {
-        self.ends.iter().flatten().count()
-    }
-
-    /// The fields, with the place of each value in [`Self::text`].
-    pub fn fields(&self) -> impl Iterator<Item = (&'static Field, core::ops::Range<usize>)> {
-        let mut start = 0;
-        FIELDS.iter().zip(&self.ends).filter_map(move |(field, end)| {
-            let end = (*end)?.get() as usize;
-            let value = start..end;
-            start = end.saturating_add(1);
-            Some((field, value))
-        })
-    }
-}
-
-/// Whether a text can be a field's value: it is not empty, and does not end the field. That it does
-/// not is the work of [`crate::encode`]; this is the last look at it.
-fn is_value(text: &[u8]) -> bool {
-    !text.is_empty() && !text.iter().any(|byte| matches!(byte, b'\0' | b'\r' | b'\n'))
+/// The fields that were written, with the place of each value in [`Rendered::text`].
+pub fn fields(rendered: &Rendered) -> impl Iterator<Item = (&'static Field, Range<usize>)> {
+    FIELDS.iter().zip(rendered.values()).filter_map(|(field, value)| Some((field, value?)))
 }
 
 /// The fields of one admission with their values; one whose value is empty is left out.
@@ -125,7 +83,7 @@ impl<'a> Iterator for Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reserved::is_reserved;
+    use crate::text::reserved::is_reserved;
 
     #[test]
     fn what_is_exported_is_in_the_reserved_name_space() {

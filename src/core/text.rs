@@ -1,0 +1,11 @@
+//! Bytes and words: read, written, compared, shown. Nothing here knows of an identity.
+
+pub(crate) mod base64url;
+pub mod clean;
+pub mod encode;
+pub mod endpoint;
+pub mod json;
+pub(crate) mod path;
+pub mod rendered;
+pub mod reserved;
+pub mod time;
