@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use mesh_core::jwks::MAX_BYTES;
+use mesh_core::key::jwks::MAX_BYTES;
 use mesh_core::text::json::{self, JsonError};
 use serde_json::{Map, Value};
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mesh_core::{
-    algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
-    jwks::{JwksError, KeyReport, KeySet},
+    key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
+    key::jwks::{JwksError, KeyReport, KeySet},
 };
 
 use crate::{Verdict, error::Failure, input, output};

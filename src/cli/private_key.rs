@@ -21,7 +21,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm as Signing, EncodingKey};
-use mesh_core::algorithm::Algorithm;
+use mesh_core::key::algorithm::Algorithm;
 use serde_json::{Map, Value};
 
 pub(crate) use self::{

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mesh_core::revocation::{Kind, MAX_BYTES, Revocations};
+use mesh_core::issuer::revocation::{Kind, MAX_BYTES, Revocations};
 
 use crate::{Verdict, error::Failure, input, moment, output};
 

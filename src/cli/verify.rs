@@ -7,16 +7,16 @@ use std::{
 
 use clap::Args;
 use mesh_core::{
-    algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
     claims::Kept,
+    issuer::trust::Trust,
     issuer::{Accept, Form, Issuer, KeySource},
-    jwks::KeySet,
-    jws::{CompactJws, Headers},
+    key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
+    key::jwks::KeySet,
+    key::jws::{CompactJws, Headers},
     refusal::{Reason, Refusal},
     text::json::{self, Pointer},
     text::time::UnixTime,
     token::{self, Confirmation},
-    trust::Trust,
 };
 use serde_json::{Value, json};
 

@@ -10,11 +10,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mesh_core::introspection::{Answer, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
+use mesh_core::issuer::trust::Trust;
 use mesh_core::issuer::{Introspection, Question};
 use mesh_core::text::time::UnixTime;
 use mesh_core::token::Wish;
-use mesh_core::trust::Trust;
+use mesh_core::token::introspection::{Answer, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mesh_core::jwks::{KeySet, warnings};
+use mesh_core::key::jwks::{KeySet, warnings};
 use mesh_core::text::json;
 use mesh_core::text::time::UnixTime;
 use serde_json::Value;

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use mesh_core::algorithm::KeyAlgorithms;
 use mesh_core::issuer::{Form, Issuer, KeySource, Remote};
-use mesh_core::jwks::{JwksError, KeySet, SkippedKey};
+use mesh_core::key::algorithm::KeyAlgorithms;
+use mesh_core::key::jwks::{JwksError, KeySet, SkippedKey};
 use mesh_core::text::time::UnixTime;
 
 /// An issuer whose keys come from a server.
 #[derive(Clone, Debug)]
 pub struct RemoteIssuer {
-    /// Its place in [`mesh_core::trust::Trust`], and what [`Shared`] knows it by.
+    /// Its place in [`mesh_core::issuer::trust::Trust`], and what [`Shared`] knows it by.
     pub index: usize,
     /// Its name in the configuration.
     pub name: Arc<str>,

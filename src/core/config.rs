@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::admission::{Limit, LimitKey};
 use crate::claims::{Kept, Requirement};
 use crate::decision::Required;
-use crate::dpop;
 use crate::identity::Authentication;
 use crate::issuer::{Accept, Issuer};
 use crate::limit::Quota;
 use crate::metadata::ProtectedResources;
+use crate::proof;
 use crate::refusal::Offer;
 use crate::request::Methods;
 use crate::request::source::Source;
@@ -187,7 +187,7 @@ impl Resolver {
     /// The most seconds that any location takes a proof after it was made; none where no location
     /// takes any.
     pub fn proof_age(&self) -> Option<i64> {
-        let proofs = self.settings.iter().filter(|it| it.dpop.mode != dpop::Mode::Off);
+        let proofs = self.settings.iter().filter(|it| it.dpop.mode != proof::Mode::Off);
         proofs.map(|it| it.dpop.max_age).max()
     }
 
@@ -374,14 +374,14 @@ impl Resolver {
 }
 
 /// How a location judges proofs; where no token is read there is none to be judged.
-fn proofs(raw: &RawLocation, methods: Methods) -> dpop::Settings {
+fn proofs(raw: &RawLocation, methods: Methods) -> proof::Settings {
     if !methods.token {
-        return dpop::Settings { mode: dpop::Mode::Off, ..dpop::Settings::default() };
+        return proof::Settings { mode: proof::Mode::Off, ..proof::Settings::default() };
     }
-    let line = raw.dpop.unwrap_or(RawDpop { mode: dpop::Mode::default(), max_age: None });
-    dpop::Settings {
+    let line = raw.dpop.unwrap_or(RawDpop { mode: proof::Mode::default(), max_age: None });
+    proof::Settings {
         mode: line.mode,
-        max_age: line.max_age.unwrap_or(dpop::Settings::MAX_AGE),
+        max_age: line.max_age.unwrap_or(proof::Settings::MAX_AGE),
         origin: raw.dpop_origin.clone().flatten(),
         nonce: raw.dpop_nonce.flatten(),
     }

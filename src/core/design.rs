@@ -18,8 +18,8 @@
 //!
 //! *Context.* jsonwebtoken parses the key again for each verification (RSA: a third of the cost),
 //! compares the token's algorithm with a list instead of with the key, reads the clock itself, and
-//! keeps the last of two members of the same name. *Decision.* [`crate::jws`] reads the compact
-//! form strictly, and [`crate::jwks`] holds keys that aws-lc-rs parsed once, each with its one set
+//! keeps the last of two members of the same name. *Decision.* [`crate::key::jws`] reads the compact
+//! form strictly, and [`crate::key::jwks`] holds keys that aws-lc-rs parsed once, each with its one set
 //! of algorithms. *Consequence.* jsonwebtoken signs the tokens of `meshctl token mint` and of the
 //! tests: an independent implementation tests the verifier.
 //!

@@ -18,8 +18,8 @@ mod metadata;
 
 use std::path::PathBuf;
 
-use crate::algorithm::Algorithm;
 use crate::config::{ConfigError, Need, Place, RawIssuer, RawLocation, RawMain, Setting};
+use crate::key::algorithm::Algorithm;
 use crate::text::json::Pointer;
 
 pub use answer::ANSWER;

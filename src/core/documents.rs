@@ -79,7 +79,7 @@ impl Header {
 }
 
 /// Bytes that a document may have.
-pub const CAPACITY: usize = crate::jwks::MAX_BYTES;
+pub const CAPACITY: usize = crate::key::jwks::MAX_BYTES;
 
 /// The documents of one configuration, in memory that outlives `'z`.
 #[derive(Clone, Debug)]

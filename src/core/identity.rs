@@ -5,22 +5,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::claims::Verdict;
-use crate::dpop::{self, Proofs, Unused};
-use crate::introspection::{self, Introspections, Known};
 use crate::issuer::Question;
+use crate::issuer::trust::{Snapshot, Trust};
 use crate::issuer::{Accept, Form};
-use crate::jws::CompactJws;
+use crate::key::jws::CompactJws;
 use crate::limit::{Quota, Table};
 use crate::need::{Need, Stop};
+use crate::peer::spiffe::{SpiffeId, TrustDomain};
+use crate::peer::x509::{Facts, NameRules};
+use crate::proof::{self, Proofs, Unused};
 use crate::refusal::{Reason, Refusal};
 use crate::request::source::Source;
 use crate::request::{Credentials, Methods, Scheme};
-use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::text::rendered::Rendered;
 use crate::text::time::Now;
+use crate::token::introspection::{self, Introspections, Known};
 use crate::token::{self, TokenCache, VerifiedToken, Wish};
-use crate::trust::{Snapshot, Trust};
-use crate::x509::{Facts, NameRules};
 
 mod certificate;
 pub mod export;
@@ -81,7 +81,7 @@ pub struct Authentication {
     /// Which issuers are believed.
     pub accept: Box<[Accept]>,
     /// Which tokens need a proof of possession, and what it must say.
-    pub dpop: dpop::Settings,
+    pub dpop: proof::Settings,
     /// The one of them that is asked about opaque tokens; it follows from `accept`.
     pub introspector: Option<usize>,
     /// `mesh_failure_limit`.
@@ -269,7 +269,7 @@ fn verify_token(
     }
     let (proofs, now) = (&mut worker.proofs, worker.now.unix);
     let request = credentials.request();
-    let proof = dpop::check(confirmation, (scheme, bearer), request, &settings.dpop, proofs, now)?;
+    let proof = proof::check(confirmation, (scheme, bearer), request, &settings.dpop, proofs, now)?;
     Ok((token, proof))
 }
 

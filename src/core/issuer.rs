@@ -4,15 +4,17 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::algorithm::KeyAlgorithms;
-use crate::arn::Role;
 use crate::claims::Claims;
-use crate::jwks::{JwksError, KeySet, SkippedKey};
-use crate::spiffe::TrustDomain;
+use crate::key::algorithm::KeyAlgorithms;
+use crate::key::jwks::{JwksError, KeySet, SkippedKey};
+use crate::peer::arn::Role;
+use crate::peer::spiffe::TrustDomain;
 use crate::text::endpoint::Endpoint;
 use crate::text::json::Pointer;
 
 mod asked;
+pub mod revocation;
+pub mod trust;
 
 pub use asked::{Client, ClientProof, Introspection, Question, SecretMethod};
 
@@ -239,7 +241,7 @@ impl Entry {
 /// An issuer that a location believes, and for which audiences.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Accept {
-    /// The issuer's index in [`crate::trust::Trust`].
+    /// The issuer's index in [`crate::issuer::trust::Trust`].
     pub issuer: usize,
     /// The audiences instead of the issuer's own.
     pub audiences: Option<Box<[Box<str>]>>,

@@ -23,7 +23,7 @@
 //! | proof | that the client holds the key that its token is bound to | [`dpop`] |
 //! | resource | what the locations of one name protect, as clients are told | [`resource`] |
 //! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
-//! | introspection, question | a token that only its issuer can read, and what it is asked | [`introspection::Introspections`] |
+//! | introspection, question | a token that only its issuer can read, and what it is asked | [`token::introspection::Introspections`] |
 //! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`trust::Trust`], [`trust::Snapshot`] |
 //! | document, lead, wish | a key set that all workers share, who fetches it, a key that nobody has yet | [`documents::Documents`] |
 //! | source | where in a request a token may stand | [`source::Source`] |
@@ -51,7 +51,7 @@
 //!
 //! What a request may remember (an internal redirect must not verify or charge twice) is
 //! [`pipeline::Memo`]; what a worker remembers is [`token::TokenCache`], and of opaque tokens
-//! [`introspection::Introspections`].
+//! [`token::introspection::Introspections`].
 //!
 //! # Configuration
 //!
@@ -61,8 +61,6 @@
 #![forbid(unsafe_code)]
 
 pub mod admission;
-pub mod algorithm;
-pub mod arn;
 pub mod cache_key;
 pub mod claims;
 pub mod config;
@@ -70,23 +68,18 @@ pub mod decision;
 pub mod design;
 pub mod directive;
 pub mod documents;
-pub mod dpop;
 pub mod identity;
-pub mod introspection;
 pub mod issuer;
-pub mod jwks;
-pub mod jws;
+pub mod key;
 pub mod limit;
 pub mod manual;
 pub mod metadata;
 pub mod need;
+pub mod peer;
 pub mod pipeline;
+pub mod proof;
 pub mod refusal;
 pub mod request;
-pub mod revocation;
-pub mod spiffe;
 pub mod status;
 pub mod text;
 pub mod token;
-pub mod trust;
-pub mod x509;

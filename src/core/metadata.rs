@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::algorithm::{Algorithm, ED25519};
 use crate::config::{ConfigError, Place};
-use crate::dpop::Mode;
 use crate::identity::Authentication;
 use crate::issuer::Issuer;
+use crate::key::algorithm::{Algorithm, ED25519};
+use crate::proof::Mode;
 use crate::text::endpoint::{Endpoint, EndpointError};
 
 /// A `mesh_resource` line.

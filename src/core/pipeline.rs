@@ -5,14 +5,14 @@ use std::rc::Rc;
 use crate::admission::{self, Admission, Charged};
 use crate::config::{DryRun, Location};
 use crate::decision;
-use crate::dpop;
 use crate::identity::{self, Authentication, Identity, Worker};
+use crate::issuer::trust::Trust;
 use crate::need::{Need, Stop};
+use crate::proof;
 use crate::refusal::{Kind, Reason, Refusal};
 use crate::request::{Credentials, Request};
 use crate::text::time::UnixTime;
 use crate::token;
-use crate::trust::Trust;
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -200,7 +200,7 @@ pub struct Memo {
     /// Whether the request is being judged, or has been: what asks for the identity then only shows it.
     is_judged: bool,
     noted: Option<Refusal>,
-    proof: dpop::Known,
+    proof: proof::Known,
 }
 
 impl Memo {

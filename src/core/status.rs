@@ -3,12 +3,12 @@
 
 use serde::Serialize;
 
-use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::documents::Documents;
+use crate::issuer::trust::{IssuerKeys, Revoked, Snapshot, Trust};
 use crate::issuer::{Issuer, KeySource};
+use crate::key::algorithm::{Algorithm, AlgorithmSet};
 use crate::limit::{Part, Table};
 use crate::text::time::{Now, UnixTime};
-use crate::trust::{IssuerKeys, Revoked, Snapshot, Trust};
 
 /// What there is to show, seen by one worker.
 #[derive(Debug)]

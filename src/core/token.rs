@@ -4,21 +4,21 @@ use core::cell::{Cell, OnceCell};
 use core::fmt;
 
 use crate::claims::{Claims, Kept, Verdict, Verdicts};
-use crate::introspection;
+use crate::issuer::revocation::Revocable;
+use crate::issuer::trust::{Revoked, Snapshot, Trust};
 use crate::issuer::{Accept, Issuer};
-use crate::jws::{CompactJws, Headers, JwsError};
+use crate::key::jws::{CompactJws, Headers, JwsError};
 use crate::limit::Key;
 use crate::refusal::{Detail, Reason, Refusal};
-use crate::revocation::Revocable;
 use crate::text::encode::{encode, json_array};
 use crate::text::json::{Document, Item, JsonError, Pointer};
 use crate::text::rendered::Rendered;
 use crate::text::time::UnixTime;
-use crate::trust::{Revoked, Snapshot, Trust};
 
 mod cache;
 mod claim;
 mod explain;
+pub mod introspection;
 mod names;
 mod origin;
 mod texts;

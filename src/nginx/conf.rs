@@ -14,14 +14,14 @@ use mesh_control::{
     Credential, MOST_BEARER, MOST_CREDENTIAL, WatchedFile, read_bearer, read_capped,
 };
 use mesh_core::config::{Block, ConfigError, Levels, RawMain, Resolver};
-use mesh_core::introspection::Introspections;
 use mesh_core::issuer::ClientProof;
+use mesh_core::issuer::revocation::{self, Revocations};
+use mesh_core::issuer::trust::{Reader, Trust};
 use mesh_core::issuer::{Issuer, KeySource};
-use mesh_core::jwks::{self, warnings};
+use mesh_core::key::jwks::{self, warnings};
 use mesh_core::request::source::Source;
-use mesh_core::revocation::{self, Revocations};
 use mesh_core::token::TokenCache;
-use mesh_core::trust::{Reader, Trust};
+use mesh_core::token::introspection::Introspections;
 use nginx_sys::{
     ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_int_t,
     ngx_str_t, ngx_uint_t,

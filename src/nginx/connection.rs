@@ -17,8 +17,8 @@ use core::ffi::c_void;
 use core::ptr;
 use std::rc::Rc;
 
+use mesh_core::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
 use mesh_core::request::Peer;
-use mesh_core::x509::{CertificateError, ChainVerdict, PeerCertificate};
 use nginx_sys::{
     NGX_OK, ngx_connection_t, ngx_int_t, ngx_pool_cleanup_add, ngx_pool_cleanup_pt, ngx_pool_t,
     ngx_ssl_get_client_verify, ngx_ssl_get_raw_certificate, ngx_str_t,

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use mesh_core::admission::Admission;
 use mesh_core::config::Location;
-use mesh_core::dpop::{self, Proofs};
 use mesh_core::identity::{Identity, Worker};
 use mesh_core::need::Need;
 use mesh_core::pipeline::{self, Memo};
+use mesh_core::proof::{self, Proofs};
 use mesh_core::refusal::Refusal;
 
 use super::documents;
@@ -376,7 +376,7 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
     let open = main.proofs.map(|zone| move || zone.memory());
     let mut keys = main.keys.as_ref()?.try_borrow_mut().ok()?;
     let mut worker = Worker {
-        proofs: Proofs::new(open.as_ref().map(|open| -> dpop::Open<'_> { open })),
+        proofs: Proofs::new(open.as_ref().map(|open| -> proof::Open<'_> { open })),
         trust,
         snapshot: keys.load(),
         cache: &mut cache,

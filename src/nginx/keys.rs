@@ -8,9 +8,9 @@ use mesh_control::{
     Adopted, Control, FileStamp, Introspector, Level as Grade, Options, Publish, ReadError,
     Refusal, Shared, Tasks, WatchedFile, read_capped,
 };
-use mesh_core::jwks::warnings;
-use mesh_core::revocation::Revocations;
-use mesh_core::trust::{Revoked, Snapshot, Trust};
+use mesh_core::issuer::revocation::Revocations;
+use mesh_core::issuer::trust::{Revoked, Snapshot, Trust};
+use mesh_core::key::jwks::warnings;
 
 use super::documents::Link;
 use super::log::{Level, Log};

@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 use mesh_core::config::Location;
 use mesh_core::identity::Failure;
-use mesh_core::introspection::{Answer, Asked, Introspections};
 use mesh_core::issuer::Question;
 use mesh_core::need::Need;
 use mesh_core::request::Request as _;
 use mesh_core::text::time::Tick;
+use mesh_core::token::introspection::{Answer, Asked, Introspections};
 use nginx_sys::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_del_timer,
     ngx_event_t, ngx_get_connection, ngx_handle_read_event, ngx_handle_write_event,

@@ -2,11 +2,11 @@
 
 use core::cell::{OnceCell, RefCell};
 
+use mesh_core::peer::x509::{CertificateError, ChainVerdict};
 use mesh_core::request::Target;
 use mesh_core::request::{Field, Peer, Request};
 use mesh_core::text::reserved::is_shown_as;
 use mesh_core::text::time::{Now, Tick, UnixTime};
-use mesh_core::x509::{CertificateError, ChainVerdict};
 use nginx_sys::{ngx_http_get_flushed_variable, sockaddr, sockaddr_in, sockaddr_in6};
 
 use super::headers::bytes;

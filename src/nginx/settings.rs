@@ -8,11 +8,11 @@ use std::sync::Arc;
 use mesh_control::{Credential, WatchedFile};
 use mesh_core::config::{Levels, Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
-use mesh_core::introspection::Introspections;
+use mesh_core::issuer::trust::{Reader, Trust};
 use mesh_core::request::source::Source;
 use mesh_core::request::upgrade::Upgrades;
 use mesh_core::token::TokenCache;
-use mesh_core::trust::{Reader, Trust};
+use mesh_core::token::introspection::Introspections;
 use nginx_sys::ngx_http_conf_ctx_t;
 
 use super::cache::Told;

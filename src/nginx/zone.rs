@@ -20,8 +20,8 @@ use core::ptr::{self, NonNull};
 use core::slice;
 use std::hash::RandomState;
 
-use mesh_core::dpop::MemoryError;
 use mesh_core::limit::{BUCKETS_OFFSET, Bucket, Header, Table, TableError};
+use mesh_core::proof::MemoryError;
 use nginx_sys::{
     NGX_ERROR, NGX_OK, NGX_PROCESS_SINGLE, ngx_conf_t, ngx_int_t, ngx_pagesize, ngx_process,
     ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t, ngx_uint_t,

@@ -25,9 +25,9 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mesh_core::algorithm::AlgorithmSet;
-use mesh_core::jwks::{self, KeySet};
-use mesh_core::jws::CompactJws;
+use mesh_core::key::algorithm::AlgorithmSet;
+use mesh_core::key::jwks::{self, KeySet};
+use mesh_core::key::jws::CompactJws;
 use serde_json::{Map, Value, json};
 
 type Failure = Box<dyn Error + Send + Sync>;

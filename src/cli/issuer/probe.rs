@@ -8,7 +8,7 @@ use mesh_control::{
     DiscoveryFault, bearer_for, discovery_request, keys_request, keys_url, next_fetch, read_capped,
 };
 use mesh_core::issuer::{Entry, Issuer, KeySource, Remote};
-use mesh_core::jwks::{JwksError, MAX_BYTES, SkippedKey};
+use mesh_core::key::jwks::{JwksError, MAX_BYTES, SkippedKey};
 use mesh_core::text::endpoint::Endpoint;
 use mesh_core::text::json;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! An algorithm under the name that it was asked for by: one of them has two.
 
-use mesh_core::algorithm::{Algorithm, ED25519};
+use mesh_core::key::algorithm::{Algorithm, ED25519};
 
 /// The names of the algorithms that sign; none of them is symmetric.
 pub(crate) const ALGORITHMS: [&str; 12] = [

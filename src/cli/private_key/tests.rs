@@ -1,5 +1,5 @@
 use jsonwebtoken::{DecodingKey, Validation};
-use mesh_core::{algorithm::AlgorithmSet, jwks::KeySet, jws::CompactJws};
+use mesh_core::{key::algorithm::AlgorithmSet, key::jwks::KeySet, key::jws::CompactJws};
 use serde_json::json;
 
 use super::*;

@@ -4,7 +4,7 @@
 //! in PEM at a URL that ends in the key's name, a UUID. There is no list of them: a key is asked for
 //! when a token names it.
 
-use mesh_core::jwks::p256_jwk;
+use mesh_core::key::jwks::p256_jwk;
 use mesh_core::text::endpoint::Endpoint;
 use serde_json::{Value, json};
 

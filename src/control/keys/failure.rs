@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use mesh_core::jwks::JwksError;
+use mesh_core::key::jwks::JwksError;
 use mesh_core::text::endpoint::EndpointError;
 use mesh_core::text::json::JsonError;
 

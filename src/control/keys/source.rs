@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use mesh_core::issuer::Entry;
-use mesh_core::jwks::MAX_BYTES;
+use mesh_core::key::jwks::MAX_BYTES;
 use mesh_core::text::endpoint::Endpoint;
 use tokio::time::Instant;
 

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mesh_core::algorithm::KeyAlgorithms;
 use mesh_core::issuer::{Entry, Form, Remote};
-use mesh_core::jwks::p256_jwk;
+use mesh_core::key::algorithm::KeyAlgorithms;
+use mesh_core::key::jwks::p256_jwk;
 use mesh_core::text::endpoint::Endpoint;
 use rcgen::KeyPair;
 use serde_json::{Value, json};

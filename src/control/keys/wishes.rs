@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
 
 use mesh_core::issuer::Remote;
-use mesh_core::jwks::MAX_KID_BYTES;
+use mesh_core::key::jwks::MAX_KID_BYTES;
 
 use super::schedule::Moment;
 

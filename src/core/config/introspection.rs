@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use super::{ConfigError, RawIssuer};
-use crate::algorithm::Algorithm;
 use crate::issuer::{Client, ClientProof, Introspection, SecretMethod};
+use crate::key::algorithm::Algorithm;
 use crate::text::endpoint::Endpoint;
 
 /// The directives of a `mesh_issuer` block that begin with `introspection`, as typed.

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use super::introspection::RawIntrospection;
 use super::{ConfigError, DryRun, LogLevel, Need, Place, Subrequests};
 use crate::admission::LimitKey;
-use crate::algorithm::{AlgorithmSet, KeyAlgorithms};
 use crate::claims::Requirement;
-use crate::dpop::{Mode, Origin};
 use crate::issuer::{Entry, Issuer, KeySource, Remote, TENANT};
+use crate::key::algorithm::{AlgorithmSet, KeyAlgorithms};
 use crate::limit::Quota;
 use crate::metadata::RawProtected;
+use crate::peer::spiffe::TrustDomain;
+use crate::peer::x509::NameRules;
+use crate::proof::{Mode, Origin};
 use crate::request::Methods;
 use crate::request::source::Source;
 use crate::request::upgrade::Upgrades;
-use crate::spiffe::TrustDomain;
 use crate::text::endpoint::{Endpoint, EndpointError};
 use crate::text::json::Pointer;
-use crate::x509::NameRules;
 
 /// What `http` holds, as typed.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::{Line, need, once, seconds, unknown};
 use crate::config::{ConfigError, RawDpop, RawLocation, Setting};
-use crate::dpop::{Mode, Origin};
+use crate::proof::{Mode, Origin};
 
 pub(super) fn dpop(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let mode = match line.first() {

@@ -6,10 +6,10 @@ use super::{
     Context, Directive, Line, algorithm, file, introspection, on_off, once, pointer, seconds,
     unknown,
 };
-use crate::algorithm::AlgorithmSet;
 use crate::config::{ConfigError, RawIssuer, RawJwks};
 use crate::issuer::{TENANT, is_guid, is_load_balancer};
-use crate::spiffe::TrustDomain;
+use crate::key::algorithm::AlgorithmSet;
+use crate::peer::spiffe::TrustDomain;
 use crate::text::endpoint::Endpoint;
 
 const HERE: &[Context] = &[Context::Issuer];

@@ -9,10 +9,10 @@ use crate::claims::Requirement;
 use crate::config::{
     ConfigError, DryRun, LogLevel, RawAccept, RawAuthenticate, RawLocation, Setting, Subrequests,
 };
+use crate::peer::x509::{DnsPattern, NameKinds, NameRules};
 use crate::request::Methods;
 use crate::request::source::{MAX_SOURCES, Source, is_name, may_be_source};
 use crate::request::upgrade::{Upgrades, is_protocol};
-use crate::x509::{DnsPattern, NameKinds, NameRules};
 
 /// What may stand in `http`, `server` and `location`.
 pub const LOCATION: &[Directive<RawLocation>] = &[

@@ -194,7 +194,7 @@ fn names_of_certificates_are_kinds_and_a_pattern() {
 
 #[test]
 fn proofs_are_configured_whole_or_refused_with_a_sentence() {
-    use crate::dpop::Mode;
+    use crate::proof::Mode;
 
     let dpop = |words| location("mesh_dpop", words).unwrap().dpop.unwrap();
     assert_eq!(dpop(&["off"]).mode, Mode::Off);

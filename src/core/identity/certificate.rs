@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use super::{Authentication, Worker};
-use crate::refusal::Reason;
-use crate::request::Peer;
-use crate::spiffe::SpiffeId;
-use crate::text::rendered::Rendered;
-use crate::text::time::UnixTime;
-use crate::x509::{
+use crate::peer::spiffe::SpiffeId;
+use crate::peer::x509::{
     CertificateError, CertificateName, ChainVerdict, Chosen, Facts, PeerCertificate,
 };
+use crate::refusal::Reason;
+use crate::request::Peer;
+use crate::text::rendered::Rendered;
+use crate::text::time::UnixTime;
 
 /// A certificate whose chain is verified, and the name that it has under the settings.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::path::PathBuf;
 
-use crate::algorithm::Algorithm;
+use crate::key::algorithm::Algorithm;
 use crate::text::endpoint::Endpoint;
 
 /// How an issuer is asked about a token that only it can read.
@@ -72,7 +72,7 @@ impl ClientProof {
 /// A token, and the issuer that it may be asked about at: what an answer is remembered under.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Question {
-    /// The issuer's index in [`Trust`](crate::trust::Trust).
+    /// The issuer's index in [`Trust`](crate::issuer::trust::Trust).
     pub issuer: usize,
     /// The token.
     pub token: Box<[u8]>,

@@ -11,17 +11,17 @@ use super::*;
 use crate::claims::Kept;
 use crate::config::{Place, RawLocation, RawMain, Resolver};
 use crate::directive::{ISSUER, LOCATION, MAIN, read};
-use crate::dpop::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use crate::identity::Attribute;
-use crate::introspection::Introspections;
-use crate::jwks::KeySet;
+use crate::issuer::trust::Trust;
+use crate::key::jwks::KeySet;
 use crate::limit::{Bucket, Header as ZoneHeader, NoHost, Table};
+use crate::peer::x509::{ChainVerdict, PeerCertificate};
+use crate::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use crate::request::Target;
 use crate::request::{Field, Peer};
 use crate::text::time::{Now, Tick, UnixTime};
+use crate::token::introspection::Introspections;
 use crate::token::{TokenCache, Wish};
-use crate::trust::Trust;
-use crate::x509::{ChainVerdict, PeerCertificate};
 
 mod cache;
 mod certificates;
@@ -57,7 +57,7 @@ impl Key {
 
     fn set(&self) -> KeySet {
         let document = json!({ "keys": [self.jwk] }).to_string();
-        KeySet::parse(document.as_bytes(), crate::algorithm::AlgorithmSet::DEFAULT).unwrap().0
+        KeySet::parse(document.as_bytes(), crate::key::algorithm::AlgorithmSet::DEFAULT).unwrap().0
     }
 
     /// A token with this header, in which `alg` and `kid` are usual.

@@ -3,8 +3,8 @@
 use core::fmt::Write as _;
 
 use super::{NONCE_ERROR, PROOF_ERROR, Reason, Refusal, TOKEN_ERROR};
-use crate::algorithm::Algorithm;
-use crate::dpop::Mode;
+use crate::key::algorithm::Algorithm;
+use crate::proof::Mode;
 use crate::request::Scheme;
 
 /// What a location that reads tokens offers its clients.

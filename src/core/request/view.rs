@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Target;
-use crate::x509::{CertificateError, ChainVerdict, PeerCertificate};
+use crate::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
 
 /// What the shell answers about one request. Each answer is computed when it is asked for.
 pub trait Request {

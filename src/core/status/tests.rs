@@ -5,7 +5,7 @@ use crate::claims::Kept;
 use crate::config::{Place, RawMain};
 use crate::directive::{ISSUER, MAIN, read};
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
-use crate::jwks::samples::{P256, RSA, key_set};
+use crate::key::jwks::samples::{P256, RSA, key_set};
 use crate::text::time::Tick;
 
 const NOW: i64 = 1_800_000_000;
@@ -156,7 +156,7 @@ fn each_part_of_the_zone_is_shown() {
 fn the_list_of_what_is_revoked_is_counted() {
     use std::sync::Arc;
 
-    use crate::revocation::Revocations;
+    use crate::issuer::revocation::Revocations;
 
     let trust = trust();
     let text = br#"{"version":1,"revoked":[{"jti":"a"},{"sub":"b"}]}"#;

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use super::VerifiedToken;
-use crate::jws::Headers;
+use crate::issuer::trust::Snapshot;
+use crate::key::jws::Headers;
 use crate::text::time::UnixTime;
-use crate::trust::Snapshot;
 
 /// The signatures that a worker has verified, by the whole token.
 ///

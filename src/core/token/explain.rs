@@ -12,15 +12,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::origin::index_of;
-use crate::algorithm::Algorithm;
+use crate::issuer::trust::Trust;
 use crate::issuer::{Accept, Issuer};
-use crate::jwks::KeySet;
-use crate::jws::CompactJws;
+use crate::key::algorithm::Algorithm;
+use crate::key::jwks::KeySet;
+use crate::key::jws::CompactJws;
 use crate::refusal::Reason;
 use crate::text::clean::Clean;
 use crate::text::json;
 use crate::text::time::UnixTime;
-use crate::trust::Trust;
 
 /// What there is to say of a token that was refused for `reason` where `accept` is believed; `None`
 /// if the reason says it all.

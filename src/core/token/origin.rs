@@ -3,12 +3,12 @@
 //! What is read here before the signature is verified chooses a key set and nothing else.
 
 use crate::claims::Claims;
+use crate::issuer::trust::Trust;
 use crate::issuer::{Form, Issuer, TENANT};
-use crate::jws::{CompactJws, Headers, JwsError};
+use crate::key::jws::{CompactJws, Headers, JwsError};
+use crate::peer::spiffe::SpiffeId;
 use crate::refusal::{Detail, Reason, Refusal};
-use crate::spiffe::SpiffeId;
 use crate::text::json::{Document, Item};
-use crate::trust::Trust;
 
 /// What a token is in, and whether it is written as only load balancers may.
 pub(super) struct Envelope<'t> {

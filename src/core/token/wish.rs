@@ -7,7 +7,7 @@ use crate::issuer::{Issuer, KeySource};
 /// Anybody may have written the token.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Wish {
-    /// The issuer's index in [`crate::trust::Trust`]; its keys come from a server.
+    /// The issuer's index in [`crate::issuer::trust::Trust`]; its keys come from a server.
     pub issuer: usize,
     /// The `kid`, or the `x5t` of a token without one: visible ASCII, and short.
     pub kid: Box<str>,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use mesh_control::{Level, RemoteIssuer, Shared};
 use mesh_core::documents::{Documents, Failure, Found, Head, Lead};
+use mesh_core::issuer::trust::{Snapshot, Trust};
 use mesh_core::text::time::UnixTime;
-use mesh_core::trust::{Snapshot, Trust};
 
 use super::super::process;
 use super::super::settings::MainConf;

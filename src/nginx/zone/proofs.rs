@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use core::slice;
 
 use aws_lc_rs::rand;
-use mesh_core::dpop::{Memory, MemoryBucket, MemoryHeader, Secrets, ShareBucket};
+use mesh_core::proof::{Memory, MemoryBucket, MemoryHeader, Secrets, ShareBucket};
 use nginx_sys::{NGX_ERROR, NGX_OK, ngx_conf_t, ngx_int_t, ngx_shm_zone_t, ngx_slab_pool_t};
 
 use super::super::guard::guard;

@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mesh_core::text::time::UnixTime;
-use mesh_core::x509::{
+use mesh_core::peer::x509::{
     CertificateName, DnsPattern, MAX_PEM_BYTES, NameKinds, NameRules, PeerCertificate,
 };
 use rcgen::{

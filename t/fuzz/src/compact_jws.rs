@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use mesh_core::algorithm::{Algorithm, AlgorithmSet};
-use mesh_core::jwks::KeySet;
-use mesh_core::jws::CompactJws;
+use mesh_core::key::algorithm::{Algorithm, AlgorithmSet};
+use mesh_core::key::jwks::KeySet;
+use mesh_core::key::jws::CompactJws;
 use serde_json::{Value, json};
 
 use crate::keys::{self, BARE, EC, ED, FORGER, KEYS, P384, RSA, part, token};

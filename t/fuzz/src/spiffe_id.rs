@@ -1,6 +1,6 @@
 //! SPIFFE IDs and trust domains.
 
-use mesh_core::spiffe::{SpiffeId, TrustDomain};
+use mesh_core::peer::spiffe::{SpiffeId, TrustDomain};
 
 /// A text is a SPIFFE ID when the specification, read a second time, says so; then it is kept
 /// byte for byte, and comes apart where it was put together.

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use mesh_core::{
-    directive, export::FIELDS, identity::VARIABLES, manual::CHAPTERS, refusal::Reason,
+    directive, identity::VARIABLES, identity::export::FIELDS, manual::CHAPTERS, refusal::Reason,
 };
 
 use crate::desk::Desk;

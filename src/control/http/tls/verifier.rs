@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use mesh_core::peer::x509::{ServerFault, check_server};
 use mesh_core::text::time::UnixTime as Moment;
-use mesh_core::x509::{ServerFault, check_server};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;

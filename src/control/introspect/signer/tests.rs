@@ -2,9 +2,9 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::KeyPair as _;
 use base64::engine::general_purpose::STANDARD;
-use mesh_core::algorithm::AlgorithmSet;
-use mesh_core::jwks::KeySet;
-use mesh_core::jws::CompactJws;
+use mesh_core::key::algorithm::AlgorithmSet;
+use mesh_core::key::jwks::KeySet;
+use mesh_core::key::jws::CompactJws;
 use serde_json::json;
 
 use super::*;

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::revocations::list;
 use super::*;
-use crate::introspection::{self, Answer};
 use crate::issuer::Question;
+use crate::token::introspection::{self, Answer};
 
 const ASKED: &[(&str, &[&str])] = &[
     ("introspection", &["https://idp.example/introspect"]),

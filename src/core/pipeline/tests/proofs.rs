@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use super::*;
-use crate::jwks::thumbprint;
+use crate::key::jwks::thumbprint;
 
 /// A client with a key of its own, and a token that is bound to it.
 struct Client {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::revocation::Revocations;
-use crate::trust::Revoked;
+use crate::issuer::revocation::Revocations;
+use crate::issuer::trust::Revoked;
 
 pub(super) fn list(entries: &Value) -> Revoked {
     let text = json!({ "version": 1, "revoked": entries }).to_string();

@@ -5,7 +5,7 @@ use super::*;
 use crate::claims::Kept;
 use crate::config::{Place, RawMain};
 use crate::directive::{ISSUER, MAIN, read};
-use crate::jwks::samples::{P256, P384, RSA, Signer, key_set};
+use crate::key::jwks::samples::{P256, P384, RSA, Signer, key_set};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -86,7 +86,7 @@ fn the_tool_shows_what_the_token_says() {
 #[test]
 fn a_long_list_of_keys_is_cut() {
     let mut keys: Vec<_> = (0..20).map(|n| Signer::ed25519().jwk(&n.to_string())).collect();
-    keys.push(crate::jwks::samples::with(&P384.jwk(""), "kid", Value::Null));
+    keys.push(crate::key::jwks::samples::with(&P384.jwk(""), "kid", Value::Null));
     keys.reverse();
     let trust = trust(&keys);
     let header = json!({ "alg": "ES256", "kid": "k".repeat(1000) });

@@ -8,7 +8,7 @@ use core::time::Duration;
 use arbitrary::{Result, Unstructured};
 use mesh_core::request::{Field, Peer, Request};
 use mesh_core::request::Target;
-use mesh_core::x509::ChainVerdict;
+use mesh_core::peer::x509::ChainVerdict;
 
 use super::forge::{self, Signed};
 use super::world::{ISSUERS, LEAVES, LISTS, LOCATIONS, NOW, Zone, peer};

@@ -1,6 +1,6 @@
 //! The second opinion: who a request comes from, by the ledger of what was signed.
 
-use mesh_core::x509::ChainVerdict;
+use mesh_core::peer::x509::ChainVerdict;
 use serde_json::{Map, Value};
 
 use super::case::Sent;

@@ -1,7 +1,7 @@
 //! An issuer that names the audience in a claim of its own, as AWS Cognito does.
 
 use super::*;
-use crate::introspection::{self, Answer};
+use crate::token::introspection::{self, Answer};
 
 const CLIENT: (&str, &[&str]) = ("audience_claim", &["/client_id"]);
 

@@ -1,0 +1,403 @@
+use core::slice;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm as Alg;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::key::algorithm::AlgorithmSet;
+use crate::key::jwks::samples::{ED25519, P256, P384, RSA, Signer, jwks, key_set, parse, with};
+
+fn verify(token: &str, keys: &KeySet) -> Result<(), JwsError> {
+    CompactJws::parse(token.as_bytes())?.verify(keys).map(drop)
+}
+
+fn encode(part: &str) -> String {
+    URL_SAFE_NO_PAD.encode(part)
+}
+
+/// A token with this header and somebody's signature.
+fn forged(header: &str) -> String {
+    format!("{}.{}.{}", encode(header), encode(r#"{"sub":"a"}"#), encode("signature"))
+}
+
+fn parse_error(token: &str) -> JwsError {
+    CompactJws::parse(token.as_bytes()).unwrap_err()
+}
+
+/// The parts of a token by `signer`.
+fn parts(signer: &Signer) -> [String; 3] {
+    let token = signer.token(Some("a"), &json!({"sub": "orders"}));
+    let parts: Vec<_> = token.split('.').map(str::to_owned).collect();
+    parts.try_into().unwrap()
+}
+
+fn signers() -> [&'static Signer; 4] {
+    [&RSA, &P256, &P384, &ED25519]
+}
+
+// What another implementation signs.
+
+#[test]
+fn tokens_of_every_algorithm_verify() {
+    let keys = key_set(&[RSA.jwk("r"), P256.jwk("e"), P384.jwk("f"), ED25519.jwk("d")]);
+    let claims = json!({"sub": "orders", "aud": ["a", "b"]});
+    for (signer, alg, kid) in [
+        (&*RSA, Alg::RS256, "r"),
+        (&RSA, Alg::RS384, "r"),
+        (&RSA, Alg::RS512, "r"),
+        (&RSA, Alg::PS256, "r"),
+        (&RSA, Alg::PS384, "r"),
+        (&RSA, Alg::PS512, "r"),
+        (&P256, Alg::ES256, "e"),
+        (&P384, Alg::ES384, "f"),
+        (&ED25519, Alg::EdDSA, "d"),
+    ] {
+        for kid in [Some(kid), None] {
+            let token = signer.token_by(alg, kid, &claims);
+            let jws = CompactJws::parse(token.as_bytes()).unwrap();
+            assert_eq!(jws.algorithm().as_str(), format!("{alg:?}"));
+            assert_eq!((jws.kid(), jws.typ()), (kid, Some("JWT")));
+            let payload = jws.verify(&keys).unwrap();
+            assert_eq!(serde_json::from_slice::<Value>(payload).unwrap(), claims);
+        }
+    }
+}
+
+#[test]
+fn token_by_a_key_of_another_set_is_refused() {
+    let strangers = [Signer::rsa(), Signer::ed25519()];
+    let claims = json!({"sub": "a"});
+    for (own, stranger) in [&RSA, &ED25519].into_iter().zip(&strangers) {
+        let keys = key_set(&[own.jwk("a")]);
+        for kid in [Some("a"), None] {
+            let token = stranger.token(kid, &claims);
+            assert_eq!(verify(&token, &keys), Err(JwsError::SignatureInvalid));
+            assert_eq!(verify(&token, &key_set(&[stranger.jwk("a")])), Ok(()));
+        }
+        assert_eq!(verify(&stranger.token(Some("b"), &claims), &keys), Err(JwsError::UnknownKey));
+    }
+}
+
+#[test]
+fn signature_of_one_token_is_none_of_another() {
+    for signer in signers() {
+        let keys = key_set(&[signer.jwk("a")]);
+        let [header, payload, signature] = parts(signer);
+        let other = encode(r#"{"sub":"admin"}"#);
+        assert_eq!(verify(&format!("{header}.{payload}.{signature}"), &keys), Ok(()));
+        assert_eq!(
+            verify(&format!("{header}.{other}.{signature}"), &keys),
+            Err(JwsError::SignatureInvalid)
+        );
+    }
+}
+
+// Forgeries.
+
+#[test]
+fn every_single_bit_flip_is_refused() {
+    for signer in signers() {
+        let keys = key_set(&[signer.jwk("a")]);
+        let token = parts(signer).join(".").into_bytes();
+        assert!(CompactJws::parse(&token).unwrap().verify(&keys).is_ok());
+        for place in 0..token.len() {
+            for bit in 0..8 {
+                let mut flipped = token.clone();
+                flipped[place] ^= 1 << bit;
+                let verified = CompactJws::parse(&flipped).is_ok_and(|t| t.verify(&keys).is_ok());
+                assert!(!verified, "bit {bit} of byte {place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn unsigned_token_is_refused() {
+    for alg in ["none", "None", "NONE", "nOnE", ""] {
+        let header = format!(r#"{{"alg":"{alg}"}}"#);
+        assert_eq!(parse_error(&forged(&header)), JwsError::AlgorithmRefused, "{alg}");
+        let bare = format!("{}.{}.", encode(&header), encode("{}"));
+        assert!(CompactJws::parse(bare.as_bytes()).is_err(), "{alg}");
+    }
+}
+
+#[test]
+fn hmac_with_a_public_key_is_refused() {
+    let jwk = RSA.jwk("a");
+    let keys = key_set(slice::from_ref(&jwk));
+    let secrets = [
+        jwk["n"].as_str().unwrap().as_bytes().to_vec(),
+        URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap(),
+        serde_json::to_vec(&jwk).unwrap(),
+    ];
+    for secret in secrets {
+        for alg in [Alg::HS256, Alg::HS384, Alg::HS512] {
+            let key = jsonwebtoken::EncodingKey::from_secret(&secret);
+            let header =
+                jsonwebtoken::Header { kid: Some("a".into()), ..jsonwebtoken::Header::new(alg) };
+            let token = jsonwebtoken::encode(&header, &json!({}), &key).unwrap();
+            assert_eq!(verify(&token, &keys), Err(JwsError::AlgorithmRefused));
+        }
+    }
+}
+
+#[test]
+fn rsa_key_verifies_pss_only_where_the_issuer_or_key_says_so() {
+    let token = RSA.token_by(Alg::PS256, Some("a"), &json!({}));
+    let default = parse(&[RSA.jwk("a")]).unwrap().0;
+    assert_eq!(verify(&token, &default), Err(JwsError::AlgorithmRefused));
+    let pinned = key_set(&[with(&RSA.jwk("a"), "alg", json!("RS256"))]);
+    assert_eq!(verify(&token, &pinned), Err(JwsError::AlgorithmRefused));
+    let listed = AlgorithmSet::from_iter([Algorithm::Ps256]);
+    let (pss, _) = KeySet::parse(&jwks(&[RSA.jwk("a")]), listed).unwrap();
+    assert_eq!(verify(&token, &pss), Ok(()));
+    let pkcs1 = RSA.token_by(Alg::RS256, Some("a"), &json!({}));
+    assert_eq!(verify(&pkcs1, &pss), Err(JwsError::AlgorithmRefused));
+}
+
+#[test]
+fn header_that_claims_another_algorithm_of_the_same_key_is_refused() {
+    let keys = key_set(&[RSA.jwk("a")]);
+    let [_, payload, signature] = parts(&RSA);
+    for alg in ["PS256", "RS384", "RS512"] {
+        let header = encode(&format!(r#"{{"alg":"{alg}","kid":"a"}}"#));
+        let token = format!("{header}.{payload}.{signature}");
+        assert_eq!(verify(&token, &keys), Err(JwsError::SignatureInvalid), "{alg}");
+    }
+}
+
+#[test]
+fn key_of_another_curve_is_never_tried() {
+    let keys = key_set(&[P384.jwk("a")]);
+    let token = P256.token(Some("a"), &json!({}));
+    assert_eq!(verify(&token, &keys), Err(JwsError::AlgorithmRefused));
+    assert_eq!(verify(&P256.token(None, &json!({})), &keys), Err(JwsError::UnknownKey));
+}
+
+#[test]
+fn ecdsa_signature_of_zeros_of_the_order_or_in_der_is_refused() {
+    // The order of P-256 (FIPS 186-4, D.1.2.3).
+    let order = [
+        0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC,
+        0xE6, 0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
+    ];
+    let zero = [0; 32];
+    let mut one = [0; 32];
+    one[31] = 1;
+    let der_of_zeros = [0x30, 0x06, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00];
+    let keys = key_set(&[P256.jwk("a")]);
+    let [header, payload, _] = parts(&P256);
+    let mut forgeries: Vec<Vec<u8>> = vec![der_of_zeros.to_vec(), vec![0; 1], vec![0; 96]];
+    for r in [zero, one, order, [0xFF; 32]] {
+        for s in [zero, one, order, [0xFF; 32]] {
+            forgeries.push([r, s].concat());
+        }
+    }
+    for forgery in forgeries {
+        let token = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(&forgery));
+        assert_eq!(verify(&token, &keys), Err(JwsError::SignatureInvalid), "{forgery:?}");
+    }
+}
+
+#[test]
+fn signature_with_bytes_added_or_removed_is_refused() {
+    for signer in signers() {
+        let keys = key_set(&[signer.jwk("a")]);
+        let [header, payload, signature] = parts(signer);
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        for other in [
+            [&signature[..], &[0]].concat(),
+            [&[0], &signature[..]].concat(),
+            signature[1..].to_vec(),
+            signature[..signature.len() - 1].to_vec(),
+        ] {
+            let token = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(&other));
+            assert_eq!(verify(&token, &keys), Err(JwsError::SignatureInvalid));
+        }
+    }
+}
+
+#[test]
+fn keys_that_a_token_brings_along_are_ignored() {
+    let stranger = Signer::ed25519();
+    let jwk = stranger.jwk("a");
+    let header = jsonwebtoken::Header {
+        jku: Some("https://evil.example/keys".into()),
+        jwk: serde_json::from_value(jwk).unwrap(),
+        x5u: Some("https://evil.example/cert".into()),
+        x5c: Some(vec!["AA".into()]),
+        kid: Some("a".into()),
+        ..jsonwebtoken::Header::new(Alg::EdDSA)
+    };
+    let token = stranger.token_with(&header, &json!({}));
+    assert_eq!(verify(&token, &key_set(&[ED25519.jwk("a")])), Err(JwsError::SignatureInvalid));
+    let own = ED25519.token_with(&header, &json!({}));
+    assert_eq!(verify(&own, &key_set(&[ED25519.jwk("a")])), Ok(()));
+}
+
+// Form.
+
+#[test]
+fn token_has_exactly_three_parts_none_of_them_empty() {
+    let [h, p, s] = parts(&ED25519);
+    for token in [
+        String::new(),
+        ".".into(),
+        "..".into(),
+        h.clone(),
+        format!("{h}.{p}"),
+        format!(".{p}.{s}"),
+        format!("{h}..{s}"),
+        format!("{h}.{p}."),
+        format!("{h}.{p}.{s}."),
+        format!(".{h}.{p}.{s}"),
+        format!("{h}.{p}.{s}.{s}"),
+        format!("{h}.{p}.{s}.{s}.{s}"),
+        format!("{h}.{p}..{s}"),
+    ] {
+        assert_eq!(parse_error(&token), JwsError::Malformed, "{token}");
+    }
+}
+
+#[test]
+fn part_in_another_spelling_is_refused() {
+    let good = parts(&ED25519);
+    assert!(CompactJws::parse(good.join(".").as_bytes()).is_ok());
+    for place in 0..3 {
+        let respell = |spelling: String| {
+            let mut parts = good.clone();
+            parts[place] = spelling;
+            parts.join(".")
+        };
+        let part = &good[place];
+        let rest = part.strip_prefix(|_: char| true).unwrap();
+        for spelling in [
+            format!("{part}="),
+            format!("{part}=="),
+            format!(" {part}"),
+            format!("{part}\n"),
+            format!("{part}\0"),
+            format!("+{}", rest),
+            format!("/{}", rest),
+            format!("%65{}", rest),
+        ] {
+            assert_eq!(parse_error(&respell(spelling)), JwsError::Malformed);
+        }
+    }
+}
+
+#[test]
+fn stray_bits_behind_the_last_byte_are_refused() {
+    // 64 bytes of signature leave four unused bits in the last character.
+    let token = parts(&ED25519).join(".").into_bytes();
+    let accepted = (0..=u8::MAX).filter(|last| {
+        let respelt = [&token[..token.len() - 1], &[*last]].concat();
+        CompactJws::parse(&respelt).is_ok()
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), b"AQgw");
+}
+
+#[test]
+fn header_is_one_strict_object() {
+    for header in ["", "[]", "null", "\"alg\"", "{", r#"{"alg":"EdDSA"} {}"#, r#"{"alg":"EdDSA",}"#]
+    {
+        assert_eq!(parse_error(&forged(header)), JwsError::Malformed, "{header}");
+    }
+    for header in [
+        r#"{"alg":"EdDSA","alg":"EdDSA"}"#,
+        r#"{"alg":"none","\u0061lg":"EdDSA"}"#,
+        r#"{"alg":"EdDSA","kid":"a","kid":"b"}"#,
+        r#"{"alg":"EdDSA","jwk":{"x":1,"x":2}}"#,
+    ] {
+        assert_eq!(parse_error(&forged(header)), JwsError::DuplicateMember, "{header}");
+    }
+}
+
+#[test]
+fn header_members_have_their_types() {
+    for header in [
+        "{}",
+        r#"{"Alg":"EdDSA"}"#,
+        r#"{"alg":null}"#,
+        r#"{"alg":["EdDSA"]}"#,
+        r#"{"alg":"EdDSA","kid":1}"#,
+        r#"{"alg":"EdDSA","kid":null}"#,
+        r#"{"alg":"EdDSA","typ":["JWT"]}"#,
+    ] {
+        assert_eq!(parse_error(&forged(header)), JwsError::Malformed, "{header}");
+    }
+    let kid =
+        |length: usize| forged(&format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, "k".repeat(length)));
+    assert!(CompactJws::parse(kid(MAX_KID_BYTES).as_bytes()).is_ok());
+    assert_eq!(parse_error(&kid(MAX_KID_BYTES + 1)), JwsError::Malformed);
+}
+
+#[test]
+fn critical_extensions_are_refused_whatever_they_hold() {
+    for header in [
+        r#"{"alg":"EdDSA","crit":["exp"],"exp":1}"#,
+        r#"{"alg":"EdDSA","crit":[]}"#,
+        r#"{"alg":"EdDSA","crit":null}"#,
+        r#"{"alg":"EdDSA","crit":["b64"],"b64":false}"#,
+        r#"{"alg":"EdDSA","b64":false}"#,
+        r#"{"alg":"EdDSA","b64":true}"#,
+    ] {
+        assert_eq!(parse_error(&forged(header)), JwsError::Critical, "{header}");
+    }
+}
+
+#[test]
+fn token_over_16_kib_is_too_large() {
+    let [header, _, signature] = parts(&ED25519);
+    let room = CompactJws::MAX - header.len() - signature.len() - 2;
+    let of = |payload: usize| format!("{header}.{}.{signature}", "A".repeat(payload));
+    assert_eq!(of(room).len(), 16_384);
+    assert!(!matches!(CompactJws::parse(of(room).as_bytes()), Err(JwsError::TooLarge)));
+    assert_eq!(parse_error(&of(room + 1)), JwsError::TooLarge);
+    assert_eq!(parse_error(&"a".repeat(1 << 20)), JwsError::TooLarge);
+}
+
+#[test]
+fn debug_output_has_no_credential_in_it() {
+    let [header, payload, signature] = parts(&ED25519);
+    let token = format!("{header}.{payload}.{signature}");
+    let shown = format!("{:?}", CompactJws::parse(token.as_bytes()).unwrap());
+    assert_eq!(shown, r#"CompactJws { algorithm: EdDsa, kid: Some("a"), typ: Some("JWT"), .. }"#);
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(token in prop::collection::vec(any::<u8>(), 0..256)) {
+        let _ = CompactJws::parse(&token);
+    }
+
+    #[test]
+    fn arbitrary_parts_are_never_verified(
+        header in "\\{\"alg\":\"(RS256|ES256|EdDSA)\"(,\"kid\":\"a\")?\\}",
+        payload in prop::collection::vec(any::<u8>(), 1..64),
+        signature in prop::collection::vec(any::<u8>(), 1..300),
+    ) {
+        let token = format!(
+            "{}.{}.{}",
+            encode(&header),
+            URL_SAFE_NO_PAD.encode(payload),
+            URL_SAFE_NO_PAD.encode(signature),
+        );
+        for signer in signers() {
+            prop_assert!(verify(&token, &key_set(&[signer.jwk("a")])).is_err());
+        }
+    }
+
+    #[test]
+    fn what_another_implementation_signs_verifies(sub in any::<String>(), kid in "[^\0]{0,40}") {
+        let keys = key_set(&[ED25519.jwk(&kid)]);
+        let token = ED25519.token(Some(&kid), &json!({ "sub": sub }));
+        let jws = CompactJws::parse(token.as_bytes()).unwrap();
+        prop_assert_eq!(jws.kid(), Some(&*kid));
+        let claims: Value = serde_json::from_slice(jws.verify(&keys).unwrap()).unwrap();
+        prop_assert_eq!(&claims["sub"], &json!(sub));
+    }
+}
