@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Write};
 
 use clap::{Args, CommandFactory};
 use mesh_core::{
-    directive::{self, Context, Row},
+    config::directive::{self, Context, Row},
     identity::export::{FIELDS, Field},
     identity::{VARIABLES, Variable},
     manual::{CHAPTERS, Chapter},

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mesh_core::config::directive::{self, ISSUER, MAIN};
 use mesh_core::config::{ConfigError, Place, RawMain};
-use mesh_core::directive::{self, ISSUER, MAIN};
 use mesh_core::key::algorithm::Algorithm;
 use mesh_core::text::endpoint::Endpoint;
 use tokio::runtime::Builder;

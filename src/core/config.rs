@@ -3,23 +3,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::admission::{Limit, LimitKey};
+use crate::answer::challenge::Offer;
 use crate::claims::{Kept, Requirement};
-use crate::decision::Required;
-use crate::identity::Authentication;
+use crate::config::metadata::ProtectedResources;
 use crate::issuer::{Accept, Issuer};
 use crate::limit::Quota;
-use crate::metadata::ProtectedResources;
+use crate::limit::{Limit, LimitKey};
 use crate::proof;
-use crate::refusal::Offer;
 use crate::request::Methods;
 use crate::request::source::Source;
+use crate::stage::authenticate::Authentication;
+use crate::stage::decide::Required;
 use crate::text::json::Pointer;
 
+pub mod directive;
 mod form;
 mod introspection;
 mod levels;
-mod place;
+pub mod metadata;
+pub mod place;
 mod raw;
 
 pub use introspection::{RawClient, RawIntrospection};

@@ -29,9 +29,9 @@
 //! | source | where in a request a token may stand | [`source::Source`] |
 //! | form | what tells an issuer's tokens from those of others | [`issuer::Form`] |
 //! | location | the frozen settings of one place in the configuration | [`config::Location`] |
-//! | permit | an identity that the location's rules let through | [`decision::Permit`] |
+//! | permit | an identity that the location's rules let through | [`stage::decide::Permit`] |
 //! | quota, cost | how much an identity may do | [`limit::Quota`] |
-//! | admission | a permit whose limits are charged | [`admission::Admission`] |
+//! | admission | a permit whose limits are charged | [`stage::admit::Admission`] |
 //! | refusal, reason | the other end of each arrow, and its stable word | [`refusal::Refusal`], [`refusal::Reason`] |
 //!
 //! # One constructor each
@@ -43,10 +43,10 @@
 //! | type | constructor | needs |
 //! | --- | --- | --- |
 //! | [`request::Credentials`] | [`request::Credentials::extract`] | a request, the methods that the location reads, and where |
-//! | [`identity::Identity`] | [`identity::authenticate`] | credentials, the location's settings, keys, time |
-//! | [`decision::Permit`] | [`decision::decide`] | an identity |
-//! | [`admission::Admission`] | [`admission::limit`] | a permit and the table of the limits |
-//! | [`identity::export::Fields`] | [`admission::Admission::exports`] | an admission |
+//! | [`identity::Identity`] | [`stage::authenticate::authenticate`] | credentials, the location's settings, keys, time |
+//! | [`stage::decide::Permit`] | [`stage::decide::decide`] | an identity |
+//! | [`stage::admit::Admission`] | [`stage::admit::limit`] | a permit and the table of the limits |
+//! | [`identity::export::Fields`] | [`stage::admit::Admission::exports`] | an admission |
 //! | [`refusal::Refusal`] | any of these | a [`refusal::Reason`] |
 //!
 //! What a request may remember (an internal redirect must not verify or charge twice) is
@@ -55,31 +55,27 @@
 //!
 //! # Configuration
 //!
-//! [`directive`] is the one table of directives: name, syntax, default, contexts, and a function
+//! [`config::directive`] is the one table of directives: name, syntax, default, contexts, and a function
 //! from the typed words to a `Raw…` value. [`config`] merges raw values as Nginx does and resolves
 //! them into the frozen types that requests use.
 #![forbid(unsafe_code)]
 
-pub mod admission;
-pub mod cache_key;
+pub mod answer;
 pub mod claims;
 pub mod config;
-pub mod decision;
 pub mod design;
-pub mod directive;
 pub mod documents;
 pub mod identity;
 pub mod issuer;
 pub mod key;
 pub mod limit;
 pub mod manual;
-pub mod metadata;
 pub mod need;
 pub mod peer;
 pub mod pipeline;
 pub mod proof;
 pub mod refusal;
 pub mod request;
-pub mod status;
+pub mod stage;
 pub mod text;
 pub mod token;

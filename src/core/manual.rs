@@ -1,6 +1,6 @@
 //! The manual's chapters: read here, on a Markdown host, and by `meshctl help TOPIC`.
 //!
-//! The reference is not among them: each row of [`crate::directive`], [`crate::refusal::Reason`],
+//! The reference is not among them: each row of [`crate::config::directive`], [`crate::refusal::Reason`],
 //! [`crate::identity::VARIABLES`] and [`crate::identity::export::FIELDS`] holds its own documentation, and
 //! `meshctl help` prints it.
 
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn each_chapter_and_directive_that_is_referred_to_is_there() {
-        let rows = crate::directive::rows();
+        let rows = crate::config::directive::rows();
         let texts = rows.iter().map(|row| row.doc).chain(CHAPTERS.iter().map(|it| it.text));
         let known: HashSet<_> = rows
             .iter()

@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use crate::admission::{self, Admission, Charged};
 use crate::config::{DryRun, Location};
-use crate::decision;
-use crate::identity::{self, Authentication, Identity, Worker};
+use crate::identity::{self, Identity};
 use crate::issuer::trust::Trust;
 use crate::need::{Need, Stop};
 use crate::proof;
 use crate::refusal::{Kind, Reason, Refusal};
 use crate::request::{Credentials, Request};
+use crate::stage::admit::{self, Admission, Charged};
+use crate::stage::authenticate::{self, Authentication, WorkerState};
+use crate::stage::decide;
 use crate::text::time::UnixTime;
 use crate::token;
 
@@ -44,7 +45,7 @@ pub fn evaluate(
     request: &dyn Request,
     location: &Location,
     memo: &mut Memo,
-    worker: &mut Worker<'_>,
+    worker: &mut WorkerState<'_>,
 ) -> Outcome {
     memo.set_judged(true);
     match line(request, location, memo, worker) {
@@ -63,7 +64,7 @@ fn line(
     request: &dyn Request,
     location: &Location,
     memo: &mut Memo,
-    worker: &mut Worker<'_>,
+    worker: &mut WorkerState<'_>,
 ) -> Result<Admission, Stop> {
     let settings = &location.authentication;
     let identity = recognise(request, settings, memo, worker)?;
@@ -71,20 +72,19 @@ fn line(
         // It lets the identity through whatever is decided.
         use_up(&identity, request, settings, memo, worker)?;
     }
-    let permit = decision::decide(identity, &location.requirements)?;
+    let permit = decide::decide(identity, &location.requirements)?;
     if permit.identity().proof().is_some() {
         if let Some(table) = worker.table
             && !location.dry_run.covers(Reason::Limited)
         {
             // A client that is told to come again may do so with the same proof.
             let (limits, charged) = (&location.limits, &memo.charged);
-            admission::peek(&permit, limits, charged, request, table, worker.now.tick)?;
+            admit::peek(&permit, limits, charged, request, table, worker.now.tick)?;
         }
         use_up(permit.identity(), request, settings, memo, worker)?;
     }
     let (limits, charged) = (&location.limits, &mut memo.charged);
-    let admission =
-        admission::limit(permit, limits, charged, request, worker.table, worker.now.tick)?;
+    let admission = admit::limit(permit, limits, charged, request, worker.table, worker.now.tick)?;
     // What was noted before a redirect counts only where it is a dry run again.
     let noted = memo.noted.as_ref().filter(|_| location.dry_run != DryRun::Off);
     Ok(admission.noting(noted))
@@ -102,7 +102,7 @@ pub fn identify(
     request: &dyn Request,
     settings: &Authentication,
     memo: &mut Memo,
-    worker: &mut Worker<'_>,
+    worker: &mut WorkerState<'_>,
 ) -> Result<Rc<Identity>, Stop> {
     let identity = recognise(request, settings, memo, worker)?;
     if !memo.is_judged {
@@ -116,14 +116,14 @@ fn recognise(
     request: &dyn Request,
     settings: &Authentication,
     memo: &mut Memo,
-    worker: &mut Worker<'_>,
+    worker: &mut WorkerState<'_>,
 ) -> Result<Rc<Identity>, Stop> {
     if let Some(known) = memo.find(settings) {
         return known.clone().map_err(Stop::Refused);
     }
     let found = Credentials::find(request, settings.methods, &settings.sources)
         .map_err(Stop::Refused)
-        .and_then(|credentials| identity::authenticate(&credentials, settings, worker));
+        .and_then(|credentials| authenticate::authenticate(&credentials, settings, worker));
     worker.proofs.tell(&mut memo.proof);
     let found = match found {
         Ok(identity) => Ok(Rc::new(identity)),
@@ -150,9 +150,10 @@ pub fn explain(
     now: UnixTime,
 ) -> Option<String> {
     let credentials = Credentials::find(request, settings.methods, &settings.sources).ok()?;
-    identity::explain_certificate(credentials.peer(), refusal.reason(), settings, now).or_else(
-        || token::explain(credentials.bearer()?, refusal.reason(), &settings.accept, trust, now),
-    )
+    identity::explain_certificate(credentials.peer(), refusal.reason(), &settings.names, now)
+        .or_else(|| {
+            token::explain(credentials.bearer()?, refusal.reason(), &settings.accept, trust, now)
+        })
 }
 
 /// Uses up the proof that an identity rests on; who is refused is no identity any more.
@@ -161,7 +162,7 @@ fn use_up(
     request: &dyn Request,
     settings: &Authentication,
     memo: &mut Memo,
-    worker: &Worker<'_>,
+    worker: &WorkerState<'_>,
 ) -> Result<(), Refusal> {
     let Some(proof) = identity.proof() else { return Ok(()) };
     proof.use_up(&worker.proofs, &mut memo.proof, worker.now).map_err(|reason| {
@@ -178,10 +179,10 @@ fn fail(
     request: &dyn Request,
     settings: &Authentication,
     memo: &mut Memo,
-    worker: &Worker<'_>,
+    worker: &WorkerState<'_>,
 ) {
     if refusal.is_failure() && memo.owes() {
-        identity::charge_failure(request.address(), settings, worker);
+        authenticate::charge_failure(request.address(), settings, worker);
     }
 }
 

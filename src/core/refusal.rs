@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use crate::limit::{Limited, Quota};
 
-mod challenge;
 mod detail;
 
-pub use challenge::Offer;
 pub use detail::Detail;
 
 macro_rules! reasons {
@@ -67,9 +65,9 @@ pub enum Kind {
 
 /// The error codes of a token (RFC 6750 section 3.1), of a proof and of its nonce (RFC 9449 sections
 /// 7.1 and 9).
-const TOKEN_ERROR: &str = "invalid_token";
-const PROOF_ERROR: &str = "invalid_dpop_proof";
-const NONCE_ERROR: &str = "use_dpop_nonce";
+pub(crate) const TOKEN_ERROR: &str = "invalid_token";
+pub(crate) const PROOF_ERROR: &str = "invalid_dpop_proof";
+pub(crate) const NONCE_ERROR: &str = "use_dpop_nonce";
 
 const TOKEN: Option<&str> = Some(TOKEN_ERROR);
 const PROOF: Option<&str> = Some(PROOF_ERROR);

@@ -1,9 +1,10 @@
 //! The phases: reserved headers go, then a request is judged, then its identity is exported.
 
-use mesh_core::admission::Admission;
+use mesh_core::answer::challenge::challenge;
 use mesh_core::config::{Location, LogLevel};
 use mesh_core::refusal::Refusal;
 use mesh_core::request::Scheme;
+use mesh_core::stage::admit::Admission;
 use mesh_core::text::clean::Clean;
 use nginx_sys::{
     NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK,
@@ -171,7 +172,7 @@ pub(super) fn export(
         // A dry run let it pass: we have no opinion, and others keep theirs.
         return Some(Answer::Continue(DECLINED));
     };
-    if let Some(source) = identity.source(&location.authentication) {
+    if let Some(source) = identity.source(&location.authentication.sources) {
         match location.forward_credential {
             true => token_source::restore(r, source, context)?,
             false => token_source::remove(r, source, context)?,
@@ -195,7 +196,7 @@ pub(super) fn refuse(
     log_refusal(r, location, refusal, "");
     let used = context.authorization().and_then(Scheme::of).map(|(scheme, _)| scheme);
     if location.authentication.methods.token
-        && let Some(challenge) = refusal.challenge(&location.offer(), used)
+        && let Some(challenge) = challenge(refusal, &location.offer(), used)
     {
         headers::set_challenge(r, challenge.as_bytes()).ok()?;
     }

@@ -5,7 +5,7 @@
 
 use core::ffi::CStr;
 
-use mesh_core::cache_key::tells_apart;
+use mesh_core::answer::cache_key::tells_apart;
 use mesh_core::config::Location;
 use mesh_core::identity::Identity;
 use mesh_core::text::clean::Clean;
@@ -136,7 +136,7 @@ fn warn_of_shared(
     // SAFETY: the strings are in the pool of the live request.
     let key: Vec<_> = key.iter().map(|part| unsafe { bytes(part) }).collect();
     let view = context.view(r);
-    let token = caller.source(&location.authentication).map(|source| source.read(&view));
+    let token = caller.source(&location.authentication.sources).map(|source| source.read(&view));
     let mut credentials = settings::main(r).shown.certificates(r);
     credentials.extend(token.and_then(Result::ok).flatten().map(|(_, token)| token));
     if tells_apart(&key, caller, &credentials) {

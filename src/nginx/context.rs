@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use mesh_core::admission::Admission;
 use mesh_core::config::Location;
-use mesh_core::identity::{Identity, Worker};
+use mesh_core::identity::Identity;
 use mesh_core::need::Need;
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::proof::{self, Proofs};
 use mesh_core::refusal::Refusal;
+use mesh_core::stage::admit::Admission;
+use mesh_core::stage::authenticate::WorkerState;
 
 use super::documents;
 use super::headers;
@@ -364,7 +365,7 @@ fn is_none(context: *mut Context) -> bool {
 }
 
 /// Calls `work` with what this worker has at hand.
-fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) -> Option<T> {
+fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut WorkerState<'_>) -> Option<T>) -> Option<T> {
     let main = settings::main(r);
     let trust = main.trust.as_ref()?;
     let mut cache = main.cache.try_borrow_mut().ok()?;
@@ -375,7 +376,7 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut Worker<'_>) -> Option<T>) 
     };
     let open = main.proofs.map(|zone| move || zone.memory());
     let mut keys = main.keys.as_ref()?.try_borrow_mut().ok()?;
-    let mut worker = Worker {
+    let mut worker = WorkerState {
         proofs: Proofs::new(open.as_ref().map(|open| -> proof::Open<'_> { open })),
         trust,
         snapshot: keys.load(),

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use mesh_core::status::Status;
+use mesh_core::answer::status::Status;
 use nginx_sys::{
     NGX_ERROR, NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_NOT_ALLOWED,
     NGX_HTTP_OK, NGX_OK, ngx_chain_t, ngx_conf_t, ngx_core_conf_t, ngx_create_temp_buf,

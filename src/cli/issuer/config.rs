@@ -6,8 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use mesh_core::config::directive::{self, ISSUER, MAIN};
 use mesh_core::config::{Place, RawIssuer, RawMain};
-use mesh_core::directive::{self, ISSUER, MAIN};
 use mesh_core::issuer::Issuer;
 
 use crate::error::Failure;

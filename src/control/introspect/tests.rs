@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Instant;
 
 use mesh_core::claims::Kept;
+use mesh_core::config::directive::{ISSUER, MAIN, read};
 use mesh_core::config::{Place, RawMain};
-use mesh_core::directive::{ISSUER, MAIN, read};
 use mesh_core::issuer::Issuer;
 use mesh_core::refusal::Reason;
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::introspection::RawIntrospection;
 use super::{ConfigError, DryRun, LogLevel, Need, Place, Subrequests};
-use crate::admission::LimitKey;
 use crate::claims::Requirement;
+use crate::config::metadata::RawProtected;
 use crate::issuer::{Entry, Issuer, KeySource, Remote, TENANT};
 use crate::key::algorithm::{AlgorithmSet, KeyAlgorithms};
+use crate::limit::LimitKey;
 use crate::limit::Quota;
-use crate::metadata::RawProtected;
 use crate::peer::spiffe::TrustDomain;
 use crate::peer::x509::NameRules;
 use crate::proof::{Mode, Origin};

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::directive::{ISSUER, MAIN, read};
 use crate::config::{Place, RawMain};
-use crate::directive::{ISSUER, MAIN, read};
 
 /// Memory for a few documents of up to 1,024 words.
 struct Zone {

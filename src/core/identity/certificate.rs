@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Authentication, Worker};
 use crate::peer::spiffe::SpiffeId;
 use crate::peer::x509::{
-    CertificateError, CertificateName, ChainVerdict, Chosen, Facts, PeerCertificate,
+    CertificateError, CertificateName, ChainVerdict, Chosen, Facts, NameRules, PeerCertificate,
 };
 use crate::refusal::Reason;
 use crate::request::Peer;
@@ -14,7 +13,7 @@ use crate::text::time::UnixTime;
 
 /// A certificate whose chain is verified, and the name that it has under the settings.
 #[derive(Debug)]
-pub(super) struct Proven {
+pub(crate) struct Proven {
     certificate: Rc<PeerCertificate>,
     chosen: Chosen,
     /// The number of the settings.
@@ -22,11 +21,13 @@ pub(super) struct Proven {
 }
 
 impl Proven {
-    /// Verifies a peer's certificate, as far as the chain's verdict does not.
-    pub(super) fn verify(
+    /// Verifies a peer's certificate, as far as the chain's verdict does not. `settings` is the number of
+    /// those that `names` is of.
+    pub(crate) fn verify(
         peer: &Peer,
-        settings: &Authentication,
-        worker: &Worker<'_>,
+        settings: usize,
+        names: &NameRules,
+        now: UnixTime,
     ) -> Result<Self, Reason> {
         match peer.verdict {
             ChainVerdict::Failed => return Err(Reason::CertificateUnverified),
@@ -34,18 +35,18 @@ impl Proven {
             ChainVerdict::Verified => {}
         }
         let certificate = peer.certificate.as_ref().map_err(|error| Reason::from(*error))?;
-        certificate.valid_at(worker.now.unix)?;
-        let chosen = certificate.choose(settings.id, &settings.names)?;
-        Ok(Self { certificate: Rc::clone(certificate), chosen, settings: settings.id })
+        certificate.valid_at(now)?;
+        let chosen = certificate.choose(settings, names)?;
+        Ok(Self { certificate: Rc::clone(certificate), chosen, settings })
     }
 
     /// Its name, which is there.
-    pub(super) fn name(&self) -> Option<CertificateName<'_>> {
+    pub(crate) fn name(&self) -> Option<CertificateName<'_>> {
         self.certificate.chosen(self.chosen)
     }
 
     /// The name as text.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self.name() {
             Some(CertificateName::Spiffe(id)) => id.as_str(),
             Some(CertificateName::CommonName(name) | CertificateName::Dns(name)) => name,
@@ -54,7 +55,7 @@ impl Proven {
     }
 
     /// The SPIFFE ID, if that is its name.
-    pub(super) fn spiffe_id(&self) -> Option<&SpiffeId> {
+    pub(crate) fn spiffe_id(&self) -> Option<&SpiffeId> {
         match self.name() {
             Some(CertificateName::Spiffe(id)) => Some(id),
             Some(CertificateName::CommonName(_) | CertificateName::Dns(_)) | None => None,
@@ -62,7 +63,7 @@ impl Proven {
     }
 
     /// Of which kind the name is, as `mesh_certificate_name` calls it.
-    pub(super) const fn kind(&self) -> &'static str {
+    pub(crate) const fn kind(&self) -> &'static str {
         match self.chosen {
             Chosen::CommonName => "cn",
             Chosen::Dns(_) => "dns",
@@ -71,12 +72,12 @@ impl Proven {
     }
 
     /// What else the certificate says.
-    pub(super) fn facts(&self) -> &Facts {
+    pub(crate) fn facts(&self) -> &Facts {
         self.certificate.facts()
     }
 
     /// What an identity that is this certificate alone is exported as, if that is remembered.
-    pub(super) fn rendered(&self, make: impl FnOnce() -> Rendered) -> Option<&Rendered> {
+    pub(crate) fn rendered(&self, make: impl FnOnce() -> Rendered) -> Option<&Rendered> {
         self.certificate.rendered(self.settings, make)
     }
 }
@@ -86,7 +87,7 @@ impl Proven {
 pub(crate) fn explain(
     peer: Option<&Peer>,
     reason: Reason,
-    settings: &Authentication,
+    names: &NameRules,
     now: UnixTime,
 ) -> Option<String> {
     let certificate = match &peer?.certificate {
@@ -96,9 +97,8 @@ pub(crate) fn explain(
     if let Err(error) = certificate.valid_at(now) {
         return (Reason::from(error) == reason).then(|| error.to_string());
     }
-    let error = certificate.name(&settings.names).err()?;
-    let rules = &settings.names;
-    (Reason::from(error) == reason).then(|| format!("{error} (mesh_certificate_name {rules})"))
+    let error = certificate.name(names).err()?;
+    (Reason::from(error) == reason).then(|| format!("{error} (mesh_certificate_name {names})"))
 }
 
 impl From<CertificateError> for Reason {

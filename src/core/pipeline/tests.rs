@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::claims::Kept;
+use crate::config::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::config::{Place, RawLocation, RawMain, Resolver};
-use crate::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::identity::Attribute;
 use crate::issuer::trust::Trust;
 use crate::key::jwks::KeySet;
@@ -254,13 +254,13 @@ impl Server {
             })
     }
 
-    fn work<T>(&mut self, work: impl FnOnce(&[Location], &mut Worker<'_>) -> T) -> T {
+    fn work<T>(&mut self, work: impl FnOnce(&[Location], &mut WorkerState<'_>) -> T) -> T {
         let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).unwrap();
         let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
         let (header, buckets, shares) = &self.proofs;
         let memory = Memory::begin(header, buckets, shares, &secrets, 60, NOW - 1_000).unwrap();
         let open = || Some(memory);
-        let mut worker = Worker {
+        let mut worker = WorkerState {
             proofs: Proofs::new(Some(&open)),
             trust: &self.trust,
             snapshot: &self.trust.load(),

@@ -3,8 +3,8 @@
 use core::ffi::{c_char, c_void};
 use core::ptr;
 
+use mesh_core::config::directive::{self, ANSWER, Context, Directive, ISSUER, LOCATION, MAIN};
 use mesh_core::config::{ConfigError, Place, RawIssuer, RawLocation, RawMain};
-use mesh_core::directive::{self, ANSWER, Context, Directive, ISSUER, LOCATION, MAIN};
 use nginx_sys::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_NOARGS, NGX_HTTP_LIF_CONF, NGX_HTTP_LMT_CONF,
     NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,

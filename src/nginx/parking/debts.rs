@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use mesh_core::identity::Failure;
 use mesh_core::issuer::Question;
+use mesh_core::stage::authenticate::Failure;
 
 /// What is owed should a token be refused.
 #[derive(Default)]

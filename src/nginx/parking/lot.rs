@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use mesh_core::identity::Failure;
 use mesh_core::issuer::Question;
+use mesh_core::stage::authenticate::Failure;
 use nginx_sys::ngx_connection_t;
 
 use super::super::live::Live;

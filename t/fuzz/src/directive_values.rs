@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use mesh_core::admission::{LimitKey, MAX_LIMITS};
+use mesh_core::stage::admit::{LimitKey, MAX_LIMITS};
 use mesh_core::key::algorithm::Algorithm;
 use mesh_core::config::{DryRun, Location, Place, RawIssuer, RawLocation, RawMain, Resolver};
-use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
+use mesh_core::config::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::limit::Period;
 
 const KNOWN_VARIABLE: &str = "remote_user";

@@ -9,10 +9,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::request::{Field, Peer, Request};
-use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
+use mesh_core::config::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use mesh_core::request::Target;
-use mesh_core::identity::Worker;
+use mesh_core::stage::authenticate::WorkerState;
 use mesh_core::token::introspection::Introspections;
 use mesh_core::key::jwks::KeySet;
 use mesh_core::pipeline::{Memo, evaluate};
@@ -118,7 +118,7 @@ fn accepts_once<const BUCKETS: usize>(proof: &[u8], again: Reason) -> bool {
     let mut cache = TokenCache::with_capacity(1);
     let mut ask = || {
         let open = || Some(memory);
-        let mut worker = Worker {
+        let mut worker = WorkerState {
             trust: &world.trust,
             snapshot: &world.trust.load(),
             cache: &mut cache,

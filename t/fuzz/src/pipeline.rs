@@ -8,7 +8,7 @@ mod world;
 use std::collections::HashSet;
 
 use arbitrary::Unstructured;
-use mesh_core::admission::Admission;
+use mesh_core::stage::admit::Admission;
 use mesh_core::identity::Attribute;
 use mesh_core::pipeline::{Memo, evaluate, identify};
 use mesh_core::refusal::{Offer, Reason, Refusal};

@@ -3,7 +3,8 @@
 use std::process::{Command, Stdio};
 
 use mesh_core::{
-    directive, identity::VARIABLES, identity::export::FIELDS, manual::CHAPTERS, refusal::Reason,
+    config::directive, identity::VARIABLES, identity::export::FIELDS, manual::CHAPTERS,
+    refusal::Reason,
 };
 
 use crate::desk::Desk;

@@ -1,6 +1,6 @@
 use super::*;
+use crate::config::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::config::{RawMain, Resolver};
-use crate::directive::{ISSUER, LOCATION, MAIN, read};
 
 /// A block: what it is, its lines, and the blocks in it.
 #[derive(Clone)]

@@ -3,8 +3,8 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::*;
+use crate::config::directive::{ISSUER, MAIN, read};
 use crate::config::{Place, RawMain};
-use crate::directive::{ISSUER, MAIN, read};
 use crate::key::jwks::samples::{P256, Signer, key_set};
 use crate::key::jws::Headers;
 use crate::refusal::Reason;

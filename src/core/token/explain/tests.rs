@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::*;
 use crate::claims::Kept;
+use crate::config::directive::{ISSUER, MAIN, read};
 use crate::config::{Place, RawMain};
-use crate::directive::{ISSUER, MAIN, read};
 use crate::key::jwks::samples::{P256, P384, RSA, Signer, key_set};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);

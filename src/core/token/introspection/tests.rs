@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::config::directive::{ISSUER, MAIN, read};
 use crate::config::{Place, RawMain};
-use crate::directive::{ISSUER, MAIN, read};
 use crate::issuer::KeySource;
 
 /// An issuer that introspects and has no keys, unless the lines say otherwise.

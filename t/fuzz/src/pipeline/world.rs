@@ -9,9 +9,9 @@ use mesh_core::key::algorithm::AlgorithmSet;
 use mesh_core::claims::Kept;
 use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
 use mesh_core::request::Peer;
-use mesh_core::directive::{ISSUER, LOCATION, MAIN, read};
+use mesh_core::config::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::proof::Proofs;
-use mesh_core::identity::Worker;
+use mesh_core::stage::authenticate::WorkerState;
 use mesh_core::token::introspection::Introspections;
 use mesh_core::issuer::Issuer;
 use mesh_core::key::jwks::KeySet;
@@ -398,9 +398,9 @@ impl Server {
         &CONFIGURATION.2[at]
     }
 
-    pub fn with_worker<T>(&mut self, sent: &Sent, ask: impl FnOnce(&mut Worker<'_>) -> T) -> T {
+    pub fn with_worker<T>(&mut self, sent: &Sent, ask: impl FnOnce(&mut WorkerState<'_>) -> T) -> T {
         let table = Table::open(&self.header, &self.buckets, [1, 2], &Still).expect("a table");
-        ask(&mut Worker {
+        ask(&mut WorkerState {
             proofs: Proofs::default(),
             trust: &self.trust,
             snapshot: &self.trust.load(),

@@ -1,8 +1,8 @@
 //! The directives of a protected resource's metadata.
 
 use super::{Line, once, unknown};
+use crate::config::metadata::{Identifier, RawProtected};
 use crate::config::{ConfigError, RawLocation};
-use crate::metadata::{Identifier, RawProtected};
 
 pub(super) fn resource(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     if line.words == ["off"] {

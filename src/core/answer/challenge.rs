@@ -2,9 +2,9 @@
 
 use core::fmt::Write as _;
 
-use super::{NONCE_ERROR, PROOF_ERROR, Reason, Refusal, TOKEN_ERROR};
 use crate::key::algorithm::Algorithm;
 use crate::proof::Mode;
+use crate::refusal::{NONCE_ERROR, PROOF_ERROR, Reason, Refusal, TOKEN_ERROR};
 use crate::request::Scheme;
 
 /// What a location that reads tokens offers its clients.
@@ -16,32 +16,31 @@ pub struct Offer<'o> {
     pub resource_metadata: Option<&'o str>,
 }
 
-impl Refusal {
-    /// The `WWW-Authenticate` value (RFC 6750 section 3, RFC 9449 section 7.1) for a client that
-    /// sent its token by `used`, if it did.
-    ///
-    /// The scheme that was used tells the error; a 401 names the other one beside it, where both
-    /// are accepted.
-    pub fn challenge(&self, offer: &Offer<'_>, used: Option<Scheme>) -> Option<String> {
-        let (error, status) = (self.reason.error(), self.reason.status());
-        if error.is_none() && status != 401 {
-            return None;
-        }
-        let offered: &[Scheme] = match offer.dpop {
-            Mode::Accept => &[Scheme::Bearer, Scheme::Dpop],
-            Mode::Off => &[Scheme::Bearer],
-            Mode::Require => &[Scheme::Dpop],
-        };
-        // A client that used what is not offered learns what is.
-        let told = used.filter(|used| offered.contains(used)).or(offered.first().copied())?;
-        let mut field = String::new();
-        for scheme in offered.iter().filter(|scheme| status == 401 || **scheme == told) {
-            let separator = if field.is_empty() { "" } else { ", " };
-            let reason = (*scheme == told).then_some(self.reason);
-            let _ = write!(field, "{separator}{}", one(*scheme, reason, offer));
-        }
-        Some(field)
+/// The `WWW-Authenticate` value (RFC 6750 section 3, RFC 9449 section 7.1) for a client that
+/// sent its token by `used`, if it did.
+///
+/// The scheme that was used tells the error; a 401 names the other one beside it, where both
+/// are accepted.
+pub fn challenge(refusal: &Refusal, offer: &Offer<'_>, used: Option<Scheme>) -> Option<String> {
+    let reason = refusal.reason();
+    let (error, status) = (reason.error(), reason.status());
+    if error.is_none() && status != 401 {
+        return None;
     }
+    let offered: &[Scheme] = match offer.dpop {
+        Mode::Accept => &[Scheme::Bearer, Scheme::Dpop],
+        Mode::Off => &[Scheme::Bearer],
+        Mode::Require => &[Scheme::Dpop],
+    };
+    // A client that used what is not offered learns what is.
+    let told = used.filter(|used| offered.contains(used)).or(offered.first().copied())?;
+    let mut field = String::new();
+    for scheme in offered.iter().filter(|scheme| status == 401 || **scheme == told) {
+        let separator = if field.is_empty() { "" } else { ", " };
+        let told = (*scheme == told).then_some(reason);
+        let _ = write!(field, "{separator}{}", one(*scheme, told, offer));
+    }
+    Some(field)
 }
 
 /// One challenge, with the error where there is a reason to tell it.
@@ -74,7 +73,7 @@ mod tests {
 
     fn challenge(reason: Reason, dpop: Mode, used: Option<Scheme>) -> String {
         let offer = Offer { dpop, resource_metadata: None };
-        Refusal::from(reason).challenge(&offer, used).unwrap()
+        super::challenge(&Refusal::from(reason), &offer, used).unwrap()
     }
 
     fn algs() -> String {
@@ -87,7 +86,7 @@ mod tests {
             for dpop in [Mode::Accept, Mode::Off, Mode::Require] {
                 for used in [None, Some(Scheme::Bearer), Some(Scheme::Dpop)] {
                     let offer = Offer { dpop, resource_metadata: None };
-                    let challenge = Refusal::from(*reason).challenge(&offer, used);
+                    let challenge = super::challenge(&Refusal::from(*reason), &offer, used);
                     let expected = matches!(reason.status(), 400 | 401 | 403);
                     assert_eq!(challenge.is_some(), expected, "{reason}");
                     let errors = challenge.unwrap_or_default().matches("error=").count();
@@ -149,7 +148,7 @@ mod tests {
     fn each_challenge_leads_to_the_metadata() {
         let url = "https://api.example/.well-known/oauth-protected-resource";
         let offer = Offer { dpop: Mode::Accept, resource_metadata: Some(url) };
-        let field = Refusal::from(Reason::TokenExpired).challenge(&offer, None).unwrap();
+        let field = super::challenge(&Refusal::from(Reason::TokenExpired), &offer, None).unwrap();
         assert_eq!(field.matches(&format!("resource_metadata=\"{url}\"")).count(), 2);
     }
 }

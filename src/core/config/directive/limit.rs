@@ -1,8 +1,8 @@
 //! The directives of limits.
 
 use super::{Line, list, need, once, unknown};
-use crate::admission::{LimitKey, MAX_LIMITS};
 use crate::config::{ConfigError, RawLimit, RawLimitKey, RawLocation, Setting};
+use crate::limit::{LimitKey, MAX_LIMITS};
 use crate::limit::{Quota, Rate};
 
 pub(super) fn limit(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {

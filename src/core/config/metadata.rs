@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{ConfigError, Place};
-use crate::identity::Authentication;
+use crate::config::place::{ConfigError, Place};
 use crate::issuer::Issuer;
 use crate::key::algorithm::{Algorithm, ED25519};
 use crate::proof::Mode;
+use crate::stage::authenticate::Authentication;
 use crate::text::endpoint::{Endpoint, EndpointError};
 
 /// A `mesh_resource` line.
@@ -195,7 +195,7 @@ impl Protected {
 mod tests {
     use super::*;
     use crate::config::RawMain;
-    use crate::directive::{ISSUER, MAIN, read};
+    use crate::config::directive::{ISSUER, MAIN, read};
 
     fn issuer(main: &mut RawMain, name: &str, lines: &[(&str, &[&str])]) {
         let place = Place::default();

@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::claims::Kept;
+use crate::config::directive::{ISSUER, MAIN, read};
 use crate::config::{Place, RawMain};
-use crate::directive::{ISSUER, MAIN, read};
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
 use crate::key::jwks::samples::{P256, RSA, key_set};
 use crate::text::time::Tick;

@@ -1,0 +1,5 @@
+//! What is answered: challenges, the status of a gateway, and whether cached answers tell callers apart.
+
+pub mod cache_key;
+pub mod challenge;
+pub mod status;

@@ -1,0 +1,34 @@
+//! What a worker has at hand while it judges a request.
+
+use std::sync::Arc;
+
+use crate::issuer::trust::{Snapshot, Trust};
+use crate::limit::Table;
+use crate::proof::Proofs;
+use crate::refusal::Refusal;
+use crate::text::time::Now;
+use crate::token::introspection::Introspections;
+use crate::token::{TokenCache, Wish};
+
+/// What a worker has at hand while it authenticates.
+#[derive(Debug)]
+pub struct WorkerState<'w> {
+    /// The issuers.
+    pub trust: &'w Arc<Trust>,
+    /// Their keys as they are for this request.
+    pub snapshot: &'w Snapshot,
+    /// The signatures that are verified already.
+    pub cache: &'w mut TokenCache,
+    /// The opaque tokens that their issuers have spoken of.
+    pub introspections: &'w mut Introspections,
+    /// The limits; `None` if the configuration has no zone.
+    pub table: Option<Table<'w>>,
+    /// The proofs of possession that were accepted.
+    pub proofs: Proofs<'w>,
+    /// The time of this request.
+    pub now: Now,
+    /// What a dry run of the limits let pass.
+    pub noted: Option<Refusal>,
+    /// A key that was not there, to be asked for.
+    pub wish: Option<Wish>,
+}
