@@ -11,34 +11,36 @@
 //!         borrowed      unverified    snapshot,    verified  location  allowed  table   charged
 //!                                     token cache
 //! any stage may end in -> Refusal -> (status, challenge, fields, reason)
+//!                 or in -> Need    -> the caller meets it, and asks again
 //! ```
 //!
 //! # The words
 //!
 //! | word | meaning | where |
 //! | --- | --- | --- |
-//! | request | what the shell answers about one HTTP request, each answer borrowed | [`credential::Request`] |
-//! | credential | what arrived, believed by nobody | [`credential::Credentials`] |
+//! | request | what the shell answers about one HTTP request, each answer borrowed | [`request::Request`] |
+//! | credential | what arrived, believed by nobody | [`request::Credentials`] |
 //! | identity, principal, service | who it is, verified; the name at its issuer; the workload's stable name | [`identity::Identity`] |
-//! | proof | that the client holds the key that its token is bound to | [`dpop`] |
-//! | resource | what the locations of one name protect, as clients are told | [`resource`] |
+//! | proof | that the client holds the key that its token is bound to | [`mod@proof`] |
+//! | protected resource | what the locations of one name protect, as clients are told | [`config::metadata`] |
 //! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
 //! | introspection, question | a token that only its issuer can read, and what it is asked | [`token::introspection::Introspections`] |
-//! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`trust::Trust`], [`trust::Snapshot`] |
+//! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`issuer::trust::Trust`], [`issuer::trust::Snapshot`] |
 //! | document, lead, wish | a key set that all workers share, who fetches it, a key that nobody has yet | [`documents::Documents`] |
-//! | source | where in a request a token may stand | [`source::Source`] |
+//! | source | where in a request a token may stand | [`request::source::Source`] |
 //! | form | what tells an issuer's tokens from those of others | [`issuer::Form`] |
 //! | location | the frozen settings of one place in the configuration | [`config::Location`] |
 //! | permit | an identity that the location's rules let through | [`stage::decide::Permit`] |
 //! | quota, cost | how much an identity may do | [`limit::Quota`] |
 //! | admission | a permit whose limits are charged | [`stage::admit::Admission`] |
+//! | need | what the line must know before it can go on; it never waits for it | [`need::Need`] |
 //! | refusal, reason | the other end of each arrow, and its stable word | [`refusal::Refusal`], [`refusal::Reason`] |
 //!
 //! # One constructor each
 //!
 //! The fields of the line's types are private, and each type has one constructor, the arrow that
-//! leads to it. To limit an unauthenticated request, or to export an identity that was not
-//! permitted, does not compile.
+//! leads to it; an identity's is this crate's own, for the one stage that authenticates. To limit an
+//! unauthenticated request, or to export an identity that was not permitted, does not compile.
 //!
 //! | type | constructor | needs |
 //! | --- | --- | --- |
@@ -60,22 +62,36 @@
 //! them into the frozen types that requests use.
 #![forbid(unsafe_code)]
 
-pub mod answer;
+// The rooms from the ground up: each knows those of the floors before its own alone, which a test
+// below holds them to.
+pub mod text;
+
 pub mod claims;
-pub mod config;
-pub mod design;
-pub mod documents;
-pub mod identity;
-pub mod issuer;
 pub mod key;
 pub mod limit;
-pub mod manual;
-pub mod need;
 pub mod peer;
-pub mod pipeline;
-pub mod proof;
+
+pub mod issuer;
 pub mod refusal;
+
 pub mod request;
-pub mod stage;
-pub mod text;
 pub mod token;
+
+pub mod documents;
+pub mod need;
+pub mod proof;
+
+pub mod identity;
+
+pub mod answer;
+pub mod stage;
+
+pub mod config;
+
+pub mod pipeline;
+
+pub mod design;
+pub mod manual;
+
+#[cfg(test)]
+mod rooms;

@@ -46,7 +46,8 @@ fn each_row_has_its_documentation() {
 #[test]
 fn each_file_of_documentation_is_one_of_a_row() {
     let names: Vec<_> = rows().iter().map(|row| row.name).collect();
-    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/directive/doc")).unwrap();
+    let files =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/config/directive/doc")).unwrap();
     for file in files {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
