@@ -152,7 +152,7 @@
 //!
 //! *Context.* A gateway that reads a token from several places must choose one, and the platform behind
 //! may choose another. *Decision.* Two tokens are refused, and so is a cookie or a field that occurs
-//! twice, before any of them is read ([`crate::source::Source`]). The place of the token is removed,
+//! twice, before any of them is read ([`crate::request::source::Source`]). The place of the token is removed,
 //! its neighbours in the same field stay, and an internal redirect sees the field unchanged.
 //! *Consequence.* A client with a stale cookie beside its header gets 400 until it drops one.
 //!
@@ -160,7 +160,7 @@
 //!
 //! *Context.* A copied DPoP proof is valid, together with its token, unless the server remembers its
 //! use. Eviction, a restart or a longer `max_age` make a memory forget. *Decision.*
-//! [`crate::dpop::Memory`] holds a proof until it cannot be accepted any more, refuses new ones if it
+//! [`crate::proof::Memory`] holds a proof until it cannot be accepted any more, refuses new ones if it
 //! is full, and refuses proofs from before the time that it knows of. Slots are claimed by
 //! compare-and-swap in two steps: of any number of workers exactly one accepts a proof, and a worker
 //! that dies between the steps leaves a refusal, not a hole. One key holds a sixteenth at most, so the
@@ -181,16 +181,16 @@
 //! # 20. Resource metadata follows from the locations
 //!
 //! *Context.* Metadata that is written by hand differs from what is enforced. *Decision.* The
-//! document of [`crate::resource`] is derived from the settings of the locations that carry the
+//! document of [`crate::config::metadata`] is derived from the settings of the locations that carry the
 //! resource's name, when the configuration is read; the location that serves it adds none of its own.
 //!
 //! # 21. Opaque tokens: the request waits, the worker does not
 //!
 //! *Context.* Only its issuer can read an opaque token, and an answer takes a round trip. *Decision.*
-//! [`crate::pipeline::evaluate`] never waits: an unknown token gives the refusal
-//! `introspection_pending`, which is not cached, so every caller that cannot wait fails closed. Only
-//! the shell turns it into a parked request, as `limit_req` parks a delayed one; the background thread
-//! asks, and writes to an eventfd of ours. The answer becomes the same
+//! [`crate::pipeline::evaluate`] never waits: an unknown token ends the line in
+//! [`Waits`](crate::pipeline::Outcome::Waits), which names the [`Need`](crate::need::Need) and is not
+//! cached. A caller that cannot wait refuses with `introspection_pending`. Only the shell turns it into
+//! a parked request, as `limit_req` parks a delayed one; the background thread asks, and writes to an eventfd of ours. The answer becomes the same
 //! [`crate::token::VerifiedToken`] as a JWT, and every check runs on every request. *Consequence.* A
 //! token does not name its issuer, so a location may have one introspecting issuer; each worker asks
 //! for itself; a revoked token stays valid for up to `introspection_cache`. Answers are cached under
@@ -209,7 +209,7 @@
 //! # 23. A connection leaves HTTP only for a named protocol
 //!
 //! *Context.* Nginx opens a tunnel if the upstream agrees to any `Upgrade` that the client sent, and the
-//! requests in it meet no rule. *Decision.* [`crate::upgrade`] lets one field `websocket` pass, in every
+//! requests in it meet no rule. *Decision.* [`crate::request::upgrade`] lets one field `websocket` pass, in every
 //! server. A protocol that no location of the server names is removed before the field is read; one
 //! that some location names is removed once the location is known, and put back in a location that
 //! names it. The typed slot, on which the tunnel depends, is emptied. *Consequence.* A request without
@@ -224,7 +224,7 @@
 //! 7638, without leading zeros) and the issuers that they are for are equal. A `kid` and an algorithm
 //! name a key together; the algorithm implies the type, and keys that are not for signatures are
 //! ignored. If they name two different keys, both are skipped with a warning, and the rest of the set
-//! is used ([`crate::jwks::KeyFault::KidAmbiguous`]). A fact about a key holds for all of its names:
+//! is used ([`crate::key::jwks::KeyFault::KidAmbiguous`]). A fact about a key holds for all of its names:
 //! a private part that is published under one, or a revocation. *Consequence.* An `x5t` is a name like
 //! a `kid`: the text is compared, and no certificate is read. The only key that fits may still verify a
 //! token with an unknown `x5t`; if it does not, the key is unknown and the set is fetched again.
@@ -234,5 +234,5 @@
 //! *Context.* A list of algorithms that is kept beside the key set breaks when the issuer changes its
 //! algorithm. *Decision.* The `alg` of a JWK is trusted, like the key itself, among the signature
 //! algorithms that exist here; a key without `alg` takes one fixed algorithm of its type, and
-//! `algorithms` narrows both ([`crate::algorithm::KeyAlgorithms`]). *Consequence.* The token's header
+//! `algorithms` narrows both ([`crate::key::algorithm::KeyAlgorithms`]). *Consequence.* The token's header
 //! still chooses nothing: it must name an algorithm that its key verifies.
