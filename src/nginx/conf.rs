@@ -27,18 +27,18 @@ use nginx_sys::{
     ngx_str_t, ngx_uint_t,
 };
 
-use super::cache;
-use super::documents::DocumentsZone;
-use super::guard::guard;
-use super::headers::bytes;
-use super::keys::Document;
-use super::log::{Level, Log};
-use super::pool::in_pool;
-use super::settings::{LocationConf, MainConf};
-use super::shown::Shown;
-use super::variable;
-use super::websocket;
-use super::zone::{ProofZone, Zone};
+use crate::nginx::answer::variable;
+use crate::nginx::answer::websocket;
+use crate::nginx::memory::documents::DocumentsZone;
+use crate::nginx::memory::zone::{ProofZone, Zone};
+use crate::nginx::ngx::bytes::bytes;
+use crate::nginx::ngx::guard::guard;
+use crate::nginx::ngx::log::{Level, Log};
+use crate::nginx::ngx::pool::in_pool;
+use crate::nginx::phase::cache;
+use crate::nginx::state::document::Document;
+use crate::nginx::state::settings::{LocationConf, MainConf};
+use crate::nginx::state::shown::Shown;
 
 mod checks;
 mod directives;
@@ -137,7 +137,7 @@ pub(crate) unsafe extern "C" fn merge_location(
                 let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
                 let core = *(*ctx).srv_conf.add(ngx_http_core_module.ctx_index);
                 let server = (*core.cast::<ngx_http_core_srv_conf_t>()).ctx;
-                let server = *(*server).loc_conf.add(super::module().ctx_index);
+                let server = *(*server).loc_conf.add(crate::nginx::module().ctx_index);
                 if server != inner_conf {
                     (*server.cast::<LocationConf>()).upgrades.widen(upgrades);
                 }
@@ -210,7 +210,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     }
     if resolver.has_limits() || main.raw.zone.is_some() {
         let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
-        let tag = ptr::from_ref(super::module()).cast_mut().cast();
+        let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
         // SAFETY: Nginx passed `cf` to `postconfiguration`.
         let zone = unsafe { Zone::add(cf, size, tag) }.map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_zone: {error}"));
@@ -220,7 +220,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     if resolver.proof_age().is_some() || main.raw.dpop_zone.is_some() {
         let size = main.raw.dpop_zone.unwrap_or(DEFAULT_DPOP_ZONE);
         let max_age = resolver.proof_age().unwrap_or(0);
-        let tag = ptr::from_ref(super::module()).cast_mut().cast();
+        let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
         // SAFETY: as above.
         let zone = unsafe { ProofZone::add(cf, size, tag, max_age) }.map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_dpop_zone: {error}"));
@@ -403,7 +403,7 @@ unsafe fn main_mut<'c>(cf: *mut ngx_conf_t) -> &'c mut MainConf {
     // `postconfiguration`.
     unsafe {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        &mut *(*(*ctx).main_conf.add(super::module().ctx_index)).cast::<MainConf>()
+        &mut *(*(*ctx).main_conf.add(crate::nginx::module().ctx_index)).cast::<MainConf>()
     }
 }
 

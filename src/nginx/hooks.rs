@@ -10,9 +10,17 @@ use nginx_sys::{
     ngx_int_t,
 };
 
-use super::guard::guard;
-use super::log::Log;
-use super::{access, cache, conf, keys, parking, process, settings, upgrade, variable};
+use crate::nginx::answer::variable;
+use crate::nginx::conf;
+use crate::nginx::ngx::guard::guard;
+use crate::nginx::ngx::log::Log;
+use crate::nginx::phase::cache;
+use crate::nginx::phase::handlers;
+use crate::nginx::phase::parking;
+use crate::nginx::phase::upgrade;
+use crate::nginx::start;
+use crate::nginx::state::settings;
+use crate::nginx::worker::thread;
 
 /// Declares the variables, before a directive may name one.
 pub(crate) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
@@ -23,11 +31,11 @@ pub(crate) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int
 pub(crate) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     conf::status(guard("postconfiguration", Err(()), Log::cycle, || {
         conf::freeze(cf)?;
-        add(cf, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, access::strip)?;
-        add(cf, ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE, access::strip)?;
-        add(cf, ngx_http_phases_NGX_HTTP_REWRITE_PHASE, access::strip)?;
-        add(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, access::access)?;
-        add(cf, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, access::settle)?;
+        add(cf, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, handlers::strip)?;
+        add(cf, ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE, handlers::strip)?;
+        add(cf, ngx_http_phases_NGX_HTTP_REWRITE_PHASE, handlers::strip)?;
+        add(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, handlers::access)?;
+        add(cf, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, handlers::settle)?;
         let needs = conf::needs(cf);
         if needs.cache {
             add(cf, ngx_http_phases_NGX_HTTP_LOG_PHASE, cache::watch)?;
@@ -53,7 +61,7 @@ pub(crate) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int
     // A worker without the thread keeps the keys that it has: it never ends for that.
     guard("init_process", (), Log::cycle, || {
         if let Some(main) = settings::of_cycle(cycle) {
-            keys::watch(main);
+            start::watch(main);
         }
     });
     nginx_sys::NGX_OK as ngx_int_t
@@ -62,7 +70,7 @@ pub(crate) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int
 /// Ends a worker.
 pub(crate) unsafe extern "C" fn exit_process(_: *mut ngx_cycle_t) {
     guard("exit_process", (), Log::cycle, || {
-        process::stop();
+        thread::stop();
         parking::close();
     });
 }

@@ -10,12 +10,13 @@ use mesh_core::issuer::Issuer;
 use mesh_core::text::clean::Clean;
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 
-use super::super::headers::bytes;
-use super::super::log::Level;
-use super::super::settings::{LocationConf, MainConf};
-use super::super::shown::shows_credential;
-use super::super::variable::{self, Indexed};
 use super::{Relative, full_name, log, log_elsewhere, refuse};
+use crate::nginx::answer::variable;
+use crate::nginx::ngx::bytes::bytes;
+use crate::nginx::ngx::indexed::Indexed;
+use crate::nginx::ngx::log::Level;
+use crate::nginx::state::settings::{LocationConf, MainConf};
+use crate::nginx::state::shown::shows_credential;
 
 /// Refuses and warns where the settings of other modules make ours void.
 pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {

@@ -11,11 +11,12 @@ use nginx_sys::{
     NGX_HTTP_SIF_CONF, NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
 
-use super::super::content;
-use super::super::headers::bytes;
-use super::super::settings::{LocationConf, MainConf};
-use super::super::{status, variable};
 use super::{ERROR, checks, guarded, refuse};
+use crate::nginx::answer::content;
+use crate::nginx::answer::status;
+use crate::nginx::answer::variable;
+use crate::nginx::ngx::bytes::bytes;
+use crate::nginx::state::settings::{LocationConf, MainConf};
 
 pub(crate) const COMMANDS: usize = ROWS + 1;
 

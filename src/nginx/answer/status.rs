@@ -1,0 +1,110 @@
+//! What `mesh_status` answers: the state of the issuers' keys and of the limits' memory, as JSON.
+
+use core::ptr;
+
+use mesh_core::answer::status::Status;
+use nginx_sys::{
+    NGX_ERROR, NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_NOT_ALLOWED,
+    NGX_HTTP_OK, NGX_OK, ngx_chain_t, ngx_conf_t, ngx_core_conf_t, ngx_create_temp_buf,
+    ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
+    ngx_http_discard_request_body, ngx_http_output_filter, ngx_http_request_t,
+    ngx_http_send_header, ngx_int_t, ngx_str_t, ngx_uint_t,
+};
+
+use crate::nginx::memory::documents::DocumentsZone;
+use crate::nginx::ngx::clock;
+use crate::nginx::ngx::guard::guard;
+use crate::nginx::ngx::live::Live;
+use crate::nginx::ngx::role::{is_worker, worker_number};
+use crate::nginx::request::headers;
+use crate::nginx::state::settings;
+use crate::nginx::state::settings::MainConf;
+
+/// Makes this the content handler of the location whose line is being read.
+pub(crate) fn answer_here(cf: *mut ngx_conf_t) {
+    // SAFETY: while a directive of a location is read, `cf->ctx` is that of the location, and the
+    // core module has made its settings before ours.
+    unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let core = *(*ctx).loc_conf.add(ngx_http_core_module.ctx_index);
+        (*core.cast::<ngx_http_core_loc_conf_t>()).handler = Some(answer);
+    }
+}
+
+/// CONTENT: after the access phase, in which the location's own rules have let the request pass.
+unsafe extern "C" fn answer(r: *mut ngx_http_request_t) -> ngx_int_t {
+    const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
+    // SAFETY: Nginx calls a content handler with a whole, live request.
+    let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
+    guard("status handler", FAILED, || r.log(), || send(r).unwrap_or_else(|code| code))
+}
+
+fn send(r: Live<'_>) -> Result<ngx_int_t, ngx_int_t> {
+    const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
+    let raw = r.as_ptr();
+    // SAFETY: the request is live.
+    unsafe {
+        if (*raw).method & (NGX_HTTP_GET | NGX_HTTP_HEAD) as ngx_uint_t == 0 {
+            return Err(NGX_HTTP_NOT_ALLOWED as ngx_int_t);
+        }
+        let discarded = ngx_http_discard_request_body(raw);
+        if discarded != NGX_OK as ngx_int_t {
+            return Err(discarded);
+        }
+    }
+    let json = page(settings::main(r)).ok_or(FAILED)?;
+    headers::add_response_header(r, b"Cache-Control", b"no-store").map_err(|_| FAILED)?;
+    // SAFETY: the request is live and nothing of its response is sent; the strings are static. The
+    // buffer is the pool's, and as long as the text, which is not empty.
+    unsafe {
+        let kind = ngx_str_t { len: JSON.len(), data: JSON.as_ptr().cast_mut() };
+        (*raw).headers_out.status = NGX_HTTP_OK as ngx_uint_t;
+        (*raw).headers_out.content_type = kind;
+        (*raw).headers_out.content_type_len = kind.len;
+        (*raw).headers_out.content_length_n = json.len().try_into().map_err(|_| FAILED)?;
+        let sent = ngx_http_send_header(raw);
+        if sent == NGX_ERROR as ngx_int_t || sent > NGX_OK as ngx_int_t || (*raw).header_only() != 0
+        {
+            return Ok(sent);
+        }
+        let buffer = ngx_create_temp_buf(r.pool(), json.len());
+        if buffer.is_null() {
+            // The header is on its way: the connection must end.
+            return Err(NGX_ERROR as ngx_int_t);
+        }
+        (*buffer).last.copy_from_nonoverlapping(json.as_ptr(), json.len());
+        (*buffer).last = (*buffer).last.add(json.len());
+        (*buffer).set_last_buf(u32::from(r.is_main()));
+        (*buffer).set_last_in_chain(1);
+        let mut chain = ngx_chain_t { buf: buffer, next: ptr::null_mut() };
+        Ok(ngx_http_output_filter(raw, &raw mut chain))
+    }
+}
+
+fn page(main: &MainConf) -> Option<String> {
+    let trust = main.trust.as_ref()?;
+    let documents = main.shared.filter(|_| is_worker()).and_then(DocumentsZone::documents);
+    let status = Status {
+        trust,
+        snapshot: &trust.load(),
+        documents: documents.as_ref(),
+        workers: workers(),
+        this: (worker_number(), std::process::id()),
+        table: main.zone.as_ref().and_then(|zone| zone.table()),
+        now: clock::now(),
+    };
+    status.to_json().ok()
+}
+
+/// How many workers the running cycle has.
+fn workers() -> usize {
+    // SAFETY: `ngx_cycle` is the cycle of this process, whose configuration is frozen, and the core
+    // module's settings are always there.
+    let count = unsafe {
+        let core = *(*nginx_sys::ngx_cycle).conf_ctx.add(nginx_sys::ngx_core_module.index);
+        (*core.cast::<ngx_core_conf_t>()).worker_processes
+    };
+    usize::try_from(count).unwrap_or(0)
+}
+
+const JSON: &str = "application/json";

@@ -1,0 +1,12 @@
+//! What happens to a request in the phases.
+
+pub(crate) mod access;
+pub(crate) mod cache;
+pub(crate) mod context;
+pub(crate) mod debts;
+pub(crate) mod handlers;
+pub(crate) mod lot;
+pub(crate) mod parking;
+pub(crate) mod subrequest;
+pub(crate) mod token_source;
+pub(crate) mod upgrade;

@@ -1,0 +1,161 @@
+//! ACCESS: a request is judged, then refused, or let on with its identity in place of its credential.
+
+use mesh_core::answer::challenge::challenge;
+use mesh_core::config::{Location, LogLevel};
+use mesh_core::refusal::Refusal;
+use mesh_core::request::Scheme;
+use mesh_core::stage::admit::Admission;
+use mesh_core::text::clean::Clean;
+use nginx_sys::{NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_OK, ngx_http_finalize_request, ngx_int_t};
+
+use crate::nginx::ngx::live::Live;
+use crate::nginx::ngx::log::Level;
+use crate::nginx::phase::context::Context;
+use crate::nginx::phase::parking::{self, Parked};
+use crate::nginx::phase::token_source;
+use crate::nginx::request::headers;
+use crate::nginx::state::settings;
+
+pub(super) const DECLINED: ngx_int_t = NGX_DECLINED as ngx_int_t;
+
+/// `None` is a request that cannot be judged, for want of memory.
+pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
+    let Some(location) = settings::location(r) else {
+        if let Some(context) = Context::known(r) {
+            context.forget_admission();
+            context.clear_passed();
+        }
+        return Some(DECLINED);
+    };
+    let context = Context::of(r)?;
+    context.clear_passed();
+    #[cfg(feature = "panic-test")]
+    headers::panic_where_asked(r);
+    if let Some(need) = context.evaluate(r, location)? {
+        match parking::park(r, location, context, need)? {
+            Parked::Waits => return Some(NGX_AGAIN as ngx_int_t),
+            // Now it is known that there is no answer.
+            Parked::Cannot => drop(context.evaluate(r, location)?),
+        }
+    }
+    parking::renew(r);
+    if let Some(nonce) = context.nonce() {
+        headers::add_response_header(r, b"DPoP-Nonce", nonce.as_bytes()).ok()?;
+    }
+    let answer = context.with_outcome(r, |outcome| match outcome {
+        Ok(admission) => admit(r, location, admission, context),
+        Err(refusal) => refuse(r, location, refusal, context),
+    })??;
+    Some(match answer {
+        Answer::Continue(code) => code,
+        Answer::Finalize(status) => {
+            // This may run another location of the same request, with the same context: nothing
+            // of it is borrowed any more.
+            // SAFETY: the request is live, and nothing is done with it after this.
+            unsafe { ngx_http_finalize_request(r.as_ptr(), status) };
+            NGX_DONE as ngx_int_t
+        }
+    })
+}
+
+/// What the access phase hears from us.
+pub(super) enum Answer {
+    /// A code for Nginx to go on with.
+    Continue(ngx_int_t),
+    /// The request ends with this status, whatever `satisfy` says: deny wins.
+    Finalize(ngx_int_t),
+}
+
+pub(super) fn admit(
+    r: Live<'_>,
+    location: &Location,
+    admission: &Admission,
+    context: &Context,
+) -> Option<Answer> {
+    if let Some(refusal) = admission.would_refuse() {
+        log_refusal(r, location, refusal, " (dry run)");
+    }
+    export(r, location, admission, context)
+}
+
+/// Lets the request carry what the location says of an identity, in place of its credential.
+pub(super) fn export(
+    r: Live<'_>,
+    location: &Location,
+    admission: &Admission,
+    context: &Context,
+) -> Option<Answer> {
+    let Some(identity) = admission.identity() else {
+        // A dry run let it pass: we have no opinion, and others keep theirs.
+        return Some(Answer::Continue(DECLINED));
+    };
+    if let Some(source) = identity.source(&location.authentication.sources) {
+        match location.forward_credential {
+            true => token_source::restore(r, source, context)?,
+            false => token_source::remove(r, source, context)?,
+        }
+    }
+    if location.export
+        && let Some(fields) = admission.rendered()
+    {
+        headers::push_all(r, &fields).ok()?;
+    }
+    Some(Answer::Continue(NGX_OK as ngx_int_t))
+}
+
+pub(super) fn refuse(
+    r: Live<'_>,
+    location: &Location,
+    refusal: &Refusal,
+    context: &Context,
+) -> Option<Answer> {
+    let status = ngx_int_t::try_from(refusal.status(location.limit_status)).ok()?;
+    log_refusal(r, location, refusal, "");
+    let used = context.authorization().and_then(Scheme::of).map(|(scheme, _)| scheme);
+    if location.authentication.methods.token
+        && let Some(challenge) = challenge(refusal, &location.offer(), used)
+    {
+        headers::set_challenge(r, challenge.as_bytes()).ok()?;
+    }
+    for (name, value) in refusal.fields() {
+        headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
+    }
+    // After a 401, Nginx asks its other access modules where `satisfy any` holds.
+    Some(if refusal.is_unauthenticated() {
+        Answer::Continue(status)
+    } else {
+        Answer::Finalize(status)
+    })
+}
+
+/// One line an event: what, why, who.
+fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &str) {
+    let level = match location.log_level {
+        LogLevel::Error => Level::Error,
+        LogLevel::Info => Level::Info,
+        LogLevel::Notice => Level::Notice,
+        LogLevel::Warn => Level::Warn,
+    };
+    let log = r.log();
+    if !log.takes(level) {
+        return;
+    }
+    let (reason, detail) = (refusal.reason(), refusal.detail());
+    match Context::of(r).and_then(|context| context.identify(r)) {
+        Some(identity) => log.write(
+            level,
+            format_args!(
+                "mesh refuses{dry_run}, reason: {reason}{detail}, service: \"{}\"",
+                Clean(identity.service().as_bytes())
+            ),
+        ),
+        None => match Context::of(r).and_then(|context| context.explain(r, refusal)) {
+            Some(why) => {
+                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}, {why}"));
+            }
+            None => {
+                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}{detail}"));
+            }
+        },
+    }
+}

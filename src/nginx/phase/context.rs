@@ -1,0 +1,396 @@
+//! What is remembered of a request: its memo and its outcome, found again after an internal
+//! redirect, which wipes the modules' contexts.
+
+use core::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+use mesh_core::config::Location;
+use mesh_core::identity::Identity;
+use mesh_core::need::Need;
+use mesh_core::pipeline::{self, Memo};
+use mesh_core::proof::{self, Proofs};
+use mesh_core::refusal::Refusal;
+use mesh_core::stage::admit::Admission;
+use mesh_core::stage::authenticate::WorkerState;
+
+use crate::nginx::ngx::clock;
+use crate::nginx::ngx::live::Live;
+use crate::nginx::ngx::pool::{Cleanup, drop_within, within_pool_under};
+use crate::nginx::phase::lot::Ticket;
+use crate::nginx::request::headers;
+use crate::nginx::request::view::{self, Captured, Removed, RequestView};
+use crate::nginx::state::settings;
+use crate::nginx::worker::wish;
+
+/// The memory of a main request and its subrequests.
+#[derive(Default)]
+pub(crate) struct Context {
+    captured: OnceCell<Captured>,
+    removed: RefCell<Vec<Removed>>,
+    memo: RefCell<Memo>,
+    outcome: RefCell<Option<Outcome>>,
+    /// Those of subrequests that were judged, by their addresses: a subrequest lives in the pool of
+    /// its main request, where no address is used twice. There from the first on: few requests have
+    /// one.
+    subrequests: RefCell<Option<BTreeMap<usize, Outcome>>>,
+    /// The location in which another module has admitted the main request.
+    passed: Cell<Option<usize>>,
+    /// Where the request is judged, or was last.
+    judged: Cell<Option<usize>>,
+    /// The place of the request while it waits for an issuer's answer.
+    ticket: Cell<Option<Ticket>>,
+    parked: Cell<u8>,
+    /// Whether its token stood behind the protocol `bearer`.
+    bearer: Cell<bool>,
+}
+
+impl Context {
+    /// The context of a request, made at first use; `None` without memory for it.
+    pub(crate) fn of<'r>(r: Live<'r>) -> Option<&'r Self> {
+        let main = r.main();
+        // SAFETY: a whole request has an array of contexts with a place for each module; what is
+        // at ours is null or what is put there below, and lives in the pool of the main request.
+        unsafe {
+            let slot = Self::slot(main);
+            if is_none(*slot) {
+                *slot = Self::find(main);
+            }
+            if (*slot).is_null() {
+                *slot = within_pool_under(main.pool(), Self::default, DROP);
+            }
+            (*slot).as_ref()
+        }
+    }
+
+    /// Whether nothing was added to the headers since [`Self::set_stripped`].
+    pub(crate) fn is_stripped(main: Live<'_>) -> bool {
+        // SAFETY: as in `of`.
+        unsafe { *Self::slot(main) as usize == headers::stamp(main) }
+    }
+
+    /// Notes that the headers hold nothing that only we may set, for as long as nothing is added and
+    /// the request stays where it is: in place of the context, while there is none.
+    pub(crate) fn set_stripped(main: Live<'_>) {
+        // SAFETY: as in `of`; the number is odd, and no address of a context.
+        unsafe {
+            let slot = Self::slot(main);
+            if is_none(*slot) {
+                *slot = core::ptr::without_provenance_mut(headers::stamp(main));
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The request is whole.
+    unsafe fn slot(main: Live<'_>) -> *mut *mut Self {
+        // SAFETY: the caller's.
+        unsafe { (*main.as_ptr()).ctx.add(crate::nginx::module().ctx_index).cast::<*mut Self>() }
+    }
+
+    /// The context of a request, if anything asked for one before.
+    pub(crate) fn known<'r>(r: Live<'r>) -> Option<&'r Self> {
+        // SAFETY: what `find` returns is null or a context of the live main request.
+        unsafe { Self::find(r.main()).as_ref() }
+    }
+
+    /// Looks for a context among the cleanups of a request's pool.
+    fn find(main: Live<'_>) -> *mut Self {
+        // SAFETY: the cleanups of a pool are a list that ends in null; a handler that is ours has
+        // our value as its data.
+        unsafe {
+            let mut cleanup = (*main.pool()).cleanup;
+            while !cleanup.is_null() {
+                if (*cleanup).handler.is_some_and(|handler| handler as usize == DROP as usize) {
+                    return (*cleanup).data.cast();
+                }
+                cleanup = (*cleanup).next;
+            }
+        }
+        core::ptr::null_mut()
+    }
+
+    /// What the core sees of the request.
+    pub(crate) fn view<'c>(&'c self, r: Live<'c>) -> RequestView<'c> {
+        RequestView::new(r, &self.captured, &self.removed)
+    }
+
+    /// Takes the request through the line and keeps the outcome, which is its own in a subrequest.
+    /// Returns what it waits for, if it does; until that is there, it is refused for want of it.
+    ///
+    /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
+    pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<Option<Need>> {
+        self.judged.set(Some(r.place()));
+        let begun = settings::main(r).is_timed.then(Instant::now);
+        let mut view = self.view(r);
+        let mut variables =
+            location.limits.iter().filter_map(|limit| limit.key.variable()).peekable();
+        if variables.peek().is_some() {
+            // A variable may be made of ours, whose getters ask for the identity themselves: they are
+            // all read before the memo is in use, and use no proof up that a limit may spare.
+            self.memo.try_borrow_mut().ok()?.set_judged(true);
+            variables.try_for_each(|index| view.read_variable(index))?;
+        }
+        let outcome = with_worker(r, |worker| {
+            let mut memo = self.memo.try_borrow_mut().ok()?;
+            Some(pipeline::evaluate(&view, location, &mut memo, worker))
+        })?;
+        let (found, need) = outcome.without_waiting();
+        let outcome = Outcome {
+            found,
+            location: location.id,
+            times: begun.map(|begun| Box::new([begun, Instant::now()])),
+        };
+        if r.is_main() {
+            *self.outcome.try_borrow_mut().ok()? = Some(outcome);
+        } else {
+            let mut judged = self.subrequests.try_borrow_mut().ok()?;
+            judged.get_or_insert_default().insert(r.as_ptr() as usize, outcome);
+        }
+        Some(need)
+    }
+
+    /// Whether the request may wait once more.
+    pub(crate) fn may_park(&self) -> bool {
+        self.parked.get() < MOST_PARKINGS
+    }
+
+    /// Keeps the place of a request that waits.
+    pub(crate) fn hold(&self, ticket: Ticket) {
+        self.parked.set(self.parked.get().saturating_add(1));
+        self.ticket.set(Some(ticket));
+    }
+
+    /// The place of a request that does not wait any more.
+    pub(crate) fn release(&self) -> Option<Ticket> {
+        self.ticket.take()
+    }
+
+    /// The verified identity, at the first question and in any phase; none where the request is
+    /// refused or its location does not authenticate.
+    pub(crate) fn identify(&self, r: Live<'_>) -> Option<Rc<Identity>> {
+        let location = settings::location(r)?;
+        let view = self.view(r);
+        with_worker(r, |worker| {
+            let mut memo = self.memo.try_borrow_mut().ok()?;
+            // Where the request is judged, an identity is only shown. Elsewhere its proof is used up
+            // first: an error page must not show who sent a proof for the second time.
+            memo.set_judged(self.judged.get() == Some(r.place()));
+            pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()
+        })
+    }
+
+    /// More about a refusal than its word, for the log.
+    pub(crate) fn explain(&self, r: Live<'_>, refusal: &Refusal) -> Option<String> {
+        let settings = &settings::location(r)?.authentication;
+        let trust = settings::main(r).trust.as_ref()?;
+        pipeline::explain(&self.view(r), settings, refusal, trust, clock::now().unix)
+    }
+
+    /// The value of the request's only `Authorization` field, as it came.
+    pub(crate) fn authorization(&self) -> Option<&[u8]> {
+        self.captured.get().and_then(|captured| captured.value())
+    }
+
+    /// The nonce to tell the client, where proofs need one.
+    pub(crate) fn nonce(&self) -> Option<String> {
+        self.memo.try_borrow().ok()?.nonce().map(str::to_owned)
+    }
+
+    /// Remembers the value that a field had before it was removed or shortened: the first one.
+    ///
+    /// `None` where the memory of it is in use.
+    pub(crate) fn keep_removed(&self, name: &str, value: (*const u8, usize)) -> Option<()> {
+        let mut removed = self.removed.try_borrow_mut().ok()?;
+        if !removed.iter().any(|known| known.is_of(name)) {
+            removed.push(Removed::new(name, value));
+        }
+        Some(())
+    }
+
+    /// The value that a field had before it was removed or shortened.
+    pub(crate) fn removed<'r>(&self, r: Live<'r>, name: &str) -> Option<&'r [u8]> {
+        view::removed(r, &self.removed, name)
+    }
+
+    /// Notes that the verified token stood behind the protocol `bearer`.
+    pub(crate) fn speak_bearer(&self) {
+        self.bearer.set(true);
+    }
+
+    /// Whether the verified token stood behind the protocol `bearer`.
+    pub(crate) const fn speaks_bearer(&self) -> bool {
+        self.bearer.get()
+    }
+
+    /// The outcome of the access phase, or that of a subrequest.
+    pub(crate) fn with_outcome<T>(
+        &self,
+        r: Live<'_>,
+        show: impl FnOnce(&Result<Admission, Refusal>) -> T,
+    ) -> Option<T> {
+        self.look(r, |outcome| show(&outcome.found))
+    }
+
+    fn look<T>(&self, r: Live<'_>, show: impl FnOnce(&Outcome) -> T) -> Option<T> {
+        let main = self.outcome.try_borrow().ok()?;
+        if r.is_main() {
+            return main.as_ref().map(show);
+        }
+        let judged = self.subrequests.try_borrow().ok()?;
+        let own = |it: Live<'_>| judged.as_ref()?.get(&(it.as_ptr() as usize));
+        if let Some(own) = own(r) {
+            return Some(show(own));
+        }
+        // It passed under the settings of one that it is a part of, or is a copy of that one.
+        let location = settings::location(r)?.id;
+        let mut above = core::iter::successors(r.parent(), |it| it.parent())
+            .filter_map(|it| if it.is_main() { main.as_ref() } else { own(it) });
+        above.find(|outcome| outcome.location == location).map(show)
+    }
+
+    /// Whether we have admitted the main request, under these settings.
+    pub(crate) fn has_admitted(&self, location: &Location) -> bool {
+        self.outcome.try_borrow().is_ok_and(|outcome| {
+            outcome.as_ref().is_some_and(|it| it.found.is_ok() && it.location == location.id)
+        })
+    }
+
+    /// Notes that the main request has passed the access phase of its location without our admission.
+    pub(crate) fn set_passed(&self, r: Live<'_>) {
+        self.passed.set(Some(r.place()));
+    }
+
+    /// Notes that the main request enters the access phase of a location.
+    pub(crate) fn clear_passed(&self) {
+        self.passed.set(None);
+    }
+
+    /// Whether the main request has passed the access phase of the very location that a subrequest is
+    /// in, without our admission: another one may ask other modules, or ask them for something else.
+    pub(crate) fn has_passed(&self, r: Live<'_>) -> bool {
+        self.passed.get() == Some(r.place())
+    }
+
+    /// Forgets the outcome of a subrequest that has moved on.
+    pub(crate) fn forget_subrequest(&self, r: Live<'_>) -> Option<()> {
+        if let Some(judged) = self.subrequests.try_borrow_mut().ok()?.as_mut() {
+            judged.remove(&(r.as_ptr() as usize));
+        }
+        Some(())
+    }
+
+    /// Whether a subrequest was admitted by an outcome of its own.
+    pub(crate) fn is_admitted_subrequest(&self, r: Live<'_>) -> bool {
+        self.subrequests.try_borrow().is_ok_and(|judged| {
+            let own = judged.as_ref().and_then(|judged| judged.get(&(r.as_ptr() as usize)));
+            own.is_some_and(|own| own.found.is_ok())
+        })
+    }
+
+    /// Notes that the address owes for the request's token, should it be refused; `false` if it is
+    /// noted already.
+    pub(crate) fn owes(&self) -> bool {
+        self.memo.try_borrow_mut().is_ok_and(|mut memo| memo.owes())
+    }
+
+    /// `$mesh_decision`
+    pub(crate) fn decision(&self, r: Live<'_>) -> Option<&'static str> {
+        self.with_outcome(r, |outcome| match outcome {
+            Ok(admission) if admission.would_refuse().is_some() => "dry_run",
+            Ok(_) => "allowed",
+            Err(_) => "refused",
+        })
+    }
+
+    /// `$mesh_reason`
+    pub(crate) fn reason(&self, r: Live<'_>) -> Option<&'static str> {
+        self.with_outcome(r, |outcome| match outcome {
+            Ok(admission) => admission.would_refuse().map(|refusal| refusal.reason().word()),
+            Err(refusal) => Some(refusal.reason().word()),
+        })?
+    }
+
+    /// `$mesh_rule`
+    pub(crate) fn rule(&self, r: Live<'_>) -> Option<&'static str> {
+        self.with_outcome(r, |outcome| outcome.as_ref().ok().map(Admission::rule))?
+    }
+
+    /// `$mesh_limit_remaining`
+    pub(crate) fn remaining(&self, r: Live<'_>) -> Option<u64> {
+        self.with_outcome(r, |outcome| match outcome {
+            Ok(admission) => admission.remaining(),
+            Err(refusal) => refusal.limited().map(|_| 0),
+        })?
+    }
+
+    /// `$mesh_time`
+    pub(crate) fn micros(&self, r: Live<'_>) -> Option<u128> {
+        let [begun, ended] = self.look(r, |outcome| outcome.times.as_deref().copied())??;
+        Some(ended.duration_since(begun).as_micros())
+    }
+
+    /// Forgets an admission: the request has moved to a location that does not authenticate. A
+    /// refusal stays for the log; that location is its error page.
+    pub(crate) fn forget_admission(&self) {
+        if let Ok(mut outcome) = self.outcome.try_borrow_mut()
+            && outcome.as_ref().is_some_and(|outcome| outcome.found.is_ok())
+        {
+            *outcome = None;
+        }
+    }
+}
+
+/// What became of a request or of a subrequest.
+struct Outcome {
+    found: Result<Admission, Refusal>,
+    /// The number of the settings that it was judged by.
+    location: usize,
+    /// When it was judged, if the configuration asks for that.
+    times: Option<Box<[Instant; 2]>>,
+}
+
+/// How often one request waits: more than once only where it is led from a location to another, or
+/// an answer was pushed out of the cache before it could be read.
+const MOST_PARKINGS: u8 = 4;
+
+/// The handler by which a context is found. It is read from here alone: Rust does not promise one
+/// address a function.
+static DROP: Cleanup = drop_within::<Context>;
+
+/// Whether what is at our place among the contexts is none: nothing, or a note that is odd.
+fn is_none(context: *mut Context) -> bool {
+    context.is_null() || context as usize & 1 == 1
+}
+
+/// Calls `work` with what this worker has at hand.
+fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut WorkerState<'_>) -> Option<T>) -> Option<T> {
+    let main = settings::main(r);
+    let trust = main.trust.as_ref()?;
+    let mut cache = main.cache.try_borrow_mut().ok()?;
+    let mut introspections = main.introspections.try_borrow_mut().ok()?;
+    let table = match &main.zone {
+        Some(zone) => Some(zone.table()?),
+        None => None,
+    };
+    let open = main.proofs.map(|zone| move || zone.memory());
+    let mut keys = main.keys.as_ref()?.try_borrow_mut().ok()?;
+    let mut worker = WorkerState {
+        proofs: Proofs::new(open.as_ref().map(|open| -> proof::Open<'_> { open })),
+        trust,
+        snapshot: keys.load(),
+        cache: &mut cache,
+        introspections: &mut introspections,
+        table,
+        now: clock::now(),
+        noted: None,
+        wish: None,
+    };
+    let answer = work(&mut worker);
+    if let Some(wish) = worker.wish {
+        wish::wish(main, &wish, worker.now.tick);
+    }
+    answer
+}

@@ -1,0 +1,78 @@
+//! Subrequests: Nginx leaves the access phase out for them, so that they are judged in PRECONTENT.
+//!
+//! What holds for its main request holds for a subrequest under the same settings: it passes. Under
+//! others, or if the main request was not admitted, it is taken through the line like an internal
+//! redirect: its credential is that of the main request, verified once under the same way to
+//! authenticate, decided anew, and charged to no limit twice. It never waits.
+
+use mesh_core::config::{Location, Subrequests};
+use nginx_sys::{NGX_HTTP_MAX_URI_CHANGES, ngx_int_t};
+
+use crate::nginx::ngx::live::Live;
+use crate::nginx::phase::access::{self, Answer, DECLINED};
+use crate::nginx::phase::context::Context;
+use crate::nginx::phase::parking;
+use crate::nginx::request::headers;
+
+/// Whether a subrequest was led from its first location to another.
+pub(super) fn has_moved(r: Live<'_>) -> bool {
+    // SAFETY: the subrequest is whole; it begins with one more than the most changes of its URI
+    // (ngx_http_subrequest), and each redirect takes one away.
+    unsafe { (*r.as_ptr()).uri_changes() <= NGX_HTTP_MAX_URI_CHANGES }
+}
+
+/// SERVER_REWRITE and REWRITE of a subrequest that has moved: what it was given for one location
+/// goes no further. Until then it carries what its parent carries, in which nothing is left that
+/// only we may set. `None` without memory.
+pub(super) fn strip(r: Live<'_>) -> Option<()> {
+    if let Some(context) = Context::known(r)
+        && context.is_admitted_subrequest(r)
+    {
+        headers::strip_reserved(r).ok()?;
+        context.forget_subrequest(r)?;
+    }
+    Some(())
+}
+
+/// PRECONTENT; `None` if the subrequest cannot be judged, for want of memory.
+pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
+    if location.subrequests == Subrequests::Pass {
+        return Some(DECLINED);
+    }
+    let context = Context::of(r)?;
+    if context.has_admitted(location) {
+        if headers::are_those_of_main(r) {
+            return Some(DECLINED);
+        }
+        // Its parent carries something else, or it was made before the admission.
+        context.forget_subrequest(r)?;
+        headers::strip_reserved(r).ok()?;
+        context.with_outcome(r.main(), |outcome| match outcome {
+            Ok(admission) => access::export(r, location, admission, context).map(|_| DECLINED),
+            Err(_) => None,
+        })?
+    } else if context.has_passed(r) {
+        context.forget_subrequest(r)?;
+        headers::strip_reserved(r).ok()?;
+        Some(DECLINED)
+    } else {
+        evaluate(r, location, context)
+    }
+}
+
+/// Takes a subrequest through the line.
+fn evaluate(r: Live<'_>, location: &Location, context: &Context) -> Option<ngx_int_t> {
+    if let Some(need) = context.evaluate(r, location)? {
+        parking::ask(r, location, context, need)?;
+    }
+    parking::renew(r);
+    headers::strip_reserved(r).ok()?;
+    let answer = context.with_outcome(r, |outcome| match outcome {
+        Ok(admission) => access::admit(r, location, admission, context).map(|_| DECLINED),
+        Err(refusal) => match access::refuse(r, location, refusal, context)? {
+            // No other access module is asked about a subrequest.
+            Answer::Continue(status) | Answer::Finalize(status) => Some(status),
+        },
+    });
+    answer?
+}
