@@ -116,7 +116,7 @@ impl Mint {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let key = read_key(&self.key)?;
         let header = self.header(&key)?;
-        let claims = self.claims(self.at.unwrap_or_else(moment::now))?;
+        let claims = self.claims(self.at.unwrap_or_else(mesh_control::now))?;
         let token = key
             .sign(self.alg.unwrap_or_else(|| key.algorithm()), header, claims)
             .map_err(|error| Failure::invalid(self.key.display(), error))?;

@@ -1,7 +1,5 @@
 //! Times and spans as they are typed.
 
-use std::time::SystemTime;
-
 use mesh_core::text::time::UnixTime;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -51,17 +49,6 @@ pub(crate) fn parse_forward_span(text: &str) -> Result<i64, String> {
     parse_span(text).and_then(|secs| {
         if secs < 0 { Err("expected a span of zero or more".to_owned()) } else { Ok(secs) }
     })
-}
-
-/// What the machine's clock says.
-pub(crate) fn now() -> UnixTime {
-    let secs = match SystemTime::UNIX_EPOCH.elapsed() {
-        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        Err(before) => {
-            i64::try_from(before.duration().as_secs()).map_or(i64::MIN, i64::saturating_neg)
-        }
-    };
-    UnixTime::from_secs(secs)
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Prove {
             }
         };
         let url = self.url.split(['?', '#']).next().unwrap_or_default();
-        let at = self.at.unwrap_or_else(moment::now);
+        let at = self.at.unwrap_or_else(mesh_control::now);
         let mut claims = Map::new();
         let mut say = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         say("jti", id.into());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mesh_core::issuer::revocation::{Kind, MAX_BYTES, Revocations};
 
-use crate::{Verdict, error::Failure, input, moment, output};
+use crate::{Verdict, error::Failure, input, output};
 
 /// Show the contents of a list for mesh_revocation, or what is wrong with it.
 #[derive(Args, Debug)]
@@ -63,7 +63,7 @@ impl Check {
         for kind in Kind::ALL {
             output::line(&format!("  {}: {}", kind.member(), list.count_of(kind)))?;
         }
-        let over = list.count_over(moment::now());
+        let over = list.count_over(mesh_control::now());
         if over > 0 {
             output::line(&format!("  {over} of them past their \"until\""))?;
         }

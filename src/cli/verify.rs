@@ -162,7 +162,7 @@ impl Verify {
         };
         let trust = Trust::new(vec![issuer], Kept::default(), vec![Some(keys)]);
         let snapshot = trust.load();
-        let at = self.at.unwrap_or_else(moment::now);
+        let at = self.at.unwrap_or_else(mesh_control::now);
         let (headers, wish) = (&mut Headers::default(), &mut None);
         let accept = [Accept { issuer: 0, audiences: None }];
         let verified = match token::verify(token, &trust, &snapshot, at, headers, wish) {

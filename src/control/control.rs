@@ -17,14 +17,15 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
+use crate::document::Publish;
+use crate::document::file::{Watch, WatchedFile};
+use crate::document::shared::Shared;
 use crate::http::Network;
 use crate::introspect::{Answered, Counter, Desk, Introspector, serve};
+use crate::keys::RemoteIssuer;
 use crate::keys::{Board, Keys};
-use crate::message::{Level, Message, Outbox};
-use crate::publish::Publish;
-use crate::shared::{RemoteIssuer, Shared};
-use crate::supervise::{Backoff, supervise};
-use crate::watch::{Watch, WatchedFile};
+use crate::thread::message::{Level, Message, Outbox};
+use crate::thread::supervise::{Backoff, supervise};
 
 /// The background thread of one worker; dropping it stops and joins the thread.
 #[derive(Debug)]

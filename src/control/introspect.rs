@@ -8,11 +8,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use mesh_core::issuer::trust::Trust;
 use mesh_core::issuer::{Introspection, Question};
-use mesh_core::text::time::UnixTime;
 use mesh_core::token::Wish;
 use mesh_core::token::introspection::{Answer, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
 use tokio::sync::{Semaphore, mpsc};
@@ -20,7 +18,8 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
 use crate::http::{Client, Network, Request};
-use crate::message::{Level, Outbox};
+use crate::thread::clock;
+use crate::thread::message::{Level, Outbox};
 
 mod credential;
 mod signer;
@@ -258,7 +257,7 @@ impl Asker {
         let issuer = self.trust.issuers().get(self.issuer).map_or("", |issuer| &issuer.url);
         let mut body = form([("token", token), ("token_type_hint", b"access_token")]);
         let credential = self.credential.borrow_mut().current()?;
-        let authorization = credential.prove(&mut body, issuer, now())?;
+        let authorization = credential.prove(&mut body, issuer, clock::now())?;
         let accept = if introspection.signed { SIGNED_MEDIA_TYPE } else { MEDIA_TYPE };
         let request = Request {
             accept,
@@ -274,7 +273,7 @@ impl Asker {
         if !media_type.eq_ignore_ascii_case(accept) {
             return Err(format!("the answer is not {accept}"));
         }
-        read(&response.body, token, self.issuer, &self.trust, now(), wish)
+        read(&response.body, token, self.issuer, &self.trust, clock::now(), wish)
             .map_err(|error| error.to_string())
     }
 
@@ -302,12 +301,6 @@ impl Asker {
             );
         }
     }
-}
-
-/// The time on the wall, for what is signed.
-fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// A form (WHATWG URL section 5) of names that need no escape, and values of any bytes.

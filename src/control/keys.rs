@@ -8,24 +8,25 @@ use std::collections::BTreeSet;
 use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use mesh_core::key::jwks::{KeySet, warnings};
 use mesh_core::text::json;
-use mesh_core::text::time::UnixTime;
 use serde_json::Value;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
+use crate::document::Adopted;
+use crate::document::shared::Shared;
 use crate::http::{Client, Network};
-use crate::message::{Level, Outbox};
-use crate::publish::Adopted;
-use crate::shared::{RemoteIssuer, Shared};
+use crate::thread::clock;
+use crate::thread::message::{Level, Outbox};
 
 mod alb;
 mod bearer;
 mod discovery;
 mod failure;
+mod fetched;
+mod issuer;
 mod schedule;
 mod source;
 mod wishes;
@@ -33,12 +34,14 @@ mod wishes;
 pub use bearer::{BearerError, MOST_BEARER, bearer_for, read_bearer};
 pub use discovery::keys_url;
 pub use failure::DiscoveryFault;
+pub use issuer::RemoteIssuer;
 pub use schedule::next_fetch;
 pub use source::{discovery_request, keys_request};
 
 use failure::{Cause, Failure};
+use fetched::Fetched;
 use schedule::{Moment, Schedule};
-use source::{Fetched, Source};
+use source::Source;
 use wishes::Wishes;
 
 /// The task that fetches the keys of one issuer while this worker leads.
@@ -100,7 +103,7 @@ impl<'k> Lead<'k> {
         let confirmed = board.borrow_mut().confirmed(index);
         let document = confirmed.and_then(|_| board.borrow_mut().document(index));
         let age = confirmed.map(|at| {
-            let age = unix_now().secs().saturating_sub(at.secs());
+            let age = clock::now().secs().saturating_sub(at.secs());
             // By a clock that has been put back since: nobody knows how old they are.
             u64::try_from(age).map_or(Duration::MAX, Duration::from_secs)
         });
@@ -228,7 +231,7 @@ impl<'k> Lead<'k> {
     fn publish(&mut self, document: &[u8], published: Published) -> Result<bool, Failure> {
         let index = self.keys.issuer.index;
         let mut board = self.board.borrow_mut();
-        if board.publish(index, document, unix_now()) {
+        if board.publish(index, document, clock::now()) {
             board.adopt();
             self.published = Some(published);
             return Ok(true);
@@ -238,7 +241,7 @@ impl<'k> Lead<'k> {
 
     fn confirm(&mut self) -> Result<bool, Failure> {
         let mut board = self.board.borrow_mut();
-        if board.confirm(self.keys.issuer.index, unix_now()) {
+        if board.confirm(self.keys.issuer.index, clock::now()) {
             board.adopt();
             return Ok(true);
         }
@@ -275,7 +278,7 @@ impl<'k> Lead<'k> {
     fn bad(&mut self, failure: &Failure) {
         let (index, word) = (self.keys.issuer.index, failure.cause.word());
         self.schedule.fail(self.now(), roll());
-        self.board.borrow_mut().fail(index, unix_now(), word, &failure.to_string());
+        self.board.borrow_mut().fail(index, clock::now(), word, &failure.to_string());
         if self.keys.told.insert(word) {
             let name = &self.keys.issuer.name;
             let then = if self.board.borrow_mut().confirmed(index).is_some() {
@@ -303,11 +306,6 @@ fn meaning(document: &[u8]) -> Option<String> {
     let mut keys: Vec<String> = keys.iter().map(Value::to_string).collect();
     keys.sort_unstable();
     Some(keys.join("\n"))
-}
-
-fn unix_now() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// A number that differs from one call to the next, and from host to host.

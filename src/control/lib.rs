@@ -31,27 +31,24 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod document;
 mod file;
 pub mod http;
 mod introspect;
 mod keys;
-mod message;
-mod publish;
-mod shared;
-mod standing;
 #[cfg(test)]
 mod stub;
-mod supervise;
-mod watch;
+mod thread;
 
 pub use control::{Control, Options, StartError, Tasks};
+pub use document::file::WatchedFile;
+pub use document::shared::Shared;
+pub use document::{Adopted, Publish, Refusal};
 pub use file::{FileStamp, ReadError, read_capped};
 pub use introspect::{Answered, Credential, CredentialError, Introspector, MOST_CREDENTIAL};
 pub use keys::{
-    BearerError, DiscoveryFault, MOST_BEARER, bearer_for, discovery_request, keys_request,
-    keys_url, next_fetch, read_bearer,
+    BearerError, DiscoveryFault, MOST_BEARER, RemoteIssuer, bearer_for, discovery_request,
+    keys_request, keys_url, next_fetch, read_bearer,
 };
-pub use message::{Level, Message};
-pub use publish::{Adopted, Publish, Refusal};
-pub use shared::{RemoteIssuer, Shared};
-pub use watch::WatchedFile;
+pub use thread::clock::now;
+pub use thread::message::{Level, Message};

@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use super::config::Configuration;
 use super::report::{Checked, Level};
-use crate::moment;
 
 /// Checks all issuers, one after the other.
 pub(super) async fn all(configuration: &Configuration) -> Vec<Checked> {
@@ -190,7 +189,7 @@ impl Probe<'_> {
         let Some(date) = answer.date else {
             return self.checked.find(Level::Note, "clock", "the server does not tell its time");
         };
-        let ahead = moment::now().secs().saturating_sub(date.secs());
+        let ahead = mesh_control::now().secs().saturating_sub(date.secs());
         let by = ahead.unsigned_abs();
         let than = if ahead >= 0 { "ahead of" } else { "behind" };
         let text = format!("the clock here is {by} s {than} that of the server");

@@ -9,7 +9,7 @@ use mesh_core::text::endpoint::Endpoint;
 use serde_json::{Value, json};
 
 use super::failure::{Cause, Failure};
-use super::source::Fetched;
+use super::fetched::Fetched;
 use crate::http::{Client, FetchError, Request};
 
 /// The keys of one region's load balancers.

@@ -1,7 +1,5 @@
 //! Asking an issuer's server for its keys.
 
-use core::time::Duration;
-
 use mesh_core::issuer::Entry;
 use mesh_core::key::jwks::MAX_BYTES;
 use mesh_core::text::endpoint::Endpoint;
@@ -11,8 +9,9 @@ use super::alb::Alb;
 use super::bearer::bearer_for;
 use super::discovery::keys_url;
 use super::failure::Failure;
+use super::fetched::Fetched;
+use super::issuer::RemoteIssuer;
 use crate::http::{Client, Request};
-use crate::shared::RemoteIssuer;
 
 /// Where the keys of one issuer come from, and what is remembered of the last answer.
 #[derive(Clone, Debug)]
@@ -21,23 +20,6 @@ pub(super) enum Source {
     Alb(Alb),
     /// A JWK set.
     Set(Box<Set>),
-}
-
-/// What a fetch brought.
-#[derive(Debug)]
-pub(super) enum Fetched {
-    /// A JWK set that has not been judged yet.
-    Document {
-        document: Vec<u8>,
-        /// Who sent it.
-        url: Box<str>,
-        /// For how long the server says that it holds.
-        fresh: Option<Duration>,
-    },
-    /// No key that one could ask for is known.
-    Nothing,
-    /// What is published holds.
-    Same { fresh: Option<Duration> },
 }
 
 impl Source {

@@ -10,6 +10,7 @@ use mesh_core::issuer::{Entry, Form, Remote};
 use mesh_core::key::algorithm::KeyAlgorithms;
 use mesh_core::key::jwks::p256_jwk;
 use mesh_core::text::endpoint::Endpoint;
+use mesh_core::text::time::UnixTime;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use std::time::Instant as Clock;
 
 use mesh_core::issuer::Entry;
+use mesh_core::text::time::UnixTime;
 
 use super::stub::{Fetching, SharedMemory, every, issuer, jwks, pem, set};
 use super::*;
@@ -65,13 +66,13 @@ fn fresh_keys_are_not_fetched_at_the_start_and_old_ones_are() {
     let (server, _) = changing(ok("", &set(&["b"])));
     let memory = SharedMemory::led();
     let document = set(&["a"]).into_bytes();
-    memory.lock().documents[0] = Some((document.clone(), unix_now()));
+    memory.lock().documents[0] = Some((document.clone(), clock::now()));
     let fetching = Fetching::start(&memory, vec![jwks(server.url("/keys"))]);
     memory.ticks(5);
     assert!(server.requests().is_empty());
     drop(fetching);
 
-    memory.lock().documents[0] = Some((document, unix_now().saturating_add(-3700)));
+    memory.lock().documents[0] = Some((document, clock::now().saturating_add(-3700)));
     let _fetching = Fetching::start(&memory, vec![jwks(server.url("/keys"))]);
     memory.until_calls(1);
     assert_eq!(memory.kids(0), ["b"]);
@@ -82,7 +83,7 @@ fn keys_of_a_time_to_come_are_fetched_at_the_start() {
     let (server, _) = changing(ok("", &set(&["b"])));
     let memory = SharedMemory::led();
     let document = set(&["a"]).into_bytes();
-    memory.lock().documents[0] = Some((document, unix_now().saturating_add(7200)));
+    memory.lock().documents[0] = Some((document, clock::now().saturating_add(7200)));
     let _fetching = Fetching::start(&memory, vec![jwks(server.url("/keys"))]);
     memory.until_calls(1);
     assert_eq!(memory.kids(0), ["b"]);
@@ -258,7 +259,8 @@ fn key_that_is_gone_is_not_asked_for_over_and_over() {
     let mut issuer = jwks(server.url("/keys"));
     Arc::make_mut(&mut issuer.remote).min_refresh = Duration::from_secs(600);
     // As if `min_refresh` had passed.
-    memory.lock().documents[0] = Some((set(&["a"]).into_bytes(), unix_now().saturating_add(-601)));
+    memory.lock().documents[0] =
+        Some((set(&["a"]).into_bytes(), clock::now().saturating_add(-601)));
     let _fetching = Fetching::start(&memory, vec![issuer]);
     for _ in 0..5 {
         memory.wish("gone");

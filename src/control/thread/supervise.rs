@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
-use crate::message::{Level, Outbox};
+use crate::thread::message::{Level, Outbox};
 
 /// Runs a task for ever on the current `LocalSet`, starting it anew whenever it panics.
 ///

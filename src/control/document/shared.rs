@@ -1,55 +1,6 @@
 //! What all workers share: the key sets that one of them fetches for all.
 
-use std::sync::Arc;
-
-use mesh_core::issuer::{Form, Issuer, KeySource, Remote};
-use mesh_core::key::algorithm::KeyAlgorithms;
-use mesh_core::key::jwks::{JwksError, KeySet, SkippedKey};
 use mesh_core::text::time::UnixTime;
-
-/// An issuer whose keys come from a server.
-#[derive(Clone, Debug)]
-pub struct RemoteIssuer {
-    /// Its place in [`mesh_core::issuer::trust::Trust`], and what [`Shared`] knows it by.
-    pub index: usize,
-    /// Its name in the configuration.
-    pub name: Arc<str>,
-    /// What its discovery document must name, byte by byte.
-    pub url: Arc<str>,
-    /// What its tokens are, and so what its key set may hold.
-    pub form: Form,
-    /// What its keys may verify.
-    pub algorithms: KeyAlgorithms,
-    /// Where the keys are, and how often they are asked for.
-    pub remote: Arc<Remote>,
-}
-
-impl RemoteIssuer {
-    /// The issuer at that place; none if its keys are in a file.
-    #[must_use]
-    pub fn of(index: usize, issuer: &Issuer) -> Option<Self> {
-        match &issuer.keys {
-            KeySource::File(_) | KeySource::None => None,
-            KeySource::Remote(remote) => Some(Self {
-                index,
-                name: (&*issuer.name).into(),
-                url: (&*issuer.url).into(),
-                form: issuer.form.clone(),
-                algorithms: issuer.algorithms,
-                remote: Arc::new(remote.clone()),
-            }),
-        }
-    }
-
-    /// Parses the set that its keys are published in.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`KeySet::parse`].
-    pub fn read_keys(&self, bytes: &[u8]) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
-        self.form.read_keys(bytes, self.algorithms)
-    }
-}
 
 /// The documents that all workers share; called on the background thread only.
 ///
@@ -65,10 +16,7 @@ pub trait Shared: Send + 'static {
 
     /// What is published for the issuer, whoever published it; asked when this worker has become
     /// the leader. With none, the first fetch publishes even what is there already.
-    fn document(&mut self, issuer: usize) -> Option<Vec<u8>> {
-        let _ = issuer;
-        None
-    }
+    fn document(&mut self, issuer: usize) -> Option<Vec<u8>>;
 
     /// Puts a JWK set that parses where every worker finds it. False when this worker no longer
     /// leads: nothing was changed.

@@ -1,6 +1,6 @@
 //! Whether a document is good, and what of that was told already.
 
-use crate::message::Level;
+use crate::thread::message::Level;
 
 /// What is wrong with a document, as it is told.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,8 +1,11 @@
-//! What the shell implements: adopting a document, and dropping the ones before it.
+//! Documents: what the shell implements to adopt them, and where they come from.
 
 use core::fmt;
 
-use crate::message::Level;
+use crate::thread::message::Level;
+
+pub(crate) mod file;
+pub(crate) mod shared;
 
 /// Adopts new documents; called on the background thread only.
 ///

@@ -15,11 +15,11 @@ use std::time::SystemTime;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
+use crate::document::{Adopted, Publish, Refusal};
 use crate::file::{FileStamp, ReadError, Reading};
-use crate::message::{Level, Outbox};
-use crate::publish::{Adopted, Publish, Refusal};
-use crate::standing::{Fault, Standing};
-use crate::supervise::Backoff;
+use crate::thread::message::{Level, Outbox};
+use crate::thread::standing::{Fault, Standing};
+use crate::thread::supervise::Backoff;
 
 /// A file to keep an eye on.
 ///
