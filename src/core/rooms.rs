@@ -46,11 +46,11 @@ fn named(text: &str) -> BTreeSet<String> {
                 let (mut depth, mut item) = (0_usize, String::new());
                 for letter in list.chars() {
                     match letter {
-                        '{' => depth += 1,
+                        '{' => depth = depth.saturating_add(1),
                         '}' if depth == 0 => break,
-                        '}' => depth -= 1,
+                        '}' => depth = depth.saturating_sub(1),
                         ',' if depth == 0 => {
-                            rooms.extend([word(core::mem::take(&mut item).trim())])
+                            rooms.extend([word(core::mem::take(&mut item).trim())]);
                         }
                         _ => item.push(letter),
                     }
