@@ -6,13 +6,17 @@ use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use mesh_core::key::{
+    algorithm::Named,
+    private::{Bits, PrivateKey},
+};
 use serde_json::{Map, Value};
 
 use crate::{
     error::Failure,
     input,
     output::{self, Replacement},
-    private_key::{ALGORITHMS, Bits, Named, PrivateKey, parse_algorithm},
+    private_key,
 };
 
 /// Make a signing key, and add its public half to a key set.
@@ -32,8 +36,7 @@ Exit status: 0 done, 2 usage or file error.
 These keys are for tests: an issuer keeps its own in a vault.")]
 pub(crate) struct Generate {
     /// The algorithm of the key
-    #[arg(long, value_name = "ALG",
-          value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
+    #[arg(long, value_name = "ALG", value_parser = private_key::algorithm())]
     alg: Named,
 
     /// The key's name in tokens and key sets [default: its RFC 7638 thumbprint]
@@ -60,7 +63,7 @@ impl Generate {
     /// # Errors
     /// When a file cannot be written, or the key set has the `kid` already.
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let key = PrivateKey::generate(self.alg, self.bits, self.kid)
+        let key = PrivateKey::generate(self.alg, self.bits, self.kid.as_deref())
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let encoded = |error| Failure::Usage(format!("{error}"));
         let private = pretty(&Value::Object(key.to_jwk().map_err(encoded)?));

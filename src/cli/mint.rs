@@ -4,19 +4,15 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clap::{
-    Args,
-    builder::{PossibleValuesParser, TypedValueParser},
+use clap::Args;
+use mesh_core::{
+    key::{algorithm::Named, private::PrivateKey, sign::Signer},
+    text::time::UnixTime,
 };
-use mesh_core::text::time::UnixTime;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Map, Value};
 
-use crate::{
-    error::Failure,
-    input, moment, output,
-    private_key::{ALGORITHMS, Named, PrivateKey, parse_algorithm},
-};
+use crate::{error::Failure, input, moment, output, private_key};
 
 /// Sign a token for tests.
 #[derive(Args, Debug)]
@@ -50,8 +46,7 @@ pub(crate) struct Mint {
     key: PathBuf,
 
     /// The algorithm to sign with [default: the JWK's alg, else RS256 or the one of the curve]
-    #[arg(long, value_name = "ALG",
-          value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
+    #[arg(long, value_name = "ALG", value_parser = private_key::algorithm())]
     alg: Option<Named>,
 
     /// The header's kid; empty to leave it out [default: the JWK's kid]
@@ -114,11 +109,12 @@ impl Mint {
     /// # Errors
     /// When the key or the claims cannot be read, or the options contradict them.
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let key = read_key(&self.key)?;
+        let key = private_key::read(&self.key)?;
         let header = self.header(&key)?;
         let claims = self.claims(self.at.unwrap_or_else(mesh_control::now))?;
-        let token = key
-            .sign(self.alg.unwrap_or_else(|| key.algorithm()), header, claims)
+        let algorithm = self.alg.unwrap_or_else(|| key.algorithm());
+        let token = Signer::new(key, algorithm, header)
+            .and_then(|signer| signer.sign(&Value::Object(claims)))
             .map_err(|error| Failure::invalid(self.key.display(), error))?;
         output::line(&token)
     }
@@ -131,10 +127,10 @@ impl Mint {
         if header.contains_key("alg") {
             return Err(Failure::Usage("--header holds \"alg\": say it by --alg".to_owned()));
         }
-        let kid = self.kid.as_ref().or(key.kid.as_ref());
-        for (name, value) in [("typ", Some(&self.typ)), ("kid", kid)] {
+        let kid = self.kid.as_deref().or(key.kid());
+        for (name, value) in [("typ", Some(&*self.typ)), ("kid", kid)] {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                header.entry(name).or_insert_with(|| value.as_str().into());
+                header.entry(name).or_insert_with(|| value.into());
             }
         }
         Ok(header)
@@ -167,7 +163,7 @@ impl Mint {
             confirmation.insert("x5t#S256".to_owned(), x5t.into());
         }
         if let Some(path) = &self.jkt_of {
-            let jkt = read_key(path)?.thumbprint();
+            let jkt = private_key::read(path)?.thumbprint();
             let jkt = jkt.map_err(|error| Failure::invalid(path.display(), error))?;
             confirmation.insert("jkt".to_owned(), jkt.into());
         }
@@ -190,17 +186,6 @@ fn given_object(option: &str, given: &str) -> Result<Map<String, Value>, Failure
         Some(path) => input::object(path, &input::file(Path::new(path))?),
         None => input::object(option, given.as_bytes()),
     }
-}
-
-/// Reads a private key: a JWK where the file begins with a brace, else PEM.
-pub(crate) fn read_key(path: &Path) -> Result<PrivateKey, Failure> {
-    let bytes = input::file(path)?;
-    let key = if bytes.trim_ascii_start().starts_with(b"{") {
-        PrivateKey::from_jwk(&input::object(&path.display().to_string(), &bytes)?)
-    } else {
-        PrivateKey::from_pem(&bytes)
-    };
-    key.map_err(|error| Failure::invalid(path.display(), error))
 }
 
 /// One audience is a string, several are an array (RFC 7519 section 4.1.3).

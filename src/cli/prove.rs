@@ -7,20 +7,14 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clap::{
-    Args,
-    builder::{PossibleValuesParser, TypedValueParser},
+use clap::Args;
+use mesh_core::{
+    key::{algorithm::Named, sign::Signer},
+    text::time::UnixTime,
 };
-use mesh_core::text::time::UnixTime;
 use serde_json::{Map, Value};
 
-use crate::{
-    error::Failure,
-    input,
-    mint::read_key,
-    moment, output,
-    private_key::{ALGORITHMS, Named, parse_algorithm},
-};
+use crate::{error::Failure, input, moment, output, private_key};
 
 /// Prove possession of the key that a token is bound to, for one request (RFC 9449).
 #[derive(Args, Debug)]
@@ -43,8 +37,7 @@ pub(crate) struct Prove {
     key: PathBuf,
 
     /// The algorithm to sign with [default: the JWK's alg, else RS256 or the one of the curve]
-    #[arg(long, value_name = "ALG",
-          value_parser = PossibleValuesParser::new(ALGORITHMS).try_map(|name| parse_algorithm(&name)))]
+    #[arg(long, value_name = "ALG", value_parser = private_key::algorithm())]
     alg: Option<Named>,
 
     /// The claim htm: the request's method
@@ -78,7 +71,7 @@ impl Prove {
     /// # Errors
     /// When the key or the token cannot be read.
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let key = read_key(&self.key)?;
+        let key = private_key::read(&self.key)?;
         let invalid = |error| Failure::invalid(self.key.display(), error);
         let mut header = Map::new();
         header.insert("typ".to_owned(), "dpop+jwt".into());
@@ -86,7 +79,8 @@ impl Prove {
         let token = input::token(self.token.as_deref())?;
         let claims = self.claims(&token)?;
         let algorithm = self.alg.unwrap_or_else(|| key.algorithm());
-        let proof = key.sign(algorithm, header, claims).map_err(invalid)?;
+        let signer = Signer::new(key, algorithm, header).map_err(invalid)?;
+        let proof = signer.sign(&Value::Object(claims)).map_err(invalid)?;
         output::line(&proof)
     }
 

@@ -22,7 +22,6 @@ use crate::thread::clock;
 use crate::thread::message::{Level, Outbox};
 
 mod credential;
-mod signer;
 
 pub use credential::{Credential, CredentialError, MOST_CREDENTIAL};
 

@@ -20,8 +20,9 @@
 //! compares the token's algorithm with a list instead of with the key, reads the clock itself, and
 //! keeps the last of two members of the same name. *Decision.* [`crate::key::jws`] reads the compact
 //! form strictly, and [`crate::key::jwks`] holds keys that aws-lc-rs parsed once, each with its one set
-//! of algorithms. *Consequence.* jsonwebtoken signs the tokens of `meshctl token mint` and of the
-//! tests: an independent implementation tests the verifier.
+//! of algorithms; [`crate::key::sign`] signs by a [`crate::key::private`] key for all who sign.
+//! *Consequence.* jsonwebtoken is a dependency of the tests alone: an independent implementation tests
+//! the verifier by tokens of its own, and the signer by reading what it signed.
 //!
 //! # 3. The cache holds signatures, under the token itself
 //!

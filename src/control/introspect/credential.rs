@@ -8,11 +8,13 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mesh_core::issuer::{Client, ClientProof, SecretMethod};
+use mesh_core::key::algorithm::{Algorithm, Named};
+use mesh_core::key::private::{KeyError, PrivateKey};
+use mesh_core::key::sign::Signer;
 use mesh_core::text::time::UnixTime;
-use serde_json::json;
+use serde_json::{Map, json};
 use tokio::time::Instant;
 
-use super::signer::Signer;
 use super::{add_field, escape};
 use crate::file::{FileStamp, read_capped};
 
@@ -48,7 +50,7 @@ impl Credential {
     /// [`CredentialError`]; it quotes nothing.
     pub fn read(client: &Client, contents: &[u8]) -> Result<Self, CredentialError> {
         let kind = match &client.proof {
-            ClientProof::Key(_, algorithm) => Kind::Key(Signer::read(contents, *algorithm)?),
+            ClientProof::Key(_, algorithm) => Kind::Key(signer(contents, *algorithm)?),
             ClientProof::Secret(_, SecretMethod::Basic) => {
                 Kind::Basic(basic(&client.id, secret(contents)?))
             }
@@ -84,7 +86,8 @@ impl Credential {
             "iat": now.secs(),
             "exp": now.saturating_add(LIFETIME).secs(),
         });
-        let assertion = signer.sign(&claims).ok_or("the client's key does not sign")?;
+        let assertion =
+            signer.sign(&claims).map_err(|_| "the client's key does not sign".to_owned())?;
         add_field(form, "client_id", self.id.as_bytes());
         add_field(form, "client_assertion_type", ASSERTION_TYPE);
         add_field(form, "client_assertion", assertion.as_bytes());
@@ -96,6 +99,28 @@ const ASSERTION_TYPE: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-
 
 /// Seconds that an assertion counts, which is made for each request.
 const LIFETIME: i64 = 60;
+
+/// What signs the assertions of a client by its private key; `wanted` is the algorithm to sign with,
+/// if it is not that of the JWK or the first that the key is for.
+fn signer(contents: &[u8], wanted: Option<Algorithm>) -> Result<Signer, CredentialError> {
+    let key = PrivateKey::read(contents)?;
+    let named = key.named().map(Named::algorithm);
+    // A key that says what it is for is for nothing else.
+    if named.is_some_and(|named| wanted.is_some_and(|wanted| wanted != named)) {
+        return Err(CredentialError::Algorithm);
+    }
+    // A client signs with neither P-521 nor secp256k1, as the error says.
+    let own = key.algorithm().algorithm();
+    if matches!(own, Algorithm::Es256k | Algorithm::Es512) {
+        return Err(CredentialError::Key);
+    }
+    let mut header = Map::new();
+    header.insert("typ".to_owned(), "JWT".into());
+    if let Some(kid) = key.kid() {
+        header.insert("kid".to_owned(), kid.into());
+    }
+    Ok(Signer::new(key, wanted.unwrap_or(own), header)?)
+}
 
 /// The secret in a file, without one line end behind it.
 fn secret(contents: &[u8]) -> Result<&[u8], CredentialError> {
@@ -149,6 +174,15 @@ impl fmt::Display for CredentialError {
 }
 
 impl core::error::Error for CredentialError {}
+
+impl From<KeyError> for CredentialError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Member { name: "alg", .. } | KeyError::Unsuitable { .. } => Self::Algorithm,
+            _ => Self::Key,
+        }
+    }
+}
 
 /// The file of a credential: what was good last counts until something better is there.
 pub(super) struct CredentialFile {

@@ -83,10 +83,47 @@ impl FromStr for Algorithm {
     /// Reads a registered name, exact in case (RFC 7515, section 4.1.1). `Ed25519` (RFC 9864) is the
     /// other name of what `EdDSA` is here.
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        name.parse().map(|Named { algorithm, .. }| algorithm)
+    }
+}
+
+/// An algorithm, and the name by which keys and tokens call it: EdDSA has two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    algorithm: Algorithm,
+    name: &'static str,
+}
+
+impl Named {
+    /// The algorithm.
+    #[must_use]
+    pub const fn algorithm(self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The registered name that was asked for.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+}
+
+/// Under its first name.
+impl From<Algorithm> for Named {
+    fn from(algorithm: Algorithm) -> Self {
+        Self { algorithm, name: algorithm.as_str() }
+    }
+}
+
+impl FromStr for Named {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
         if name == ED25519 {
-            return Ok(Self::EdDsa);
+            return Ok(Self { algorithm: Algorithm::EdDsa, name: ED25519 });
         }
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
+        let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == name);
+        known.map(Self::from).ok_or(UnknownAlgorithm)
     }
 }
 
@@ -259,6 +296,9 @@ mod tests {
     fn ed25519_is_another_name_of_eddsa() {
         assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDsa));
         assert_eq!("EdDSA".parse(), Ok(Algorithm::EdDsa));
+        for name in [ED25519, "EdDSA"] {
+            assert_eq!(name.parse::<Named>().map(Named::name), Ok(name));
+        }
         assert!(Algorithm::names().ends_with("RS512 Ed25519"));
     }
 

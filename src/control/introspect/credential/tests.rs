@@ -1,5 +1,10 @@
 use std::fs;
 
+use mesh_core::key::algorithm::KeyAlgorithms;
+use mesh_core::key::jwks::KeySet;
+use mesh_core::key::jws::CompactJws;
+use mesh_core::key::private::Bits;
+
 use super::super::tests::issuer;
 use super::*;
 
@@ -61,6 +66,67 @@ fn what_is_no_secret_is_refused_without_a_quote() {
         let refused = Credential::read(&client(&["gateway", "secret=s"]), contents).unwrap_err();
         assert_eq!(refused, error, "{contents:?}");
         assert!(!refused.to_string().contains("sec\0"));
+    }
+}
+
+/// The file of a key: its private JWK.
+fn file_of(key: &PrivateKey) -> Vec<u8> {
+    serde_json::to_vec(&key.to_jwk().unwrap()).unwrap()
+}
+
+fn generate(algorithm: Algorithm) -> PrivateKey {
+    PrivateKey::generate(algorithm, Bits::B2048, Some("k1")).unwrap()
+}
+
+#[test]
+fn an_assertion_is_signed_by_the_algorithm_of_the_key() {
+    let words = ["gateway", "key=k"];
+    for algorithm in
+        [Algorithm::Rs256, Algorithm::Ps384, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa]
+    {
+        let key = generate(algorithm);
+        let read = Credential::read(&client(&words), &file_of(&key)).unwrap();
+        let (form, authorization) = proof(&read);
+        assert_eq!(authorization, None);
+        let (_, assertion) = form.rsplit_once("client_assertion=").unwrap();
+        let jws = CompactJws::parse(assertion.as_bytes()).unwrap();
+        assert_eq!((jws.algorithm(), jws.typ(), jws.kid()), (algorithm, Some("JWT"), Some("k1")));
+        let set = json!({ "keys": [key.to_public_jwk().unwrap()] }).to_string();
+        let (keys, _) = KeySet::parse(set.as_bytes(), KeyAlgorithms::OWN).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(jws.verify(&keys).unwrap()).unwrap();
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!("gateway"), &json!("gateway")));
+        assert_eq!(claims["aud"], "https://idp.example");
+    }
+}
+
+#[test]
+fn a_key_signs_by_the_algorithm_that_is_named_for_it_if_it_fits() {
+    let mut jwk = generate(Algorithm::Rs256).to_jwk().unwrap();
+    let mut read = |alg: Option<&str>, wanted: Option<Algorithm>| {
+        jwk.remove("alg");
+        jwk.extend(alg.map(|alg| ("alg".to_owned(), alg.into())));
+        signer(&serde_json::to_vec(&jwk).unwrap(), wanted).map(drop)
+    };
+    for wanted in [None, Some(Algorithm::Rs512), Some(Algorithm::Ps256)] {
+        assert_eq!(read(None, wanted), Ok(()), "{wanted:?}");
+    }
+    assert_eq!(read(Some("PS256"), None), Ok(()));
+    for (alg, wanted) in [
+        (None, Some(Algorithm::Es256)),
+        (Some("PS256"), Some(Algorithm::Rs256)),
+        (Some("HS256"), None),
+        (Some("ES256"), None),
+    ] {
+        assert_eq!(read(alg, wanted), Err(CredentialError::Algorithm), "{alg:?} {wanted:?}");
+    }
+}
+
+#[test]
+fn what_is_no_key_of_a_client_is_refused() {
+    let other = [Algorithm::Es512, Algorithm::Es256k].map(|it| file_of(&generate(it)));
+    let public = serde_json::to_vec(&generate(Algorithm::Es256).to_public_jwk().unwrap()).unwrap();
+    for contents in [&b""[..], b"secret", b"{}", b"[]", b"{", &public, &other[0], &other[1]] {
+        assert_eq!(signer(contents, None).map(drop), Err(CredentialError::Key), "{contents:?}");
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::member::Source;
 use super::{KeyFault, ed25519, rsa, thumbprint};
 use crate::key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
+use crate::key::kind::{Kind, UNCOMPRESSED};
 
 /// A public key bound to the one algorithm that it verifies.
 pub struct VerifyingKey {
@@ -90,7 +91,7 @@ pub(super) fn read(
 
 /// Which key a JWK is, whatever it is for.
 pub(super) fn identity(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
-    let kind = Kind::of(jwk).ok()?;
+    let kind = kind_of(jwk).ok()?;
     Material::read(jwk, kind).ok()?.thumbprint(kind).ok()
 }
 
@@ -103,72 +104,22 @@ fn judge(
     if source == Source::TrustDomain && text(jwk, "use")? == Some("x509-svid") {
         return Err(KeyFault::UseOfCertificates);
     }
-    let kind = Kind::of(jwk)?;
+    let kind = kind_of(jwk)?;
     check_purpose(jwk, source)?;
     let usable = usable_algorithms(jwk, kind, algorithms)?;
     Ok((kind, usable, Material::read(jwk, kind)?))
 }
 
-/// The types and curves that are supported.
-#[derive(Clone, Copy)]
-enum Kind {
-    Ed25519,
-    P256,
-    P384,
-    P521,
-    Rsa,
-    Secp256k1,
-}
-
-impl Kind {
-    fn of(jwk: &Map<String, Value>) -> Result<Self, KeyFault> {
-        let kty = text(jwk, "kty")?.ok_or(KeyFault::Malformed("kty"))?;
-        let crv = || text(jwk, "crv")?.ok_or(KeyFault::Malformed("crv"));
-        let kind = match kty {
-            "RSA" => Self::Rsa,
-            "EC" => match crv()? {
-                "P-256" => Self::P256,
-                "P-384" => Self::P384,
-                "P-521" => Self::P521,
-                // RFC 8812, section 3.1.
-                "secp256k1" => Self::Secp256k1,
-                _ => return Err(KeyFault::UnsupportedCurve),
-            },
-            "OKP" => match crv()? {
-                "Ed25519" => Self::Ed25519,
-                _ => return Err(KeyFault::UnsupportedCurve),
-            },
-            "oct" => return Err(KeyFault::Symmetric),
-            _ => return Err(KeyFault::UnsupportedType),
-        };
-        Ok(kind)
-    }
-
-    /// `kty`, and `crv` if the type has curves.
-    const fn names(self) -> (&'static str, Option<&'static str>) {
-        match self {
-            Self::Ed25519 => ("OKP", Some("Ed25519")),
-            Self::P256 => ("EC", Some("P-256")),
-            Self::P384 => ("EC", Some("P-384")),
-            Self::P521 => ("EC", Some("P-521")),
-            Self::Rsa => ("RSA", None),
-            Self::Secp256k1 => ("EC", Some("secp256k1")),
-        }
-    }
-
-    const fn algorithms(self) -> AlgorithmSet {
-        use Algorithm::{
-            EdDsa, Es256, Es256k, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512,
-        };
-        match self {
-            Self::Ed25519 => AlgorithmSet::of(&[EdDsa]),
-            Self::P256 => AlgorithmSet::of(&[Es256]),
-            Self::P384 => AlgorithmSet::of(&[Es384]),
-            Self::P521 => AlgorithmSet::of(&[Es512]),
-            Self::Rsa => AlgorithmSet::of(&[Ps256, Ps384, Ps512, Rs256, Rs384, Rs512]),
-            Self::Secp256k1 => AlgorithmSet::of(&[Es256k]),
-        }
-    }
+/// The type and curve that a JWK names.
+fn kind_of(jwk: &Map<String, Value>) -> Result<Kind, KeyFault> {
+    let kty = text(jwk, "kty")?.ok_or(KeyFault::Malformed("kty"))?;
+    let crv = match kty {
+        "RSA" => None,
+        "EC" | "OKP" => Some(text(jwk, "crv")?.ok_or(KeyFault::Malformed("crv"))?),
+        "oct" => return Err(KeyFault::Symmetric),
+        _ => return Err(KeyFault::UnsupportedType),
+    };
+    Kind::named(kty, crv).ok_or(KeyFault::UnsupportedCurve)
 }
 
 /// The public members, decoded and found sound.
@@ -208,7 +159,7 @@ impl Material {
         let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         match self {
             Self::Point(point) => match point.split_first() {
-                Some((0x04, coordinates)) if kty == "EC" => {
+                Some((&UNCOMPRESSED, coordinates)) if kty == "EC" => {
                     let (x, y) = coordinates.split_at(coordinates.len().div_euclid(2));
                     say("x", number(x));
                     say("y", number(y));
@@ -308,7 +259,7 @@ fn usable_algorithms(
 fn point<const N: usize>(jwk: &Map<String, Value>) -> Result<Material, KeyFault> {
     let coordinate = |name| fixed::<N>(&decode(jwk, name)?).ok_or(KeyFault::Malformed(name));
     let (x, y) = (coordinate("x")?, coordinate("y")?);
-    Ok(Material::Point([&[0x04][..], &x, &y].concat()))
+    Ok(Material::Point([&[UNCOMPRESSED][..], &x, &y].concat()))
 }
 
 /// A member that says something: serialisers write null, an empty array or an empty string for what
