@@ -1,29 +1,97 @@
-//! Documents: what the shell implements to adopt them, and where they come from.
+//! Documents: how one is read and comes in force, whether a file or a server has it.
 
 use core::fmt;
+use std::sync::Arc;
+
+use mesh_core::issuer::trust::Snapshot;
+use mesh_core::text::time::UnixTime;
 
 use crate::thread::message::Level;
 
 pub(crate) mod file;
+pub(crate) mod retired;
+pub(crate) mod revocations;
 pub(crate) mod shared;
 
-/// Adopts new documents; called on the background thread only.
+/// Something that may change while Nginx runs; adopted on the background thread, or before there is
+/// one.
 ///
-/// The text of [`Adopted`] or a [`Refusal`] goes to the log: it must never carry contents of the
-/// document. A panic in either method is caught, reported and tried again with backoff.
-pub trait Publish: Send + 'static {
-    /// Parses the new contents of the document (its place in the list given to
-    /// [`Control::start`](crate::Control::start)) and puts them in force.
-    ///
-    /// Returns one line for the log. The same bytes can come again after a start or a panic.
+/// What it says goes to the log: it must never carry contents of the document. A panic is caught,
+/// reported and tried again with backoff.
+pub trait Document: Send + 'static {
+    /// What the bytes mean.
+    type Contents;
+
+    /// What it is of, as the log says it: `mesh_issuer "idp"`.
+    fn name(&self) -> String;
+
+    /// Reads the bytes, and changes nothing.
     ///
     /// # Errors
     ///
-    /// A [`Refusal`]: nothing was changed, the last good contents stay in force.
-    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<Adopted, Refusal>;
+    /// [`Rejected`]: the bytes are bad, and are not read again until they change.
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed<Self::Contents>, Rejected>;
 
-    /// Drops the snapshots that no request reads any more; called once per interval.
-    fn retire(&mut self);
+    /// Puts in force what [`Self::parse`] read of this version. Returns the snapshot before it, for the
+    /// caller to drop where that may take time. The same version can come again after a start or a panic.
+    fn put(&mut self, contents: Self::Contents, version: &Version<'_>) -> Arc<Snapshot>;
+
+    /// Takes what is in force away: nobody knows whether it still holds. Returns the snapshot before.
+    fn withdraw(&mut self) -> Arc<Snapshot>;
+
+    /// Reads a version and puts it in force.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::parse`]: what was in force stays in force.
+    fn adopt(&mut self, version: &Version<'_>) -> Result<(Adopted, Arc<Snapshot>), Rejected> {
+        let parsed = self.parse(version.bytes)?;
+        let adopted = parsed.adopted(&format!("of {}", self.name()));
+        Ok((adopted, self.put(parsed.contents, version)))
+    }
+}
+
+/// One state of a document.
+#[derive(Clone, Copy, Debug)]
+pub struct Version<'b> {
+    /// All its bytes.
+    pub bytes: &'b [u8],
+    /// When its server last said that it holds; `None` if it is a file's.
+    pub confirmed: Option<UnixTime>,
+}
+
+impl<'b> Version<'b> {
+    /// What a file holds.
+    #[must_use]
+    pub const fn of_file(bytes: &'b [u8]) -> Self {
+        Self { bytes, confirmed: None }
+    }
+}
+
+/// What the bytes of a document mean, and what there is to say of it.
+#[derive(Clone, Debug)]
+pub struct Parsed<C> {
+    /// What they mean.
+    pub contents: C,
+    /// How much it is: `3 keys`.
+    pub count: String,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+    /// A notice, or a warning if something of it should be looked at.
+    pub level: Level,
+}
+
+impl<C> Parsed<C> {
+    /// What to say once it is in force; `whence` follows the count.
+    #[must_use]
+    pub fn adopted(&self, whence: &str) -> Adopted {
+        let mut summary = format!("{} {whence}", self.count);
+        for warning in &self.warnings {
+            summary.push_str(", ");
+            summary.push_str(warning);
+        }
+        Adopted { summary, level: self.level }
+    }
 }
 
 /// What there is to say of contents that are in force.
@@ -35,35 +103,21 @@ pub struct Adopted {
     pub level: Level,
 }
 
-impl From<String> for Adopted {
-    /// A summary alone is a notice.
-    fn from(summary: String) -> Self {
-        Self { summary, level: Level::Notice }
-    }
-}
-
-/// Why a document was not adopted.
+/// Why a document is not adopted: its bytes are bad.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Refusal {
-    /// The contents are bad: they are not looked at again until they change.
-    Bad(String),
-    /// The contents may be good, but cannot be adopted now: they come again at the next look.
-    NotYet(String),
+pub struct Rejected(Box<str>);
+
+impl Rejected {
+    /// For a reason that quotes nothing.
+    pub fn because(why: impl fmt::Display) -> Self {
+        Self(why.to_string().into())
+    }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bad(why) | Self::NotYet(why) => f.write_str(why),
-        }
+        f.write_str(&self.0)
     }
 }
 
-impl core::error::Error for Refusal {}
-
-impl From<String> for Refusal {
-    /// A reason alone means that the contents are bad.
-    fn from(why: String) -> Self {
-        Self::Bad(why)
-    }
-}
+impl core::error::Error for Rejected {}

@@ -19,7 +19,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::http::{Client, Network, Request};
 use crate::thread::clock;
+use crate::thread::job::Job;
 use crate::thread::message::{Level, Outbox};
+use crate::thread::supervise::Supervisor;
 
 mod credential;
 
@@ -34,8 +36,8 @@ pub struct Introspector {
     pub trust: Arc<Trust>,
     /// The credentials that were read with the configuration, by the issuer's index.
     pub credentials: Vec<(usize, Arc<Credential>)>,
-    /// Called on the background thread whenever [`Control::answers`](crate::Control::answers) has
-    /// something new: it returns at once, and wakes the event loop.
+    /// Called on the background thread whenever [`Desk::answers`] has something new: it returns at
+    /// once, and wakes the event loop.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -60,26 +62,32 @@ pub struct Answered {
 
 /// The event loop's end of the two queues.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub struct Desk {
     questions: mpsc::Sender<Question>,
     answers: Arc<Answers>,
 }
 
-impl Desk {
-    /// The two ends: the other one is for [`serve`].
-    pub(crate) fn new(introspector: Introspector) -> (Self, Counter) {
+impl Introspector {
+    /// The event loop's end, and the job that answers what is asked there.
+    #[must_use]
+    pub fn open(self) -> (Desk, Counter) {
         let (questions, receiver) = mpsc::channel(MAX_OPEN);
         let answers = Arc::new(Answers {
             ready: Mutex::default(),
             open: AtomicUsize::new(0),
-            wake: Arc::clone(&introspector.wake),
+            wake: Arc::clone(&self.wake),
         });
-        let counter = Counter { receiver, answers: Arc::clone(&answers), introspector };
-        (Self { questions, answers }, counter)
+        let counter = Counter { receiver, answers: Arc::clone(&answers), introspector: self };
+        (Desk { questions, answers }, counter)
     }
+}
 
-    /// Passes a question on, unless too many are open.
-    pub(crate) fn ask(&self, question: Question) -> bool {
+impl Desk {
+    /// Asks the question's issuer, whose answer [`Self::answers`] gives: there is one for each
+    /// question, within the issuer's time. False if it cannot be asked: too many are open already, or
+    /// the thread is gone.
+    #[must_use]
+    pub fn ask(&self, question: Question) -> bool {
         // The event loop alone opens and closes: between the two lines nobody comes.
         if self.answers.open.load(Ordering::Acquire) >= MAX_OPEN {
             return false;
@@ -92,7 +100,8 @@ impl Desk {
     }
 
     /// Takes the answers that are there.
-    pub(crate) fn answers(&self) -> Vec<Answered> {
+    #[must_use]
+    pub fn answers(&self) -> Vec<Answered> {
         let ready = core::mem::take(&mut *self.answers.lock());
         self.answers.open.fetch_sub(ready.len(), Ordering::AcqRel);
         ready
@@ -147,16 +156,25 @@ impl Drop for Owed<'_> {
     }
 }
 
-/// The thread's end of the two queues.
-pub(crate) struct Counter {
+/// The thread's end of the two queues: the job of asking issuers.
+#[derive(Debug)]
+pub struct Counter {
     receiver: mpsc::Receiver<Question>,
     answers: Arc<Answers>,
     introspector: Introspector,
 }
 
+impl Job for Counter {
+    fn begin(self: Box<Self>, supervisor: &Supervisor) {
+        let service = self.serve(supervisor.network(), &supervisor.outbox());
+        let name = "that asks about tokens".to_owned();
+        supervisor.supervise(name, move || serve(service.clone()));
+    }
+}
+
 impl Counter {
     /// What [`serve`] needs, once the thread is there.
-    pub(crate) fn open(self, network: &Network, outbox: &Arc<Outbox>) -> Service {
+    fn serve(self, network: &Network, outbox: &Arc<Outbox>) -> Service {
         let Self { receiver, answers, introspector } = self;
         let Introspector { trust, credentials, .. } = introspector;
         let asker = |index: usize, introspection: &Introspection| {
@@ -183,14 +201,14 @@ impl Counter {
 
 /// All that the task needs which takes the questions; it can be started anew with it.
 #[derive(Clone)]
-pub(crate) struct Service {
+struct Service {
     receiver: Rc<tokio::sync::Mutex<mpsc::Receiver<Question>>>,
     answers: Arc<Answers>,
     askers: Rc<[Option<Rc<Asker>>]>,
 }
 
 /// Takes questions for ever, and gives each a task of its own.
-pub(crate) async fn serve(service: Service) -> Infallible {
+async fn serve(service: Service) -> Infallible {
     let mut questions = service.receiver.lock().await;
     while let Some(question) = questions.recv().await {
         let asker = service.askers.get(question.issuer).cloned().flatten();

@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
+use core::fmt;
 use core::hash::BuildHasher as _;
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mesh_core::key::jwks::{KeySet, warnings};
+use mesh_core::key::jwks::KeySet;
 use mesh_core::text::json;
 use serde_json::Value;
 use tokio::task::yield_now;
@@ -19,11 +20,14 @@ use crate::document::Adopted;
 use crate::document::shared::Shared;
 use crate::http::{Client, Network};
 use crate::thread::clock;
+use crate::thread::job::Job;
 use crate::thread::message::{Level, Outbox};
+use crate::thread::supervise::Supervisor;
 
 mod alb;
 mod bearer;
 mod discovery;
+mod document;
 mod failure;
 mod fetched;
 mod issuer;
@@ -33,6 +37,7 @@ mod wishes;
 
 pub use bearer::{BearerError, MOST_BEARER, bearer_for, read_bearer};
 pub use discovery::keys_url;
+pub use document::KeyDocument;
 pub use failure::DiscoveryFault;
 pub use issuer::RemoteIssuer;
 pub use schedule::next_fetch;
@@ -44,9 +49,46 @@ use schedule::{Moment, Schedule};
 use source::Source;
 use wishes::Wishes;
 
+/// The job of fetching keys, while this worker leads, into what all workers share.
+pub struct FetchedKeys {
+    /// The issuers whose keys are fetched.
+    pub issuers: Vec<RemoteIssuer>,
+    /// What all workers share.
+    pub shared: Box<dyn Shared>,
+}
+
+impl fmt::Debug for FetchedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchedKeys").field("issuers", &self.issuers).finish_non_exhaustive()
+    }
+}
+
+impl Job for FetchedKeys {
+    fn begin(self: Box<Self>, supervisor: &Supervisor) {
+        let Self { issuers, shared } = *self;
+        let board: Board = Rc::new(RefCell::new(shared));
+        let adopting = Rc::clone(&board);
+        let name = "that adopts key sets".to_owned();
+        supervisor.supervise(name, move || adopt(Rc::clone(&adopting)));
+        for issuer in issuers {
+            let name = format!("that fetches the keys of mesh_issuer \"{}\"", issuer.name);
+            let keys = Keys::new(issuer, supervisor.network(), supervisor.outbox());
+            let board = Rc::clone(&board);
+            supervisor.supervise(name, move || keys.clone().run(Rc::clone(&board)));
+        }
+    }
+}
+
+async fn adopt(board: Board) -> Infallible {
+    loop {
+        board.borrow_mut().adopt();
+        sleep(ADOPT).await;
+    }
+}
+
 /// The task that fetches the keys of one issuer while this worker leads.
 #[derive(Clone, Debug)]
-pub(crate) struct Keys {
+struct Keys {
     issuer: RemoteIssuer,
     client: Client,
     outbox: Arc<Outbox>,
@@ -57,16 +99,16 @@ pub(crate) struct Keys {
 }
 
 /// What all tasks of the thread share with the other workers.
-pub(crate) type Board = Rc<RefCell<Box<dyn Shared>>>;
+type Board = Rc<RefCell<Box<dyn Shared>>>;
 
 impl Keys {
-    pub(crate) fn new(issuer: RemoteIssuer, network: &Network, outbox: Arc<Outbox>) -> Self {
+    fn new(issuer: RemoteIssuer, network: &Network, outbox: Arc<Outbox>) -> Self {
         let client = network.client(issuer.remote.trusted_certificate.clone());
         Self { issuer, client, outbox, began: Rc::default(), told: BTreeSet::new() }
     }
 
     /// Fetches for ever, whenever this worker leads.
-    pub(crate) async fn run(mut self, board: Board) -> Infallible {
+    async fn run(mut self, board: Board) -> Infallible {
         loop {
             while !board.borrow_mut().is_leader() {
                 sleep(FOLLOW).await;
@@ -112,7 +154,7 @@ impl<'k> Lead<'k> {
             schedule.began_before(since);
         }
         let published = document.as_deref().and_then(|document| {
-            let (set, _) = keys.issuer.read_keys(document).ok()?;
+            let set = keys.issuer.parse(document).ok()?.contents;
             Some(Published { set, meaning: meaning(document) })
         });
         let source = Source::new(&remote.entry, document.as_deref());
@@ -209,22 +251,16 @@ impl<'k> Lead<'k> {
             Fetched::Nothing => return Ok(Judged::Nothing),
             Fetched::Same { fresh } => return Ok(Judged::Same { fresh }),
         };
-        let read = self.keys.issuer.read_keys(&document);
-        let (set, skipped) = read.map_err(|error| Failure::of(error, &url))?;
+        let parsed = self.keys.issuer.parse(&document);
+        let parsed = parsed.map_err(|error| Failure::of(error, &url))?;
         // A large document takes milliseconds.
         yield_now().await;
         let meaning = meaning(&document);
         if self.published.as_ref().is_some_and(|it| it.meaning == meaning) {
             return Ok(Judged::Same { fresh });
         }
-        let mut summary = format!("{} keys from {url}", set.count());
-        for warning in warnings(&skipped) {
-            summary.push_str(&format!(", {warning}"));
-        }
-        let is_weak = skipped.iter().any(|key| key.fault.is_weakness());
-        let level = if is_weak { Level::Warn } else { Level::Notice };
-        let adopted = Adopted { summary, level };
-        let published = Box::new(Published { set, meaning });
+        let adopted = parsed.adopted(&format!("from {url}"));
+        let published = Box::new(Published { set: parsed.contents, meaning });
         Ok(Judged::New { document, adopted, published, fresh })
     }
 
@@ -313,6 +349,8 @@ fn roll() -> u64 {
     RandomState::new().hash_one(0)
 }
 
+/// Between two looks at what other workers have published.
+const ADOPT: Duration = Duration::from_millis(100);
 /// Between two looks at whether this worker leads, while it does not.
 const FOLLOW: Duration = Duration::from_secs(1);
 /// Between two looks for wishes.

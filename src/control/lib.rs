@@ -1,27 +1,36 @@
 //! The background thread of a worker: keeps what the worker verifies against fresh.
 //!
-//! One thread per worker runs a tokio current-thread runtime, with one task per document. A task
-//! polls `stat` (through symbolic links), reads a file that changed and hands its bytes to the
-//! caller's [`Publish`]. In the one worker that leads, a task per issuer fetches the keys that
-//! come from a server into what all workers share ([`Shared`]). The thread never calls Nginx: what
-//! it has to say waits in a bounded queue that the event loop drains through [`Control::messages`].
+//! One thread per worker runs a tokio current-thread runtime with the tasks of its jobs ([`Job`]). A
+//! [`Watched`] file is polled by `stat` (through symbolic links); one that changed is read, and its
+//! [`Document`] puts it in force. In the one worker that leads, [`FetchedKeys`] fetches keys from
+//! issuers' servers into what all workers share ([`Shared`]). [`Counter`] asks issuers about opaque
+//! tokens. The thread never calls Nginx: what it has to say waits in a bounded queue that the event
+//! loop drains through [`Control::messages`].
+//!
+//! | room | question it answers |
+//! | --- | --- |
+//! | `file` | how a file is read whole, and when it has changed |
+//! | `http` | how a server is asked |
+//! | `thread` | what a job is, who runs it, and what is told of it |
+//! | `document` | how a document is read and comes in force |
+//! | `keys` | how an issuer's keys stay fresh |
+//! | `introspect` | how an issuer is asked about a token |
+//!
+//! A new kind of work is one more [`Job`], and one line where the shell makes it; a new kind of
+//! document is one more [`Document`].
 //!
 //! ```no_run
-//! use mesh_control::{Adopted, Control, Options, Publish, Refusal, Tasks, WatchedFile};
+//! use std::sync::Arc;
 //!
-//! struct Keys;
+//! use mesh_control::{Control, Options, RevocationDocument, Watched, WatchedFile};
+//! use mesh_core::claims::Kept;
+//! use mesh_core::issuer::trust::Trust;
 //!
-//! impl Publish for Keys {
-//!     fn publish(&mut self, _document: usize, bytes: &[u8]) -> Result<Adopted, Refusal> {
-//!         Ok(format!("{} bytes", bytes.len()).into())
-//!     }
-//!     fn retire(&mut self) {}
-//! }
-//!
-//! let path = "/etc/nginx/jwks.json".into();
-//! let keys = WatchedFile { path, max_bytes: 1 << 20, primed: None, interval: None };
-//! let tasks = Tasks { files: vec![keys], ..Tasks::default() };
-//! let control = Control::start(tasks, Keys, Options::default())?;
+//! let trust = Arc::new(Trust::new(Vec::new(), Kept::default(), Vec::new()));
+//! let path = "/etc/nginx/revoked.json".into();
+//! let file = WatchedFile { path, max_bytes: 1 << 20, primed: None, interval: None };
+//! let watched = Watched { document: RevocationDocument(trust), file };
+//! let control = Control::start(vec![Box::new(watched)], Options::default())?;
 //! for message in control.messages() {
 //!     println!("{:?}: {}", message.level, message.text);
 //! }
@@ -30,25 +39,36 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod control;
-mod document;
+// From the ground up.
 mod file;
+
 pub mod http;
-mod introspect;
-mod keys;
-#[cfg(test)]
-mod stub;
+
 mod thread;
 
-pub use control::{Control, Options, StartError, Tasks};
-pub use document::file::WatchedFile;
+mod document;
+
+mod introspect;
+mod keys;
+
+#[cfg(test)]
+mod stub;
+
+pub use document::file::{Watched, WatchedFile};
+pub use document::retired::Retired;
+pub use document::revocations::RevocationDocument;
 pub use document::shared::Shared;
-pub use document::{Adopted, Publish, Refusal};
+pub use document::{Adopted, Document, Parsed, Rejected, Version};
 pub use file::{FileStamp, ReadError, read_capped};
-pub use introspect::{Answered, Credential, CredentialError, Introspector, MOST_CREDENTIAL};
+pub use introspect::{
+    Answered, Counter, Credential, CredentialError, Desk, Introspector, MOST_CREDENTIAL,
+};
 pub use keys::{
-    BearerError, DiscoveryFault, MOST_BEARER, RemoteIssuer, bearer_for, discovery_request,
-    keys_request, keys_url, next_fetch, read_bearer,
+    BearerError, DiscoveryFault, FetchedKeys, KeyDocument, MOST_BEARER, RemoteIssuer, bearer_for,
+    discovery_request, keys_request, keys_url, next_fetch, read_bearer,
 };
 pub use thread::clock::now;
+pub use thread::control::{Control, Options, StartError};
+pub use thread::job::Job;
 pub use thread::message::{Level, Message};
+pub use thread::supervise::Supervisor;

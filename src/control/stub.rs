@@ -1,23 +1,28 @@
-//! A [`Publish`] for tests that does what the first word of the document says.
+//! A [`Document`] for tests that does what its first word says, and a clock.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may overflow: it panics")]
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use crate::{Adopted, Control, FileStamp, Message, Options, Publish, Refusal, Tasks, WatchedFile};
+use mesh_core::claims::Kept;
+use mesh_core::issuer::trust::{Revoked, Snapshot, Trust};
+use tokio::time::sleep;
+
+use crate::{
+    Control, Document, FileStamp, Job, Level, Message, Options, Parsed, Rejected, Supervisor,
+    Version, Watched, WatchedFile,
+};
 
 /// What the stub saw, shared with the test.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Every call of `publish`, in order: "document: contents".
+    /// Every version that was read, in order: "document: contents".
     pub(crate) published: Mutex<Vec<String>>,
-    pub(crate) retired: AtomicUsize,
-    /// Whether a document that says "later" is adopted.
-    pub(crate) ready: AtomicBool,
+    pub(crate) ticks: AtomicUsize,
     pub(crate) thread: Mutex<Option<String>>,
 }
 
@@ -28,30 +33,64 @@ impl Seen {
 
     /// Waits for this many ticks of the thread, and so for about as many looks.
     pub(crate) fn ticks(&self, ticks: usize) {
-        let from = self.retired.load(Ordering::SeqCst);
-        until("ticks", || self.retired.load(Ordering::SeqCst) >= from + ticks);
+        let from = self.ticks.load(Ordering::SeqCst);
+        until("ticks", || self.ticks.load(Ordering::SeqCst) >= from + ticks);
     }
 }
 
+/// The document of that number.
 #[derive(Debug)]
-pub(crate) struct Stub(pub(crate) Arc<Seen>);
+pub(crate) struct Stub(pub(crate) usize, pub(crate) Arc<Seen>);
 
-impl Publish for Stub {
-    fn publish(&mut self, document: usize, bytes: &[u8]) -> Result<Adopted, Refusal> {
+impl Document for Stub {
+    type Contents = ();
+
+    fn name(&self) -> String {
+        "stub".to_owned()
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed<()>, Rejected> {
+        let Self(number, seen) = self;
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        self.0.published.lock().unwrap().push(format!("{document}: {text}"));
-        *self.0.thread.lock().unwrap() = thread::current().name().map(str::to_owned);
+        seen.published.lock().unwrap().push(format!("{number}: {text}"));
+        *seen.thread.lock().unwrap() = thread::current().name().map(str::to_owned);
         match text.split(' ').next().unwrap() {
-            "good" => Ok(format!("{} bytes", text.len()).into()),
-            "later" if self.0.ready.load(Ordering::SeqCst) => Ok("at last".to_owned().into()),
-            "later" => Err(Refusal::NotYet("not announced".into())),
+            "good" => Ok(Parsed {
+                contents: (),
+                count: format!("{} bytes", text.len()),
+                warnings: Vec::new(),
+                level: Level::Notice,
+            }),
             "panic" => panic!("{text}"),
-            _ => Err(format!("bad document of {} bytes", text.len()).into()),
+            _ => Err(Rejected::because(format!("bad document of {} bytes", text.len()))),
         }
     }
 
-    fn retire(&mut self) {
-        self.0.retired.fetch_add(1, Ordering::SeqCst);
+    fn put(&mut self, (): (), _: &Version<'_>) -> Arc<Snapshot> {
+        self.withdraw()
+    }
+
+    fn withdraw(&mut self) -> Arc<Snapshot> {
+        Trust::new(Vec::new(), Kept::default(), Vec::new()).revoke(Revoked::Nothing)
+    }
+}
+
+/// A job that counts the intervals.
+#[derive(Debug)]
+pub(crate) struct Clock(pub(crate) Arc<Seen>);
+
+impl Job for Clock {
+    fn begin(self: Box<Self>, supervisor: &Supervisor) {
+        let (seen, interval) = (self.0, supervisor.interval(None));
+        supervisor.supervise("that ticks".to_owned(), move || {
+            let seen = Arc::clone(&seen);
+            async move {
+                loop {
+                    sleep(interval).await;
+                    seen.ticks.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
     }
 }
 
@@ -80,8 +119,9 @@ impl Running {
             primed: *primed,
             interval: None,
         });
-        let tasks = Tasks { files: files.collect(), ..Tasks::default() };
-        let control = Control::start(tasks, Stub(Arc::clone(&seen)), options).unwrap();
+        let mut jobs = jobs(&seen, files);
+        jobs.push(Box::new(Clock(Arc::clone(&seen))));
+        let control = Control::start(jobs, options).unwrap();
         Self { control, seen, messages: Vec::new() }
     }
 
@@ -98,6 +138,17 @@ impl Running {
     pub(crate) fn until_published(&self, text: &str) {
         until(text, || self.seen.published().iter().any(|published| published == text));
     }
+}
+
+/// Watches the files, each with the number of its place.
+pub(crate) fn jobs(
+    seen: &Arc<Seen>,
+    files: impl IntoIterator<Item = WatchedFile>,
+) -> Vec<Box<dyn Job>> {
+    let job = |(number, file)| -> Box<dyn Job> {
+        Box::new(Watched { document: Stub(number, Arc::clone(seen)), file })
+    };
+    files.into_iter().enumerate().map(job).collect()
 }
 
 /// Polls until the condition holds, and fails the test after 20 s.

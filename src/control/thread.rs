@@ -1,6 +1,8 @@
-//! The means of the thread: its tasks, what it says, and its clock.
+//! The thread: what it does, what it says, and its clock.
 
 pub(crate) mod clock;
+pub(crate) mod control;
+pub(crate) mod job;
 pub(crate) mod message;
 pub(crate) mod standing;
 pub(crate) mod supervise;

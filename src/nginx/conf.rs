@@ -36,7 +36,7 @@ use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::pool::in_pool;
 use crate::nginx::phase::cache;
-use crate::nginx::state::document::Document;
+use crate::nginx::state::document::FileOf;
 use crate::nginx::state::settings::{LocationConf, MainConf};
 use crate::nginx::state::shown::Shown;
 
@@ -199,7 +199,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         keys.push(Some(set));
         files.push((index, document));
         let file = WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp), interval: None };
-        main.documents.push((Document::Keys(index), file));
+        main.documents.push((FileOf::Keys(index), file));
     }
     let revocations = read_revocations(cf, main, &issuers)?;
     let resolver = core::mem::take(&mut main.resolver);
@@ -287,7 +287,7 @@ fn read_revocations(
     checks::warn_unreadable(cf, &path, &place);
     let (max_bytes, primed) = (MOST_REVOCATIONS, Some(stamp));
     let file = WatchedFile { path, max_bytes, primed, interval: Some(REVOCATION_INTERVAL) };
-    main.documents.push((Document::Revocations, file));
+    main.documents.push((FileOf::Revocations, file));
     Ok(Some(list))
 }
 

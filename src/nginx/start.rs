@@ -5,17 +5,18 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use mesh_control::{
-    Control, FileStamp, Introspector, Options, Publish as _, ReadError, Shared, Tasks, WatchedFile,
-    read_capped,
+    Control, Document, FetchedKeys, FileStamp, Introspector, Job, Options, ReadError,
+    RevocationDocument, Version, Watched, WatchedFile, read_capped,
 };
 
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::role::{is_worker, worker_number};
 use crate::nginx::phase::parking;
+use crate::nginx::state::document::FileOf;
 use crate::nginx::state::settings::MainConf;
-use crate::nginx::worker::keys::Keys;
+use crate::nginx::worker::keys::RecordedKeys;
 use crate::nginx::worker::link::Link;
-use crate::nginx::worker::thread;
+use crate::nginx::worker::thread::{self, Started};
 
 /// Takes the files, and what other workers have fetched, as they are now; then watches them.
 ///
@@ -35,12 +36,19 @@ pub(crate) fn watch(main: &MainConf) {
     if main.documents.is_empty() && link.is_none() && !introspects {
         return;
     }
-    let (documents, mut files): (Vec<_>, Vec<_>) = main.documents.iter().cloned().unzip();
-    let mut keys = Keys::new(trust, &documents, link.clone());
-    for (document, file) in files.iter_mut().enumerate() {
-        prime(&mut keys, document, file);
+    let mut files = main.documents.clone();
+    for (of, file) in &mut files {
+        match *of {
+            FileOf::Keys(issuer) => {
+                let keys = RecordedKeys::new(trust, issuer, link.as_ref());
+                let last = || link.as_ref()?.last(issuer);
+                prime(keys, file, last);
+            }
+            FileOf::Revocations => {
+                prime(RevocationDocument(Arc::clone(trust)), file, || None);
+            }
+        }
     }
-    keys.retire();
     let trust = Arc::clone(trust);
     let introspector = if introspects { parking::open() } else { None }.map(|wake| Introspector {
         trust: Arc::clone(&trust),
@@ -50,14 +58,28 @@ pub(crate) fn watch(main: &MainConf) {
     let spawn = move || {
         // One voice is enough: every worker sees the same files.
         let options = Options { report: worker_number() == 0, ..Options::default() };
-        let asks = link.as_ref().filter(|link| !link.issuers().is_empty());
-        let tasks = Tasks {
-            files: files.clone(),
-            issuers: asks.map_or_else(Vec::new, |link| link.issuers().to_vec()),
-            shared: asks.cloned().map(|link| Box::new(link) as Box<dyn Shared>),
-            introspector: introspector.clone(),
-        };
-        Control::start(tasks, Keys::new(&trust, &documents, link.clone()), options)
+        let mut jobs: Vec<Box<dyn Job>> = Vec::new();
+        for (of, file) in files.iter().cloned() {
+            jobs.push(match of {
+                FileOf::Keys(issuer) => {
+                    let document = RecordedKeys::new(&trust, issuer, link.as_ref());
+                    Box::new(Watched { document, file })
+                }
+                FileOf::Revocations => {
+                    Box::new(Watched { document: RevocationDocument(Arc::clone(&trust)), file })
+                }
+            });
+        }
+        if let Some(link) = link.as_ref().filter(|link| !link.issuers().is_empty()) {
+            let (issuers, shared) = (link.issuers().to_vec(), Box::new(link.clone()));
+            jobs.push(Box::new(FetchedKeys { issuers, shared }));
+        }
+        let desk = introspector.clone().map(|introspector| {
+            let (desk, counter) = introspector.open();
+            jobs.push(Box::new(counter));
+            desk
+        });
+        Ok(Started { control: Control::start(jobs, options)?, desk })
     };
     thread::start(spawn, parking::abandon);
 }
@@ -68,22 +90,28 @@ pub(crate) fn watch(main: &MainConf) {
 /// the configuration may have been given up since. It goes on with those that were in force last,
 /// which the workers share; a list of what is revoked is not shared, so that it answers 503 until the
 /// file is good again.
-fn prime(keys: &mut Keys, document: usize, file: &mut WatchedFile) {
+fn prime(
+    mut document: impl Document,
+    file: &mut WatchedFile,
+    last: impl FnOnce() -> Option<Vec<u8>>,
+) {
     let read = read_capped(&file.path, file.max_bytes);
+    // Before the first request none reads the snapshot before.
+    let mut adopt = |bytes: &[u8]| document.adopt(&Version::of_file(bytes)).map(drop);
     let fault = match &read {
         Ok((_, stamp)) if file.primed == Some(*stamp) => return,
         Err(_) if is_as_it_was(file) => return,
-        Ok((bytes, _)) => keys.publish(document, bytes).err().map(|fault| fault.to_string()),
+        Ok((bytes, _)) => adopt(bytes).err().map(|fault| fault.to_string()),
         Err(fault) => Some(fault.to_string()),
     };
     match (fault, read) {
         (None, Ok((_, stamp))) => file.primed = Some(stamp),
         (fault, _) => {
             file.primed = None;
-            let then = if keys.revive(document).is_some() {
+            let then = if last().is_some_and(|bytes| adopt(&bytes).is_ok()) {
                 "goes on with the last good version"
             } else {
-                keys.withdraw(document);
+                drop(document.withdraw());
                 "has no last good version"
             };
             Log::cycle().write(

@@ -15,11 +15,13 @@ use std::time::SystemTime;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
-use crate::document::{Adopted, Publish, Refusal};
+use super::retired::Retired;
+use super::{Adopted, Document, Version};
 use crate::file::{FileStamp, ReadError, Reading};
+use crate::thread::job::Job;
 use crate::thread::message::{Level, Outbox};
 use crate::thread::standing::{Fault, Standing};
-use crate::thread::supervise::Backoff;
+use crate::thread::supervise::{Backoff, Supervisor};
 
 /// A file to keep an eye on.
 ///
@@ -37,10 +39,29 @@ pub struct WatchedFile {
     pub interval: Option<Duration>,
 }
 
+/// The job of watching one file.
+#[derive(Debug)]
+pub struct Watched<D> {
+    /// What it holds.
+    pub document: D,
+    /// The file.
+    pub file: WatchedFile,
+}
+
+impl<D: Document> Job for Watched<D> {
+    fn begin(self: Box<Self>, supervisor: &Supervisor) {
+        let Self { document, file } = *self;
+        let name = format!("that watches \"{}\"", file.path.display());
+        let interval = supervisor.interval(file.interval);
+        let watch = Watch::new(file, interval, supervisor.outbox());
+        let document = Rc::new(RefCell::new(document));
+        supervisor.supervise(name, move || watch.clone().run(Rc::clone(&document)));
+    }
+}
+
 /// The task that watches one document.
 #[derive(Clone, Debug)]
-pub(crate) struct Watch {
-    document: usize,
+struct Watch {
     file: WatchedFile,
     interval: Duration,
     outbox: Arc<Outbox>,
@@ -50,12 +71,13 @@ pub(crate) struct Watch {
     adopted: Option<u64>,
     /// The digest of the last bad contents, and what is wrong with them.
     refused: Option<(u64, Fault)>,
-    /// The contents that made [`Publish`] panic, and when to try them again.
+    /// The contents that made the [`Document`] panic, and when to try them again.
     panicked: Option<(FileStamp, Instant)>,
     backoff: Backoff,
     writing: Option<Writing>,
     standing: Standing,
     hashes: RandomState,
+    retired: Retired,
 }
 
 /// A file that is being written, as far as its stamps tell.
@@ -67,15 +89,9 @@ struct Writing {
 }
 
 impl Watch {
-    /// A task for the document at this place in the list; it has not looked yet.
-    pub(crate) fn new(
-        document: usize,
-        file: WatchedFile,
-        interval: Duration,
-        outbox: Arc<Outbox>,
-    ) -> Self {
+    /// A task that has not looked yet.
+    fn new(file: WatchedFile, interval: Duration, outbox: Arc<Outbox>) -> Self {
         Self {
-            document,
             interval,
             outbox,
             judged: file.primed.map(|stamp| (stamp, None)),
@@ -87,13 +103,15 @@ impl Watch {
             writing: None,
             standing: Standing::default(),
             hashes: RandomState::new(),
+            retired: Retired::default(),
         }
     }
 
     /// Looks at the file for ever.
-    pub(crate) async fn run(mut self, publish: Rc<RefCell<impl Publish>>) -> Infallible {
+    async fn run(mut self, document: Rc<RefCell<impl Document>>) -> Infallible {
         loop {
-            match self.look(&publish).await {
+            self.retired.sweep();
+            match self.look(&document).await {
                 Ok(()) => {}
                 Err(fault) => self.tell_fault(fault),
             }
@@ -103,7 +121,7 @@ impl Watch {
     }
 
     /// One look: at the stamp, and where it is new, at the contents.
-    async fn look(&mut self, publish: &RefCell<impl Publish>) -> Result<(), Fault> {
+    async fn look(&mut self, document: &RefCell<impl Document>) -> Result<(), Fault> {
         let stamp = FileStamp::of(&self.file.path).map_err(|error| self.unreadable(&error))?;
         if let Some((judged, fault)) = &self.judged
             && *judged == stamp
@@ -134,8 +152,8 @@ impl Watch {
             self.judged = stamp.map(|stamp| (stamp, Some(fault.clone())));
             return Err(fault.clone());
         }
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| publish.borrow_mut().publish(self.document, &bytes)));
+        let version = Version::of_file(&bytes);
+        let outcome = catch_unwind(AssertUnwindSafe(|| document.borrow_mut().adopt(&version)));
         let Ok(outcome) = outcome else {
             // What is in force now is anyone's guess. The panic's own text stays out: it can quote
             // the document.
@@ -147,20 +165,20 @@ impl Watch {
         self.panicked = None;
         self.backoff = Backoff::new(self.interval);
         match outcome {
-            Ok(adopted) => {
+            Ok((adopted, before)) => {
+                self.retired.push(before);
                 self.judged = stamp.map(|stamp| (stamp, None));
                 self.adopted = Some(digest);
                 self.refused = None;
                 self.tell_good(Some(&adopted));
                 Ok(())
             }
-            Err(Refusal::Bad(why)) => {
-                let fault = Fault { level: Level::Error, why };
+            Err(rejected) => {
+                let fault = Fault { level: Level::Error, why: rejected.to_string() };
                 self.judged = stamp.map(|stamp| (stamp, Some(fault.clone())));
                 self.refused = Some((digest, fault.clone()));
                 Err(fault)
             }
-            Err(Refusal::NotYet(why)) => Err(Fault { level: Level::Warn, why }),
         }
     }
 

@@ -12,8 +12,8 @@ use mesh_core::issuer::Issuer;
 use mesh_core::refusal::Reason;
 
 use super::*;
-use crate::stub::{Seen, Stub, until};
-use crate::{Control, Options, Tasks};
+use crate::stub::until;
+use crate::{Control, Options};
 
 /// An issuer that is asked at that address.
 pub(super) fn issuer(url: &str, lines: &[(&str, &[&str])]) -> Issuer {
@@ -66,6 +66,7 @@ fn answer(stream: &mut TcpStream, body: &str) {
 /// A running thread that asks, and how often it has woken the event loop.
 struct Asking {
     control: Control,
+    desk: Desk,
     wakes: Arc<AtomicUsize>,
 }
 
@@ -84,21 +85,21 @@ impl Asking {
                 counter.fetch_add(1, Ordering::SeqCst);
             }),
         };
-        let tasks = Tasks { introspector: Some(introspector), ..Tasks::default() };
+        let (desk, counter) = introspector.open();
         let options = Options { report: false, ..Options::default() };
-        let control = Control::start(tasks, Stub(Arc::new(Seen::default())), options).unwrap();
-        Self { control, wakes }
+        let control = Control::start(vec![Box::new(counter)], options).unwrap();
+        Self { control, desk, wakes }
     }
 
     fn ask(&self, token: &str) -> bool {
-        self.control.introspect(Question { issuer: 0, token: token.as_bytes().into() })
+        self.desk.ask(Question { issuer: 0, token: token.as_bytes().into() })
     }
 
     /// Waits for that many answers: what became of each token.
     fn answers(&self, count: usize) -> HashMap<String, String> {
         let mut all = HashMap::new();
         until("answers", || {
-            for answered in self.control.answers() {
+            for answered in self.desk.answers() {
                 let token = String::from_utf8(answered.question.token.into()).unwrap();
                 let became = match answered.answer {
                     Some(Answer::Active(token)) => token.service().unwrap_or_default().to_owned(),
@@ -201,14 +202,12 @@ fn an_issuer_that_is_down_is_no_answer() {
 fn an_issuer_that_is_not_asked_or_not_there_is_no_answer() {
     let (url, _requests) = server();
     let asking = Asking::at(&url, &[]);
-    assert!(asking.control.introspect(Question { issuer: 7, token: (*b"a").into() }));
+    assert!(asking.desk.ask(Question { issuer: 7, token: (*b"a").into() }));
     assert_eq!(asking.answers(1)["a"], "nothing");
 
-    let silent = Tasks::default();
-    let stub = Stub(Arc::new(Seen::default()));
-    let control = Control::start(silent, stub, Options::default()).unwrap();
-    assert!(!control.introspect(Question { issuer: 0, token: (*b"a").into() }));
-    assert!(control.answers().is_empty());
+    asking.control.stop();
+    assert!(!asking.desk.ask(Question { issuer: 0, token: (*b"a").into() }));
+    assert!(asking.desk.answers().is_empty());
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use mesh_core::issuer::{Form, Issuer, KeySource, Remote};
 use mesh_core::key::algorithm::KeyAlgorithms;
-use mesh_core::key::jwks::{JwksError, KeySet, SkippedKey};
+use mesh_core::key::jwks::{JwksError, KeySet};
+
+use super::document::parsed;
+use crate::document::Parsed;
 
 /// An issuer whose keys come from a server.
 #[derive(Clone, Debug)]
@@ -40,12 +43,8 @@ impl RemoteIssuer {
         }
     }
 
-    /// Parses the set that its keys are published in.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`KeySet::parse`].
-    pub fn read_keys(&self, bytes: &[u8]) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
-        self.form.read_keys(bytes, self.algorithms)
+    /// Reads the set that its keys are published in.
+    pub(super) fn parse(&self, bytes: &[u8]) -> Result<Parsed<KeySet>, JwksError> {
+        self.form.read_keys(bytes, self.algorithms).map(parsed)
     }
 }

@@ -15,8 +15,8 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stub::{Seen, Stub, until};
-use crate::{Control, Message, Options, Tasks};
+use crate::stub::until;
+use crate::{Control, Message, Options};
 
 /// What the workers share, and what was done to it.
 #[derive(Debug, Default)]
@@ -139,11 +139,10 @@ pub(crate) struct Fetching {
 impl Fetching {
     pub(crate) fn start(memory: &SharedMemory, issuers: Vec<RemoteIssuer>) -> Self {
         let shared: Box<dyn Shared> = Box::new(memory.clone());
-        let tasks = Tasks { issuers, shared: Some(shared), ..Tasks::default() };
-        let seen: Arc<Seen> = Arc::default();
         // Another worker speaks for all; this one leads.
         let options = Options { report: false, interval: Duration::from_millis(10) };
-        let control = Control::start(tasks, Stub(seen), options).unwrap();
+        let control =
+            Control::start(vec![Box::new(FetchedKeys { issuers, shared })], options).unwrap();
         Self { control, messages: Vec::new() }
     }
 

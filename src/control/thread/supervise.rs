@@ -4,15 +4,66 @@ use core::convert::Infallible;
 use core::time::Duration;
 use std::sync::Arc;
 
-use tokio::task::spawn_local;
+use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
-use crate::thread::message::{Level, Outbox};
+use super::message::{Level, Outbox};
+use crate::http::Network;
+
+/// Runs the tasks of all jobs, and has what they share.
+#[derive(Debug)]
+pub struct Supervisor {
+    tasks: LocalSet,
+    interval: Duration,
+    network: Network,
+    outbox: Arc<Outbox>,
+}
+
+impl Supervisor {
+    /// Without a task; `interval` lies between two looks at a file, and is at least [`MIN_INTERVAL`].
+    pub(super) fn new(interval: Duration, outbox: Arc<Outbox>) -> Self {
+        let (tasks, network) = (LocalSet::new(), Network::new());
+        Self { tasks, interval: interval.max(MIN_INTERVAL), network, outbox }
+    }
+
+    /// Runs a task for ever, and starts it anew whenever it panics. Its name ends the sentence of the
+    /// log: "panic in the background task …".
+    pub(crate) fn supervise<T>(&self, name: String, start: impl Fn() -> T + 'static)
+    where
+        T: Future<Output = Infallible> + 'static,
+    {
+        let (outbox, backoff) = (self.outbox(), Backoff::new(self.interval));
+        self.tasks.spawn_local(supervise(name, outbox, backoff, start));
+    }
+
+    /// The time between two looks at something; with an `own` one, that, if it is shorter.
+    pub(crate) fn interval(&self, own: Option<Duration>) -> Duration {
+        own.map_or(self.interval, |own| own.clamp(MIN_INTERVAL, self.interval))
+    }
+
+    /// What the clients of all jobs share.
+    pub(crate) const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Where a task says something.
+    pub(crate) fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
+    }
+
+    /// The tasks, which end when these are dropped.
+    pub(super) fn into_tasks(self) -> LocalSet {
+        self.tasks
+    }
+}
+
+/// So that an interval of nothing does not spin.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Runs a task for ever on the current `LocalSet`, starting it anew whenever it panics.
 ///
 /// Dropping this future drops nothing of the task: both belong to the set and end with it.
-pub(crate) async fn supervise<F, T>(task: String, outbox: Arc<Outbox>, backoff: Backoff, start: F)
+async fn supervise<F, T>(task: String, outbox: Arc<Outbox>, backoff: Backoff, start: F)
 where
     F: Fn() -> T,
     T: Future<Output = Infallible> + 'static,
@@ -64,7 +115,6 @@ mod tests {
 
     use tokio::runtime::Builder;
     use tokio::sync::Notify;
-    use tokio::task::LocalSet;
 
     use super::*;
 

@@ -2,8 +2,8 @@
 
 /// What a watched file is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Document {
-    /// The key set of the issuer with that index in [`Trust`].
+pub(crate) enum FileOf {
+    /// The key set of the issuer with that index in [`Trust`](mesh_core::issuer::trust::Trust).
     Keys(usize),
     /// The list of what is revoked.
     Revocations,

@@ -21,7 +21,7 @@ use crate::nginx::memory::zone::{ProofZone, Zone};
 use crate::nginx::ngx::indexed::Indexed;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::neighbours;
-use crate::nginx::state::document::Document;
+use crate::nginx::state::document::FileOf;
 use crate::nginx::state::shown::Shown;
 
 /// The settings of one cycle.
@@ -50,7 +50,7 @@ pub(crate) struct MainConf {
     /// How this worker reads their keys; there with them.
     pub(crate) keys: Option<RefCell<Reader>>,
     /// The files that the background thread watches, and what each is.
-    pub(crate) documents: Vec<(Document, WatchedFile)>,
+    pub(crate) documents: Vec<(FileOf, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
     pub(crate) zone: Option<Zone>,
     /// The zone of the proofs that were accepted; there if any location takes them.

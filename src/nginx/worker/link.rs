@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use mesh_control::{Level, RemoteIssuer, Shared};
+use mesh_control::{Document as _, KeyDocument, Level, RemoteIssuer, Retired, Shared, Version};
 use mesh_core::documents::{Documents, Failure, Found, Head, Lead};
-use mesh_core::issuer::trust::{Snapshot, Trust};
+use mesh_core::issuer::trust::Trust;
 use mesh_core::text::time::UnixTime;
 
 use crate::nginx::memory::state::State;
@@ -26,8 +26,7 @@ pub(crate) struct Link {
     lead: Option<Lead>,
     /// The generation of each issuer's document that was looked at last, and that is in force.
     adopted: Vec<(u64, u64)>,
-    /// Snapshots that requests may still read.
-    retired: Vec<Arc<Snapshot>>,
+    retired: Retired,
     state: Option<State>,
     /// When each issuer's document was last kept on disk, by its own time of confirmation.
     kept: Vec<Option<Head>>,
@@ -58,7 +57,7 @@ impl Link {
             worker,
             pid,
             lead,
-            retired: Vec::new(),
+            retired: Retired::default(),
             state: zone.state().filter(|_| leads),
             is_mute: false,
         };
@@ -101,17 +100,17 @@ impl Link {
             return Some(());
         }
         *seen = found.generation;
-        match issuer.read_keys(&found.bytes) {
-            Ok((set, _)) => {
+        let mut keys = KeyDocument { trust: Arc::clone(&self.trust), issuer: index };
+        match keys.adopt(&Version { bytes: &found.bytes, confirmed: Some(found.confirmed) }) {
+            Ok((_, before)) => {
                 *in_force = found.generation;
-                self.retired.push(self.trust.replace_fetched(index, set, found.confirmed));
+                self.retired.push(before);
                 self.documents.adopted(self.worker, self.pid, index, found.generation);
             }
             // Who publishes parses it before; the keys that are in force stay.
-            Err(error) => say(
-                Level::Error,
-                format!("keys that were shared of mesh_issuer \"{}\": {error}", issuer.name),
-            ),
+            Err(error) => {
+                say(Level::Error, format!("keys that were shared of {}: {error}", keys.name()));
+            }
         }
         Some(())
     }
@@ -190,8 +189,7 @@ impl Shared for Link {
             // Where there is nothing new there is nothing to do.
             let _ = self.adopt_one(at);
         }
-        // A request that reads a snapshot holds it; it is never the last to do so.
-        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        self.retired.sweep();
     }
 }
 

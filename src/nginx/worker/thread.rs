@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::mem;
 use core::ptr::{self, NonNull};
 
-use mesh_control::{Answered, Control, Message, StartError};
+use mesh_control::{Answered, Control, Desk, Message, StartError};
 use mesh_core::issuer::Question;
 use nginx_sys::{ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_event_t, ngx_msec_t};
 
@@ -15,16 +15,16 @@ use crate::nginx::worker::said::said;
 
 /// Starts the background thread, from `init_process`; does nothing outside of a worker.
 ///
-/// `spawn` calls [`Control::start`]. It is called with all signals blocked, since a thread inherits
+/// `spawn` calls [`Control::start`], and opens the desk for questions if any may come. It is called with all signals blocked, since a thread inherits
 /// the mask and a signal that it took would not wake Nginx; and again, some time later, when it
 /// failed or the thread has died; then `abandon` gives up what waits for its answers. Until the thread is
 /// there again the worker goes on with what it has.
-pub(crate) fn start(spawn: impl FnMut() -> Result<Control, StartError> + 'static, abandon: fn()) {
+pub(crate) fn start(spawn: impl FnMut() -> Result<Started, StartError> + 'static, abandon: fn()) {
     if !is_worker() {
         return;
     }
     let mut worker =
-        Worker { spawn: Box::new(spawn), abandon, control: None, wait: 0, _timer: Timer::new() };
+        Worker { spawn: Box::new(spawn), abandon, started: None, wait: 0, _timer: Timer::new() };
     worker.turn();
     WORKER.set(Some(worker));
 }
@@ -33,7 +33,7 @@ pub(crate) fn start(spawn: impl FnMut() -> Result<Control, StartError> + 'static
 /// outlive the pool, nor the code that Nginx is about to close.
 pub(crate) fn stop() {
     let Some(worker) = WORKER.take() else { return };
-    if let Some(control) = worker.control {
+    if let Some(Started { control, .. }) = worker.started {
         report(control.stop());
     }
     report(said());
@@ -42,16 +42,14 @@ pub(crate) fn stop() {
 /// Has the background thread ask an issuer about a token; false where it cannot.
 pub(crate) fn introspect(question: Question) -> bool {
     WORKER.with_borrow(|worker| {
-        let control = worker.as_ref().and_then(|worker| worker.control.as_ref());
-        control.is_some_and(|control| control.introspect(question))
+        worker.as_ref().and_then(Worker::desk).is_some_and(|desk| desk.ask(question))
     })
 }
 
 /// The answers of issuers that are there.
 pub(crate) fn answers() -> Vec<Answered> {
     WORKER.with_borrow(|worker| {
-        let control = worker.as_ref().and_then(|worker| worker.control.as_ref());
-        control.map(Control::answers).unwrap_or_default()
+        worker.as_ref().and_then(Worker::desk).map(Desk::answers).unwrap_or_default()
     })
 }
 
@@ -60,11 +58,18 @@ thread_local! {
     static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
 }
 
+/// A thread, and where it is asked questions.
+pub(crate) struct Started {
+    pub(crate) control: Control,
+    /// `None` if no issuer introspects.
+    pub(crate) desk: Option<Desk>,
+}
+
 struct Worker {
-    spawn: Box<dyn FnMut() -> Result<Control, StartError>>,
+    spawn: Box<dyn FnMut() -> Result<Started, StartError>>,
     /// Gives up what waits for answers.
     abandon: fn(),
-    control: Option<Control>,
+    started: Option<Started>,
     /// Turns of the timer until the thread is started anew.
     wait: u32,
     /// Fires as long as it is here.
@@ -72,17 +77,21 @@ struct Worker {
 }
 
 impl Worker {
+    fn desk(&self) -> Option<&Desk> {
+        self.started.as_ref()?.desk.as_ref()
+    }
+
     /// Logs what the thread has to say, and starts it where there is none.
     fn turn(&mut self) {
         report(said());
-        if let Some(control) = &self.control {
+        if let Some(Started { control, .. }) = &self.started {
             report(control.messages());
             if control.is_running() {
                 return;
             }
         }
-        if let Some(dead) = self.control.take() {
-            report(dead.stop());
+        if let Some(Started { control, .. }) = self.started.take() {
+            report(control.stop());
             // Its answers went with it.
             (self.abandon)();
             self.wait = RETRY;
@@ -92,7 +101,7 @@ impl Worker {
             return;
         }
         match with_signals_blocked(&mut self.spawn) {
-            Ok(control) => self.control = Some(control),
+            Ok(started) => self.started = Some(started),
             Err(error) => {
                 self.wait = RETRY;
                 Log::cycle().write(Level::Error, format_args!("{error}, it will be tried again"));

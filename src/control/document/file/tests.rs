@@ -1,4 +1,3 @@
-use core::sync::atomic::Ordering;
 use std::fs::{self, File, FileTimes};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
@@ -10,7 +9,7 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 
 use super::*;
-use crate::control::Options;
+use crate::Options;
 use crate::file::read_capped;
 use crate::stub::{Running, Seen, Stub, TICK, until};
 
@@ -47,7 +46,7 @@ fn each_way_to_rotate_is_seen() {
     assert_eq!(running.seen.published().len(), 5);
     until("notices", || running.said().len() == 5);
     let path = path.display();
-    assert_eq!(running.said()[4], format!("Notice \"{path}\" reloaded: 7 bytes"));
+    assert_eq!(running.said()[4], format!("Notice \"{path}\" reloaded: 7 bytes of stub"));
 }
 
 #[test]
@@ -102,10 +101,10 @@ fn bad_contents_are_told_once_and_recovery_too() {
     assert_eq!(
         running.said(),
         [
-            format!("Notice \"{path}\" reloaded: 6 bytes"),
+            format!("Notice \"{path}\" reloaded: 6 bytes of stub"),
             format!("Error bad document of 3 bytes while reloading \"{path}\", {kept}"),
             format!("Error bad document of 5 bytes while reloading \"{path}\", {kept}"),
-            format!("Notice \"{path}\" is good again: 6 bytes"),
+            format!("Notice \"{path}\" is good again: 6 bytes of stub"),
         ]
     );
     assert_eq!(running.seen.published(), ["0: good 1", "0: bad", "0: worse", "0: good 2"]);
@@ -161,7 +160,7 @@ fn each_way_to_be_unreadable_is_told_once_and_recovers() {
         let _ = fs::remove_dir(&path);
         rename_over(&path, &format!("good {number}"));
         until("recovery", || running.said().len() == before + 2);
-        assert!(running.said()[before + 1].ends_with("is good again: 6 bytes"));
+        assert!(running.said()[before + 1].ends_with("is good again: 6 bytes of stub"));
         assert_eq!(running.seen.published().last(), Some(&format!("0: good {number}")));
     }
 }
@@ -258,22 +257,10 @@ fn file_primed_right_after_a_write_is_read_once_more() {
     assert_eq!(running.seen.published(), ["0: good 1"]);
 }
 
-#[test]
-fn document_that_cannot_be_adopted_yet_comes_again() {
-    let (_dir, path) = one_file("later");
-    let mut running = Running::watching(&[&path]);
-    running.until_said("Warn not announced while reloading");
-    running.seen.ready.store(true, Ordering::SeqCst);
-    running.until_said("is good again: at last");
-    let published = running.seen.published().len();
-    running.seen.ticks(5);
-    assert_eq!(running.seen.published().len(), published);
-}
-
 /// Looks at a file by hand, without the thread.
 struct Looks {
     watch: Watch,
-    publish: RefCell<Stub>,
+    document: RefCell<Stub>,
     seen: Arc<Seen>,
 }
 
@@ -281,13 +268,13 @@ impl Looks {
     fn at(path: &Path) -> Self {
         let file = WatchedFile { path: path.into(), max_bytes: 1000, primed: None, interval: None };
         let seen = Arc::new(Seen::default());
-        let publish = RefCell::new(Stub(Arc::clone(&seen)));
-        Self { watch: Watch::new(0, file, TICK, Arc::new(Outbox::new(true))), publish, seen }
+        let document = RefCell::new(Stub(0, Arc::clone(&seen)));
+        Self { watch: Watch::new(file, TICK, Arc::new(Outbox::new(true))), document, seen }
     }
 
     fn look(&mut self) -> Result<(), Fault> {
         let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(self.watch.look(&self.publish))
+        runtime.block_on(self.watch.look(&self.document))
     }
 }
 

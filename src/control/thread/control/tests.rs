@@ -6,7 +6,8 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::*;
-use crate::stub::{Running, Seen, Stub, TICK, until};
+use crate::WatchedFile;
+use crate::stub::{Clock, Running, Seen, TICK, jobs, until};
 
 #[test]
 fn stop_joins_at_once_whatever_the_thread_waits_for() {
@@ -60,11 +61,11 @@ fn stop_returns_what_was_not_drained() {
     running.until_published("0: good");
     running.seen.ticks(2);
     let left: Vec<_> = running.control.stop().into_iter().map(|message| message.text).collect();
-    assert_eq!(left, [format!("\"{}\" reloaded: 4 bytes", path.display())]);
+    assert_eq!(left, [format!("\"{}\" reloaded: 4 bytes of stub", path.display())]);
 }
 
 #[test]
-fn thread_has_its_name_and_retires_each_tick() {
+fn thread_has_its_name_and_runs_each_job() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("file");
     fs::write(&path, "good").unwrap();
@@ -107,33 +108,34 @@ fn death_of_the_thread_is_told() {
     );
 }
 
-/// A publisher whose `retire` panics at first.
+/// A job whose task panics at first.
 struct Moody(Arc<Seen>);
 
-impl Publish for Moody {
-    fn publish(&mut self, _: usize, _: &[u8]) -> Result<crate::Adopted, crate::Refusal> {
-        Ok(String::new().into())
-    }
-
-    fn retire(&mut self) {
-        let calls = self.0.retired.fetch_add(1, Ordering::SeqCst);
-        assert!(calls > 1, "secret");
+impl Job for Moody {
+    fn begin(self: Box<Self>, supervisor: &Supervisor) {
+        supervisor.supervise("of a bad mood".to_owned(), move || {
+            let began = self.0.ticks.fetch_add(1, Ordering::SeqCst);
+            async move {
+                assert!(began > 1, "secret");
+                core::future::pending().await
+            }
+        });
     }
 }
 
 #[test]
-fn panic_in_retire_is_told_and_retiring_goes_on() {
-    let seen = Arc::new(Seen::default());
+fn job_that_panics_is_told_and_goes_on_beside_the_others() {
+    let (seen, moods) = (Arc::new(Seen::default()), Arc::new(Seen::default()));
     let options = Options { interval: TICK, report: true };
-    let control = Control::start(Tasks::default(), Moody(Arc::clone(&seen)), options).unwrap();
-    seen.ticks(5);
+    let jobs: Vec<Box<dyn Job>> =
+        vec![Box::new(Moody(Arc::clone(&moods))), Box::new(Clock(Arc::clone(&seen)))];
+    let control = Control::start(jobs, options).unwrap();
+    until("good mood", || moods.ticks.load(Ordering::SeqCst) == 3);
+    seen.ticks(2);
     let messages = control.stop();
     assert_eq!(messages.len(), 2);
     assert_eq!(messages[0].level, Level::Crit);
-    assert_eq!(
-        messages[0].text,
-        "panic in the background task that retires snapshots, it is restarted"
-    );
+    assert_eq!(messages[0].text, "panic in the background task of a bad mood, it is restarted");
 }
 
 #[test]
@@ -141,20 +143,19 @@ fn file_of_a_short_interval_is_looked_at_more_often_than_the_others() {
     let dir = TempDir::new().unwrap();
     let file = |name: &str, interval| {
         let path = dir.path().join(name);
-        fs::write(&path, "first").unwrap();
+        fs::write(&path, "good 1").unwrap();
         WatchedFile { path, max_bytes: 1000, primed: None, interval }
     };
     let files = vec![file("slow", None), file("quick", Some(TICK))];
-    let tasks = Tasks { files, ..Tasks::default() };
     let seen = Arc::new(Seen::default());
     let options = Options { interval: Duration::from_secs(3600), report: true };
-    let control = Control::start(tasks, Stub(Arc::clone(&seen)), options).unwrap();
+    let control = Control::start(jobs(&seen, files), options).unwrap();
     let published = |text: &str| seen.published().iter().any(|published| published == text);
-    until("both", || published("0: first") && published("1: first"));
+    until("both", || published("0: good 1") && published("1: good 1"));
     for name in ["slow", "quick"] {
-        fs::write(dir.path().join(name), "second").unwrap();
+        fs::write(dir.path().join(name), "good 2").unwrap();
     }
-    until("the quick one", || published("1: second"));
+    until("the quick one", || published("1: good 2"));
     control.stop();
-    assert!(!published("0: second"), "{:?}", seen.published());
+    assert!(!published("0: good 2"), "{:?}", seen.published());
 }
