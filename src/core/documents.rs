@@ -18,6 +18,7 @@
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use crate::memory::{AtomicU64, Label, Stamp};
 use crate::text::time::UnixTime;
 use crate::token::Wish;
 
@@ -31,12 +32,6 @@ mod record;
 mod slot;
 mod source;
 mod wishes;
-
-#[cfg(not(loom))]
-use core::sync::atomic::AtomicU64;
-
-#[cfg(loom)]
-use loom::sync::atomic::AtomicU64;
 
 pub use self::failure::Failure;
 pub use self::layout::{Layout, WORKERS};
@@ -56,11 +51,8 @@ pub type Word = AtomicU64;
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct Header {
-    /// [`MAGIC`], written last.
-    magic: AtomicU64,
-    /// [`LAYOUT`]
-    layout: AtomicU64,
-    documents: AtomicU64,
+    /// Its parts are the documents.
+    stamp: Stamp,
     /// Counts the configurations that used this memory.
     cycles: AtomicU64,
     /// A [`Lead`].
@@ -73,8 +65,7 @@ pub struct Header {
 impl Header {
     /// How many documents the memory behind this header has slots for, if it is ours.
     pub fn documents(&self) -> Option<usize> {
-        let is_ours = self.magic.load(Acquire) == MAGIC && self.layout.load(Relaxed) == LAYOUT;
-        is_ours.then(|| usize::try_from(self.documents.load(Relaxed)).ok())?
+        self.stamp.parts(LABEL).ok().and_then(|parts| usize::try_from(parts).ok())
     }
 }
 
@@ -104,7 +95,7 @@ impl<'z> Documents<'z> {
         words: &'z [Word],
         sources: &[Source],
     ) -> Result<Self, DocumentsError> {
-        if header.magic.load(Acquire) != 0 {
+        if !header.stamp.is_new() {
             return Err(DocumentsError::Foreign);
         }
         if sources.len() != slots.len() {
@@ -114,10 +105,7 @@ impl<'z> Documents<'z> {
         for (slot, source) in slots.iter().zip(sources) {
             slot.begin(source, &documents.pen);
         }
-        let count = u64::try_from(slots.len()).map_err(|_| DocumentsError::Size)?;
-        header.documents.store(count, Relaxed);
-        header.layout.store(LAYOUT, Relaxed);
-        header.magic.store(MAGIC, Release);
+        header.stamp.begin(LABEL, slots.len());
         Ok(documents)
     }
 
@@ -311,11 +299,10 @@ impl fmt::Display for DocumentsError {
 
 impl core::error::Error for DocumentsError {}
 
-/// What tells a zone of documents from any other memory.
-const MAGIC: u64 = u64::from_le_bytes(*b"meshdocs");
-
-/// The version of the layout of [`Header`], [`Slot`] and what follows them; any change raises it.
-const LAYOUT: u64 = 2;
+/// What tells the memory of documents from any other; any change of [`Header`], [`Slot`] and what follows
+/// them raises its layout.
+const LABEL: Label =
+    Label { magic: u64::from_le_bytes(*b"meshdocs"), layout: 2, contents: "documents" };
 
 #[cfg(not(loom))]
 const _: () = {

@@ -64,6 +64,7 @@
 
 // The rooms from the ground up: each knows those of the floors before its own alone, which a test
 // below holds them to.
+pub mod memory;
 pub mod text;
 
 pub mod claims;

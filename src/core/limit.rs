@@ -41,12 +41,6 @@ mod share;
 mod slot;
 mod table;
 
-#[cfg(not(loom))]
-use core::sync::atomic::{AtomicU32, AtomicU64};
-
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64};
-
 pub use self::charge::{Charge, Charged, Limited};
 pub(crate) use self::gcra::Measure;
 pub use self::gcra::{
@@ -60,4 +54,4 @@ pub use self::part::Part;
 pub use self::rule::{Limit, LimitKey, MAX_LIMITS};
 pub(crate) use self::share::Shares;
 pub use self::slot::Slot;
-pub use self::table::{BUCKETS_OFFSET, Bucket, Header, Table, TableError};
+pub use self::table::{BUCKETS_OFFSET, Bucket, Header, Table};

@@ -20,7 +20,7 @@ mod memory;
 mod nonce;
 mod target;
 
-pub use memory::{Memory, MemoryBucket, MemoryError, MemoryHeader, Secrets, ShareBucket};
+pub use memory::{Memory, MemoryBucket, MemoryHeader, Secrets, ShareBucket};
 pub use target::Origin;
 
 use jwt::Proof;

@@ -30,7 +30,8 @@ use nginx_sys::{
 use crate::nginx::answer::variable;
 use crate::nginx::answer::websocket;
 use crate::nginx::memory::documents::DocumentsZone;
-use crate::nginx::memory::zone::{ProofZone, Zone};
+use crate::nginx::memory::limits::LimitZone;
+use crate::nginx::memory::proofs::ProofZone;
 use crate::nginx::ngx::bytes::bytes;
 use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::log::{Level, Log};
@@ -212,7 +213,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
         let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
         let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
         // SAFETY: Nginx passed `cf` to `postconfiguration`.
-        let zone = unsafe { Zone::add(cf, size, tag) }.map_err(|error| {
+        let zone = unsafe { LimitZone::add(cf, size, tag) }.map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_zone: {error}"));
         })?;
         main.zone = Some(zone);

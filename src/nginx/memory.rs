@@ -1,6 +1,9 @@
 //! What lies in shared memory, and beside it on disk.
 
 pub(crate) mod documents;
+mod host;
+pub(crate) mod limits;
+pub(crate) mod proofs;
 pub(crate) mod state;
 pub(crate) mod writer;
 pub(crate) mod zone;

@@ -202,7 +202,7 @@ fn memory_that_is_something_else_is_refused() {
     let unused = Header::default();
     assert_eq!(unused.documents(), None);
     assert!(Documents::open(&unused, &zone.slots, &zone.words).is_err());
-    zone.header.layout.store(LAYOUT + 1, Relaxed);
+    zone.header.stamp.overwrite(LABEL.magic, LABEL.layout + 1);
     assert_eq!(open(&zone.slots, &zone.words), Err(DocumentsError::Foreign));
 }
 

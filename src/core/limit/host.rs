@@ -13,8 +13,8 @@
 use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::AtomicU64;
 use super::part::Part;
+use crate::memory::AtomicU64;
 use crate::text::time::Tick;
 
 /// The clock and the log of a process.

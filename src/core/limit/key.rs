@@ -4,6 +4,8 @@ use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
+use crate::memory::scale;
+
 /// The hash of a quota's name and of who is charged, by SipHash-1-3 with the seed of the zone.
 ///
 /// The seed is random and stays in the zone, so a client cannot aim for a stranger's slot. Two
@@ -76,12 +78,6 @@ pub(super) const TURN_MASK: u64 = 0xff;
 /// With one, newcomers find their bucket full from 15 % of the slots in debt, with two from 30 %,
 /// with three from 40 %; a key that sits in its first bucket never looks at the others.
 pub(super) const PLACES: usize = 3;
-
-/// Where a hash falls among so many buckets.
-#[expect(clippy::cast_possible_truncation, reason = "the product is below the bucket count")]
-const fn scale(hash: u64, buckets: usize) -> usize {
-    ((hash as u128).wrapping_mul(buckets as u128) >> 64) as usize
-}
 
 #[cfg(test)]
 mod tests {

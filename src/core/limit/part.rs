@@ -4,8 +4,8 @@
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::AtomicU64;
 use super::host::Host;
+use crate::memory::AtomicU64;
 use crate::text::time::Tick;
 
 /// A part of a zone, by who chooses its keys.

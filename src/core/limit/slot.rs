@@ -9,9 +9,9 @@
 
 use core::sync::atomic::Ordering::SeqCst;
 
-use super::AtomicU64;
 use super::gcra::GRAIN;
 use super::key::{Key, TURN_MASK};
+use crate::memory::AtomicU64;
 use crate::text::time::Tick;
 
 /// A key and its debt; zeroed memory is an empty slot.

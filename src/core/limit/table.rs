@@ -1,8 +1,7 @@
 //! The shared memory of the limits: a header and buckets of slots, found by hash.
 
-use core::fmt;
 use core::ops::Range;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::charge::{Charge, Charged, Limited};
 use super::gcra::Quota;
@@ -11,7 +10,7 @@ use super::key::{Key, PLACES};
 use super::part::{FEWEST, Part, Tally};
 use super::probe::{Outcome, Probe};
 use super::slot::Slot;
-use super::{AtomicU32, AtomicU64};
+use crate::memory::{AtomicU64, Label, MemoryError, Stamp};
 use crate::text::time::Tick;
 
 /// What a zone begins with: three pairs of cache lines, all atomics; zeroed memory is a header that
@@ -19,12 +18,7 @@ use crate::text::time::Tick;
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub struct Header {
-    /// [`MAGIC`], written last.
-    magic: AtomicU64,
-    /// [`LAYOUT`]
-    layout: AtomicU32,
-    unused: AtomicU32,
-    buckets: AtomicU64,
+    stamp: Stamp,
     seed: [AtomicU64; 2],
     tick: SharedTick,
     tallies: Tallies,
@@ -82,31 +76,24 @@ impl<'z> Table<'z> {
     ///
     /// # Errors
     ///
-    /// [`TableError`] when there are too few buckets, and when the memory holds something else than a
+    /// [`MemoryError`] when there are too few buckets, and when the memory holds something else than a
     /// table of this layout and size.
     pub fn open(
         header: &'z Header,
         buckets: &'z [Bucket],
         seed: [u64; 2],
         host: &'z dyn Host,
-    ) -> Result<Self, TableError> {
+    ) -> Result<Self, MemoryError> {
         if buckets.len() < FEWEST {
-            return Err(TableError::Empty);
+            return Err(MemoryError::Empty);
         }
-        let given = u64::try_from(buckets.len()).unwrap_or(u64::MAX);
-        match header.magic.load(Acquire) {
-            0 => header.begin(given, seed),
-            MAGIC => {}
-            _ => return Err(TableError::Foreign),
+        if header.stamp.is_new() {
+            for (word, seed) in header.seed.iter().zip(seed) {
+                word.store(seed, Relaxed);
+            }
+            header.stamp.begin(LABEL, buckets.len());
         }
-        let found = header.layout.load(Relaxed);
-        if found != LAYOUT {
-            return Err(TableError::Layout { found });
-        }
-        let found = header.buckets.load(Relaxed);
-        if found != given {
-            return Err(TableError::Size { found, given });
-        }
+        header.stamp.check(LABEL, buckets.len())?;
         let [first, second] = &header.seed;
         Ok(Self { header, buckets, seed: [first.load(Relaxed), second.load(Relaxed)], host })
     }
@@ -330,67 +317,15 @@ pub(super) fn places(buckets: &[Bucket], key: Key) -> [&[Slot]; PLACES] {
     key.places(buckets.len()).map(|at| buckets.get(at).map_or(&[][..], |bucket| &bucket.0[..]))
 }
 
-impl Header {
-    fn begin(&self, buckets: u64, seed: [u64; 2]) {
-        self.layout.store(LAYOUT, Relaxed);
-        self.buckets.store(buckets, Relaxed);
-        for (word, seed) in self.seed.iter().zip(seed) {
-            word.store(seed, Relaxed);
-        }
-        self.magic.store(MAGIC, Release);
-    }
-}
-
-/// Why memory is no table.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum TableError {
-    /// There is room for fewer buckets than there are parts.
-    Empty,
-    /// The memory holds something else.
-    Foreign,
-    /// The memory was laid out by another version of the module.
-    Layout {
-        /// The layout that was found.
-        found: u32,
-    },
-    /// The memory holds a table of another size.
-    Size {
-        /// The buckets that the header names.
-        found: u64,
-        /// The buckets that were given.
-        given: u64,
-    },
-}
-
-impl fmt::Display for TableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("the zone is too small"),
-            Self::Foreign => f.write_str("the zone holds something else than limits"),
-            Self::Layout { found } => {
-                write!(f, "the zone has layout {found} where {LAYOUT} is expected")
-            }
-            Self::Size { found, given } => {
-                write!(f, "the zone holds {found} buckets where {given} are expected")
-            }
-        }
-    }
-}
-
-impl core::error::Error for TableError {}
-
 /// Where the buckets begin in a block that begins with the [`Header`], in bytes.
 pub const BUCKETS_OFFSET: usize = 384;
 
 /// What a [`Bucket`] takes: two cache lines, fetched as a pair.
 const BUCKET_BYTES: usize = 128;
 
-/// What tells a zone of limits from any other memory.
-const MAGIC: u64 = u64::from_le_bytes(*b"meshrate");
-
-/// The version of the layout of [`Header`], [`Bucket`] and [`Slot`]; any change of them raises it.
-const LAYOUT: u32 = 2;
+/// What tells the memory of the limits from any other.
+const LABEL: Label =
+    Label { magic: u64::from_le_bytes(*b"meshrate"), layout: 2, contents: "limits" };
 
 /// Slots in a bucket; two under loom, whose models grow with every load.
 const SLOTS: usize = if cfg!(loom) { 2 } else { 8 };

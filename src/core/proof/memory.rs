@@ -17,18 +17,14 @@
 
 use core::fmt;
 use core::hash::Hasher;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::Relaxed;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
-
-#[cfg(not(loom))]
-use core::sync::atomic::{AtomicU32, AtomicU64};
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::AHEAD;
 use super::nonce::Nonces;
 use crate::limit::{Measure, Shares};
+use crate::memory::{AtomicU64, Label, MemoryError, Stamp};
 use crate::text::time::Now;
 
 pub use crate::limit::Bucket as ShareBucket;
@@ -42,12 +38,7 @@ use search::{PLACES, Search, Slot};
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub struct MemoryHeader {
-    /// [`MAGIC`], written last.
-    magic: AtomicU64,
-    /// [`LAYOUT`]
-    layout: AtomicU32,
-    unused: AtomicU32,
-    buckets: AtomicU64,
+    stamp: Stamp,
     seed: [AtomicU64; 2],
     /// What nonces are made with.
     secret: [AtomicU64; 4],
@@ -126,16 +117,14 @@ impl<'z> Memory<'z> {
     ) -> Result<Self, MemoryError> {
         let max_age = u64::try_from(max_age).unwrap_or(0);
         let now = u64::try_from(now).unwrap_or(0);
-        if header.magic.load(Acquire) == 0 {
-            header.layout.store(LAYOUT, Relaxed);
-            header.buckets.store(u64::try_from(buckets.len()).unwrap_or(u64::MAX), Relaxed);
+        if header.stamp.is_new() {
             let words = header.seed.iter().chain(&header.secret);
             for (word, secret) in words.zip(secrets.seed.into_iter().chain(secrets.nonces)) {
                 word.store(secret, Relaxed);
             }
             header.keep.store(max_age, Relaxed);
             header.since.store(now, Relaxed);
-            header.magic.store(MAGIC, Release);
+            header.stamp.begin(LABEL, buckets.len());
         }
         let memory = Self::open(header, buckets, shares)?;
         let kept = header.keep.load(Relaxed);
@@ -159,18 +148,7 @@ impl<'z> Memory<'z> {
         if buckets.is_empty() {
             return Err(MemoryError::Empty);
         }
-        if header.magic.load(Acquire) != MAGIC {
-            return Err(MemoryError::Foreign);
-        }
-        let found = header.layout.load(Relaxed);
-        if found != LAYOUT {
-            return Err(MemoryError::Layout { found });
-        }
-        let given = u64::try_from(buckets.len()).unwrap_or(u64::MAX);
-        let found = header.buckets.load(Relaxed);
-        if found != given {
-            return Err(MemoryError::Size { found, given });
-        }
+        header.stamp.check(LABEL, buckets.len())?;
         Ok(Self { header, buckets, shares: Shares::new(shares) })
     }
 
@@ -254,45 +232,6 @@ impl<'z> Memory<'z> {
     }
 }
 
-/// Why memory is none of ours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum MemoryError {
-    /// There is room for no bucket.
-    Empty,
-    /// The memory holds something else.
-    Foreign,
-    /// The memory was laid out by another version of the module.
-    Layout {
-        /// The layout that was found.
-        found: u32,
-    },
-    /// The memory is of another size.
-    Size {
-        /// The buckets that the header names.
-        found: u64,
-        /// The buckets that were given.
-        given: u64,
-    },
-}
-
-impl fmt::Display for MemoryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("the zone is too small"),
-            Self::Foreign => f.write_str("the zone holds something else than proofs"),
-            Self::Layout { found } => {
-                write!(f, "the zone has layout {found} where {LAYOUT} is expected")
-            }
-            Self::Size { found, given } => {
-                write!(f, "the zone holds {found} buckets where {given} are expected")
-            }
-        }
-    }
-}
-
-impl core::error::Error for MemoryError {}
-
 /// The secrets are not shown.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -308,10 +247,8 @@ pub(super) const SLACK: i64 = 60;
 const BUCKET_BYTES: usize = 128;
 
 /// What tells the memory of proofs from any other.
-const MAGIC: u64 = u64::from_le_bytes(*b"meshdpop");
-
-/// The version of the layout; any change of it raises it.
-const LAYOUT: u32 = 2;
+const LABEL: Label =
+    Label { magic: u64::from_le_bytes(*b"meshdpop"), layout: 2, contents: "proofs" };
 
 /// The part of the memory that one key may hold, and that the counters of keys take.
 const SHARE: usize = 16;

@@ -28,14 +28,14 @@ use mesh_core::documents::{
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::text::time::UnixTime;
 use nginx_sys::{
-    NGX_ERROR, NGX_OK, ngx_conf_t, ngx_core_conf_t, ngx_cycle_t, ngx_int_t, ngx_pagesize,
-    ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
+    ngx_conf_t, ngx_core_conf_t, ngx_cycle_t, ngx_pagesize, ngx_shared_memory_add, ngx_shm_zone_t,
+    ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
 };
 
 use crate::nginx::memory::state::State;
 use crate::nginx::memory::writer::Writer;
+use crate::nginx::memory::zone::{Contents, init};
 use crate::nginx::ngx::bytes::bytes;
-use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::list::Elements;
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::pool::in_pool;
@@ -105,7 +105,7 @@ impl DocumentsZone {
             let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
             let zone = ngx_shared_memory_add(cf, &raw mut name, size, tag);
             let zone = NonNull::new(zone).ok_or(ZoneError::Refused)?;
-            (*zone.as_ptr()).init = Some(init);
+            (*zone.as_ptr()).init = Some(init::<Self>);
             (*zone.as_ptr()).data = plan.as_ptr().cast();
             plan.as_ref().zone.set(zone.as_ptr());
             Ok(Some(Self(plan)))
@@ -138,13 +138,16 @@ impl DocumentsZone {
         // nothing refers to it mutably.
         unsafe { self.0.as_ref() }
     }
+}
 
-    /// Takes the zone over from the old cycle, or begins it.
-    ///
-    /// # Safety
-    ///
-    /// As Nginx calls `init`: the zone is mapped, and `old` is null or the `data` of a zone of the
-    /// same name, tag and size, which is mapped in the same place (`ngx_init_cycle`).
+impl Contents for DocumentsZone {
+    type Error = ZoneError;
+
+    unsafe fn of(zone: NonNull<ngx_shm_zone_t>) -> Option<Self> {
+        // SAFETY: `add` has put the plan there.
+        NonNull::new(unsafe { (*zone.as_ptr()).data.cast::<Plan>() }).map(Self)
+    }
+
     unsafe fn begin(self, old: *mut c_void, log: Log<'_>) -> Result<(), ZoneError> {
         let plan = self.plan();
         // SAFETY: the caller vouches for the zone and its mapping. The core module has completed its
@@ -305,32 +308,6 @@ fn zone_size(block: usize) -> usize {
     let pages = block.div_ceil(page.max(1));
     let table = pages.saturating_mul(64).div_ceil(page.max(1));
     pages.saturating_add(table).saturating_add(8).saturating_mul(page)
-}
-
-/// Nginx's call when a configuration takes effect, before there are workers of it.
-unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
-    // SAFETY: Nginx passes a zone of the new cycle, and has pointed its log to that cycle's; `data`
-    // is the plan that `add` put there.
-    let (log, plan) = unsafe {
-        let Some(zone) = zone.as_ref() else { return NGX_ERROR as ngx_int_t };
-        (Log::new(zone.shm.log), NonNull::new(zone.data.cast::<Plan>()))
-    };
-    let Some(plan) = plan else { return NGX_ERROR as ngx_int_t };
-    guard(
-        "initialisation of the documents",
-        NGX_ERROR as ngx_int_t,
-        || log,
-        || {
-            // SAFETY: Nginx calls as `begin` asks.
-            match unsafe { DocumentsZone(plan).begin(old, log) } {
-                Ok(()) => NGX_OK as ngx_int_t,
-                Err(error) => {
-                    log.write(Level::Emerg, format_args!("{error}"));
-                    NGX_ERROR as ngx_int_t
-                }
-            }
-        },
-    )
 }
 
 /// Why there is no zone.

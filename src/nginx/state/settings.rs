@@ -17,7 +17,8 @@ use mesh_core::token::introspection::Introspections;
 use nginx_sys::ngx_http_conf_ctx_t;
 
 use crate::nginx::memory::documents::DocumentsZone;
-use crate::nginx::memory::zone::{ProofZone, Zone};
+use crate::nginx::memory::limits::LimitZone;
+use crate::nginx::memory::proofs::ProofZone;
 use crate::nginx::ngx::indexed::Indexed;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::neighbours;
@@ -52,7 +53,7 @@ pub(crate) struct MainConf {
     /// The files that the background thread watches, and what each is.
     pub(crate) documents: Vec<(FileOf, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
-    pub(crate) zone: Option<Zone>,
+    pub(crate) zone: Option<LimitZone>,
     /// The zone of the proofs that were accepted; there if any location takes them.
     pub(crate) proofs: Option<ProofZone>,
     /// The metadata documents that locations serve, by the resource's number.

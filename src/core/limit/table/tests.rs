@@ -92,21 +92,21 @@ fn a_zone_keeps_its_seed_and_its_counters_when_it_is_opened_again() {
 fn memory_of_another_kind_is_refused() {
     let zone = Zone::new(4);
     let few = &zone.buckets[..3];
-    assert_eq!(Table::open(&zone.header, few, SEED, &NoHost).unwrap_err(), TableError::Empty);
+    assert_eq!(Table::open(&zone.header, few, SEED, &NoHost).unwrap_err(), MemoryError::Empty);
     let _table = zone.table();
     assert_eq!(
         Table::open(&zone.header, &zone.buckets[..31], SEED, &NoHost).unwrap_err(),
-        TableError::Size { found: 32, given: 31 }
+        MemoryError::Size { found: 32, given: 31 }
     );
-    zone.header.layout.store(9, Relaxed);
+    zone.header.stamp.overwrite(LABEL.magic, 9);
     assert_eq!(
         Table::open(&zone.header, &zone.buckets, SEED, &NoHost).unwrap_err(),
-        TableError::Layout { found: 9 }
+        MemoryError::Layout { found: 9, expected: 2 }
     );
-    zone.header.magic.store(9, Relaxed);
+    zone.header.stamp.overwrite(9, 2);
     assert_eq!(
         Table::open(&zone.header, &zone.buckets, SEED, &NoHost).unwrap_err(),
-        TableError::Foreign
+        MemoryError::Foreign { expected: "limits" }
     );
 }
 

@@ -3,9 +3,11 @@
 use core::sync::atomic::Ordering::SeqCst;
 
 #[cfg(not(loom))]
-use core::sync::atomic::{AtomicU64, fence};
+use core::sync::atomic::fence;
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicU64, fence};
+use loom::sync::atomic::fence;
+
+use crate::memory::{AtomicU64, scale};
 
 /// A proof's place; zeroed memory is an empty one.
 #[derive(Debug, Default)]
@@ -38,12 +40,6 @@ impl Fingerprint {
         let third = self.first.rotate_left(8).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
         [scale(self.first, buckets), scale(second, buckets), scale(third, buckets)]
     }
-}
-
-/// Where a hash falls among so many buckets.
-#[expect(clippy::cast_possible_truncation, reason = "the product is below the bucket count")]
-const fn scale(hash: u64, buckets: usize) -> usize {
-    ((hash as u128).wrapping_mul(buckets as u128) >> 64) as usize
 }
 
 /// What became of a proof.

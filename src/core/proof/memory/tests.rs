@@ -159,13 +159,16 @@ fn memory_of_another_kind_layout_or_size_is_refused() {
     let error = Memory::open(&zone.header, &zone.buckets[..1], &[]).unwrap_err();
     assert_eq!(error, MemoryError::Size { found: 2, given: 1 });
     assert_eq!(Memory::open(&zone.header, &[], &[]).unwrap_err(), MemoryError::Empty);
-    zone.header.layout.store(9, Relaxed);
-    assert_eq!(zone.begin(MAX_AGE, NOW).unwrap_err(), MemoryError::Layout { found: 9 });
-    zone.header.magic.store(9, Relaxed);
-    assert_eq!(zone.begin(MAX_AGE, NOW).unwrap_err(), MemoryError::Foreign);
+    zone.header.stamp.overwrite(LABEL.magic, 9);
+    assert_eq!(
+        zone.begin(MAX_AGE, NOW).unwrap_err(),
+        MemoryError::Layout { found: 9, expected: 2 }
+    );
+    zone.header.stamp.overwrite(9, 2);
+    assert_eq!(zone.begin(MAX_AGE, NOW).unwrap_err(), MemoryError::Foreign { expected: "proofs" });
     assert_eq!(
         Memory::open(&MemoryHeader::default(), &zone.buckets, &[]).unwrap_err(),
-        MemoryError::Foreign
+        MemoryError::Foreign { expected: "proofs" }
     );
 }
 

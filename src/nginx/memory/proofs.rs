@@ -7,11 +7,10 @@ use core::slice;
 
 use aws_lc_rs::rand;
 use mesh_core::proof::{Memory, MemoryBucket, MemoryHeader, Secrets, ShareBucket};
-use nginx_sys::{NGX_ERROR, NGX_OK, ngx_conf_t, ngx_int_t, ngx_shm_zone_t, ngx_slab_pool_t};
+use nginx_sys::{ngx_conf_t, ngx_shm_zone_t, ngx_slab_pool_t};
 
-use super::{ZoneError, block_size, declare, take_over};
-use crate::nginx::ngx::guard::guard;
-use crate::nginx::ngx::log::{Level, Log};
+use super::zone::{Contents, InZone, ZoneError, block_size, declare, init, take_over};
+use crate::nginx::ngx::log::Log;
 use crate::nginx::ngx::pool::in_pool;
 
 /// The zone of one configuration, to be kept in its main structure.
@@ -27,7 +26,7 @@ struct Data {
 }
 
 impl ProofZone {
-    /// As [`super::Zone::add`], for proofs that count up to `max_age` seconds.
+    /// As [`LimitZone::add`](super::limits::LimitZone::add), for proofs that count up to `max_age` seconds.
     ///
     /// # Errors
     ///
@@ -44,7 +43,7 @@ impl ProofZone {
     ) -> Result<Self, ZoneError> {
         // SAFETY: the caller vouches for `cf`, whose pool is the cycle's, which the zone is in too.
         unsafe {
-            let zone = declare(cf, NAME, size, tag, init)?;
+            let zone = declare(cf, NAME, size, tag, init::<Self>)?;
             let data = in_pool((*cf).pool, Data { max_age, is_open: Cell::new(false) });
             if data.is_null() {
                 return Err(ZoneError::NoBlock);
@@ -68,12 +67,8 @@ impl ProofZone {
         }
     }
 
-    /// Takes the zone over from the old cycle, or begins it.
-    ///
-    /// # Safety
-    ///
-    /// As Nginx calls `init`.
-    unsafe fn begin(self, old: *mut c_void) -> Result<(), ZoneError> {
+    /// As [`Contents::begin`].
+    unsafe fn open(self, old: *mut c_void) -> Result<(), ZoneError> {
         // SAFETY: the caller vouches for the zone and for `old`; `add` has set `data`. Nginx keeps
         // the time up to date.
         unsafe {
@@ -82,10 +77,23 @@ impl ProofZone {
             let data = &*(*zone).data.cast::<Data>();
             let now = (*nginx_sys::ngx_cached_time).sec;
             Memory::begin(header, buckets, shares, &secrets()?, data.max_age, now)
-                .map_err(ZoneError::Proofs)?;
+                .map_err(ZoneError::Memory)?;
             data.is_open.set(true);
         }
         Ok(())
+    }
+}
+
+impl Contents for ProofZone {
+    type Error = InZone;
+
+    unsafe fn of(zone: NonNull<ngx_shm_zone_t>) -> Option<Self> {
+        Some(Self(zone))
+    }
+
+    unsafe fn begin(self, old: *mut c_void, _: Log<'_>) -> Result<(), InZone> {
+        // SAFETY: the caller's.
+        unsafe { self.open(old) }.map_err(|error| InZone(error, NAME))
     }
 }
 
@@ -122,26 +130,4 @@ fn secrets() -> Result<Secrets, ZoneError> {
     Ok(Secrets { seed: [first, second], nonces })
 }
 
-/// Nginx's call when a configuration takes effect, before there are workers of it.
-unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
-    let Some(zone) = NonNull::new(zone) else { return NGX_ERROR as ngx_int_t };
-    // SAFETY: `ngx_init_cycle` points the zone's log to the new cycle's before it calls.
-    let log = unsafe { Log::new((*zone.as_ptr()).shm.log) };
-    guard(
-        "zone initialisation",
-        NGX_ERROR as ngx_int_t,
-        || log,
-        || {
-            // SAFETY: Nginx calls as `begin` asks.
-            match unsafe { ProofZone(zone).begin(old) } {
-                Ok(()) => NGX_OK as ngx_int_t,
-                Err(error) => {
-                    log.write(Level::Emerg, format_args!("{error} in zone \"mesh_dpop\""));
-                    NGX_ERROR as ngx_int_t
-                }
-            }
-        },
-    )
-}
-
-const NAME: &[u8] = b"mesh_dpop";
+const NAME: &str = "mesh_dpop";
