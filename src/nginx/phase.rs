@@ -8,5 +8,6 @@ pub(crate) mod handlers;
 pub(crate) mod lot;
 pub(crate) mod parking;
 pub(crate) mod subrequest;
-pub(crate) mod token_source;
+mod token_source;
+mod turn;
 pub(crate) mod upgrade;

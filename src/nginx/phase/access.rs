@@ -1,7 +1,7 @@
 //! ACCESS: a request is judged, then refused, or let on with its identity in place of its credential.
 
 use mesh_core::answer::challenge::challenge;
-use mesh_core::config::{Location, LogLevel};
+use mesh_core::config::LogLevel;
 use mesh_core::refusal::Refusal;
 use mesh_core::request::Scheme;
 use mesh_core::stage::admit::Admission;
@@ -13,6 +13,7 @@ use crate::nginx::ngx::log::Level;
 use crate::nginx::phase::context::Context;
 use crate::nginx::phase::parking::{self, Parked};
 use crate::nginx::phase::token_source;
+use crate::nginx::phase::turn::Turn;
 use crate::nginx::request::headers;
 use crate::nginx::state::settings;
 
@@ -27,24 +28,24 @@ pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
         }
         return Some(DECLINED);
     };
-    let context = Context::of(r)?;
-    context.clear_passed();
+    let turn = Turn::of(r, location)?;
+    turn.context.clear_passed();
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
-    if let Some(need) = context.evaluate(r, location)? {
-        match parking::park(r, location, context, need)? {
+    if let Some(need) = turn.evaluate()? {
+        match parking::park(turn, need)? {
             Parked::Waits => return Some(NGX_AGAIN as ngx_int_t),
             // Now it is known that there is no answer.
-            Parked::Cannot => drop(context.evaluate(r, location)?),
+            Parked::Cannot => drop(turn.evaluate()?),
         }
     }
     parking::renew(r);
-    if let Some(nonce) = context.nonce() {
+    if let Some(nonce) = turn.context.nonce() {
         headers::add_response_header(r, b"DPoP-Nonce", nonce.as_bytes()).ok()?;
     }
-    let answer = context.with_outcome(r, |outcome| match outcome {
-        Ok(admission) => admit(r, location, admission, context),
-        Err(refusal) => refuse(r, location, refusal, context),
+    let answer = turn.with_outcome(|outcome| match outcome {
+        Ok(admission) => admit(turn, admission),
+        Err(refusal) => refuse(turn, refusal),
     })??;
     Some(match answer {
         Answer::Continue(code) => code,
@@ -66,33 +67,24 @@ pub(super) enum Answer {
     Finalize(ngx_int_t),
 }
 
-pub(super) fn admit(
-    r: Live<'_>,
-    location: &Location,
-    admission: &Admission,
-    context: &Context,
-) -> Option<Answer> {
+pub(super) fn admit(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
     if let Some(refusal) = admission.would_refuse() {
-        log_refusal(r, location, refusal, " (dry run)");
+        log_refusal(turn, refusal, " (dry run)");
     }
-    export(r, location, admission, context)
+    export(turn, admission)
 }
 
 /// Lets the request carry what the location says of an identity, in place of its credential.
-pub(super) fn export(
-    r: Live<'_>,
-    location: &Location,
-    admission: &Admission,
-    context: &Context,
-) -> Option<Answer> {
+pub(super) fn export(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
+    let Turn { r, location, .. } = turn;
     let Some(identity) = admission.identity() else {
         // A dry run let it pass: we have no opinion, and others keep theirs.
         return Some(Answer::Continue(DECLINED));
     };
     if let Some(source) = identity.source(&location.authentication.sources) {
         match location.forward_credential {
-            true => token_source::restore(r, source, context)?,
-            false => token_source::remove(r, source, context)?,
+            true => token_source::restore(turn, source)?,
+            false => token_source::remove(turn, source)?,
         }
     }
     if location.export
@@ -103,14 +95,10 @@ pub(super) fn export(
     Some(Answer::Continue(NGX_OK as ngx_int_t))
 }
 
-pub(super) fn refuse(
-    r: Live<'_>,
-    location: &Location,
-    refusal: &Refusal,
-    context: &Context,
-) -> Option<Answer> {
+pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
+    let Turn { r, location, context } = turn;
     let status = ngx_int_t::try_from(refusal.status(location.limit_status)).ok()?;
-    log_refusal(r, location, refusal, "");
+    log_refusal(turn, refusal, "");
     let used = context.authorization().and_then(Scheme::of).map(|(scheme, _)| scheme);
     if location.authentication.methods.token
         && let Some(challenge) = challenge(refusal, &location.offer(), used)
@@ -129,7 +117,7 @@ pub(super) fn refuse(
 }
 
 /// One line an event: what, why, who.
-fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &str) {
+fn log_refusal(Turn { r, location, context }: Turn<'_>, refusal: &Refusal, dry_run: &str) {
     let level = match location.log_level {
         LogLevel::Error => Level::Error,
         LogLevel::Info => Level::Info,
@@ -141,7 +129,7 @@ fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &st
         return;
     }
     let (reason, detail) = (refusal.reason(), refusal.detail());
-    match Context::of(r).and_then(|context| context.identify(r)) {
+    match context.identify(r) {
         Some(identity) => log.write(
             level,
             format_args!(
@@ -149,7 +137,7 @@ fn log_refusal(r: Live<'_>, location: &Location, refusal: &Refusal, dry_run: &st
                 Clean(identity.service().as_bytes())
             ),
         ),
-        None => match Context::of(r).and_then(|context| context.explain(r, refusal)) {
+        None => match context.explain(r, refusal) {
             Some(why) => {
                 log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}, {why}"));
             }

@@ -13,7 +13,6 @@ use core::time::Duration;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mesh_core::config::Location;
 use mesh_core::issuer::Question;
 use mesh_core::need::Need;
 use mesh_core::request::Request as _;
@@ -34,6 +33,7 @@ use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::phase::context::Context;
 use crate::nginx::phase::lot::{LOT, Lot, Ticket};
+use crate::nginx::phase::turn::Turn;
 use crate::nginx::state::settings::MainConf;
 
 use crate::nginx::state::settings;
@@ -94,12 +94,7 @@ pub(crate) enum Parked {
 }
 
 /// Parks a request in the access phase until its need is met.
-pub(crate) fn park(
-    r: Live<'_>,
-    location: &Location,
-    context: &Context,
-    need: Need,
-) -> Option<Parked> {
+pub(super) fn park(Turn { r, location, context }: Turn<'_>, need: Need) -> Option<Parked> {
     let Need::Introspection(question) = need;
     let main = settings::main(r);
     let patience = patience(main, &question)?;
@@ -126,7 +121,7 @@ pub(crate) fn park(
 
 /// Has an issuer asked about the token of a subrequest, which cannot wait for the answer: its
 /// address owes for the token should it be refused.
-pub(crate) fn ask(r: Live<'_>, location: &Location, context: &Context, need: Need) -> Option<()> {
+pub(super) fn ask(Turn { r, location, context }: Turn<'_>, need: Need) -> Option<()> {
     let Need::Introspection(question) = need;
     let main = settings::main(r);
     let patience = patience(main, &question)?;

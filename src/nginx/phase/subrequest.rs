@@ -12,6 +12,7 @@ use crate::nginx::ngx::live::Live;
 use crate::nginx::phase::access::{self, Answer, DECLINED};
 use crate::nginx::phase::context::Context;
 use crate::nginx::phase::parking;
+use crate::nginx::phase::turn::Turn;
 use crate::nginx::request::headers;
 
 /// Whether a subrequest was led from its first location to another.
@@ -39,7 +40,8 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
     if location.subrequests == Subrequests::Pass {
         return Some(DECLINED);
     }
-    let context = Context::of(r)?;
+    let turn = Turn::of(r, location)?;
+    let context = turn.context;
     if context.has_admitted(location) {
         if headers::are_those_of_main(r) {
             return Some(DECLINED);
@@ -48,7 +50,7 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
         context.forget_subrequest(r)?;
         headers::strip_reserved(r).ok()?;
         context.with_outcome(r.main(), |outcome| match outcome {
-            Ok(admission) => access::export(r, location, admission, context).map(|_| DECLINED),
+            Ok(admission) => access::export(turn, admission).map(|_| DECLINED),
             Err(_) => None,
         })?
     } else if context.has_passed(r) {
@@ -56,20 +58,20 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
         headers::strip_reserved(r).ok()?;
         Some(DECLINED)
     } else {
-        evaluate(r, location, context)
+        evaluate(turn)
     }
 }
 
 /// Takes a subrequest through the line.
-fn evaluate(r: Live<'_>, location: &Location, context: &Context) -> Option<ngx_int_t> {
-    if let Some(need) = context.evaluate(r, location)? {
-        parking::ask(r, location, context, need)?;
+fn evaluate(turn: Turn<'_>) -> Option<ngx_int_t> {
+    if let Some(need) = turn.evaluate()? {
+        parking::ask(turn, need)?;
     }
-    parking::renew(r);
-    headers::strip_reserved(r).ok()?;
-    let answer = context.with_outcome(r, |outcome| match outcome {
-        Ok(admission) => access::admit(r, location, admission, context).map(|_| DECLINED),
-        Err(refusal) => match access::refuse(r, location, refusal, context)? {
+    parking::renew(turn.r);
+    headers::strip_reserved(turn.r).ok()?;
+    let answer = turn.with_outcome(|outcome| match outcome {
+        Ok(admission) => access::admit(turn, admission).map(|_| DECLINED),
+        Err(refusal) => match access::refuse(turn, refusal)? {
             // No other access module is asked about a subrequest.
             Answer::Continue(status) | Answer::Finalize(status) => Some(status),
         },

@@ -4,8 +4,7 @@
 use mesh_core::request::source::{Source, WEBSOCKET_PROTOCOL, without_bearer, without_cookie};
 use mesh_core::text::reserved::folds_to;
 
-use crate::nginx::ngx::live::Live;
-use crate::nginx::phase::context::Context;
+use crate::nginx::phase::turn::Turn;
 use crate::nginx::request::headers;
 use crate::nginx::state::settings;
 
@@ -16,7 +15,7 @@ const COOKIE: &str = "cookie";
 const PROOF: &str = "dpop";
 
 /// Removes the token from what goes upstream; `None` where it could not be done.
-pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<()> {
+pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     settings::main(r).shown.keep(r, source)?;
     match source {
         Source::Authorization => {
@@ -56,7 +55,7 @@ pub(crate) fn remove(r: Live<'_>, source: &Source, context: &Context) -> Option<
 }
 
 /// Puts back what a location has removed that this request was in before.
-pub(crate) fn restore(r: Live<'_>, source: &Source, context: &Context) -> Option<()> {
+pub(super) fn restore(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     match source {
         Source::Authorization => {
             if let Some(value) = context.removed(r, PROOF) {
