@@ -6,20 +6,10 @@
 use core::cell::RefCell;
 use core::ffi::{c_char, c_void};
 use core::ptr;
-use core::time::Duration;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use mesh_control::{
-    Credential, MOST_BEARER, MOST_CREDENTIAL, WatchedFile, read_bearer, read_capped,
-};
 use mesh_core::config::{Block, ConfigError, Levels, RawMain, Resolver};
-use mesh_core::issuer::ClientProof;
-use mesh_core::issuer::revocation::{self, Revocations};
-use mesh_core::issuer::trust::{Reader, Trust};
-use mesh_core::issuer::{Issuer, KeySource};
-use mesh_core::key::jwks::{self, warnings};
-use mesh_core::request::source::Source;
+use mesh_core::key::jwks::{self};
 use mesh_core::token::TokenCache;
 use mesh_core::token::introspection::Introspections;
 use nginx_sys::{
@@ -28,23 +18,20 @@ use nginx_sys::{
 };
 
 use crate::nginx::answer::variable;
-use crate::nginx::answer::websocket;
-use crate::nginx::memory::documents::DocumentsZone;
-use crate::nginx::memory::limits::LimitZone;
-use crate::nginx::memory::proofs::ProofZone;
 use crate::nginx::ngx::bytes::bytes;
 use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::pool::in_pool;
 use crate::nginx::phase::cache;
-use crate::nginx::state::document::FileOf;
 use crate::nginx::state::settings::{LocationConf, MainConf};
 use crate::nginx::state::shown::Shown;
 
 mod checks;
 mod directives;
+mod freeze;
 
 pub(crate) use directives::{COMMANDS, commands};
+pub(crate) use freeze::freeze;
 
 /// How many verified tokens a worker keeps: at an ordinary 800 bytes, about 20 MB when full.
 const CACHED_TOKENS: usize = 16 * 1024;
@@ -163,99 +150,6 @@ fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut 
     ERROR
 }
 
-/// The last of `postconfiguration`: keys are read, the zone is asked for, the settings are frozen.
-pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
-    // SAFETY: nothing else refers to our settings between merging and the first request.
-    let main = unsafe { main_mut(cf) };
-    let mut issuers = core::mem::take(&mut main.raw.issuers);
-    checks::judge_levels(cf, main, &issuers)?;
-    for (index, issuer) in issuers.iter_mut().enumerate() {
-        name_authorities(cf, issuer)?;
-        name_bearer(cf, issuer)?;
-        checks::warn_plain(cf, issuer);
-        if let Some(credential) = introspection(cf, issuer)? {
-            main.credentials.push((index, Arc::new(credential)));
-        }
-    }
-    let (mut keys, mut files) = (Vec::new(), Vec::new());
-    for (index, issuer) in issuers.iter().enumerate() {
-        let KeySource::File(file) = &issuer.keys else {
-            keys.push(None);
-            continue;
-        };
-        let path = full_name(cf, file, Relative::ToConfiguration)?;
-        let place =
-            format_args!("jwks file \"{}\" of mesh_issuer \"{}\"", path.display(), issuer.name)
-                .to_string();
-        let (document, stamp) = read_capped(&path, MOST_JWKS).map_err(|error| {
-            log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
-        })?;
-        let (set, skipped) = issuer.read_keys(&document).map_err(|error| {
-            log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
-        })?;
-        for warning in warnings(&skipped) {
-            log_elsewhere(cf).write(Level::Warn, format_args!("{place}: {warning}"));
-        }
-        checks::warn_unreadable(cf, &path, &place);
-        keys.push(Some(set));
-        files.push((index, document));
-        let file = WatchedFile { path, max_bytes: MOST_JWKS, primed: Some(stamp), interval: None };
-        main.documents.push((FileOf::Keys(index), file));
-    }
-    let revocations = read_revocations(cf, main, &issuers)?;
-    let resolver = core::mem::take(&mut main.resolver);
-    main.sources = resolver.sources();
-    checks::warn_cached(cf, main);
-    if main.sources.contains(&Source::WebSocket) {
-        websocket::install();
-    }
-    if resolver.has_limits() || main.raw.zone.is_some() {
-        let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
-        let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
-        // SAFETY: Nginx passed `cf` to `postconfiguration`.
-        let zone = unsafe { LimitZone::add(cf, size, tag) }.map_err(|error| {
-            log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_zone: {error}"));
-        })?;
-        main.zone = Some(zone);
-    }
-    if resolver.proof_age().is_some() || main.raw.dpop_zone.is_some() {
-        let size = main.raw.dpop_zone.unwrap_or(DEFAULT_DPOP_ZONE);
-        let max_age = resolver.proof_age().unwrap_or(0);
-        let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
-        // SAFETY: as above.
-        let zone = unsafe { ProofZone::add(cf, size, tag, max_age) }.map_err(|error| {
-            log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_dpop_zone: {error}"));
-        })?;
-        main.proofs = Some(zone);
-    }
-    for (resource, place) in core::mem::take(&mut main.served) {
-        let Some(document) = resolver.document(resource, &issuers) else {
-            let message = "mesh_resource_metadata: no location that reads tokens has this \
-                           mesh_resource";
-            refuse(cf, None, &ConfigError::at(&place, message));
-            return Err(());
-        };
-        main.metadata.push((resource, document));
-    }
-    if let Some(directory) = &main.raw.state_path {
-        checks::warn_unwritable(cf, directory);
-    }
-    // SAFETY: Nginx passed `cf` to `postconfiguration`.
-    main.shared =
-        unsafe { DocumentsZone::add(cf, &issuers, files, main.raw.state_path.clone()) }
-            .map_err(|error| log_elsewhere(cf).write(Level::Emerg, format_args!("{error}")))?;
-    let mut trust = Trust::new(issuers, resolver.into_kept(), keys);
-    if let Some(list) = revocations {
-        trust = trust.with_revocations(list);
-    }
-    let asked = trust.issuers().iter().filter(|issuer| issuer.introspection.is_some());
-    main.introspections.get_mut().share_among(asked.count());
-    let trust = Arc::new(trust);
-    main.keys = Some(RefCell::new(Reader::new(Arc::clone(&trust))));
-    main.trust = Some(trust);
-    Ok(())
-}
-
 /// Which handlers a configuration needs beside those that are always there; from `freeze` on.
 pub(crate) struct Needs {
     /// A location that authenticates has its answers cached.
@@ -269,108 +163,6 @@ pub(crate) fn needs(cf: *mut ngx_conf_t) -> Needs {
     let main = unsafe { main_mut(cf) };
     Needs { cache: !main.cached.is_empty(), upgrade: main.has_upgrades }
 }
-
-/// Reads the list of `mesh_revocation`, if there is one, and has it watched.
-fn read_revocations(
-    cf: *mut ngx_conf_t,
-    main: &mut MainConf,
-    issuers: &[Issuer],
-) -> Result<Option<Revocations>, ()> {
-    let Some(file) = &main.raw.revocation else { return Ok(None) };
-    let path = full_name(cf, file, Relative::ToConfiguration)?;
-    let place = format_args!("mesh_revocation file \"{}\"", path.display()).to_string();
-    let refuse = |error: &dyn core::fmt::Display| {
-        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
-    };
-    let (bytes, stamp) = read_capped(&path, MOST_REVOCATIONS).map_err(|error| refuse(&error))?;
-    let find = |name: &str| issuers.iter().position(|issuer| *issuer.name == *name);
-    let list = Revocations::parse(&bytes, find).map_err(|error| refuse(&error))?;
-    checks::warn_unreadable(cf, &path, &place);
-    let (max_bytes, primed) = (MOST_REVOCATIONS, Some(stamp));
-    let file = WatchedFile { path, max_bytes, primed, interval: Some(REVOCATION_INTERVAL) };
-    main.documents.push((FileOf::Revocations, file));
-    Ok(Some(list))
-}
-
-/// The most bytes of the list of what is revoked.
-const MOST_REVOCATIONS: u64 = revocation::MAX_BYTES as u64;
-
-/// The time between two looks at it: it has to count within a second, and is not read before it
-/// has been left alone for 100 ms.
-const REVOCATION_INTERVAL: Duration = Duration::from_millis(250);
-/// Completes the name of the file of an issuer's authorities, which must be there.
-fn name_authorities(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<(), ()> {
-    let fetched = match &mut issuer.keys {
-        KeySource::File(_) | KeySource::None => &mut None,
-        KeySource::Remote(remote) => &mut remote.trusted_certificate,
-    };
-    let asked = issuer.introspection.as_mut().and_then(|it| it.trusted_certificate.as_mut());
-    let Some(file) = asked.as_deref().or(fetched.as_ref()) else { return Ok(()) };
-    let path = full_name(cf, file, Relative::ToConfiguration)?;
-    let place = format!(
-        "trusted_certificate file \"{}\" of mesh_issuer \"{}\"",
-        path.display(),
-        issuer.name
-    );
-    read_capped(&path, MOST_AUTHORITIES).map_err(|error| {
-        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
-    })?;
-    checks::warn_unreadable(cf, &path, &place);
-    // Both are asked by the same authorities.
-    for file in asked.into_iter().chain(fetched.as_mut()) {
-        file.clone_from(&path);
-    }
-    Ok(())
-}
-
-/// Completes the name of the file of the token that an issuer's server wants, which must hold one.
-fn name_bearer(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<(), ()> {
-    let KeySource::Remote(remote) = &mut issuer.keys else { return Ok(()) };
-    let Some(file) = &mut remote.bearer else { return Ok(()) };
-    *file = full_name(cf, file, Relative::ToConfiguration)?;
-    let name = &issuer.name;
-    let place = format!("jwks_bearer file \"{}\" of mesh_issuer \"{name}\"", file.display());
-    let refused = |error: &dyn core::fmt::Display| {
-        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
-    };
-    let (contents, _) = read_capped(file, MOST_BEARER).map_err(|error| refused(&error))?;
-    read_bearer(&contents).map_err(|error| refused(&error))?;
-    checks::warn_unreadable(cf, file, &place);
-    Ok(())
-}
-
-/// Completes the name of the file that proves who asks an issuer about tokens, and reads it; none
-/// where the issuer is not asked.
-fn introspection(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<Option<Credential>, ()> {
-    let Some(introspection) = &mut issuer.introspection else { return Ok(None) };
-    let refused = |place: &dyn core::fmt::Display, error: &dyn core::fmt::Display| {
-        log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
-    };
-    let (ClientProof::Key(file, _) | ClientProof::Secret(file, _)) =
-        &mut introspection.client.proof;
-    *file = full_name(cf, file, Relative::ToConfiguration)?;
-    let file = file.clone();
-    let place = format!(
-        "introspection_client file \"{}\" of mesh_issuer \"{}\"",
-        file.display(),
-        issuer.name
-    );
-    let (contents, _) =
-        read_capped(&file, MOST_CREDENTIAL).map_err(|error| refused(&place, &error))?;
-    let credential = Credential::read(&introspection.client, &contents)
-        .map_err(|error| refused(&place, &error))?;
-    checks::warn_unreadable(cf, &file, &place);
-    Ok(Some(credential))
-}
-
-/// The most bytes of a file of authorities.
-const MOST_AUTHORITIES: u64 = 4 << 20;
-
-/// `mesh_zone` where none is given.
-const DEFAULT_ZONE: usize = 8 << 20;
-
-/// `mesh_dpop_zone` where none is given.
-const DEFAULT_DPOP_ZONE: usize = 1 << 20;
 
 /// What a name that is not absolute begins at.
 #[derive(Clone, Copy)]
