@@ -62,6 +62,9 @@
 //! them into the frozen types that requests use.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 // The rooms from the ground up: each knows those of the floors before its own alone, which a test
 // below holds them to.
 pub mod memory;

@@ -47,8 +47,6 @@ pub use self::gcra::{
     MAX_COUNT, MAX_WINDOW, Period, Quota, QuotaError, Rate, RateError, Remaining,
 };
 pub use self::host::Host;
-#[cfg(test)]
-pub(crate) use self::host::NoHost;
 pub use self::key::Key;
 pub use self::part::Part;
 pub use self::rule::{Limit, LimitKey, MAX_LIMITS};

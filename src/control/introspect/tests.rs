@@ -6,27 +6,19 @@ use std::thread;
 use std::time::Instant;
 
 use mesh_core::claims::Kept;
-use mesh_core::config::directive::{ISSUER, MAIN, read};
-use mesh_core::config::{Place, RawMain};
 use mesh_core::issuer::Issuer;
 use mesh_core::refusal::Reason;
+use mesh_core::testing::{self, Lines};
 
 use super::*;
 use crate::stub::until;
 use crate::{Control, Options};
 
 /// An issuer that is asked at that address.
-pub(super) fn issuer(url: &str, lines: &[(&str, &[&str])]) -> Issuer {
-    let (mut main, place) = (RawMain::default(), Place::default());
-    read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).unwrap();
-    let open = main.open.as_mut().unwrap();
-    let all: [(&str, &[&str]); 3] =
-        [("issuer", &["https://idp.example"]), ("audience", &["api"]), ("introspection", &[url])];
-    for (name, words) in all.iter().chain(lines) {
-        read(ISSUER, open, name, words, &place).unwrap();
-    }
-    main.close_issuer().unwrap();
-    main.issuers.remove(0)
+pub(super) fn issuer(url: &str, lines: Lines<'_>) -> Issuer {
+    let usual: Lines<'_> =
+        &[("issuer", &["https://idp.example"]), ("audience", &["api"]), ("introspection", &[url])];
+    testing::issuers(&[("idp", &[usual, lines].concat())]).issuers.remove(0)
 }
 
 /// A server that passes each whole request on, with the connection to answer it on.

@@ -194,39 +194,30 @@ impl Protected {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RawMain;
-    use crate::config::directive::{ISSUER, MAIN, read};
-
-    fn issuer(main: &mut RawMain, name: &str, lines: &[(&str, &[&str])]) {
-        let place = Place::default();
-        read(MAIN, main, "mesh_issuer", &[name], &place).unwrap();
-        let open = main.open.as_mut().unwrap();
-        for (name, words) in [("audience", &["api"][..])].iter().chain(lines) {
-            read(ISSUER, open, name, words, &place).unwrap();
-        }
-        main.close_issuer().unwrap();
-    }
+    use crate::testing;
 
     #[test]
     fn the_servers_are_those_that_a_client_can_ask_for_a_token() {
         const TENANT: [&str; 2] =
             ["8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "f8cdef31-a31e-4b4a-93e4-5f571e91255a"];
-        let mut main = RawMain::default();
-        let jwks = ("jwks", &["k.json"][..]);
-        issuer(&mut main, "plain", &[("issuer", &["https://idp.example/a"]), jwks]);
-        issuer(&mut main, "historic", &[("issuer", &["accounts.example"]), jwks]);
-        issuer(&mut main, "here", &[("issuer", &["http://127.0.0.1:8080"]), jwks]);
-        issuer(&mut main, "query", &[("issuer", &["https://idp.example/?a"]), jwks]);
-        issuer(
-            &mut main,
-            "entra",
-            &[
-                ("issuer", &["https://login.example/{tenantid}/v2.0"]),
-                ("tenants", &TENANT),
-                ("jwks", &["https://login.example/keys"]),
-            ],
-        );
-        issuer(&mut main, "mesh", &[("spiffe_trust_domain", &["mesh.example"]), jwks]);
+        let (audience, jwks) = (("audience", &["api"][..]), ("jwks", &["k.json"][..]));
+        let plain = |url| [("issuer", url), audience, jwks];
+        let main = testing::issuers(&[
+            ("plain", &plain(&["https://idp.example/a"])),
+            ("historic", &plain(&["accounts.example"])),
+            ("here", &plain(&["http://127.0.0.1:8080"])),
+            ("query", &plain(&["https://idp.example/?a"])),
+            (
+                "entra",
+                &[
+                    ("issuer", &["https://login.example/{tenantid}/v2.0"]),
+                    ("tenants", &TENANT),
+                    ("jwks", &["https://login.example/keys"]),
+                    audience,
+                ],
+            ),
+            ("mesh", &[("spiffe_trust_domain", &["mesh.example"]), audience, jwks]),
+        ]);
         let servers = |named: &[&str]| {
             let index = |name: &&str| main.issuers.iter().position(|it| *it.name == **name);
             let resource = Protected {

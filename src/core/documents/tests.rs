@@ -1,10 +1,11 @@
 #![expect(clippy::arithmetic_side_effects, reason = "sizes of test memory")]
 
+use core::slice;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::directive::{ISSUER, MAIN, read};
-use crate::config::{Place, RawMain};
+use crate::testing;
 
 /// Memory for a few documents of up to 1,024 words.
 struct Zone {
@@ -155,15 +156,10 @@ fn a_slot_is_found_by_its_source_alone() {
 #[test]
 fn a_source_is_name_issuer_and_place() {
     let source = |name: &str, url: &str, jwks: Option<&str>| {
-        let mut main = RawMain::default();
-        let place = Place::default();
-        read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
-        let open = main.open.as_mut().unwrap();
-        let words = [("issuer", Some(url)), ("audience", Some("api")), ("jwks", jwks)];
-        for (directive, word) in words.into_iter().filter_map(|(name, word)| Some((name, word?))) {
-            read(ISSUER, open, directive, &[word], &place).unwrap();
-        }
-        main.close_issuer().unwrap();
+        let jwks = jwks.as_ref().map(|jwks| ("jwks", slice::from_ref(jwks)));
+        let mut lines = vec![("issuer", slice::from_ref(&url)), ("audience", &["api"])];
+        lines.extend(jwks);
+        let main = testing::issuers(&[(name, &lines)]);
         Source::of(&main.issuers[0])
     };
     let url = "https://a.example";

@@ -70,17 +70,3 @@ impl SharedTick {
 
 /// How far ahead of a clock the shared tick is believed, in nanoseconds: 10 s.
 const FAR: u64 = 10_000_000_000;
-
-/// A host without a clock of its own, which says nothing.
-#[cfg(test)]
-#[derive(Debug)]
-pub(crate) struct NoHost;
-
-#[cfg(test)]
-impl Host for NoHost {
-    fn clock(&self) -> Tick {
-        Tick::from_nanos(0)
-    }
-
-    fn tell_full(&self, _: Part, _: u64) {}
-}

@@ -9,16 +9,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::claims::Kept;
-use crate::config::directive::{ISSUER, LOCATION, MAIN, read};
-use crate::config::{Place, RawLocation, RawMain, Resolver};
+use crate::config::Resolver;
 use crate::identity::Attribute;
 use crate::issuer::trust::Trust;
 use crate::key::jwks::KeySet;
-use crate::limit::{Bucket, Header as ZoneHeader, NoHost, Table};
+use crate::limit::{Bucket, Header as ZoneHeader, Table};
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
 use crate::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
-use crate::request::Target;
-use crate::request::{Field, Peer};
+use crate::testing::{self, Lines, NOW, NoHost, Sent, changed};
 use crate::text::time::{Now, Tick, UnixTime};
 use crate::token::introspection::Introspections;
 use crate::token::{TokenCache, Wish};
@@ -32,8 +30,6 @@ mod limits;
 mod proofs;
 mod revocations;
 mod settings;
-
-const NOW: i64 = 1_800_000_000;
 
 /// An issuer's key, with the private half.
 struct Key {
@@ -62,8 +58,7 @@ impl Key {
 
     /// A token with this header, in which `alg` and `kid` are usual.
     fn sign_under(&self, header: &Value, claims: &Value) -> String {
-        let mut whole = json!({ "alg": "ES256", "kid": self.kid });
-        whole.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
+        let whole = changed(&json!({ "alg": "ES256", "kid": self.kid }), header);
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         self.complete(&format!("{}.{}", part(&whole), part(claims)))
     }
@@ -83,82 +78,11 @@ impl Key {
 
     /// A token with good claims, changed as told; `null` removes a claim.
     fn token(&self, changes: &Value) -> String {
-        let mut claims = json!({ "iss": "https://idp.example", "aud": "api", "sub": "orders-api",
+        let claims = json!({ "iss": "https://idp.example", "aud": "api", "sub": "orders-api",
             "iat": NOW - 60, "exp": NOW + 600, "groups": ["eng", "ops"], "scope": "read" });
-        for (name, value) in changes.as_object().unwrap() {
-            match value {
-                Value::Null => claims.as_object_mut().unwrap().remove(name),
-                value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
-            };
-        }
-        self.sign(&claims)
+        self.sign(&changed(&claims, changes))
     }
 }
-
-/// What a client sends.
-#[derive(Clone, Default)]
-struct Sent {
-    authorization: Vec<String>,
-    proofs: Vec<String>,
-    peer: Option<Peer>,
-    address: Vec<u8>,
-}
-
-impl Sent {
-    fn token(token: &str) -> Self {
-        Self {
-            authorization: vec![format!("Bearer {token}")],
-            address: vec![127, 0, 0, 1],
-            ..Self::default()
-        }
-    }
-
-    fn with(mut self, certificate: &PeerCertificate, verdict: ChainVerdict) -> Self {
-        self.peer = Some(Peer { verdict, certificate: Ok(Rc::new(certificate.clone())) });
-        self
-    }
-}
-
-impl Request for Sent {
-    fn authorization(&self) -> Field<'_> {
-        match self.authorization.as_slice() {
-            [] => Field::Absent,
-            [one] => Field::One(one.as_bytes()),
-            _ => Field::Several,
-        }
-    }
-
-    fn field(&self, name: &str) -> Field<'_> {
-        match self.proofs.as_slice() {
-            [one] if name == "dpop" => Field::One(one.as_bytes()),
-            [_, ..] if name == "dpop" => Field::Several,
-            _ => Field::Absent,
-        }
-    }
-
-    fn method(&self) -> &[u8] {
-        b"GET"
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target { is_secure: true, authority: Some(b"api.example"), path: b"/topics?x=1" }
-    }
-
-    fn peer(&self) -> Option<Peer> {
-        self.peer.clone()
-    }
-
-    fn address(&self) -> &[u8] {
-        &self.address
-    }
-
-    fn variable(&self, _: usize) -> Option<&[u8]> {
-        None
-    }
-}
-
-/// Lines of a block, as typed.
-type Lines<'l> = &'l [(&'l str, &'l [&'l str])];
 
 /// A configuration, and a worker under it.
 struct Server {
@@ -190,16 +114,8 @@ impl Server {
 
     /// Each issuer is its name, its lines as typed, and the key set that it publishes.
     fn of(issuers: &[(&str, Lines<'_>, Value)], locations: &[Lines<'_>]) -> Self {
-        let place = Place::default();
-        let mut main = RawMain::default();
-        for (name, lines, _) in issuers {
-            read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
-            let open = main.open.as_mut().unwrap();
-            for (name, words) in *lines {
-                read(ISSUER, open, name, words, &place).unwrap();
-            }
-            main.close_issuer().unwrap();
-        }
+        let blocks: Vec<_> = issuers.iter().map(|(name, lines, _)| (*name, *lines)).collect();
+        let main = testing::issuers(&blocks);
         let published = main.issuers.iter().zip(issuers).map(|(issuer, (.., set))| {
             let (set, skipped) = issuer.read_keys(set.to_string().as_bytes()).unwrap();
             assert_eq!(skipped, []);
@@ -208,10 +124,7 @@ impl Server {
         let keys = published.collect();
         let mut resolver = Resolver::new(&main);
         let locations = locations.iter().map(|lines| {
-            let mut raw = RawLocation::default();
-            for (name, words) in *lines {
-                read(LOCATION, &mut raw, name, words, &place).unwrap();
-            }
+            let raw = testing::location(lines);
             resolver.resolve(&raw, &mut |_| None).unwrap().unwrap()
         });
         let locations = locations.collect();
@@ -470,11 +383,9 @@ fn an_absent_or_doubled_credential_is_told_apart() {
     let key = Key::new("k1");
     let mut server = Server::tokens(&key);
     assert_eq!(server.reason(&Sent::default()), Reason::CredentialMissing);
-    let mut doubled = Sent::token(&key.token(&json!({})));
-    doubled.authorization.push("Basic dTpw".to_owned());
+    let doubled = Sent::token(&key.token(&json!({}))).and("authorization", "Basic dTpw");
     assert_eq!(server.reason(&doubled), Reason::CredentialConflict);
-    let mut basic = Sent::default();
-    basic.authorization.push("Basic dTpw".to_owned());
+    let basic = Sent::of(&[("authorization", "Basic dTpw")]);
     assert_eq!(server.reason(&basic), Reason::CredentialMissing);
 }
 

@@ -2,31 +2,31 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::claims::Kept;
-use crate::config::directive::{ISSUER, MAIN, read};
-use crate::config::{Place, RawMain};
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
 use crate::key::jwks::samples::{P256, RSA, key_set};
+use crate::testing::{self, NOW, NoHost};
 use crate::text::time::Tick;
 
-const NOW: i64 = 1_800_000_000;
-
 fn trust() -> Trust {
-    let mut main = RawMain::default();
-    let place = Place::default();
-    for (name, url, jwks) in [
-        ("file", "https://\"file\".example", Some("keys.json")),
-        ("found", "https://found.example", None),
-        ("asked", "https://asked.example", Some("https://asked.example/keys")),
-    ] {
-        read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
-        let open = main.open.as_mut().unwrap();
-        read(ISSUER, open, "issuer", &[url], &place).unwrap();
-        read(ISSUER, open, "audience", &["api"], &place).unwrap();
-        if let Some(jwks) = jwks {
-            read(ISSUER, open, "jwks", &[jwks], &place).unwrap();
-        }
-        main.close_issuer().unwrap();
-    }
+    let main = testing::issuers(&[
+        (
+            "file",
+            &[
+                ("issuer", &["https://\"file\".example"]),
+                ("audience", &["api"]),
+                ("jwks", &["keys.json"]),
+            ],
+        ),
+        ("found", &[("issuer", &["https://found.example"]), ("audience", &["api"])]),
+        (
+            "asked",
+            &[
+                ("issuer", &["https://asked.example"]),
+                ("audience", &["api"]),
+                ("jwks", &["https://asked.example/keys"]),
+            ],
+        ),
+    ]);
     Trust::new(main.issuers, Kept::default(), vec![Some(key_set(&[RSA.jwk("<\"r\">")]))])
 }
 
@@ -124,7 +124,7 @@ fn without_shared_documents_the_files_are_shown() {
 
 #[test]
 fn each_part_of_the_zone_is_shown() {
-    use crate::limit::{Bucket, Charge, Header, NoHost, Quota, Rate};
+    use crate::limit::{Bucket, Charge, Header, Quota, Rate};
 
     let (header, trust) = (Header::default(), trust());
     let buckets: Vec<_> = (0..64).map(|_| Bucket::default()).collect();

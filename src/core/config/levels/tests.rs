@@ -1,20 +1,15 @@
 use super::*;
-use crate::config::directive::{ISSUER, LOCATION, MAIN, read};
+use crate::config::directive::{LOCATION, read};
 use crate::config::{RawMain, Resolver};
+use crate::testing::{self, Lines};
 
 /// A block: what it is, its lines, and the blocks in it.
 #[derive(Clone)]
 struct Tree<'t>(Block<'t>, Vec<&'t str>, Vec<Self>);
 
-fn main_with(issuer: &[(&str, &[&str])]) -> RawMain {
-    let mut main = RawMain::default();
-    read(MAIN, &mut main, "mesh_issuer", &["idp"], &Place::default()).unwrap();
-    let usual: &[(&str, &[&str])] = &[("issuer", &["https://idp.example"]), ("jwks", &["x"])];
-    for (name, words) in usual.iter().chain(issuer) {
-        read(ISSUER, main.open.as_mut().unwrap(), name, words, &Place::default()).unwrap();
-    }
-    main.close_issuer().unwrap();
-    main
+fn main_with(issuer: Lines<'_>) -> RawMain {
+    let usual: Lines<'_> = &[("issuer", &["https://idp.example"]), ("jwks", &["x"])];
+    testing::issuers(&[("idp", &[usual, issuer].concat())])
 }
 
 /// Reads lines, each of which stands at a line of its own.

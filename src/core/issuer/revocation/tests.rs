@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+const NOW: UnixTime = UnixTime::from_secs(crate::testing::NOW);
 
 fn issuer(name: &str) -> Option<usize> {
     ["okta", "entra"].iter().position(|known| *known == name)

@@ -3,24 +3,17 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::*;
-use crate::config::directive::{ISSUER, MAIN, read};
-use crate::config::{Place, RawMain};
 use crate::key::jwks::samples::{P256, Signer, key_set};
 use crate::key::jws::Headers;
 use crate::refusal::Reason;
+use crate::testing::{self, NOW};
 use crate::token::{self, TokenCache, Wish};
 
-const NOW: i64 = 1_800_000_000;
-
 fn trust(jwks: &str) -> Trust {
-    let mut main = RawMain::default();
-    let place = Place::default();
-    read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).unwrap();
-    let open = main.open.as_mut().unwrap();
-    for (name, word) in [("issuer", "https://idp.example"), ("audience", "api"), ("jwks", jwks)] {
-        read(ISSUER, open, name, &[word], &place).unwrap();
-    }
-    main.close_issuer().unwrap();
+    let main = testing::issuers(&[(
+        "idp",
+        &[("issuer", &["https://idp.example"]), ("audience", &["api"]), ("jwks", &[jwks])],
+    )]);
     Trust::new(main.issuers, Kept::default(), Vec::new())
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::super::gcra::Rate;
-use super::super::host::NoHost;
 use super::*;
+use crate::testing::NoHost;
 
 struct Zone {
     header: Header,

@@ -8,9 +8,9 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::super::gcra::Rate;
-use super::super::host::NoHost;
 use super::super::slot::{Mark, Word};
 use super::*;
+use crate::testing::NoHost;
 use clocks::Clock;
 
 mod clocks;

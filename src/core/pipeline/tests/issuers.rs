@@ -1,6 +1,8 @@
 //! The rules that issuers of one kind have beyond those of all.
 
 use super::*;
+use crate::config::directive::{ISSUER, MAIN, read};
+use crate::config::{Place, RawMain};
 
 mod audiences;
 mod load_balancers;
@@ -12,19 +14,8 @@ const TOKEN: Lines<'_> = &[("mesh_authenticate", &["token"])];
 const TENANT: &str = "8c1b5a2e-0f3d-4b6a-9c7e-1d2f3a4b5c6d";
 const OTHER: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
-fn with(base: &Value, changes: &Value) -> Value {
-    let mut changed = base.clone();
-    for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => changed.as_object_mut().unwrap().remove(name),
-            value => changed.as_object_mut().unwrap().insert(name.clone(), value.clone()),
-        };
-    }
-    changed
-}
-
 fn jwk_with(key: &Key, changes: &Value) -> Value {
-    with(&key.jwk, changes)
+    changed(&key.jwk, changes)
 }
 
 fn attribute(admission: &Admission, attribute: Attribute) -> Option<String> {

@@ -37,32 +37,28 @@ impl Client {
 
     /// A proof whose header and claims are changed as told; `null` removes a member.
     fn proof(&self, header: &Value, claims: &Value) -> String {
-        let merge = |mut all: Value, changes: &Value| {
-            for (name, value) in changes.as_object().unwrap() {
-                all[name] = value.clone();
-            }
-            all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-            all
-        };
         let part = |value: Value| BASE64URL.encode(value.to_string());
-        let input =
-            [part(merge(self.header(), header)), part(merge(self.claims(), claims))].join(".");
+        let input = [part(changed(&self.header(), header)), part(changed(&self.claims(), claims))]
+            .join(".");
         let signature =
             jsonwebtoken::crypto::sign(input.as_bytes(), &self.key.signer, Algorithm::ES256);
         format!("{input}.{}", signature.unwrap())
     }
 
-    fn sends(&self, proof: String) -> Sent {
-        let mut sent = Sent::token(&self.token);
-        sent.authorization = vec![format!("DPoP {}", self.token)];
-        sent.proofs = vec![proof];
-        sent
+    fn sends(&self, proof: &str) -> Sent {
+        sent(&format!("DPoP {}", self.token), &[proof])
     }
 
     /// A request whose proof says that; `jti` is one of many.
     fn says(&self, claims: &Value) -> Sent {
-        self.sends(self.proof(&json!({}), claims))
+        self.sends(&self.proof(&json!({}), claims))
     }
+}
+
+fn sent(authorization: &str, proofs: &[&str]) -> Sent {
+    let proofs = proofs.iter().map(|proof| ("dpop", *proof));
+    let fields: Vec<_> = [("authorization", authorization)].into_iter().chain(proofs).collect();
+    Sent { address: vec![127, 0, 0, 1], ..Sent::of(&fields) }
 }
 
 fn server(key: &Key, lines: &[(&str, &[&str])]) -> Server {
@@ -86,32 +82,27 @@ fn a_bound_token_is_admitted_with_its_proof_and_once() {
 fn each_way_of_sending_it_otherwise_has_a_reason() {
     let key = Key::new("k1");
     let client = Client::new(&key);
-    let good = client.says(&json!({}));
+    let proof = &*client.proof(&json!({}), &json!({}));
     let unbound = key.token(&json!({}));
-    let with = |authorization: String, proofs: &[&String]| Sent {
-        authorization: vec![authorization],
-        proofs: proofs.iter().map(|proof| (*proof).clone()).collect(),
-        ..good.clone()
-    };
-    let proof = &good.proofs[0];
-    let dpop = format!("DPoP {}", client.token);
+    let (dpop, bearer) = (&*format!("DPoP {}", client.token), &*format!("Bearer {}", client.token));
+    let long = format!("{proof}{}", "A".repeat(8_192));
     let cases = [
-        (with(dpop.clone(), &[]), Reason::DpopMissing),
-        (with(format!("Bearer {}", client.token), &[]), Reason::DpopMissing),
-        (with(format!("Bearer {}", client.token), &[proof]), Reason::DpopMissing),
-        (with(format!("DPoP {unbound}"), &[proof]), Reason::DpopUnbound),
-        (with(dpop.clone(), &[proof, proof]), Reason::DpopMalformed),
-        (with(dpop.clone(), &[&String::new()]), Reason::DpopMalformed),
-        (with(dpop.clone(), &[&format!("{proof}, {proof}")]), Reason::DpopMalformed),
-        (with(dpop.clone(), &[&format!("{proof}{}", "A".repeat(8_192))]), Reason::DpopMalformed),
-        (with(dpop.clone(), &[&client.token]), Reason::DpopMalformed),
+        (sent(dpop, &[]), Reason::DpopMissing),
+        (sent(bearer, &[]), Reason::DpopMissing),
+        (sent(bearer, &[proof]), Reason::DpopMissing),
+        (sent(&format!("DPoP {unbound}"), &[proof]), Reason::DpopUnbound),
+        (sent(dpop, &[proof, proof]), Reason::DpopMalformed),
+        (sent(dpop, &[""]), Reason::DpopMalformed),
+        (sent(dpop, &[&format!("{proof}, {proof}")]), Reason::DpopMalformed),
+        (sent(dpop, &[&long]), Reason::DpopMalformed),
+        (sent(dpop, &[&client.token]), Reason::DpopMalformed),
     ];
     let mut server = server(&key, &[]);
     for (sent, reason) in cases {
         assert_eq!(server.reason(&sent), reason);
     }
-    server.ask(&Sent { authorization: vec![format!("Bearer {unbound}")], ..good.clone() }).unwrap();
-    server.ask(&good).expect("no refusal uses a proof up");
+    server.ask(&sent(&format!("Bearer {unbound}"), &[proof])).unwrap();
+    server.ask(&sent(dpop, &[proof])).expect("no refusal uses a proof up");
 }
 
 #[test]
@@ -172,7 +163,7 @@ fn each_wrong_claim_or_header_of_a_proof_has_a_reason() {
     ];
     for (header, reason) in headers {
         let proof = client.proof(&header, &none);
-        assert_eq!(server.reason(&client.sends(proof)), reason, "{header}");
+        assert_eq!(server.reason(&client.sends(&proof)), reason, "{header}");
     }
     for (at, claims) in [json!({ "iat": NOW - 60 }), json!({ "iat": NOW + 10 }), json!({ "x": [] })]
         .into_iter()
@@ -188,14 +179,14 @@ fn each_wrong_claim_or_header_of_a_proof_has_a_reason() {
 fn a_signature_of_another_key_or_of_other_claims_is_refused() {
     let key = Key::new("k1");
     let (mut server, client) = (server(&key, &[]), Client::new(&key));
-    let (one, two) = (client.says(&json!({})), client.says(&json!({ "jti": "two" })));
-    let part = |sent: &Sent, at: usize| sent.proofs[0].split('.').nth(at).unwrap().to_owned();
+    let [one, two] = ["one", "two"].map(|id| client.proof(&json!({}), &json!({ "jti": id })));
+    let part = |proof: &str, at: usize| proof.split('.').nth(at).unwrap().to_owned();
     let mixed = [part(&one, 0), part(&one, 1), part(&two, 2)].join(".");
-    assert_eq!(server.reason(&client.sends(mixed)), Reason::DpopSignatureInvalid);
+    assert_eq!(server.reason(&client.sends(&mixed)), Reason::DpopSignatureInvalid);
     let doubled = BASE64URL.encode(r#"{"jti":"a","jti":"b"}"#);
     let mixed = [part(&one, 0), doubled, part(&one, 2)].join(".");
-    assert_eq!(server.reason(&client.sends(mixed)), Reason::DpopMalformed);
-    server.ask(&one).unwrap();
+    assert_eq!(server.reason(&client.sends(&mixed)), Reason::DpopMalformed);
+    server.ask(&client.sends(&one)).unwrap();
 }
 
 #[test]
@@ -219,12 +210,13 @@ fn a_token_that_is_bound_to_both_needs_both() {
     let x5t = json!({ "x5t#S256": BASE64URL.encode(own.thumbprint()) });
     let client = Client::bound(&key, &x5t);
     let mut server = server(&key, &[]);
-    let sent = client.says(&json!({}));
+    let proof = client.proof(&json!({}), &json!({}));
+    let sent = client.sends(&proof);
     assert_eq!(server.reason(&sent), Reason::BindingMismatch);
     let with_other = sent.clone().with(&other, ChainVerdict::Verified);
     assert_eq!(server.reason(&with_other), Reason::BindingMismatch);
-    let mut bearer = sent.clone().with(&own, ChainVerdict::Verified);
-    bearer.authorization = vec![format!("Bearer {}", client.token)];
+    let bearer = self::sent(&format!("Bearer {}", client.token), &[&proof])
+        .with(&own, ChainVerdict::Verified);
     assert_eq!(server.reason(&bearer), Reason::DpopMissing);
     server.ask(&sent.with(&own, ChainVerdict::Verified)).unwrap();
     for cnf in [json!({ "jkt": "AA" }), json!({ "jkt": 1 }), json!({ "jkt": "", "kid": "a" })] {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::*;
+use crate::testing::NOW;
 use crate::text::time::{Tick, UnixTime};
-
-const NOW: i64 = 1_800_000_000;
 
 struct Zone {
     header: MemoryHeader,

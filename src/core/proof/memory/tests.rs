@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::search::State;
 use super::*;
+use crate::testing::NOW;
 use crate::text::time::{Tick, UnixTime};
 
-const NOW: i64 = 1_800_000_000;
 const MAX_AGE: i64 = 60;
 const SECRETS: Secrets = Secrets { seed: [1, 2], nonces: [3, 4, 5, 6] };
 

@@ -1,53 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::Target;
-use crate::request::{Credentials, Methods, Peer};
-
-/// A request that has these fields.
-struct Sent<'s>(&'s [(&'s str, &'s str)]);
-
-impl Request for Sent<'_> {
-    fn authorization(&self) -> Field<'_> {
-        self.field("authorization")
-    }
-
-    fn field(&self, name: &str) -> Field<'_> {
-        let mut fields = self.0.iter().filter(|(it, _)| *it == name);
-        match (fields.next(), fields.next()) {
-            (None, _) => Field::Absent,
-            (Some((_, value)), None) => Field::One(value.as_bytes()),
-            (Some(_), Some(_)) => Field::Several,
-        }
-    }
-
-    fn method(&self) -> &[u8] {
-        b"GET"
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target { is_secure: true, authority: None, path: b"/" }
-    }
-
-    fn peer(&self) -> Option<Peer> {
-        None
-    }
-
-    fn address(&self) -> &[u8] {
-        &[]
-    }
-
-    fn variable(&self, _: usize) -> Option<&[u8]> {
-        None
-    }
-}
+use crate::request::{Credentials, Methods};
+use crate::testing::Sent;
 
 /// The token that is found in any of three places, and in which.
 fn found(fields: &[(&str, &str)]) -> Result<Option<(String, usize)>, Reason> {
     let sources =
         [Source::Authorization, Source::Header("x-token".into()), Source::Cookie("session".into())];
     let methods = Methods { token: true, certificate: false, any: false };
-    let request = Sent(fields);
+    let request = Sent::of(fields);
     let credentials =
         Credentials::extract(&request, methods, &sources).map_err(|refusal| refusal.reason())?;
     Ok(credentials
@@ -143,8 +105,7 @@ fn a_cookie_goes_and_its_neighbours_stay() {
 
 /// The token of a handshake with these protocols.
 fn offered(protocols: &str) -> Result<Option<String>, Reason> {
-    let fields = [(WEBSOCKET_PROTOCOL, protocols)];
-    let sent = Sent(&fields);
+    let sent = Sent::of(&[(WEBSOCKET_PROTOCOL, protocols)]);
     let found = Source::WebSocket.read(&sent)?;
     Ok(found.map(|(_, token)| String::from_utf8(token.to_vec()).unwrap()))
 }
@@ -167,7 +128,7 @@ fn the_protocol_behind_bearer_is_the_token_and_the_others_stay() {
     for field in ["", "chat", "chat, mqtt", "a.b.c", "bearer.a.b.c", "bearer a.b.c", "bearers, a"] {
         assert_eq!(offered(field), Ok(None), "{field}");
     }
-    assert_eq!(Source::WebSocket.read(&Sent(&[])), Ok(None));
+    assert_eq!(Source::WebSocket.read(&Sent::default()), Ok(None));
 }
 
 #[test]
@@ -183,8 +144,7 @@ fn protocols_that_may_hold_two_tokens_or_none_are_refused() {
     ] {
         assert_eq!(offered(field), Err(Reason::CredentialConflict), "{field}");
     }
-    let twice = [(WEBSOCKET_PROTOCOL, "bearer, a"), (WEBSOCKET_PROTOCOL, "chat")];
-    let sent = Sent(&twice);
+    let sent = Sent::of(&[(WEBSOCKET_PROTOCOL, "bearer, a"), (WEBSOCKET_PROTOCOL, "chat")]);
     assert_eq!(Source::WebSocket.read(&sent), Err(Reason::CredentialConflict));
     for field in ["bearer", "chat, bearer", "bearer,", "bearer, a b", "bearer, \"a\"", "Bearer, a"]
     {

@@ -3,25 +3,18 @@ use serde_json::json;
 
 use super::*;
 use crate::claims::Kept;
-use crate::config::directive::{ISSUER, MAIN, read};
-use crate::config::{Place, RawMain};
 use crate::key::jwks::samples::{P256, P384, RSA, Signer, key_set};
+use crate::testing;
 
-const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+const NOW: UnixTime = UnixTime::from_secs(testing::NOW);
 
 /// The issuers "idp" and "other", of which the first has these keys.
 fn trust(keys: &[Value]) -> Trust {
-    let mut main = RawMain::default();
-    let place = Place::default();
-    for name in ["idp", "other"] {
-        read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
-        let open = main.open.as_mut().unwrap();
-        let url = format!("https://{name}.example");
-        for (name, word) in [("issuer", &*url), ("audience", "api"), ("jwks", "file")] {
-            read(ISSUER, open, name, &[word], &place).unwrap();
-        }
-        main.close_issuer().unwrap();
-    }
+    let (audience, jwks) = (("audience", &["api"][..]), ("jwks", &["file"][..]));
+    let main = testing::issuers(&[
+        ("idp", &[("issuer", &["https://idp.example"]), audience, jwks]),
+        ("other", &[("issuer", &["https://other.example"]), audience, jwks]),
+    ]);
     Trust::new(main.issuers, Kept::default(), vec![Some(key_set(keys)), None])
 }
 

@@ -5,26 +5,18 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::directive::{ISSUER, MAIN, read};
-use crate::config::{Place, RawMain};
 use crate::issuer::KeySource;
+use crate::testing::{self, Lines};
 
 /// An issuer that introspects and has no keys, unless the lines say otherwise.
-pub(super) fn issuer(lines: &[(&str, &[&str])]) -> Issuer {
-    let (mut main, place) = (RawMain::default(), Place::default());
-    read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).unwrap();
-    let open = main.open.as_mut().unwrap();
-    let all: [(&str, &[&str]); 4] = [
+pub(super) fn issuer(lines: Lines<'_>) -> Issuer {
+    let usual: Lines<'_> = &[
         ("issuer", &["https://idp.example"]),
         ("audience", &["api"]),
         ("introspection", &["https://idp.example/introspect"]),
         ("introspection_client", &["gateway", "secret=x"]),
     ];
-    for (name, words) in all.iter().chain(lines) {
-        read(ISSUER, open, name, words, &place).unwrap();
-    }
-    main.close_issuer().unwrap();
-    main.issuers.remove(0)
+    testing::issuers(&[("idp", &[usual, lines].concat())]).issuers.remove(0)
 }
 
 fn signed(header: &str, claims: &str) -> Vec<u8> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Resolver;
 use crate::issuer::{ClientProof, SecretMethod};
+use crate::testing;
 
 const EITHER: &str = "needs either secret= or key= in \"introspection_client\", method= with secret= \
                       alone, and algorithm= with key= alone";
@@ -80,24 +81,15 @@ fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
 
 #[test]
 fn a_location_asks_one_issuer_about_opaque_tokens() {
-    let (mut main, place) = (RawMain::default(), Place { file: "x.conf".into(), line: 9 });
-    for name in ["one", "two", "keys"] {
-        read(MAIN, &mut main, "mesh_issuer", &[name], &place).unwrap();
-        let open = main.open.as_mut().unwrap();
-        let url = format!("https://{name}.example");
-        let lines: &[(&str, &[&str])] = match name {
-            "keys" => &[("jwks", &["k.json"])],
-            _ => &[
-                ("introspection", &["https://a.example/i"]),
-                ("introspection_client", &["gateway", "secret=s"]),
-            ],
-        };
-        let own = [("issuer", &[url.as_str()][..]), ("audience", &["api"])];
-        for (name, words) in own.iter().chain(lines) {
-            read(ISSUER, open, name, words, &place).unwrap();
-        }
-        main.close_issuer().unwrap();
-    }
+    let place = Place { file: "x.conf".into(), line: 9 };
+    let audience = ("audience", &["api"][..]);
+    let asked = ("introspection", &["https://a.example/i"][..]);
+    let client = ("introspection_client", &["gateway", "secret=s"][..]);
+    let main = testing::issuers(&[
+        ("one", &[("issuer", &["https://one.example"]), audience, asked, client]),
+        ("two", &[("issuer", &["https://two.example"]), audience, asked, client]),
+        ("keys", &[("issuer", &["https://keys.example"]), audience, ("jwks", &["k.json"])]),
+    ]);
     let mut resolver = Resolver::new(&main);
     let mut introspector = |accepted: &[&str]| {
         let mut raw = RawLocation::default();

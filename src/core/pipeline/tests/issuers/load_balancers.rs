@@ -31,12 +31,12 @@ fn server(idp: &Key, alb: &Key) -> Server {
 fn header(changes: &Value) -> Value {
     let usual =
         json!({ "typ": "JWT", "signer": ALB, "iss": IDP, "client": "client", "exp": NOW + 120 });
-    with(&usual, changes)
+    changed(&usual, changes)
 }
 
 fn payload(changes: &Value) -> Value {
     let usual = json!({ "sub": "user-1", "email": "a@example.com", "iss": IDP, "exp": NOW + 120 });
-    with(&usual, changes)
+    changed(&usual, changes)
 }
 
 /// A token as load balancers write it: with padding.

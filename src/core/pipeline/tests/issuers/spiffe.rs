@@ -33,7 +33,7 @@ fn server(prod: &Key, dev: &Key, idp: &Key) -> Server {
 }
 
 fn claims(changes: &Value) -> Value {
-    with(&json!({ "sub": ID, "aud": ["api"], "exp": NOW + 300, "iat": NOW }), changes)
+    changed(&json!({ "sub": ID, "aud": ["api"], "exp": NOW + 300, "iat": NOW }), changes)
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_token_of_a_listed_tenant_is_believed_by_its_own_issuer_alone() {
             json!({ "iss": format!("{}x", template.replace("{tenantid}", TENANT)) }),
             json!({ "iss": template.replace("{tenantid}", &format!("{TENANT}/{TENANT}")) }),
         ] {
-            let sent = Sent::token(&key.sign(&with(&good, &changes)));
+            let sent = Sent::token(&key.sign(&changed(&good, &changes)));
             assert_eq!(server.reason(&sent), Reason::IssuerRefused, "{changes}");
         }
     }
@@ -90,7 +90,7 @@ fn a_key_that_names_its_issuer_is_for_no_other_where_there_is_one_tenant_too() {
     let good = claims(V2, TENANT);
     server.ask(&Sent::token(&own.sign(&good))).unwrap();
     assert_eq!(server.reason(&Sent::token(&stranger.sign(&good))), Reason::IssuerRefused);
-    let without = with(&good, &json!({ "tid": null }));
+    let without = changed(&good, &json!({ "tid": null }));
     assert_eq!(server.reason(&Sent::token(&own.sign(&without))), Reason::IssuerRefused);
 }
 
@@ -99,7 +99,7 @@ fn the_service_is_the_first_of_the_claims_that_is_there() {
     let key = Key::new("k1");
     let mut server = server(&json!([key.jwk]), V1);
     let mut service = |changes: Value| {
-        let sent = Sent::token(&key.sign(&with(&claims(V1, TENANT), &changes)));
+        let sent = Sent::token(&key.sign(&changed(&claims(V1, TENANT), &changes)));
         server.ask(&sent).map(|it| attribute(&it, Attribute::Service).unwrap())
     };
     assert_eq!(service(json!({ "appid": "b" })).unwrap(), "client");
@@ -139,7 +139,7 @@ fn groups_that_are_too_many_are_unknown_and_not_none() {
     assert_eq!(ask(json!({ "groups": [] })), (Some("[]".to_owned()), false));
     let overage = json!({ "_claim_names": { "groups": "src1" },
         "_claim_sources": { "src1": { "endpoint": "https://graph.windows.net/x" } } });
-    assert_eq!(ask(with(&overage, &json!({ "groups": ["eng"] }))), (None, false));
+    assert_eq!(ask(changed(&overage, &json!({ "groups": ["eng"] }))), (None, false));
     assert_eq!(ask(json!({ "hasgroups": true, "groups": ["eng"] })), (None, false));
     assert_eq!(ask(json!({ "hasgroups": "true", "groups": ["eng"] })), (None, false));
     let known = json!({ "hasgroups": false, "_claim_names": { "roles": "src1" } });

@@ -6,9 +6,8 @@ use super::*;
 use crate::claims::Kept;
 use crate::key::algorithm::AlgorithmSet;
 use crate::key::jwks::KeySet;
+use crate::testing::NOW;
 use crate::token::Confirmation;
-
-const NOW: i64 = 1_800_000_000;
 
 fn plain() -> Trust {
     Trust::new(vec![issuer(&[])], Kept::default(), Vec::new())
