@@ -1,9 +1,9 @@
 //! The `Authorization` field.
 
-use mesh_core::request::{Credentials, Field, Methods, Peer, Request};
-use mesh_core::request::Target;
 use mesh_core::refusal::Reason;
 use mesh_core::request::source::Source;
+use mesh_core::request::{Credentials, Methods};
+use mesh_core::testing::Sent;
 
 const SOURCES: [Source; 1] = [Source::Authorization];
 
@@ -14,7 +14,8 @@ const SOURCES: [Source; 1] = [Source::Authorization];
 /// Returns whether there is a token. Each line of the input is one field.
 pub fn authorization_header(data: &[u8]) -> bool {
     let fields: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
-    let request = Sent(&fields);
+    let request =
+        fields.iter().fold(Sent::default(), |sent, field| sent.and("authorization", *field));
     let methods = |token| Methods { token, certificate: !token, any: false };
     let unread =
         Credentials::extract(&request, methods(false), &SOURCES).expect("no token is read");
@@ -59,40 +60,4 @@ pub(crate) fn read(field: &[u8]) -> Result<Option<(bool, &[u8])>, Reason> {
         return Err(Reason::TokenMalformed);
     }
     Ok(Some((is_dpop, token)))
-}
-
-struct Sent<'f>(&'f [&'f [u8]]);
-
-impl Request for Sent<'_> {
-    fn authorization(&self) -> Field<'_> {
-        match self.0 {
-            [] => Field::Absent,
-            [one] => Field::One(one),
-            _ => Field::Several,
-        }
-    }
-
-    fn field(&self, _: &str) -> Field<'_> {
-        Field::Absent
-    }
-
-    fn method(&self) -> &[u8] {
-        b"GET"
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target { is_secure: true, authority: None, path: b"/" }
-    }
-
-    fn peer(&self) -> Option<Peer> {
-        None
-    }
-
-    fn address(&self) -> &[u8] {
-        &[]
-    }
-
-    fn variable(&self, _: usize) -> Option<&[u8]> {
-        None
-    }
 }

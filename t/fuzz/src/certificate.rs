@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mesh_core::text::time::UnixTime;
 use mesh_core::peer::x509::{
     CertificateName, DnsPattern, MAX_PEM_BYTES, NameKinds, NameRules, PeerCertificate,
 };
+use mesh_core::text::time::UnixTime;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, SanType,

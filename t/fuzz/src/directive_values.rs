@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use mesh_core::stage::admit::{LimitKey, MAX_LIMITS};
-use mesh_core::key::algorithm::Algorithm;
-use mesh_core::config::{DryRun, Location, Place, RawIssuer, RawLocation, RawMain, Resolver};
 use mesh_core::config::directive::{ISSUER, LOCATION, MAIN, read};
-use mesh_core::limit::Period;
+use mesh_core::config::{DryRun, Location, Place, RawIssuer, RawLocation, RawMain, Resolver};
+use mesh_core::key::algorithm::Algorithm;
+use mesh_core::limit::{LimitKey, MAX_LIMITS, Period};
 
 const KNOWN_VARIABLE: &str = "remote_user";
 

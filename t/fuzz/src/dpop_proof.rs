@@ -7,25 +7,21 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
-use mesh_core::config::{Location, Place, RawLocation, RawMain, Resolver};
-use mesh_core::request::{Field, Peer, Request};
-use mesh_core::config::directive::{ISSUER, LOCATION, MAIN, read};
-use mesh_core::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
-use mesh_core::request::Target;
-use mesh_core::stage::authenticate::WorkerState;
-use mesh_core::token::introspection::Introspections;
+use mesh_core::config::{Location, Resolver};
+use mesh_core::issuer::trust::Trust;
 use mesh_core::key::jwks::KeySet;
 use mesh_core::pipeline::{Memo, evaluate};
+use mesh_core::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use mesh_core::refusal::Reason;
+use mesh_core::stage::authenticate::WorkerState;
+use mesh_core::testing::{self, NOW, Sent};
 use mesh_core::text::time::{Now, Tick, UnixTime};
 use mesh_core::token::TokenCache;
-use mesh_core::issuer::trust::Trust;
+use mesh_core::token::introspection::Introspections;
 use serde_json::{Value, json};
 
 use crate::keys::{self, BARE, EC, KEYS, part, token};
 use crate::recipe;
-
-const NOW: i64 = 1_800_000_000;
 
 static WORLD: LazyLock<World> = LazyLock::new(World::new);
 
@@ -40,17 +36,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let place = Place::default();
-        let mut main = RawMain::default();
-        read(MAIN, &mut main, "mesh_issuer", &["idp"], &place).expect("an issuer");
-        let open = main.open.as_mut().expect("it is open");
-        for (name, word) in [("issuer", "https://idp.example"), ("audience", "api"), ("jwks", "x")]
-        {
-            read(ISSUER, open, name, &[word], &place).expect("a line");
-        }
-        main.close_issuer().expect("a whole issuer");
-        let mut raw = RawLocation::default();
-        read(LOCATION, &mut raw, "mesh_authenticate", &["token"], &place).expect("a line");
+        let main = testing::issuers(&[(
+            "idp",
+            &[("issuer", &["https://idp.example"]), ("audience", &["api"]), ("jwks", &["x"])],
+        )]);
+        let raw = testing::location(&[("mesh_authenticate", &["token"])]);
         let mut resolver = Resolver::new(&main);
         let location = resolver.resolve(&raw, &mut |_| None).expect("settings");
         let keys = KeySet::parse(&keys::set(&[EC]), main.issuers[0].algorithms).expect("keys").0;
@@ -114,7 +104,7 @@ fn accepts_once<const BUCKETS: usize>(proof: &[u8], again: Reason) -> bool {
     let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
     let memory = Memory::begin(&header, &buckets, &shares, &secrets, 60, NOW - 600);
     let memory = memory.expect("a memory");
-    let sent = Sent { authorization: format!("DPoP {}", world.token), proof };
+    let sent = Sent::of(&[("authorization", &format!("DPoP {}", world.token))]).and("dpop", proof);
     let mut cache = TokenCache::with_capacity(1);
     let mut ask = || {
         let open = || Some(memory);
@@ -170,39 +160,4 @@ fn assert_proves(proof: &[u8], world: &World) {
 fn thumbprint(jwk: &Value) -> String {
     let jwk: Jwk = serde_json::from_value(jwk.clone()).expect("a key");
     jwk.thumbprint(ThumbprintHash::SHA256).expect("a thumbprint")
-}
-
-struct Sent<'s> {
-    authorization: String,
-    proof: &'s [u8],
-}
-
-impl Request for Sent<'_> {
-    fn authorization(&self) -> Field<'_> {
-        Field::One(self.authorization.as_bytes())
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target { is_secure: true, authority: Some(b"api.example"), path: b"/topics?x" }
-    }
-
-    fn field(&self, name: &str) -> Field<'_> {
-        if name == "dpop" { Field::One(self.proof) } else { Field::Absent }
-    }
-
-    fn method(&self) -> &[u8] {
-        b"GET"
-    }
-
-    fn peer(&self) -> Option<Peer> {
-        None
-    }
-
-    fn address(&self) -> &[u8] {
-        &[]
-    }
-
-    fn variable(&self, _: usize) -> Option<&[u8]> {
-        None
-    }
 }

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mesh_core::key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
-use mesh_core::text::json::without_mark;
 use mesh_core::key::jwks::{KeySet, MAX_BYTES, MAX_KEYS};
 use mesh_core::key::jws::CompactJws;
+use mesh_core::text::json::without_mark;
 use serde_json::{Value, json};
 
 use crate::keys::{self, BARE, EC, ED, KEYS, NEW, P384, RSA, token};

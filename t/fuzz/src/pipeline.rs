@@ -8,10 +8,11 @@ mod world;
 use std::collections::HashSet;
 
 use arbitrary::Unstructured;
-use mesh_core::stage::admit::Admission;
+use mesh_core::answer::challenge::{Offer, challenge};
 use mesh_core::identity::Attribute;
 use mesh_core::pipeline::{Memo, evaluate, identify};
-use mesh_core::refusal::{Offer, Reason, Refusal};
+use mesh_core::refusal::{Reason, Refusal};
+use mesh_core::stage::admit::Admission;
 use serde_json::Value;
 
 use crate::assert_printable;
@@ -35,21 +36,21 @@ pub fn pipeline_outcomes(data: &[u8]) -> Vec<&'static str> {
     let Ok(case) = Case::read(&mut Unstructured::new(data)) else { return Vec::new() };
     let mut server = Server::new();
     let mut outcomes = Vec::new();
-    for sent in &case.requests {
-        server.turn(sent);
+    for step in &case.requests {
+        server.turn(step);
         // One request, and the places that internal redirects take it to.
         let mut memo = Memo::default();
         let mut was_dry = false;
-        for visit in &sent.visits {
+        for visit in &step.visits {
             let place = &LOCATIONS[*visit];
             was_dry |= place.dry_run != "off";
-            let judgement = judge(sent, place, &case.ledger, server.published(), server.list());
+            let judgement = judge(step, place, &case.ledger, server.published(), server.list());
             let location = server.location(*visit);
-            let (outcome, identified) = server.with_worker(sent, |worker| {
-                let identified = sent
-                    .asks_early
-                    .then(|| identify(sent, &location.authentication, &mut memo, worker).is_ok());
-                (evaluate(sent, location, &mut memo, worker).without_waiting().0, identified)
+            let (outcome, identified) = server.with_worker(step, |worker| {
+                let identified = step.asks_early.then(|| {
+                    identify(&step.sent, &location.authentication, &mut memo, worker).is_ok()
+                });
+                (evaluate(&step.sent, location, &mut memo, worker).without_waiting().0, identified)
             });
             outcomes.push(match &outcome {
                 Ok(admission) => {
@@ -117,7 +118,7 @@ fn assert_refusal(
     }
     assert_eq!(by_limit, refusal.limited().is_some());
     assert!(by_limit || !judgement.admits(), "a good request is refused: {reason}");
-    refusal.challenge(&Offer::default(), None).iter().for_each(|text| assert_printable(text));
+    challenge(refusal, &Offer::default(), None).iter().for_each(|text| assert_printable(text));
     let fields = refusal.limited().map(|limit| limit.fields());
     fields.iter().flatten().for_each(|(_, text)| assert_printable(text));
     reason.word()

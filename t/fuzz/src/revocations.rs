@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use mesh_core::text::json::without_mark;
 use mesh_core::issuer::revocation::{Kind, MAX_BYTES, Revocable, Revocations};
+use mesh_core::text::json::without_mark;
 use mesh_core::text::time::UnixTime;
 use serde_json::{Value, json};
 

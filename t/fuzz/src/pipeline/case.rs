@@ -6,24 +6,23 @@
 use core::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use mesh_core::request::{Field, Peer, Request};
-use mesh_core::request::Target;
 use mesh_core::peer::x509::ChainVerdict;
+use mesh_core::testing::{NOW, Sent};
 
 use super::forge::{self, Signed};
-use super::world::{ISSUERS, LEAVES, LISTS, LOCATIONS, NOW, Zone, peer};
+use super::world::{ISSUERS, LEAVES, LISTS, LOCATIONS, Zone, peer};
 use crate::recipe;
 
 /// Requests in their order, and all that was ever signed for them.
 pub struct Case {
-    pub requests: Vec<Sent>,
+    pub requests: Vec<Step>,
     pub ledger: Vec<Signed>,
 }
 
 /// One request, and what has happened before it.
-pub struct Sent {
-    /// The `Authorization` fields.
-    pub fields: Vec<Vec<u8>>,
+pub struct Step {
+    /// The request, with nothing but `Authorization` fields.
+    pub sent: Sent,
     /// The peer's certificate, with Nginx's word on it.
     pub leaf: Option<(usize, ChainVerdict)>,
     /// The time, in seconds since 1970.
@@ -40,41 +39,6 @@ pub struct Sent {
     pub asks_early: bool,
     /// The zone for limits that it finds.
     pub zone: Zone,
-    address: [u8; 4],
-}
-
-impl Request for Sent {
-    fn authorization(&self) -> Field<'_> {
-        match self.fields.as_slice() {
-            [] => Field::Absent,
-            [one] => Field::One(one),
-            _ => Field::Several,
-        }
-    }
-
-    fn field(&self, _: &str) -> Field<'_> {
-        Field::Absent
-    }
-
-    fn method(&self) -> &[u8] {
-        b"GET"
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target { is_secure: true, authority: Some(b"api.example"), path: b"/" }
-    }
-
-    fn peer(&self) -> Option<Peer> {
-        self.leaf.map(|(leaf, verdict)| peer(leaf, verdict))
-    }
-
-    fn address(&self) -> &[u8] {
-        &self.address
-    }
-
-    fn variable(&self, _: usize) -> Option<&[u8]> {
-        None
-    }
 }
 
 impl Case {
@@ -84,8 +48,8 @@ impl Case {
         // Most of a case happens in one place: a limit takes several requests to be reached.
         let home = u.choose_index(LOCATIONS.len())?;
         for _ in 0..=u.int_in_range(0..=4)? {
-            let sent = case.request(u, home, &mut tokens)?;
-            case.requests.push(sent);
+            let step = case.request(u, home, &mut tokens)?;
+            case.requests.push(step);
         }
         Ok(case)
     }
@@ -95,7 +59,7 @@ impl Case {
         u: &mut Unstructured<'_>,
         home: usize,
         tokens: &mut Vec<String>,
-    ) -> Result<Sent> {
+    ) -> Result<Step> {
         let mut visits = vec![home];
         for _ in 0..pick(u, 0, &[1, 2])? {
             visits.push(u.choose_index(LOCATIONS.len())?);
@@ -104,20 +68,28 @@ impl Case {
             Some(issuer) => Some((issuer, u.choose_index(ISSUERS[issuer].sets.len())?)),
             None => None,
         };
-        let fields =
-            (0..pick(u, 1, &[0, 0, 2])?).map(|_| self.field(u, tokens)).collect::<Result<_>>()?;
-        Ok(Sent {
-            fields,
-            leaf: leaf(u)?,
+        let mut sent = Sent::default();
+        for _ in 0..pick(u, 1, &[0, 0, 2])? {
+            sent = sent.and("authorization", self.field(u, tokens)?);
+        }
+        let leaf = leaf(u)?;
+        sent.peer = leaf.map(|(leaf, verdict)| peer(leaf, verdict));
+        let mut step = Step {
+            sent,
+            leaf,
             now: NOW + pick(u, 0, &[29, 30, 600, 629, 630, -60, -90, 86_400, 400_000_000])?,
             wait: Duration::from_millis(u.arbitrary::<u16>()?.into()),
             publishes,
             visits,
             asks_early: pick(u, false, &[true])?,
             zone: pick(u, Zone::Roomy, &[Zone::Missing, Zone::Full])?,
-            address: [127, 0, 0, pick(u, 1, &[2])?],
-            revokes: if rarely(u)? { Some(u.choose_index(LISTS.len())?) } else { None },
-        })
+            revokes: None,
+        };
+        step.sent.address = vec![127, 0, 0, pick(u, 1, &[2])?];
+        if rarely(u)? {
+            step.revokes = Some(u.choose_index(LISTS.len())?);
+        }
+        Ok(step)
     }
 
     /// The value of one `Authorization` field.

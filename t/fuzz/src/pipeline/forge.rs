@@ -3,10 +3,11 @@
 
 use arbitrary::{Result, Unstructured};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use mesh_core::testing::NOW;
 use serde_json::{Map, Value, json};
 
 use super::case::{pick, rarely};
-use super::world::{ISSUERS, LEAVES, NOW};
+use super::world::{ISSUERS, LEAVES};
 use crate::keys::{EC, FORGER, KEYS, part};
 
 /// What was signed, by which key, and what it meant.

@@ -3,7 +3,7 @@
 use mesh_core::peer::x509::ChainVerdict;
 use serde_json::{Map, Value};
 
-use super::case::Sent;
+use super::case::Step;
 use super::forge::Signed;
 use super::world::{ISSUERS, LEAVES, Leaf, List, Place};
 use crate::authorization_header::read;
@@ -51,30 +51,30 @@ impl Expected {
 
 /// Judges a request; `published` holds the keys of each issuer, and `list` what is revoked.
 pub fn judge(
-    sent: &Sent,
+    step: &Step,
     place: &Place,
     ledger: &[Signed],
     published: &[&'static [usize]],
     list: List,
 ) -> Judgement {
-    let token = match sent.fields.as_slice() {
+    let token = match step.sent.fields.as_slice() {
         _ if !place.token => Ok(None),
         [] => Ok(None),
-        [field] => match read(field) {
+        [(_, field)] => match read(field) {
             Err(_) => Err("no bearer token"),
             Ok(None) => Ok(None),
             // No request of a case holds the proof that this asks for.
             Ok(Some((true, _))) => Err("no proof"),
-            Ok(Some((false, token))) => check_token(token, sent, place, ledger, published)
+            Ok(Some((false, token))) => check_token(token, step, place, ledger, published)
                 .and_then(|(signed, issuer)| {
                     check_revoked(signed, issuer, list).map(|()| Some((signed, issuer)))
                 }),
         },
         _ => Err("several fields"),
     };
-    let leaf = match sent.leaf.filter(|_| place.certificate) {
+    let leaf = match step.leaf.filter(|_| place.certificate) {
         None => Ok(None),
-        Some((leaf, verdict)) => check_leaf(&LEAVES[leaf], verdict, sent, place).map(Some),
+        Some((leaf, verdict)) => check_leaf(&LEAVES[leaf], verdict, step, place).map(Some),
     };
     let permitted = match &token {
         Ok(Some((signed, _))) => requirements_hold(&signed.claims, place),
@@ -129,7 +129,7 @@ fn groups(value: &Value) -> Option<Value> {
 /// Finds the entry of the ledger that the token is, if everything about it holds here and now.
 fn check_token<'l>(
     token: &[u8],
-    sent: &Sent,
+    step: &Step,
     place: &Place,
     ledger: &'l [Signed],
     published: &[&'static [usize]],
@@ -138,7 +138,7 @@ fn check_token<'l>(
     let (input, signature) = token.rsplit_once('.').ok_or("no signature")?;
     let mut why = "nobody signed that";
     for signed in ledger.iter().filter(|signed| signed.input == input) {
-        match check(signed, signature, sent, place, published) {
+        match check(signed, signature, step, place, published) {
             Ok(issuer) => return Ok((signed, issuer)),
             Err(reason) => why = reason,
         }
@@ -149,7 +149,7 @@ fn check_token<'l>(
 fn check(
     signed: &Signed,
     signature: &str,
-    sent: &Sent,
+    step: &Step,
     place: &Place,
     published: &[&'static [usize]],
 ) -> Result<usize, &'static str> {
@@ -171,7 +171,7 @@ fn check(
     if !KEYS[signed.key].verifies(signed.input.as_bytes(), signature, signed.algorithm) {
         return Err("another signature");
     }
-    check_claims(signed, issuer, sent, place)?;
+    check_claims(signed, issuer, step, place)?;
     Ok(issuer)
 }
 
@@ -188,11 +188,11 @@ fn named_key(signed: &Signed, published: &[usize]) -> Option<usize> {
 fn check_claims(
     signed: &Signed,
     issuer: usize,
-    sent: &Sent,
+    step: &Step,
     place: &Place,
 ) -> Result<(), &'static str> {
     let (model, claims) = (&ISSUERS[issuer], &signed.claims);
-    let now = i128::from(sent.now);
+    let now = i128::from(step.now);
     let expires = date(claims, "exp", f64::floor)?.ok_or("no expiry")?;
     if now >= expires + model.leeway {
         return Err("expired");
@@ -226,7 +226,7 @@ fn check_claims(
     if !claims.get("sub").is_none_or(named) || !claims.get(model.service_claim).is_some_and(named) {
         return Err("no name");
     }
-    let leaf = sent.leaf.and_then(|(leaf, _)| LEAVES[leaf].thumbprint);
+    let leaf = step.leaf.and_then(|(leaf, _)| LEAVES[leaf].thumbprint);
     match (claims.get("cnf"), leaf.map(part)) {
         (None, _) => Ok(()),
         (Some(Value::Object(methods)), Some(thumbprint)) if methods.len() == 1 => {
@@ -283,14 +283,14 @@ fn requirements_hold(claims: &Map<String, Value>, place: &Place) -> bool {
 fn check_leaf(
     leaf: &'static Leaf,
     verdict: ChainVerdict,
-    sent: &Sent,
+    step: &Step,
     place: &Place,
 ) -> Result<(&'static str, &'static str), &'static str> {
     let (from, until) = leaf.valid;
     if verdict != ChainVerdict::Verified || leaf.thumbprint.is_none() {
         return Err("the certificate is not verified");
     }
-    if !(from..=until).contains(&sent.now) {
+    if !(from..=until).contains(&step.now) {
         return Err("the certificate has expired");
     }
     let name = leaf.name.filter(|(kind, _)| match *kind {

@@ -5,31 +5,29 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
-use mesh_core::key::algorithm::AlgorithmSet;
 use mesh_core::claims::Kept;
-use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
-use mesh_core::request::Peer;
 use mesh_core::config::directive::{ISSUER, LOCATION, MAIN, read};
-use mesh_core::proof::Proofs;
-use mesh_core::stage::authenticate::WorkerState;
-use mesh_core::token::introspection::Introspections;
+use mesh_core::config::{self, Location, RawLocation, RawMain, Resolver};
 use mesh_core::issuer::Issuer;
-use mesh_core::key::jwks::KeySet;
-use mesh_core::limit::{Bucket, Charge, Header, Host, Part, Quota, Rate, Table};
 use mesh_core::issuer::revocation::Revocations;
+use mesh_core::issuer::trust::{Revoked, Trust};
+use mesh_core::key::algorithm::AlgorithmSet;
+use mesh_core::key::jwks::KeySet;
+use mesh_core::limit::{Bucket, Charge, Header, Part, Quota, Rate, Table};
+use mesh_core::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
+use mesh_core::proof::Proofs;
+use mesh_core::request::Peer;
+use mesh_core::stage::authenticate::WorkerState;
+use mesh_core::testing::{NOW, NoHost};
 use mesh_core::text::time::{Now, Tick, UnixTime};
 use mesh_core::token::TokenCache;
-use mesh_core::issuer::trust::{Revoked, Trust};
-use mesh_core::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
+use mesh_core::token::introspection::Introspections;
 use rcgen::{BasicConstraints, DnType, IsCa};
 use serde_json::json;
 
-use super::case::Sent;
+use super::case::Step;
 use crate::certificate::{make, pem};
 use crate::keys::{self, BARE, BARE_TWIN, EC, ED, NEW, P384, RENAMED, RSA};
-
-/// The time that cases are told relative to.
-pub const NOW: i64 = 1_800_000_000;
 
 /// An issuer as the oracle knows it.
 pub struct Model {
@@ -348,19 +346,19 @@ impl Server {
     }
 
     /// Sets the clocks, and the keys that an issuer publishes from now on.
-    pub fn turn(&mut self, sent: &Sent) {
-        self.now.unix = UnixTime::from_secs(sent.now);
-        self.now.tick = self.now.tick.saturating_add(sent.wait);
-        if let Some((issuer, set)) = sent.publishes {
+    pub fn turn(&mut self, step: &Step) {
+        self.now.unix = UnixTime::from_secs(step.now);
+        self.now.tick = self.now.tick.saturating_add(step.wait);
+        if let Some((issuer, set)) = step.publishes {
             let keys = ISSUERS[issuer].sets[set];
             self.trust.replace(issuer, key_set(issuer, keys));
             self.published[issuer] = keys;
         }
-        if let Some(list) = sent.revokes {
+        if let Some(list) = step.revokes {
             self.list = LISTS[list];
             self.trust.revoke(revoked(self.list));
         }
-        if sent.zone == Zone::Full {
+        if step.zone == Zone::Full {
             self.fill();
         }
     }
@@ -369,7 +367,7 @@ impl Server {
     fn fill(&mut self) {
         let quota = Quota::new("calls", Rate::parse("1r/m").expect("a rate"), 1, 1);
         let quota = quota.expect("a quota");
-        let table = Table::open(&self.header, &self.buckets, [1, 2], &Still).expect("a table");
+        let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).expect("a table");
         let refused = (0..STRANGERS).filter(|stranger| {
             let key = table.key(&quota, &[b"stranger", &stranger.to_le_bytes()]);
             let charge = Charge::new(&quota, Part::Identities, key);
@@ -398,15 +396,19 @@ impl Server {
         &CONFIGURATION.2[at]
     }
 
-    pub fn with_worker<T>(&mut self, sent: &Sent, ask: impl FnOnce(&mut WorkerState<'_>) -> T) -> T {
-        let table = Table::open(&self.header, &self.buckets, [1, 2], &Still).expect("a table");
+    pub fn with_worker<T>(
+        &mut self,
+        step: &Step,
+        ask: impl FnOnce(&mut WorkerState<'_>) -> T,
+    ) -> T {
+        let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).expect("a table");
         ask(&mut WorkerState {
             proofs: Proofs::default(),
             trust: &self.trust,
             snapshot: &self.trust.load(),
             cache: &mut self.cache,
             introspections: &mut Introspections::default(),
-            table: (sent.zone != Zone::Missing).then_some(table),
+            table: (step.zone != Zone::Missing).then_some(table),
             now: self.now,
             noted: None,
             wish: None,
@@ -416,18 +418,6 @@ impl Server {
 
 /// More than the 32 slots of identities and the 32 requests that newcomers share.
 const STRANGERS: u32 = 256;
-
-/// A host whose clock says nothing new.
-#[derive(Debug)]
-struct Still;
-
-impl Host for Still {
-    fn clock(&self) -> Tick {
-        Tick::from_nanos(0)
-    }
-
-    fn tell_full(&self, _: Part, _: u64) {}
-}
 
 fn revoked(list: List) -> Revoked {
     let Some(entries) = list else { return Revoked::Unknown };
