@@ -1,7 +1,11 @@
 //! For tests alone: a request, keys and a configuration, made as simply as they can be.
 //!
 //! The feature `testing` shows it to the tests of other crates. No build that is shipped has it.
-#![expect(clippy::unwrap_used, reason = "a test ends at what does not fit")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends at what does not fit"
+)]
 
 use std::rc::Rc;
 
@@ -13,6 +17,8 @@ use crate::limit::{Host, Part};
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
 use crate::request::{Field, Peer, Request, Target};
 use crate::text::time::Tick;
+
+pub mod keys;
 
 /// The time of tests, in seconds since 1970: a day in January 2027.
 pub const NOW: i64 = 1_800_000_000;

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh_core::issuer::{Entry, Form, Remote};
 use mesh_core::key::algorithm::KeyAlgorithms;
-use mesh_core::key::jwks::p256_jwk;
+use mesh_core::testing::keys::{Signer, jwks as set_of, with};
 use mesh_core::text::endpoint::Endpoint;
 use mesh_core::text::time::UnixTime;
 use rcgen::KeyPair;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 use crate::stub::until;
@@ -193,6 +193,7 @@ pub(crate) fn pem() -> String {
 
 /// A JWK set with a new key for each name.
 pub(crate) fn set(kids: &[&str]) -> String {
-    let keys: Vec<_> = kids.iter().map(|kid| p256_jwk(kid, pem().as_bytes()).unwrap()).collect();
-    json!({ "keys": keys }).to_string()
+    let keys: Vec<_> =
+        kids.iter().map(|kid| with(&Signer::p256().jwk(kid), "use", "sig")).collect();
+    String::from_utf8(set_of(&keys)).unwrap()
 }

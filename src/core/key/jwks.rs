@@ -14,8 +14,6 @@ mod member;
 mod name;
 mod pem;
 mod rsa;
-#[cfg(test)]
-pub(crate) mod samples;
 mod thumbprint;
 
 pub use error::{JwksError, KeyFault, KeyLookupError, SkippedKey, warnings};

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::{CertificateParams, SanType};
 use serde_json::{Value, json};
 
@@ -16,6 +14,7 @@ use crate::key::jwks::KeySet;
 use crate::limit::{Bucket, Header as ZoneHeader, Table};
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
 use crate::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
+use crate::testing::keys::{Signer, key_set, with};
 use crate::testing::{self, Lines, NOW, NoHost, Sent, changed};
 use crate::text::time::{Now, Tick, UnixTime};
 use crate::token::introspection::Introspections;
@@ -31,49 +30,31 @@ mod proofs;
 mod revocations;
 mod settings;
 
-/// An issuer's key, with the private half.
+/// An issuer's key, with its name and its public half.
 struct Key {
     kid: &'static str,
-    signer: EncodingKey,
+    signer: Signer,
     jwk: Value,
 }
 
 impl Key {
     fn new(kid: &'static str) -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let point = pair.public_key().as_ref();
-        let (x, y) = (&point[1..33], &point[33..65]);
-        Self {
-            kid,
-            signer: EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref()),
-            jwk: json!({ "kty": "EC", "crv": "P-256", "kid": kid, "alg": "ES256",
-                "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) }),
-        }
+        let signer = Signer::p256();
+        Self { kid, jwk: with(&signer.jwk(kid), "alg", "ES256"), signer }
     }
 
     fn set(&self) -> KeySet {
-        let document = json!({ "keys": [self.jwk] }).to_string();
-        KeySet::parse(document.as_bytes(), crate::key::algorithm::AlgorithmSet::DEFAULT).unwrap().0
+        key_set(&[self.jwk.clone()])
     }
 
     /// A token with this header, in which `alg` and `kid` are usual.
     fn sign_under(&self, header: &Value, claims: &Value) -> String {
-        let whole = changed(&json!({ "alg": "ES256", "kid": self.kid }), header);
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        self.complete(&format!("{}.{}", part(&whole), part(claims)))
-    }
-
-    /// What is signed, with the signature.
-    fn complete(&self, input: &str) -> String {
-        let signature =
-            jsonwebtoken::crypto::sign(input.as_bytes(), &self.signer, Algorithm::ES256).unwrap();
-        format!("{input}.{signature}")
+        let usual = json!({ "alg": "ES256", "kid": self.kid });
+        self.signer.token_with(&changed(&usual, header), claims)
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some(self.kid.to_owned());
-        encode(&header, claims, &self.signer).unwrap()
+        self.signer.token(Some(self.kid), claims)
     }
 
     /// A token with good claims, changed as told; `null` removes a claim.
@@ -449,9 +430,7 @@ fn a_token_type_is_compared_as_a_media_type() {
     let mut server =
         Server::new(&key, &[("token_type", &["at+jwt"])], &[&[("mesh_authenticate", &["token"])]]);
     assert_eq!(server.reason(&Sent::token(&key.token(&json!({})))), Reason::TypeRefused);
-    let mut header = Header::new(Algorithm::ES256);
-    header.kid = Some("k1".to_owned());
-    header.typ = Some("application/AT+jwt".to_owned());
+    let header = json!({ "typ": "application/AT+jwt" });
     let claims = json!({ "iss": "https://idp.example", "aud": "api", "sub": "a", "exp": NOW + 1 });
-    server.ask(&Sent::token(&encode(&header, &claims, &key.signer).unwrap())).unwrap();
+    server.ask(&Sent::token(&key.sign_under(&header, &claims))).unwrap();
 }

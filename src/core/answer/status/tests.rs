@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::claims::Kept;
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
-use crate::key::jwks::samples::{P256, RSA, key_set};
+use crate::testing::keys::{P256, RSA, key_set};
 use crate::testing::{self, NOW, NoHost};
 use crate::text::time::Tick;
 

@@ -3,9 +3,9 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::*;
-use crate::key::jwks::samples::{P256, Signer, key_set};
 use crate::key::jws::Headers;
 use crate::refusal::Reason;
+use crate::testing::keys::{P256, Signer, key_set};
 use crate::testing::{self, NOW};
 use crate::token::{self, TokenCache, Wish};
 

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::samples::{ED25519, P256, P384, RSA, Signer, jwks, key_set, parse, with};
 use super::*;
 use crate::key::jws::CompactJws;
+use crate::testing::keys::{ED25519, P256, P384, RSA, Signer, jwks, key_set, parse, with};
 use crate::text::json as strict;
 
 mod names;

@@ -2,13 +2,12 @@ use core::slice;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm as Alg;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::key::algorithm::AlgorithmSet;
-use crate::key::jwks::samples::{ED25519, P256, P384, RSA, Signer, jwks, key_set, parse, with};
+use crate::testing::keys::{ED25519, P256, P384, RSA, Signer, jwks, key_set, parse, with};
 
 fn verify(token: &str, keys: &KeySet) -> Result<(), JwsError> {
     CompactJws::parse(token.as_bytes())?.verify(keys).map(drop)
@@ -38,30 +37,33 @@ fn signers() -> [&'static Signer; 4] {
     [&RSA, &P256, &P384, &ED25519]
 }
 
-// What another implementation signs.
+// What is signed as another implementation reads it.
 
 #[test]
 fn tokens_of_every_algorithm_verify() {
+    use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
     let keys = key_set(&[RSA.jwk("r"), P256.jwk("e"), P384.jwk("f"), ED25519.jwk("d")]);
     let claims = json!({"sub": "orders", "aud": ["a", "b"]});
-    for (signer, alg, kid) in [
-        (&*RSA, Alg::RS256, "r"),
-        (&RSA, Alg::RS384, "r"),
-        (&RSA, Alg::RS512, "r"),
-        (&RSA, Alg::PS256, "r"),
-        (&RSA, Alg::PS384, "r"),
-        (&RSA, Alg::PS512, "r"),
-        (&P256, Alg::ES256, "e"),
-        (&P384, Alg::ES384, "f"),
-        (&ED25519, Alg::EdDSA, "d"),
+    for (signer, algorithms, kid) in [
+        (&*RSA, &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512][..], "r"),
+        (&P256, &[Es256], "e"),
+        (&P384, &[Es384], "f"),
+        (&ED25519, &[EdDsa], "d"),
     ] {
-        for kid in [Some(kid), None] {
-            let token = signer.token_by(alg, kid, &claims);
+        let jwk = serde_json::from_value(signer.jwk(kid)).unwrap();
+        let other = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
+        for (algorithm, kid) in algorithms.iter().flat_map(|it| [(it, Some(kid)), (it, None)]) {
+            let token = signer.token_by(*algorithm, kid, &claims);
             let jws = CompactJws::parse(token.as_bytes()).unwrap();
-            assert_eq!(jws.algorithm().as_str(), format!("{alg:?}"));
+            assert_eq!(jws.algorithm(), *algorithm);
             assert_eq!((jws.kid(), jws.typ()), (kid, Some("JWT")));
             let payload = jws.verify(&keys).unwrap();
             assert_eq!(serde_json::from_slice::<Value>(payload).unwrap(), claims);
+
+            let (input, signature) = token.rsplit_once('.').unwrap();
+            let named = algorithm.as_str().parse().unwrap();
+            let told = jsonwebtoken::crypto::verify(signature, input.as_bytes(), &other, named);
+            assert!(told.unwrap(), "{algorithm}");
         }
     }
 }
@@ -134,7 +136,8 @@ fn hmac_with_a_public_key_is_refused() {
         serde_json::to_vec(&jwk).unwrap(),
     ];
     for secret in secrets {
-        for alg in [Alg::HS256, Alg::HS384, Alg::HS512] {
+        use jsonwebtoken::Algorithm::{HS256, HS384, HS512};
+        for alg in [HS256, HS384, HS512] {
             let key = jsonwebtoken::EncodingKey::from_secret(&secret);
             let header =
                 jsonwebtoken::Header { kid: Some("a".into()), ..jsonwebtoken::Header::new(alg) };
@@ -146,7 +149,7 @@ fn hmac_with_a_public_key_is_refused() {
 
 #[test]
 fn rsa_key_verifies_pss_only_where_the_issuer_or_key_says_so() {
-    let token = RSA.token_by(Alg::PS256, Some("a"), &json!({}));
+    let token = RSA.token_by(Algorithm::Ps256, Some("a"), &json!({}));
     let default = parse(&[RSA.jwk("a")]).unwrap().0;
     assert_eq!(verify(&token, &default), Err(JwsError::AlgorithmRefused));
     let pinned = key_set(&[with(&RSA.jwk("a"), "alg", json!("RS256"))]);
@@ -154,7 +157,7 @@ fn rsa_key_verifies_pss_only_where_the_issuer_or_key_says_so() {
     let listed = AlgorithmSet::from_iter([Algorithm::Ps256]);
     let (pss, _) = KeySet::parse(&jwks(&[RSA.jwk("a")]), listed).unwrap();
     assert_eq!(verify(&token, &pss), Ok(()));
-    let pkcs1 = RSA.token_by(Alg::RS256, Some("a"), &json!({}));
+    let pkcs1 = RSA.token_by(Algorithm::Rs256, Some("a"), &json!({}));
     assert_eq!(verify(&pkcs1, &pss), Err(JwsError::AlgorithmRefused));
 }
 
@@ -224,14 +227,14 @@ fn signature_with_bytes_added_or_removed_is_refused() {
 fn keys_that_a_token_brings_along_are_ignored() {
     let stranger = Signer::ed25519();
     let jwk = stranger.jwk("a");
-    let header = jsonwebtoken::Header {
-        jku: Some("https://evil.example/keys".into()),
-        jwk: serde_json::from_value(jwk).unwrap(),
-        x5u: Some("https://evil.example/cert".into()),
-        x5c: Some(vec!["AA".into()]),
-        kid: Some("a".into()),
-        ..jsonwebtoken::Header::new(Alg::EdDSA)
-    };
+    let header = json!({
+        "alg": "EdDSA",
+        "jku": "https://evil.example/keys",
+        "jwk": jwk,
+        "x5u": "https://evil.example/cert",
+        "x5c": ["AA"],
+        "kid": "a",
+    });
     let token = stranger.token_with(&header, &json!({}));
     assert_eq!(verify(&token, &key_set(&[ED25519.jwk("a")])), Err(JwsError::SignatureInvalid));
     let own = ED25519.token_with(&header, &json!({}));

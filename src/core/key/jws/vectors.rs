@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::key::jwks::samples::key_set;
+use crate::testing::keys::key_set;
 
 #[test]
 fn rs256_example_of_rfc_7515_appendix_a_2_verifies() {
@@ -86,7 +86,7 @@ fn es512_example_of_rfc_7520_section_4_3_verifies() {
             .is_ok()
     );
     let (set, _) =
-        crate::key::jwks::samples::parse(&[key, crate::key::jwks::samples::P256.jwk("a")]).unwrap();
+        crate::testing::keys::parse(&[key, crate::testing::keys::P256.jwk("a")]).unwrap();
     let by_default = CompactJws::parse(token.as_bytes()).unwrap().verify(&set).map(drop);
     assert_eq!(by_default, Err(JwsError::AlgorithmRefused), "nobody asked for it");
 }

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::*;
 use crate::key::algorithm::ED25519;
-use crate::key::jwks::samples::key_set;
 use crate::key::jws::CompactJws;
 use crate::key::private::Bits;
+use crate::testing::keys::key_set;
 
 fn object(value: Value) -> Map<String, Value> {
     serde_json::from_value(value).unwrap()

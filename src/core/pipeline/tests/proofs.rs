@@ -37,12 +37,8 @@ impl Client {
 
     /// A proof whose header and claims are changed as told; `null` removes a member.
     fn proof(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: Value| BASE64URL.encode(value.to_string());
-        let input = [part(changed(&self.header(), header)), part(changed(&self.claims(), claims))]
-            .join(".");
-        let signature =
-            jsonwebtoken::crypto::sign(input.as_bytes(), &self.key.signer, Algorithm::ES256);
-        format!("{input}.{}", signature.unwrap())
+        let (header, claims) = (changed(&self.header(), header), changed(&self.claims(), claims));
+        self.key.signer.token_with(&header, &claims)
     }
 
     fn sends(&self, proof: &str) -> Sent {

@@ -48,7 +48,7 @@ fn a_revoked_key_counts_for_tokens_that_do_not_name_it() {
     let key = Key::new("k1");
     let mut server = server(&key, &[]);
     let claims = json!({ "iss": "https://idp.example", "aud": "api", "sub": "a", "exp": NOW + 1 });
-    let unnamed = encode(&Header::new(Algorithm::ES256), &claims, &key.signer).unwrap();
+    let unnamed = key.signer.token(None, &claims);
     server.ask(&Sent::token(&unnamed)).unwrap();
     server.trust.revoke(list(&json!([{ "kid": "k1" }])));
     assert_eq!(server.reason(&Sent::token(&unnamed)), Reason::TokenRevoked);

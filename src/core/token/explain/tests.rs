@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::*;
 use crate::claims::Kept;
-use crate::key::jwks::samples::{P256, P384, RSA, Signer, key_set};
 use crate::testing;
+use crate::testing::keys::{P256, P384, RSA, Signer, key_set};
 
 const NOW: UnixTime = UnixTime::from_secs(testing::NOW);
 
@@ -79,7 +79,7 @@ fn the_tool_shows_what_the_token_says() {
 #[test]
 fn a_long_list_of_keys_is_cut() {
     let mut keys: Vec<_> = (0..20).map(|n| Signer::ed25519().jwk(&n.to_string())).collect();
-    keys.push(crate::key::jwks::samples::with(&P384.jwk(""), "kid", Value::Null));
+    keys.push(testing::keys::with(&P384.jwk(""), "kid", Value::Null));
     keys.reverse();
     let trust = trust(&keys);
     let header = json!({ "alg": "ES256", "kid": "k".repeat(1000) });

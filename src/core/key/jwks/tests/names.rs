@@ -228,9 +228,9 @@ fn the_only_key_is_meant_by_an_x5t_that_nobody_has_unless_it_has_another() {
 #[test]
 fn a_key_that_is_not_certain_and_did_not_sign_is_unknown() {
     let set = set(&[P256.jwk("a")]);
-    let header = |x5t: Option<&str>| jsonwebtoken::Header {
-        x5t: x5t.map(str::to_owned),
-        ..jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256)
+    let header = |x5t: Option<&str>| match x5t {
+        Some(x5t) => json!({ "alg": "ES256", "x5t": x5t }),
+        None => json!({ "alg": "ES256" }),
     };
     let verdict = |signer: &Signer, x5t| {
         let token = signer.token_with(&header(x5t), &json!({}));

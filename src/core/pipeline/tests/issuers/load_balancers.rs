@@ -3,6 +3,7 @@
 use base64::engine::general_purpose::URL_SAFE;
 
 use super::*;
+use crate::key::algorithm::Algorithm;
 
 const IDP: &str = "https://idp.example";
 const ALB: &str =
@@ -41,10 +42,9 @@ fn payload(changes: &Value) -> Value {
 
 /// A token as load balancers write it: with padding.
 fn padded(key: &Key, header: &Value, payload: &Value) -> String {
-    let mut whole = json!({ "alg": "ES256", "kid": key.kid });
-    whole.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
-    let part = |value: &Value| URL_SAFE.encode(value.to_string());
-    format!("{}==", key.complete(&format!("{}.{}", part(&whole), part(payload))))
+    let whole = changed(&json!({ "alg": "ES256", "kid": key.kid }), header);
+    let input = [&whole, payload].map(|part| URL_SAFE.encode(part.to_string())).join(".");
+    format!("{input}.{}==", key.signer.sign(input.as_bytes(), Algorithm::Es256))
 }
 
 #[test]

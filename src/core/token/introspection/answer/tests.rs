@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use super::super::tests::issuer;
 use super::*;
 use crate::claims::Kept;
-use crate::key::algorithm::AlgorithmSet;
 use crate::key::jwks::KeySet;
 use crate::testing::NOW;
+use crate::testing::keys::{Signer, key_set};
 use crate::token::Confirmation;
 
 fn plain() -> Trust {
@@ -88,24 +88,12 @@ fn what_is_no_answer_says_nothing_of_the_token() {
     assert_eq!(read_plain(large.as_bytes()).unwrap_err(), AnswerError::TooLarge);
 }
 
-/// A pair of keys, the public half as a set, and what signs by the other.
+/// A new pair of keys, the public half as a set, and what signs by the other.
 fn signer() -> (KeySet, impl Fn(&str, &Value) -> String) {
-    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-    let point = pair.public_key().as_ref();
-    let document = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "k",
-        "x": URL_SAFE_NO_PAD.encode(&point[1..33]), "y": URL_SAFE_NO_PAD.encode(&point[33..65]) }] });
-    let set = KeySet::parse(document.to_string().as_bytes(), AlgorithmSet::DEFAULT).unwrap().0;
-    let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref());
+    let signer = Signer::p256();
+    let set = key_set(&[signer.jwk("k")]);
     let sign = move |typ: &str, claims: &Value| {
-        let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some("k".to_owned());
-        header.typ = Some(typ.to_owned());
-        encode(&header, claims, &key).unwrap()
+        signer.token_with(&json!({ "alg": "ES256", "kid": "k", "typ": typ }), claims)
     };
     (set, sign)
 }
@@ -192,26 +180,16 @@ fn a_signed_answer_needs_the_signature_of_the_issuer() {
 #[test]
 fn a_key_that_a_signed_answer_names_is_wished_for() {
     let (keys, _) = signer();
-    let (_, stranger) = signer();
-    let typ = "token-introspection+jwt";
     for (name, keys, wished) in [("other", Some(keys), Some("other")), ("k", None, Some("k"))] {
         let signed = issuer(&[("introspection_signed", &["on"])]);
         let trust = Trust::new(vec![signed], Kept::default(), vec![keys]);
-        let answer = stranger(typ, &envelope()).replacen(
-            &part(r#"{"typ":"token-introspection+jwt","alg":"ES256","kid":"k"}"#),
-            &part(&format!(r#"{{"typ":"{typ}","alg":"ES256","kid":"{name}"}}"#)),
-            1,
-        );
+        let header = json!({ "alg": "ES256", "kid": name, "typ": "token-introspection+jwt" });
+        let answer = Signer::p256().token_with(&header, &envelope());
         let mut wish = None;
         let now = UnixTime::from_secs(NOW);
         assert!(read(answer.as_bytes(), b"opaque", 0, &trust, now, &mut wish).is_err());
         assert_eq!(wish.map(|wish| wish.kid).as_deref(), wished);
     }
-}
-
-fn part(text: &str) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
 }
 
 proptest! {
