@@ -3,16 +3,10 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair,
-};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use mesh_core::testing::keys::{self, jwks};
 use serde_json::{Value, json};
 
 /// A key pair, and the algorithms that it may be used with.
@@ -21,9 +15,9 @@ pub struct Signer {
     pub kid: Option<&'static str>,
     /// The algorithms that fit its type, the usual one first.
     pub fits: &'static [Algorithm],
-    private: EncodingKey,
+    pair: keys::Signer,
+    /// The public half, as another implementation reads it.
     public: DecodingKey,
-    jwk: Value,
 }
 
 impl fmt::Debug for Signer {
@@ -69,16 +63,16 @@ pub const FORGER: usize = 8;
 impl Signer {
     /// The public key as a set has it, without `alg`.
     pub fn jwk(&self) -> Value {
-        let mut jwk = self.jwk.clone();
-        if let Some(kid) = self.kid {
-            jwk["kid"] = json!(kid);
+        match self.kid {
+            Some(kid) => self.pair.jwk(kid),
+            None => keys::with(&self.pair.jwk(""), "kid", Value::Null),
         }
-        jwk
     }
 
     /// A signature over `message`, as the third part of a token.
     pub fn sign(&self, message: &[u8], algorithm: Algorithm) -> String {
-        crypto::sign(message, &self.private, algorithm).expect("the algorithm fits the key")
+        let algorithm = format!("{algorithm:?}").parse().expect("both know it");
+        self.pair.sign(message, algorithm)
     }
 
     /// Whether `signature`, the third part of a token, is one of this key over `message`.
@@ -91,7 +85,7 @@ impl Signer {
 /// A key set with these keys, as an issuer publishes it.
 pub fn set(keys: &[usize]) -> Vec<u8> {
     let keys: Vec<Value> = keys.iter().map(|key| KEYS[*key].jwk()).collect();
-    json!({ "keys": keys }).to_string().into_bytes()
+    jwks(&keys)
 }
 
 /// A part of a token.
@@ -101,50 +95,28 @@ pub fn part(bytes: impl AsRef<[u8]>) -> String {
 
 /// A token by `key`, with the header as it is given.
 pub fn token(key: usize, header: &Value, claims: &Value) -> String {
-    let signer = &KEYS[key];
-    let input = format!("{}.{}", part(header.to_string()), part(claims.to_string()));
-    let signature = signer.sign(input.as_bytes(), signer.fits[0]);
-    format!("{input}.{signature}")
+    KEYS[key].pair.token_with(header, claims)
 }
 
-fn signer(kid: Option<&'static str>, private: EncodingKey, fits: &'static [Algorithm]) -> Signer {
-    let jwk = Jwk::from_encoding_key(&private, fits[0]).expect("a public half");
+fn signer(kid: Option<&'static str>, pair: keys::Signer, fits: &'static [Algorithm]) -> Signer {
+    let jwk = serde_json::from_value(pair.jwk("")).expect("a key");
     let public = DecodingKey::from_jwk(&jwk).expect("a key to verify with");
-    let mut jwk = serde_json::to_value(jwk).expect("a key is JSON");
-    jwk.as_object_mut().expect("a key is an object").remove("alg");
-    Signer { kid, fits, private, public, jwk }
+    Signer { kid, fits, pair, public }
 }
 
 fn p256(kid: Option<&'static str>) -> Signer {
-    ecdsa(kid, &ECDSA_P256_SHA256_FIXED_SIGNING, &[Algorithm::ES256])
+    signer(kid, keys::Signer::p256(), &[Algorithm::ES256])
 }
 
 fn p384(kid: Option<&'static str>) -> Signer {
-    ecdsa(kid, &ECDSA_P384_SHA384_FIXED_SIGNING, &[Algorithm::ES384])
-}
-
-fn ecdsa(
-    kid: Option<&'static str>,
-    curve: &'static EcdsaSigningAlgorithm,
-    fits: &'static [Algorithm],
-) -> Signer {
-    let der = EcdsaKeyPair::generate(curve).and_then(|pair| pair.to_pkcs8v1()).expect("a key");
-    signer(kid, EncodingKey::from_ec_der(der.as_ref()), fits)
+    signer(kid, keys::Signer::p384(), &[Algorithm::ES384])
 }
 
 fn ed25519(kid: Option<&'static str>) -> Signer {
-    let der = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).expect("a key");
-    signer(kid, EncodingKey::from_ed_der(der.as_ref()), &[Algorithm::EdDSA])
+    signer(kid, keys::Signer::ed25519(), &[Algorithm::EdDSA])
 }
 
 fn rsa(kid: Option<&'static str>) -> Signer {
     use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
-    let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
-    let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key is DER");
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        STANDARD.encode(der.as_ref())
-    );
-    let private = EncodingKey::from_rsa_pem(pem.as_bytes()).expect("a key is PEM");
-    signer(kid, private, &[RS256, PS256, RS384, RS512, PS384, PS512])
+    signer(kid, keys::Signer::rsa(), &[RS256, PS256, RS384, RS512, PS384, PS512])
 }
