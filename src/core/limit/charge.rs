@@ -8,13 +8,12 @@ use super::gcra::{Measure, Quota, Remaining};
 use super::key::Key;
 use super::part::Part;
 
-/// One debt that a request is about to take on: so many units of a quota, on one key.
+/// One debt that a request is about to take on: the cost of a quota, on one key.
 #[derive(Clone, Copy, Debug)]
 pub struct Charge<'q> {
     quota: &'q Quota,
     measure: Measure,
     key: Key,
-    units: u32,
     part: Part,
     is_shared: bool,
 }
@@ -22,23 +21,13 @@ pub struct Charge<'q> {
 impl<'q> Charge<'q> {
     /// The quota's own cost, on this key in this part of the zone.
     pub const fn new(quota: &'q Quota, part: Part, key: Key) -> Self {
-        Self { quota, measure: quota.own(), key, units: quota.cost(), part, is_shared: false }
+        Self { quota, measure: quota.own(), key, part, is_shared: false }
     }
 
     /// The same charge on a key that many share, at 16 times the rate and the burst.
     #[must_use]
     pub const fn shared(self, key: Key) -> Self {
         Self { measure: self.quota.wide(), key, is_shared: true, ..self }
-    }
-
-    /// The same charge at another cost, for a cost that only the request knows.
-    ///
-    /// A cost past the capacity becomes the capacity, which passes only on an idle key; a cost of
-    /// 0 looks at the bucket and leaves it alone.
-    #[must_use]
-    pub fn costing(self, units: u32) -> Self {
-        let most = u32::try_from(self.quota.capacity()).unwrap_or(u32::MAX);
-        Self { units: units.min(most), ..self }
     }
 
     /// The quota that is charged.
@@ -68,7 +57,7 @@ impl<'q> Charge<'q> {
 
     /// The debt that it adds, in nanoseconds.
     pub(super) const fn price(&self) -> u64 {
-        self.measure.price(self.units)
+        self.measure.price(self.quota.cost())
     }
 }
 
@@ -85,7 +74,6 @@ pub struct Charged {
 struct Standing {
     index: usize,
     remaining: Remaining,
-    debt: u64,
 }
 
 impl Charged {
@@ -97,16 +85,6 @@ impl Charged {
     /// Which of the charges has the least left, by its index.
     pub fn index(&self) -> Option<usize> {
         self.tightest.map(|standing| standing.index)
-    }
-
-    /// The time until that quota is whole again.
-    pub fn reset(&self) -> Duration {
-        Duration::from_nanos(self.tightest.map_or(0, |standing| standing.debt))
-    }
-
-    /// The `t` parameter of the `RateLimit` field: [`Charged::reset`] in seconds, rounded up.
-    pub fn reset_secs(&self) -> u64 {
-        ceil_secs(self.reset())
     }
 
     /// How many of the charges found no free slot and were admitted without being counted.
@@ -121,7 +99,7 @@ impl Charged {
 
     /// One more charge, which left this debt.
     pub(super) fn and(self, index: usize, measure: Measure, debt: u64) -> Self {
-        let standing = Standing { index, remaining: measure.remaining(debt), debt };
+        let standing = Standing { index, remaining: measure.remaining(debt) };
         let tightest = match self.tightest {
             Some(tightest) if tightest.remaining <= standing.remaining => tightest,
             _ => standing,
@@ -213,7 +191,7 @@ mod tests {
             .and(2, wide.own(), 0)
             .and_uncounted();
         assert_eq!(charged.remaining().unwrap().units(), 0);
-        assert_eq!((charged.index(), charged.reset_secs()), (Some(1), 1));
+        assert_eq!(charged.index(), Some(1));
         assert_eq!(charged.uncounted(), 1);
     }
 
@@ -221,15 +199,5 @@ mod tests {
     fn seconds_are_rounded_up() {
         let limited = |wait| Limited::new(0, quota(0).own(), 0, wait).retry_after_secs();
         assert_eq!([1, 999_999_999, 1_000_000_000, 1_000_000_001].map(limited), [1, 1, 1, 2]);
-    }
-
-    #[test]
-    fn a_cost_past_the_capacity_is_the_capacity() {
-        let quota = quota(4);
-        let charge = Charge::new(&quota, Part::Chosen, Key::from_hash(1));
-        assert_eq!(charge.price(), 100_000_000);
-        assert_eq!(charge.costing(3).price(), 300_000_000);
-        assert_eq!(charge.costing(9).price(), 500_000_000);
-        assert_eq!(charge.costing(0).price(), 0);
     }
 }

@@ -236,7 +236,7 @@ impl Quota {
         self.burst
     }
 
-    /// The units that a request costs unless its [`Charge`](super::Charge) says otherwise.
+    /// The units that a request costs.
     pub const fn cost(&self) -> u32 {
         self.cost
     }

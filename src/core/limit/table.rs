@@ -222,10 +222,6 @@ impl<'z> Table<'z> {
         let Some((charge, rest)) = charges.split_first() else { return Ok(charged) };
         let (measure, probe, next) =
             (charge.measure(), self.probe(charge, now), index.wrapping_add(1));
-        if charge.price() == 0 {
-            let debt = probe.debt().unwrap_or(0);
-            return self.commit(rest, next, charged.and(index, measure, debt), now);
-        }
         match probe.charge() {
             // Most requests are charged for one.
             Outcome::Counted(debt) if rest.is_empty() => Ok(charged.and(index, measure, debt)),
