@@ -19,6 +19,9 @@ use crate::request::{Field, Peer, Request, Target};
 use crate::text::time::Tick;
 
 pub mod keys;
+mod worker;
+
+pub use self::worker::{Proven, Worker, Zone};
 
 /// The time of tests, in seconds since 1970: a day in January 2027.
 pub const NOW: i64 = 1_800_000_000;

@@ -1,3 +1,4 @@
+use core::ops::{Deref, DerefMut};
 use core::slice;
 use std::sync::Arc;
 
@@ -12,13 +13,10 @@ use crate::config::Resolver;
 use crate::identity::Attribute;
 use crate::issuer::trust::Trust;
 use crate::key::jwks::KeySet;
-use crate::limit::{Bucket, Header as ZoneHeader, Table};
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
-use crate::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use crate::testing::keys::{Signer, key_set, with};
-use crate::testing::{self, Lines, NOW, NoHost, Sent, changed};
-use crate::text::time::{Now, Tick, UnixTime};
-use crate::token::introspection::Introspections;
+use crate::testing::{self, Lines, NOW, Proven, Sent, Worker, Zone, changed};
+use crate::text::time::{Tick, UnixTime};
 use crate::token::{TokenCache, Wish};
 
 mod cache;
@@ -69,18 +67,24 @@ impl Key {
 
 /// A configuration, and a worker under it.
 struct Server {
-    trust: Arc<Trust>,
     locations: Vec<Location>,
-    cache: TokenCache,
-    introspections: Introspections,
-    header: ZoneHeader,
-    buckets: Vec<Bucket>,
-    proofs: (MemoryHeader, Vec<MemoryBucket>, Vec<ShareBucket>),
+    worker: Worker,
     /// What the last request waits for.
     wanted: Option<Need>,
-    now: Now,
-    /// What the last request wished for.
-    wish: Option<Wish>,
+}
+
+impl Deref for Server {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        &self.worker
+    }
+}
+
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut Worker {
+        &mut self.worker
+    }
 }
 
 impl Server {
@@ -111,18 +115,8 @@ impl Server {
             resolver.resolve(&raw, &mut |_| None).unwrap().unwrap()
         });
         let locations = locations.collect();
-        Self {
-            trust: Arc::new(Trust::new(main.issuers, resolver.into_kept(), keys)),
-            locations,
-            cache: TokenCache::with_capacity(8),
-            introspections: Introspections::default(),
-            header: ZoneHeader::default(),
-            buckets: (0..64).map(|_| Bucket::default()).collect(),
-            wanted: None,
-            proofs: (MemoryHeader::default(), vec![MemoryBucket::default()], Vec::new()),
-            now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
-            wish: None,
-        }
+        let trust = Trust::new(main.issuers, resolver.into_kept(), keys);
+        Self { locations, worker: Worker::new(Arc::new(trust)), wanted: None }
     }
 
     fn tokens(key: &Key) -> Self {
@@ -135,41 +129,20 @@ impl Server {
         sent: &Sent,
         memo: &mut Memo,
     ) -> Result<Admission, Refusal> {
-        let outcome =
-            self.work(|locations, worker| evaluate(sent, &locations[location], memo, worker));
+        let location = &self.locations[location];
+        let outcome = self.worker.work(|worker| evaluate(sent, location, memo, worker));
         let (found, need) = outcome.without_waiting();
         self.wanted = need;
         found
     }
 
     fn identify(&mut self, sent: &Sent, memo: &mut Memo) -> Result<Rc<Identity>, Refusal> {
-        self.work(|locations, worker| identify(sent, &locations[0].authentication, memo, worker))
-            .map_err(|stop| match stop {
-                Stop::Refused(refusal) => refusal,
-                Stop::Waits(need) => need.unmet().into(),
-            })
-    }
-
-    fn work<T>(&mut self, work: impl FnOnce(&[Location], &mut WorkerState<'_>) -> T) -> T {
-        let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).unwrap();
-        let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
-        let (header, buckets, shares) = &self.proofs;
-        let memory = Memory::begin(header, buckets, shares, &secrets, 60, NOW - 1_000).unwrap();
-        let open = || Some(memory);
-        let mut worker = WorkerState {
-            proofs: Proofs::new(Some(&open)),
-            trust: &self.trust,
-            snapshot: &self.trust.load(),
-            cache: &mut self.cache,
-            introspections: &mut self.introspections,
-            table: Some(table),
-            now: self.now,
-            noted: None,
-            wish: None,
-        };
-        let answer = work(&self.locations, &mut worker);
-        self.wish = worker.wish;
-        answer
+        let rules = &self.locations[0].authentication;
+        let found = self.worker.work(|worker| identify(sent, rules, memo, worker));
+        found.map_err(|stop| match stop {
+            Stop::Refused(refusal) => refusal,
+            Stop::Waits(need) => need.unmet().into(),
+        })
     }
 
     fn ask(&mut self, sent: &Sent) -> Result<Admission, Refusal> {

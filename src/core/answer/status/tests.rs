@@ -4,7 +4,7 @@ use super::*;
 use crate::claims::Kept;
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
 use crate::testing::keys::{P256, RSA, key_set};
-use crate::testing::{self, NOW, NoHost};
+use crate::testing::{self, NOW};
 use crate::text::time::Tick;
 
 fn trust() -> Trust {
@@ -124,11 +124,10 @@ fn without_shared_documents_the_files_are_shown() {
 
 #[test]
 fn each_part_of_the_zone_is_shown() {
-    use crate::limit::{Bucket, Charge, Header, Quota, Rate};
+    use crate::limit::{Charge, Quota, Rate};
 
-    let (header, trust) = (Header::default(), trust());
-    let buckets: Vec<_> = (0..64).map(|_| Bucket::default()).collect();
-    let table = Table::open(&header, &buckets, [1, 2], &NoHost).unwrap();
+    let (zone, trust) = (testing::Zone::of(64), trust());
+    let table = zone.table();
     let quota = Quota::new("q", Rate::parse("1r/m").unwrap(), 0, 1).unwrap();
     for who in 0..100_u8 {
         let charge = Charge::new(&quota, Part::Chosen, table.key(&quota, &[&[who]]));

@@ -40,7 +40,8 @@ impl Server {
 
     fn takes(&mut self, question: &Question, answer: Answer) {
         let times = (Duration::from_secs(60), Duration::from_secs(10));
-        self.introspections.answer(question, answer, times, self.now.tick);
+        let tick = self.now.tick;
+        self.introspections.answer(question, answer, times, tick);
     }
 
     fn passes(&mut self, secs: u64) {
@@ -231,7 +232,8 @@ fn no_answer_is_a_503_for_a_moment_and_no_failure_of_the_client() {
     for _ in 0..5 {
         assert_eq!(server.reason(&sent), Reason::IntrospectionPending);
         let question = server.wanted().unwrap();
-        server.introspections.give_up(&question, server.now.tick);
+        let tick = server.now.tick;
+        server.introspections.give_up(&question, tick);
         assert_eq!(server.reason(&sent), Reason::IntrospectionUnavailable);
         assert_eq!(server.wanted(), None);
         server.passes(1);
@@ -269,7 +271,8 @@ fn a_dry_run_waits_for_the_answer() {
     let sent = Sent::token("opaque");
     assert_eq!(server.reason(&sent), Reason::IntrospectionPending);
     let question = server.wanted().unwrap();
-    server.introspections.give_up(&question, server.now.tick);
+    let tick = server.now.tick;
+    server.introspections.give_up(&question, tick);
     let admission = server.ask(&sent).unwrap();
     assert_eq!(admission.would_refuse().unwrap().reason(), Reason::IntrospectionUnavailable);
     assert!(admission.identity().is_none());

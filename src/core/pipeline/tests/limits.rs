@@ -208,8 +208,7 @@ fn a_network_pays_for_addresses_that_fill_their_part() {
     let mut server = Server::new(&key, &[], &[location]);
     let seen = Sent::token(&key.token(&json!({ "sub": "seen" })));
     server.ask(&seen).unwrap();
-    server.buckets = (0..1_024).map(|_| Bucket::default()).collect();
-    server.header = ZoneHeader::default();
+    server.zone = Zone::of(1_024);
     let bad = |network: u16, host: u16| {
         let [a, b] = network.to_be_bytes();
         let [c, d] = host.to_be_bytes();
@@ -239,7 +238,7 @@ fn newcomers_share_a_limit_while_there_is_no_room_for_theirs() {
     let limit: (&str, &[&str]) = ("mesh_limit", &["calls", "rate=1r/m"]);
     let mut server =
         Server::new(&key, &[], &[&[token, limit], &[token, limit, ("mesh_dry_run", &["limit"])]]);
-    server.buckets.truncate(5);
+    server.zone = Zone::of(5);
     let as_sub = |who: usize| Sent::token(&key.token(&json!({ "sub": format!("s{who}") })));
     for who in 0..8 {
         server.ask(&as_sub(who)).unwrap();

@@ -403,8 +403,7 @@ fn a_key_that_has_its_share_of_the_memory_is_refused_alone() {
     let key = Key::new("k1");
     let (client, other) = (Client::new(&key), Client::new(&key));
     let mut server = Server::new(&key, &[], &[&[TOKEN]]);
-    let proofs = (0..64).map(|_| MemoryBucket::default()).collect();
-    server.proofs = (MemoryHeader::default(), proofs, vec![ShareBucket::default()]);
+    server.proofs = Proven::of(64, 1);
     let told: Vec<_> = (0..40)
         .map(|n| server.ask(&client.says(&json!({ "jti": n.to_string() }))).map(drop))
         .collect();
