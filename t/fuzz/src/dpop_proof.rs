@@ -1,6 +1,5 @@
 //! The `DPoP` field beside a token that is bound to a key.
 
-use std::array;
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -11,13 +10,8 @@ use mesh_core::config::{Location, Resolver};
 use mesh_core::issuer::trust::Trust;
 use mesh_core::key::jwks::KeySet;
 use mesh_core::pipeline::{Memo, evaluate};
-use mesh_core::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use mesh_core::refusal::Reason;
-use mesh_core::stage::authenticate::WorkerState;
-use mesh_core::testing::{self, NOW, Sent};
-use mesh_core::text::time::{Now, Tick, UnixTime};
-use mesh_core::token::TokenCache;
-use mesh_core::token::introspection::Introspections;
+use mesh_core::testing::{self, NOW, Proven, Sent, Worker};
 use serde_json::{Value, json};
 
 use crate::keys::{self, BARE, EC, KEYS, part, token};
@@ -86,8 +80,8 @@ pub fn dpop_proof(data: &[u8]) -> bool {
     };
     // Half of a sixteenth of the slots is what one key may use at once, and a replay needs room of
     // its own to be told from a proof too many: 64 slots have it, 8 have not.
-    let is_accepted = accepts_once::<8>(&proof, Reason::DpopReplayed);
-    assert_eq!(accepts_once::<1>(&proof, Reason::DpopShareFull), is_accepted);
+    let is_accepted = accepts_once(8, &proof, Reason::DpopReplayed);
+    assert_eq!(accepts_once(1, &proof, Reason::DpopShareFull), is_accepted);
     if is_accepted {
         assert_proves(&proof, world);
     }
@@ -96,30 +90,13 @@ pub fn dpop_proof(data: &[u8]) -> bool {
 
 /// Whether a proof is accepted with new memory of so many buckets; if so, it is refused as `again`
 /// from then on.
-fn accepts_once<const BUCKETS: usize>(proof: &[u8], again: Reason) -> bool {
+fn accepts_once(buckets: usize, proof: &[u8], again: Reason) -> bool {
     let world = &*WORLD;
-    let header = MemoryHeader::default();
-    let buckets: [_; BUCKETS] = array::from_fn(|_| MemoryBucket::default());
-    let shares = [ShareBucket::default()];
-    let secrets = Secrets { seed: [1, 2], nonces: [3; 4] };
-    let memory = Memory::begin(&header, &buckets, &shares, &secrets, 60, NOW - 600);
-    let memory = memory.expect("a memory");
+    let mut worker = Worker::new(Arc::clone(&world.trust));
+    worker.proofs = Proven::of(buckets, 1);
     let sent = Sent::of(&[("authorization", &format!("DPoP {}", world.token))]).and("dpop", proof);
-    let mut cache = TokenCache::with_capacity(1);
     let mut ask = || {
-        let open = || Some(memory);
-        let mut worker = WorkerState {
-            trust: &world.trust,
-            snapshot: &world.trust.load(),
-            cache: &mut cache,
-            introspections: &mut Introspections::default(),
-            table: None,
-            proofs: Proofs::new(Some(&open)),
-            now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1) },
-            noted: None,
-            wish: None,
-        };
-        let told = evaluate(&sent, &world.location, &mut Memo::default(), &mut worker);
+        let told = worker.work(|it| evaluate(&sent, &world.location, &mut Memo::default(), it));
         told.without_waiting().0.map(drop).map_err(|refusal| refusal.reason())
     };
     if let Err(reason) = ask() {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use mesh_core::testing::keys::{self, jwks};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A key pair, and the algorithms that it may be used with.
 pub struct Signer {

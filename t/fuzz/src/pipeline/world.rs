@@ -13,15 +13,13 @@ use mesh_core::issuer::revocation::Revocations;
 use mesh_core::issuer::trust::{Revoked, Trust};
 use mesh_core::key::algorithm::AlgorithmSet;
 use mesh_core::key::jwks::KeySet;
-use mesh_core::limit::{Bucket, Charge, Header, Part, Quota, Rate, Table};
+use mesh_core::limit::{Charge, Part, Quota, Rate};
 use mesh_core::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
-use mesh_core::proof::Proofs;
 use mesh_core::request::Peer;
 use mesh_core::stage::authenticate::WorkerState;
-use mesh_core::testing::{NOW, NoHost};
-use mesh_core::text::time::{Now, Tick, UnixTime};
+use mesh_core::testing::{self, NOW, Worker};
+use mesh_core::text::time::UnixTime;
 use mesh_core::token::TokenCache;
-use mesh_core::token::introspection::Introspections;
 use rcgen::{BasicConstraints, DnType, IsCa};
 use serde_json::json;
 
@@ -308,14 +306,10 @@ pub enum Zone {
 
 /// A server that starts afresh with every case: keys, cache and limits.
 pub struct Server {
-    trust: Arc<Trust>,
-    cache: TokenCache,
-    header: Header,
-    buckets: Vec<Bucket>,
+    worker: Worker,
     was_full: bool,
     published: Vec<&'static [usize]>,
     list: List,
-    now: Now,
 }
 
 impl fmt::Debug for Server {
@@ -329,34 +323,31 @@ impl Server {
         let (issuers, kept, _) = &*CONFIGURATION;
         let first = |at: usize| ISSUERS[at].sets.first().map(|set| key_set(at, set));
         let keys = (0..ISSUERS.len()).map(first).collect();
+        let trust = Trust::new(issuers.clone(), kept.clone(), keys);
+        trust.revoke(revoked(LISTS[0]));
+        let mut worker = Worker::new(Arc::new(trust));
+        worker.cache = TokenCache::with_capacity(2);
+        worker.zone = testing::Zone::of(8);
         Self {
-            trust: {
-                let trust = Trust::new(issuers.clone(), kept.clone(), keys);
-                trust.revoke(revoked(LISTS[0]));
-                Arc::new(trust)
-            },
-            cache: TokenCache::with_capacity(2),
-            header: Header::default(),
-            buckets: (0..8).map(|_| Bucket::default()).collect(),
+            worker,
             was_full: false,
             published: ISSUERS.iter().map(|it| *it.sets.first().unwrap_or(&&[][..])).collect(),
             list: LISTS[0],
-            now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
         }
     }
 
     /// Sets the clocks, and the keys that an issuer publishes from now on.
     pub fn turn(&mut self, step: &Step) {
-        self.now.unix = UnixTime::from_secs(step.now);
-        self.now.tick = self.now.tick.saturating_add(step.wait);
+        self.worker.now.unix = UnixTime::from_secs(step.now);
+        self.worker.now.tick = self.worker.now.tick.saturating_add(step.wait);
         if let Some((issuer, set)) = step.publishes {
             let keys = ISSUERS[issuer].sets[set];
-            self.trust.replace(issuer, key_set(issuer, keys));
+            self.worker.trust.replace(issuer, key_set(issuer, keys));
             self.published[issuer] = keys;
         }
         if let Some(list) = step.revokes {
             self.list = LISTS[list];
-            self.trust.revoke(revoked(self.list));
+            self.worker.trust.revoke(revoked(self.list));
         }
         if step.zone == Zone::Full {
             self.fill();
@@ -367,11 +358,13 @@ impl Server {
     fn fill(&mut self) {
         let quota = Quota::new("calls", Rate::parse("1r/m").expect("a rate"), 1, 1);
         let quota = quota.expect("a quota");
-        let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).expect("a table");
+        let table = self.worker.zone.table();
         let refused = (0..STRANGERS).filter(|stranger| {
             let key = table.key(&quota, &[b"stranger", &stranger.to_le_bytes()]);
             let charge = Charge::new(&quota, Part::Identities, key);
-            table.charge(&[charge], self.now.tick).is_err_and(|limited| limited.is_overflow())
+            table
+                .charge(&[charge], self.worker.now.tick)
+                .is_err_and(|limited| limited.is_overflow())
         });
         assert!(refused.count() > 0, "strangers leave room");
         self.was_full = true;
@@ -401,17 +394,11 @@ impl Server {
         step: &Step,
         ask: impl FnOnce(&mut WorkerState<'_>) -> T,
     ) -> T {
-        let table = Table::open(&self.header, &self.buckets, [1, 2], &NoHost).expect("a table");
-        ask(&mut WorkerState {
-            proofs: Proofs::default(),
-            trust: &self.trust,
-            snapshot: &self.trust.load(),
-            cache: &mut self.cache,
-            introspections: &mut Introspections::default(),
-            table: (step.zone != Zone::Missing).then_some(table),
-            now: self.now,
-            noted: None,
-            wish: None,
+        self.worker.work(|worker| {
+            if step.zone == Zone::Missing {
+                worker.table = None;
+            }
+            ask(worker)
         })
     }
 }
