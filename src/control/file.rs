@@ -8,6 +8,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::task::yield_now;
+
 /// Reads a regular file of at most `max` bytes, and the stamp to know its next change by.
 ///
 /// It never blocks on a FIFO or a device: those are refused. It reads in one go, so `max` also
@@ -24,6 +26,19 @@ pub fn read_capped(path: &Path, max: u64) -> Result<(Vec<u8>, FileStamp), ReadEr
     while reading.read_chunk()? {}
     let (bytes, stamp) = reading.finish()?;
     Ok((bytes, stamp.settled()))
+}
+
+/// As [`read_capped`], but yields between two stretches, and leaves the stamp as it was read: the
+/// caller settles it.
+pub(crate) async fn read_in_stretches(
+    path: &Path,
+    max: u64,
+) -> Result<(Vec<u8>, FileStamp), ReadError> {
+    let mut reading = Reading::open(path, max)?;
+    while reading.read_chunk()? {
+        yield_now().await;
+    }
+    reading.finish()
 }
 
 /// What `stat` says about the state of a file: as long as it is the same, nothing was written.
@@ -49,6 +64,11 @@ impl FileStamp {
     /// [`ReadError::Stat`] when there is none, [`ReadError::NotRegular`] when it is something else.
     pub fn of(path: &Path) -> Result<Self, ReadError> {
         Self::of_regular(&fs::metadata(path).map_err(ReadError::Stat)?)
+    }
+
+    /// Whether the path still leads to a file of this stamp.
+    pub(crate) fn is_of(&self, path: &Path) -> bool {
+        Self::of(path).is_ok_and(|now| now == *self)
     }
 
     fn of_regular(metadata: &Metadata) -> Result<Self, ReadError> {
@@ -143,7 +163,7 @@ impl core::error::Error for ReadError {
 
 /// A document that is being read, chunk by chunk, so that the thread can yield between two.
 #[derive(Debug)]
-pub(crate) struct Reading {
+struct Reading {
     file: File,
     before: FileStamp,
     max: u64,
@@ -152,7 +172,7 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Opens a regular file that is not larger than `max` bytes.
-    pub(crate) fn open(path: &Path, max: u64) -> Result<Self, ReadError> {
+    fn open(path: &Path, max: u64) -> Result<Self, ReadError> {
         // Looked at before it is opened as well: opening alone makes some devices act.
         FileStamp::of(path)?;
         let (file, before) = open_regular(path)?;
@@ -167,7 +187,7 @@ impl Reading {
     }
 
     /// Reads up to 256 KiB more; false at the end.
-    pub(crate) fn read_chunk(&mut self) -> Result<bool, ReadError> {
+    fn read_chunk(&mut self) -> Result<bool, ReadError> {
         let read = (&self.file).take(CHUNK).read_to_end(&mut self.bytes);
         let read = read.map_err(ReadError::Read)?;
         if u64::try_from(self.bytes.len()).map_or(true, |length| length > self.max) {
@@ -177,7 +197,7 @@ impl Reading {
     }
 
     /// The bytes and their stamp, if nothing was written since the file was opened.
-    pub(crate) fn finish(self) -> Result<(Vec<u8>, FileStamp), ReadError> {
+    fn finish(self) -> Result<(Vec<u8>, FileStamp), ReadError> {
         let after = FileStamp::of_regular(&self.file.metadata().map_err(ReadError::Stat)?)?;
         if after != self.before {
             return Err(ReadError::Changing);

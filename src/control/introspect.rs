@@ -15,12 +15,13 @@ use mesh_core::token::Wish;
 use mesh_core::token::introspection::{Answer, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::http::{Client, Network, Request};
 use crate::thread::clock;
 use crate::thread::job::Job;
 use crate::thread::message::{Level, Outbox};
+use crate::thread::standing::Told;
 use crate::thread::supervise::Supervisor;
 
 mod credential;
@@ -185,7 +186,7 @@ impl Counter {
                 client: network.client(introspection.trusted_certificate.clone()),
                 credential: RefCell::new(CredentialFile::new(&introspection.client, primed)),
                 room: Semaphore::new(MAX_AT_ONCE),
-                told: RefCell::default(),
+                told: RefCell::new(Told::last(QUIET)),
                 trust: Arc::clone(&trust),
                 outbox: Arc::clone(outbox),
             })
@@ -239,13 +240,6 @@ struct Asker {
     outbox: Arc<Outbox>,
 }
 
-/// The fault that the log has been told of.
-#[derive(Default)]
-struct Told {
-    fault: Option<String>,
-    at: Option<Instant>,
-}
-
 impl Asker {
     /// Asks the issuer about a token, within its time; the time in the queue counts.
     async fn ask(&self, token: &[u8], wish: &mut Option<Wish>) -> Option<Answer> {
@@ -260,7 +254,7 @@ impl Asker {
                 Ok(Err(fault)) => fault,
                 Err(_) => "timed out".to_owned(),
             };
-        self.tell_fault(&issuer.name, fault);
+        self.tell_fault(&issuer.name, &fault);
         None
     }
 
@@ -295,23 +289,17 @@ impl Asker {
     }
 
     /// Says what is wrong: once while it stays the same, and at most once in a while.
-    fn tell_fault(&self, issuer: &str, fault: String) {
-        let mut told = self.told.borrow_mut();
-        let now = Instant::now();
-        let is_recent = told.at.is_some_and(|at| now.duration_since(at) < QUIET);
-        if told.fault.as_ref() == Some(&fault) || is_recent {
-            return;
+    fn tell_fault(&self, issuer: &str, fault: &str) {
+        if self.told.borrow_mut().fault(fault) {
+            self.outbox.announce(
+                Level::Error,
+                &format!("{fault} while mesh_issuer \"{issuer}\" is asked about a token"),
+            );
         }
-        self.outbox.announce(
-            Level::Error,
-            &format!("{fault} while mesh_issuer \"{issuer}\" is asked about a token"),
-        );
-        *told = Told { fault: Some(fault), at: Some(now) };
     }
 
     fn tell_good(&self, issuer: &str) {
-        let mut told = self.told.borrow_mut();
-        if told.fault.take().is_some() {
+        if self.told.borrow_mut().good() {
             self.outbox.announce(
                 Level::Notice,
                 &format!("mesh_issuer \"{issuer}\" answers about tokens again"),

@@ -5,7 +5,6 @@ use core::convert::Infallible;
 use core::fmt;
 use core::hash::BuildHasher as _;
 use core::time::Duration;
-use std::collections::BTreeSet;
 use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,6 +21,7 @@ use crate::http::{Client, Network};
 use crate::thread::clock;
 use crate::thread::job::Job;
 use crate::thread::message::{Level, Outbox};
+use crate::thread::standing::Told;
 use crate::thread::supervise::Supervisor;
 
 mod alb;
@@ -95,7 +95,7 @@ struct Keys {
     /// When the last fetch began; it outlives a panic, so that none comes too soon after it.
     began: Rc<Cell<Option<Instant>>>,
     /// The words of what has failed since the last success, as far as it was told.
-    told: BTreeSet<&'static str>,
+    told: Told,
 }
 
 /// What all tasks of the thread share with the other workers.
@@ -104,7 +104,7 @@ type Board = Rc<RefCell<Box<dyn Shared>>>;
 impl Keys {
     fn new(issuer: RemoteIssuer, network: &Network, outbox: Arc<Outbox>) -> Self {
         let client = network.client(issuer.remote.trusted_certificate.clone());
-        Self { issuer, client, outbox, began: Rc::default(), told: BTreeSet::new() }
+        Self { issuer, client, outbox, began: Rc::default(), told: Told::each() }
     }
 
     /// Fetches for ever, whenever this worker leads.
@@ -113,7 +113,7 @@ impl Keys {
             while !board.borrow_mut().is_leader() {
                 sleep(FOLLOW).await;
             }
-            self.told.clear();
+            self.told.good();
             Lead::new(&mut self, &board).run().await;
         }
     }
@@ -299,7 +299,7 @@ impl<'k> Lead<'k> {
         self.source.accept();
         self.schedule.succeed(self.now(), fresh, roll());
         let name = &self.keys.issuer.name;
-        let was_bad = !core::mem::take(&mut self.keys.told).is_empty();
+        let was_bad = self.keys.told.good();
         let text = match (was_bad, adopted.map(|adopted| &adopted.summary)) {
             (true, Some(summary)) => format!("mesh_issuer \"{name}\" is good again: {summary}"),
             (true, None) => format!("mesh_issuer \"{name}\" is good again: unchanged"),
@@ -315,7 +315,7 @@ impl<'k> Lead<'k> {
         let (index, word) = (self.keys.issuer.index, failure.cause.word());
         self.schedule.fail(self.now(), roll());
         self.board.borrow_mut().fail(index, clock::now(), word, &failure.to_string());
-        if self.keys.told.insert(word) {
+        if self.keys.told.fault(word) {
             let name = &self.keys.issuer.name;
             let then = if self.board.borrow_mut().confirmed(index).is_some() {
                 "what was in force stays in force"

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::retired::Retired;
 use super::{Adopted, Document, Version};
-use crate::file::{FileStamp, ReadError, Reading};
+use crate::file::{FileStamp, ReadError, read_in_stretches};
 use crate::thread::job::Job;
 use crate::thread::message::{Level, Outbox};
 use crate::thread::standing::{Fault, Standing};
@@ -136,7 +136,8 @@ impl Watch {
         }
         let Some(still) = self.still(stamp) else { return Ok(()) };
 
-        let (bytes, read) = self.read().await.map_err(|error| self.unreadable(&error))?;
+        let read = read_in_stretches(&self.file.path, self.file.max_bytes).await;
+        let (bytes, read) = read.map_err(|error| self.unreadable(&error))?;
         let digest = self.digest(&bytes).await;
         // A stamp is remembered only when it can tell the writes that follow apart.
         let stamp = (still && read == stamp).then_some(read);
@@ -205,14 +206,6 @@ impl Watch {
             self.writing = None;
             still
         })
-    }
-
-    async fn read(&self) -> Result<(Vec<u8>, FileStamp), ReadError> {
-        let mut reading = Reading::open(&self.file.path, self.file.max_bytes)?;
-        while reading.read_chunk()? {
-            yield_now().await;
-        }
-        reading.finish()
     }
 
     async fn digest(&self, bytes: &[u8]) -> u64 {

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::task::yield_now;
 
 use super::FetchError;
-use crate::file::{FileStamp, Reading};
+use crate::file::{FileStamp, read_in_stretches};
 
 #[cfg(test)]
 mod tests;
@@ -38,9 +38,7 @@ struct Loaded {
 
 impl Loaded {
     fn is_current(&self) -> bool {
-        self.stamp
-            .as_ref()
-            .is_none_or(|(path, stamp)| FileStamp::of(path).is_ok_and(|now| now == *stamp))
+        self.stamp.as_ref().is_none_or(|(path, stamp)| stamp.is_of(path))
     }
 }
 
@@ -79,11 +77,7 @@ struct Trusted {
 type Roots = (Trusted, Option<(PathBuf, FileStamp)>);
 
 async fn of_file(path: &Path) -> Result<Roots, FetchError> {
-    let mut reading = Reading::open(path, MAX_BYTES)?;
-    while reading.read_chunk()? {
-        yield_now().await;
-    }
-    let (pem, stamp) = reading.finish()?;
+    let (pem, stamp) = read_in_stretches(path, MAX_BYTES).await?;
     let mut trusted = Trusted { roots: RootCertStore::empty(), certificates: Vec::new() };
     // Parsing one takes some microseconds.
     for (number, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {

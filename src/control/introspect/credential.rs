@@ -219,8 +219,7 @@ impl CredentialFile {
     }
 
     fn look(&mut self) -> Result<(), String> {
-        let is_same = FileStamp::of(&self.file).is_ok_and(|stamp| self.stamp == Some(stamp));
-        if is_same {
+        if self.stamp.is_some_and(|stamp| stamp.is_of(&self.file)) {
             return Ok(());
         }
         let within = |why: &dyn fmt::Display| format!("client credential: {why}");

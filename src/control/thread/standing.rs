@@ -1,4 +1,8 @@
-//! Whether a document is good, and what of that was told already.
+//! Whether something is good, and what of that was told already.
+
+use core::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::thread::message::Level;
 
@@ -46,6 +50,49 @@ impl Standing {
     }
 }
 
+/// The faults of a server that were told since it was last good: none is told again until then.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// Oldest first, at most so many.
+    faults: Vec<String>,
+    most: usize,
+    /// When one was told last, and how long none is after it.
+    at: Option<Instant>,
+    quiet: Duration,
+}
+
+impl Told {
+    /// Remembers each fault that it told.
+    pub(crate) const fn each() -> Self {
+        Self { faults: Vec::new(), most: usize::MAX, at: None, quiet: Duration::ZERO }
+    }
+
+    /// Remembers the last fault alone, and tells none for some time after it.
+    pub(crate) const fn last(quiet: Duration) -> Self {
+        Self { faults: Vec::new(), most: 1, at: None, quiet }
+    }
+
+    /// The server was found to have this fault; true when it is to be told.
+    pub(crate) fn fault(&mut self, fault: &str) -> bool {
+        let now = Instant::now();
+        let is_recent = self.at.is_some_and(|at| now.duration_since(at) < self.quiet);
+        if is_recent || self.faults.iter().any(|told| told == fault) {
+            return false;
+        }
+        if self.faults.len() >= self.most {
+            self.faults.remove(0);
+        }
+        self.faults.push(fault.to_owned());
+        self.at = Some(now);
+        true
+    }
+
+    /// The server was found to be good; true when a fault had been told before.
+    pub(crate) fn good(&mut self) -> bool {
+        !core::mem::take(&mut self.faults).is_empty()
+    }
+}
+
 /// Looks in a row that find changing faults before one of them is told.
 const MAX_SILENT_LOOKS: u32 = 10;
 
@@ -55,6 +102,25 @@ mod tests {
 
     fn error(why: &str) -> Fault {
         Fault { level: Level::Error, why: why.into() }
+    }
+
+    #[test]
+    fn each_fault_of_a_server_is_told_once_until_it_is_good() {
+        let mut told = Told::each();
+        assert_eq!(["a", "b", "a", "b"].map(|fault| told.fault(fault)), [true, true, false, false]);
+        assert_eq!((told.good(), told.good()), (true, false));
+        assert!(told.fault("a"));
+    }
+
+    #[test]
+    fn fault_that_follows_soon_is_not_told() {
+        let mut told = Told::last(Duration::from_secs(3600));
+        assert_eq!(["a", "a", "b"].map(|fault| told.fault(fault)), [true, false, false]);
+        assert!(told.good());
+        assert!(!told.fault("a"));
+
+        let mut told = Told::last(Duration::ZERO);
+        assert_eq!(["a", "a", "b", "a"].map(|fault| told.fault(fault)), [true, false, true, true]);
     }
 
     #[test]
