@@ -13,6 +13,7 @@ use mesh_core::issuer::trust::Trust;
 use mesh_core::issuer::{Introspection, Question};
 use mesh_core::token::Wish;
 use mesh_core::token::introspection::{Answer, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
@@ -324,18 +325,15 @@ fn add_field(text: &mut String, name: &str, value: &[u8]) {
     }
     text.push_str(name);
     text.push('=');
-    escape(text, value);
+    text.extend(escape(value));
 }
 
-/// Escapes all but the unreserved characters of RFC 3986 section 2.3.
-fn escape(text: &mut String, bytes: &[u8]) {
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(byte.into());
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
+/// Escapes all but the unreserved characters of RFC 3986 section 2.3. A space is `%20`, which readers
+/// of forms take as well as `+`.
+fn escape(bytes: &[u8]) -> PercentEncode<'_> {
+    const ESCAPED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    percent_encode(bytes, ESCAPED)
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

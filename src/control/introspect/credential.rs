@@ -138,10 +138,7 @@ fn secret(contents: &[u8]) -> Result<&[u8], CredentialError> {
 
 /// The `Authorization` of RFC 6749 section 2.3.1: both parts are escaped as in a form.
 fn basic(id: &str, secret: &[u8]) -> Box<str> {
-    let mut pair = String::new();
-    escape(&mut pair, id.as_bytes());
-    pair.push(':');
-    escape(&mut pair, secret);
+    let pair = format!("{}:{}", escape(id.as_bytes()), escape(secret));
     format!("Basic {}", STANDARD.encode(pair)).into()
 }
 
