@@ -12,6 +12,7 @@ use tokio::runtime::Builder;
 use crate::{Verdict, error::Failure, output};
 
 mod config;
+mod include;
 mod probe;
 mod report;
 

@@ -1,7 +1,6 @@
 //! The issuers of an Nginx configuration, as the module would read them.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,6 +9,7 @@ use mesh_core::config::directive::{self, ISSUER, MAIN};
 use mesh_core::config::{Place, RawIssuer, RawMain};
 use mesh_core::issuer::Issuer;
 
+use super::include::included;
 use crate::error::Failure;
 use crate::input;
 use crate::nginx_conf::{End, Item, Lexer};
@@ -94,7 +94,7 @@ impl Reader {
             let place = Place { file: Arc::clone(file), line };
             match (*name, words, end, context) {
                 ("include", [pattern], End::Semicolon, _) => {
-                    for path in self.included(pattern)? {
+                    for path in included(&self.directory, pattern) {
                         self.file(&path, context)?;
                     }
                 }
@@ -137,37 +137,6 @@ impl Reader {
         }
         Ok(())
     }
-
-    /// The files that a pattern of `include` names, in the order of their names.
-    fn included(&self, pattern: &str) -> Result<Vec<PathBuf>, Failure> {
-        let whole = self.directory.join(pattern);
-        if !pattern.contains(['*', '?', '[']) {
-            return Ok(vec![whole]);
-        }
-        let mut found = vec![PathBuf::new()];
-        for component in whole.components() {
-            let component = component.as_os_str();
-            let Some(pattern) = component.to_str().filter(|it| it.contains(['*', '?', '['])) else {
-                found.iter_mut().for_each(|path| path.push(component));
-                continue;
-            };
-            let mut next = Vec::new();
-            for path in found {
-                let directory = if path.as_os_str().is_empty() { Path::new(".") } else { &path };
-                // A pattern that matches nothing is no fault of a configuration.
-                for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-                    let name = entry.file_name();
-                    if name.to_str().is_some_and(|name| matches(pattern, name)) {
-                        next.push(path.join(name));
-                    }
-                }
-            }
-            next.sort();
-            found = next;
-        }
-        found.retain(|path| path.exists());
-        Ok(found)
-    }
 }
 
 fn next(lexer: &mut Lexer<'_>, file: &Arc<str>) -> Result<Item, Failure> {
@@ -196,52 +165,13 @@ fn unexpected(lexer: &Lexer<'_>, file: &Arc<str>, problem: &str) -> Failure {
 
 const END: &str = "unexpected end of file, expecting \"}\"";
 
-/// Whether a name matches a pattern of glob(7), whose wildcards leave a dot at the begin alone.
-fn matches(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    if name.first() == Some(&'.') && pattern.first() != Some(&'.') {
-        return false;
-    }
-    glob(&pattern, &name)
-}
-
-fn glob(pattern: &[char], name: &[char]) -> bool {
-    match (pattern, name) {
-        ([], _) => name.is_empty(),
-        (['*', rest @ ..], _) => {
-            (0..=name.len()).any(|at| name.get(at..).is_some_and(|name| glob(rest, name)))
-        }
-        (['[', rest @ ..], [first, name @ ..]) => {
-            let Some(end) = rest.iter().skip(1).position(|it| *it == ']') else {
-                return *first == '[' && glob(rest, name);
-            };
-            let (set, rest) = rest.split_at(end.saturating_add(1));
-            let (is_not, set) = match set {
-                ['!', set @ ..] => (true, set),
-                set => (false, set),
-            };
-            one_of(set, *first) != is_not && rest.get(1..).is_some_and(|rest| glob(rest, name))
-        }
-        (['?', rest @ ..], [_, name @ ..]) => glob(rest, name),
-        ([one, rest @ ..], [first, name @ ..]) => one == first && glob(rest, name),
-        (_, []) => false,
-    }
-}
-
-fn one_of(set: &[char], wanted: char) -> bool {
-    match set {
-        [first, '-', last, rest @ ..] => (*first..=*last).contains(&wanted) || one_of(rest, wanted),
-        [one, rest @ ..] => *one == wanted || one_of(rest, wanted),
-        [] => false,
-    }
-}
-
 /// Files that may include one another.
 const MOST_INCLUDES: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -330,24 +260,6 @@ mod tests {
         ] {
             let failure = configuration(&[("nginx.conf", text)]).unwrap_err().to_string();
             assert!(failure.contains(problem), "{text}: {failure}");
-        }
-    }
-
-    #[test]
-    fn patterns_match_as_a_shell_does() {
-        for (pattern, name, is_match) in [
-            ("*.conf", "a.conf", true),
-            ("*.conf", ".conf", false),
-            ("*.conf", "a.confs", false),
-            ("?.conf", "ab.conf", false),
-            ("[ab]?.conf", "bx.conf", true),
-            ("[!ab]*", "b", false),
-            ("[a-c]*", "cx", true),
-            ("[a-c]*", "d", false),
-            ("a*b*c", "aXbYc", true),
-            ("[", "[", true),
-        ] {
-            assert_eq!(matches(pattern, name), is_match, "{pattern} {name}");
         }
     }
 }
