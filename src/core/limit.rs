@@ -40,6 +40,7 @@ mod rule;
 mod share;
 mod slot;
 mod table;
+mod tally;
 
 pub use self::charge::{Charge, Charged, Limited};
 pub(crate) use self::gcra::Measure;

@@ -17,13 +17,14 @@ mod rsa;
 mod thumbprint;
 
 pub use error::{JwksError, KeyFault, KeyLookupError, SkippedKey, warnings};
+use key::Source;
 pub use key::{SignatureInvalid, VerifyingKey};
 pub use name::KeyName;
 pub use pem::p256_jwk;
 pub use thumbprint::thumbprint;
 
 use index::Index;
-use member::{Member, Source, members};
+use member::{Member, members};
 
 /// Bytes that a set may have.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;

@@ -7,9 +7,10 @@ use super::charge::{Charge, Charged, Limited};
 use super::gcra::Quota;
 use super::host::{Host, SharedTick};
 use super::key::{Key, PLACES};
-use super::part::{FEWEST, Part, Tally};
+use super::part::{FEWEST, Part};
 use super::probe::{Outcome, Probe};
 use super::slot::Slot;
+use super::tally::Tally;
 use crate::memory::{AtomicU64, Label, MemoryError, Stamp};
 use crate::text::time::Tick;
 

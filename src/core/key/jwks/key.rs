@@ -8,10 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::member::Source;
 use super::{KeyFault, ed25519, rsa, thumbprint};
 use crate::key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
 use crate::key::kind::{Kind, UNCOMPRESSED};
+
+/// Who publishes a set, which decides what `use` may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    Issuer,
+    TrustDomain,
+}
 
 /// A public key bound to the one algorithm that it verifies.
 pub struct VerifyingKey {

@@ -4,17 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::key::{self, Usable, VerifyingKey};
+use super::key::{self, Source, Usable, VerifyingKey};
 use super::{JwksError, KeyFault, MAX_BYTES, MAX_KEYS, MAX_KID_BYTES, Names};
 use crate::key::algorithm::{Algorithm, KeyAlgorithms};
 use crate::text::json;
-
-/// Who publishes a set, which decides what `use` may be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Source {
-    Issuer,
-    TrustDomain,
-}
 
 /// One entry of `keys`.
 pub(super) struct Member {

@@ -59,15 +59,6 @@ impl Node {
 }
 
 impl<'d> Document<'d> {
-    /// Reads one whole document.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`super::parse`].
-    pub fn parse(bytes: &'d [u8]) -> Result<Self, super::JsonError> {
-        super::read::read(bytes)
-    }
-
     pub(super) const fn new(text: &'d str, unescaped: String, nodes: Vec<Node>) -> Self {
         Self { text, unescaped, nodes }
     }

@@ -6,6 +6,17 @@ use std::collections::HashSet;
 use super::document::{Document, Kind, Node};
 use super::{JsonError, MAX_DEPTH};
 
+impl<'d> Document<'d> {
+    /// Reads one whole document.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`super::parse`].
+    pub fn parse(bytes: &'d [u8]) -> Result<Self, JsonError> {
+        read(bytes)
+    }
+}
+
 /// Reads one whole document.
 pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, JsonError> {
     // What is before the first byte that is no UTF-8 is read first: its own fault comes first too.
