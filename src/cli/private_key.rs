@@ -21,7 +21,7 @@ const ALGORITHMS: [&str; 12] = [
     "EdDSA", ED25519,
 ];
 
-/// Reads a private key: a JWK where the file begins with a brace, else PEM.
+/// Reads a private key: a JWK if the file begins with a brace, else PEM.
 ///
 /// # Errors
 /// When the file cannot be read, or holds no key that signs.

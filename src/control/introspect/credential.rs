@@ -97,7 +97,7 @@ impl Credential {
 
 const ASSERTION_TYPE: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Seconds that an assertion counts, which is made for each request.
+/// Seconds until an assertion expires; each request gets a new one.
 const LIFETIME: i64 = 60;
 
 /// What signs the assertions of a client by its private key; `wanted` is the algorithm to sign with,
