@@ -34,3 +34,26 @@ impl Document for RevocationDocument {
         self.0.revoke(Revoked::Unknown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mesh_core::claims::Kept;
+
+    use super::*;
+
+    #[test]
+    fn list_is_in_force_until_another_is_or_none_is_known() {
+        let trust = Arc::new(Trust::new(Vec::new(), Kept::default(), Vec::new()));
+        let mut document = RevocationDocument(Arc::clone(&trust));
+        let bytes = br#"{"version": 1, "revoked": []}"#;
+        let (adopted, _) = document.adopt(&Version::of_file(bytes)).unwrap();
+        assert_eq!(adopted.summary, "0 entries of mesh_revocation");
+        assert!(matches!(trust.load().revoked(), Revoked::Listed(_)));
+
+        document.adopt(&Version::of_file(b"{}")).unwrap_err();
+        assert!(matches!(trust.load().revoked(), Revoked::Listed(_)));
+
+        document.withdraw();
+        assert!(matches!(trust.load().revoked(), Revoked::Unknown));
+    }
+}
