@@ -58,22 +58,9 @@ impl Signer {
     /// [`KeyError::Signing`] when the cryptographic library refuses.
     pub fn sign(&self, claims: &Value) -> Result<String, KeyError> {
         let input = format!("{}.{}", self.header, encode(claims));
-        let signature = self.signature(input.as_bytes()).ok_or(KeyError::Signing)?;
+        let signature =
+            signature(&self.key, self.algorithm, input.as_bytes()).ok_or(KeyError::Signing)?;
         Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
-    }
-
-    /// The signature as JWS has it: for ECDSA, `r` and `s` side by side (RFC 7518, section 3.4).
-    fn signature(&self, input: &[u8]) -> Option<Vec<u8>> {
-        let random = SystemRandom::new();
-        Some(match self.key.pair() {
-            Pair::Ec(pair) => pair.sign(&random, input).ok()?.as_ref().to_vec(),
-            Pair::Ed25519(pair) => pair.sign(input).as_ref().to_vec(),
-            Pair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(encoding(self.algorithm)?, &random, input, &mut signature).ok()?;
-                signature
-            }
-        })
     }
 }
 
@@ -88,6 +75,21 @@ impl fmt::Debug for Signer {
 
 fn encode(part: &Value) -> String {
     URL_SAFE_NO_PAD.encode(part.to_string())
+}
+
+/// The signature as JWS has it: for ECDSA, `r` and `s` side by side (RFC 7518, section 3.4). `None`
+/// if the algorithm is not one of an RSA key, or if the cryptographic library refuses.
+pub(crate) fn signature(key: &PrivateKey, algorithm: Algorithm, input: &[u8]) -> Option<Vec<u8>> {
+    let random = SystemRandom::new();
+    Some(match key.pair() {
+        Pair::Ec(pair) => pair.sign(&random, input).ok()?.as_ref().to_vec(),
+        Pair::Ed25519(pair) => pair.sign(input).as_ref().to_vec(),
+        Pair::Rsa(pair) => {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(encoding(algorithm)?, &random, input, &mut signature).ok()?;
+            signature
+        }
+    })
 }
 
 /// How an RSA key signs by an algorithm; `None` for those of other keys.
