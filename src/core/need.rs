@@ -8,7 +8,7 @@ use crate::refusal::{Reason, Refusal};
 #[derive(Debug)]
 pub enum Need {
     /// What an issuer says of a token that cannot be verified here.
-    Introspection(Question),
+    Introspection(Box<Question>),
 }
 
 impl Need {
@@ -20,7 +20,8 @@ impl Need {
     }
 }
 
-/// How a stage ends that does not pass a request on.
+/// How a stage ends that does not pass a request on; small, since every stage returns it or what it
+/// passes on.
 #[derive(Debug)]
 pub enum Stop {
     /// The request is refused.

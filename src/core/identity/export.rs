@@ -52,7 +52,7 @@ pub(super) fn render(identity: &Identity) -> Rendered {
 
 /// The fields that were written, with the place of each value in [`Rendered::text`].
 pub fn fields(rendered: &Rendered) -> impl Iterator<Item = (&'static Field, Range<usize>)> {
-    FIELDS.iter().zip(rendered.values()).filter_map(|(field, value)| Some((field, value?)))
+    rendered.zip(FIELDS)
 }
 
 /// The fields of one admission with their values; one whose value is empty is left out.

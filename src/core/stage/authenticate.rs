@@ -69,7 +69,8 @@ fn introspect(token: &[u8], issuer: usize, worker: &mut WorkerState<'_>) -> Stop
         Known::Refused(reason) => reason.into(),
         // An active one is found before.
         Known::Active(_) | Known::Nothing => {
-            Stop::Waits(Need::Introspection(Question { issuer, token: token.into() }))
+            let question = Question { issuer, token: token.into() };
+            Stop::Waits(Need::Introspection(Box::new(question)))
         }
     }
 }

@@ -41,14 +41,18 @@ impl Rendered {
         self.ends.iter().flatten().count()
     }
 
-    /// The place of each value in [`Self::text`].
-    pub fn values(&self) -> impl Iterator<Item = Option<Range<usize>>> {
+    /// The values that are not left out, each with what stands at its place in `names`, and where it
+    /// lies in [`Self::text`].
+    pub fn zip<'n, N>(
+        &self,
+        names: &'n [N; Self::VALUES],
+    ) -> impl Iterator<Item = (&'n N, Range<usize>)> {
         let mut start = 0;
-        self.ends.iter().map(move |end| {
+        names.iter().zip(&self.ends).filter_map(move |(name, end)| {
             let end = (*end)?.get() as usize;
             let value = start..end;
             start = end.saturating_add(1);
-            Some(value)
+            Some((name, value))
         })
     }
 }
@@ -69,7 +73,10 @@ mod tests {
         let rendered = Rendered::of(values.into_iter().map(|value| value.map(Into::into)));
         assert_eq!(rendered.text(), b"a\0bc\0f\0");
         assert_eq!(rendered.count(), 3);
-        let found: Vec<_> = rendered.values().map(|at| at.map(|at| &rendered.text()[at])).collect();
-        assert_eq!(found, [Some(&b"a"[..]), None, None, Some(b"bc"), None, Some(b"f")]);
+        let found: Vec<_> = rendered
+            .zip(&[0, 1, 2, 3, 4, 5])
+            .map(|(name, at)| (*name, &rendered.text()[at]))
+            .collect();
+        assert_eq!(found, [(0, &b"a"[..]), (3, b"bc"), (5, b"f")]);
     }
 }

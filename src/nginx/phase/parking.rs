@@ -96,6 +96,7 @@ pub(crate) enum Parked {
 /// Parks a request in the access phase until its need is met.
 pub(super) fn park(Turn { r, location, context }: Turn<'_>, need: Need) -> Option<Parked> {
     let Need::Introspection(question) = need;
+    let question = *question;
     let main = settings::main(r);
     let patience = patience(main, &question)?;
     let now = clock::now().tick;
@@ -123,6 +124,7 @@ pub(super) fn park(Turn { r, location, context }: Turn<'_>, need: Need) -> Optio
 /// address owes for the token should it be refused.
 pub(super) fn ask(Turn { r, location, context }: Turn<'_>, need: Need) -> Option<()> {
     let Need::Introspection(question) = need;
+    let question = *question;
     let main = settings::main(r);
     let patience = patience(main, &question)?;
     let now = clock::now().tick;

@@ -20,7 +20,7 @@ fn server(key: &Key, issuer: &[(&str, &[&str])], location: &[(&str, &[&str])]) -
 impl Server {
     /// What the worker has to ask since the last request, as the shell does.
     fn wanted(&mut self) -> Option<Question> {
-        self.wanted.take().map(|Need::Introspection(question)| question)
+        self.wanted.take().map(|Need::Introspection(question)| *question)
     }
 
     /// Lets the issuer say that; good answers count for 60 seconds, bad ones for 10.
