@@ -1,4 +1,4 @@
-//! What the module itself answers with, and what its variables show.
+//! The module's own answers, and the values of its variables.
 
 pub(crate) mod content;
 pub(crate) mod status;

@@ -1,7 +1,7 @@
 //! The configuration cycle: how directives become the frozen settings of one cycle.
 //!
 //! Nginx calls these functions while it reads the configuration, in one thread, before any
-//! request. What they build is written here alone; from `postconfiguration` on it is only read.
+//! request. Only they write the settings; from `postconfiguration` on, these are only read.
 
 use core::cell::RefCell;
 use core::ffi::{c_char, c_void};
@@ -93,7 +93,7 @@ pub(crate) unsafe extern "C" fn merge_location(
     let inner_conf = inner;
     guarded(cf, ERROR, || {
         // SAFETY: Nginx passes two different values that `create_location` made, and while it
-        // merges, `cf->ctx` is that of the server, with our main settings in it; nothing else
+        // merges, `cf->ctx` is the server's context, with our main settings in it; nothing else
         // refers to any of them now.
         let (outer, inner, main) = unsafe {
             let main = main_mut(cf);
@@ -120,7 +120,7 @@ pub(crate) unsafe extern "C" fn merge_location(
             main.has_upgrades = true;
             inner.upgrades = upgrades.clone();
             // SAFETY: while a server and its locations are merged, the core module's settings of the
-            // server lead to those of ours, which are not borrowed any more unless they are `inner`.
+            // server lead to our settings of it, which are no longer borrowed unless they are `inner`.
             unsafe {
                 let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
                 let core = *(*ctx).srv_conf.add(ngx_http_core_module.ctx_index);
@@ -131,7 +131,7 @@ pub(crate) unsafe extern "C" fn merge_location(
                 }
             }
         }
-        // A block without a name has the cache of its location, of which it is said once.
+        // An unnamed block shares the cache of its location, which is listed only once.
         let is_said = block == Block::Unnamed && outer.location.is_some();
         if inner.location.is_some() && !is_said && cache::is_on(cf) {
             main.cached.push(checks::location_name(cf));
@@ -140,8 +140,8 @@ pub(crate) unsafe extern "C" fn merge_location(
     })
 }
 
-/// Logs why a directive is refused; Nginx adds the file and the line that it is reading, which
-/// is not where an error that is found later belongs.
+/// Logs why a directive is refused. Nginx adds the file and the line that it is reading, which is
+/// wrong for an error that is found later.
 fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut c_char {
     match name {
         Some(name) => log(cf).write(Level::Emerg, format_args!("{name}: {error}")),
@@ -150,7 +150,7 @@ fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut 
     ERROR
 }
 
-/// Which handlers a configuration needs beside those that are always there; from `freeze` on.
+/// The handlers that a configuration needs beside those that are always there; from `freeze` on.
 pub(crate) struct Needs {
     /// A location that authenticates has its answers cached.
     pub(crate) cache: bool,
@@ -164,7 +164,7 @@ pub(crate) fn needs(cf: *mut ngx_conf_t) -> Needs {
     Needs { cache: !main.cached.is_empty(), upgrade: main.has_upgrades }
 }
 
-/// What a name that is not absolute begins at.
+/// The directory from which a relative name starts.
 #[derive(Clone, Copy)]
 enum Relative {
     ToConfiguration = 1,
@@ -177,8 +177,8 @@ fn full_name(cf: *mut ngx_conf_t, path: &Path, relative: Relative) -> Result<Pat
     let mut text = path.as_os_str().as_bytes().to_vec();
     text.push(0);
     let mut name = ngx_str_t { len: text.len().saturating_sub(1), data: text.as_mut_ptr() };
-    // SAFETY: `name` is a null-terminated string as `ngx_conf_full_name` asks; it either leaves it
-    // or points it to a new one in the cycle's pool, and the bytes are copied before `text` goes.
+    // SAFETY: `name` is a null-terminated string as `ngx_conf_full_name` requires, which leaves it or
+    // points it to a new one in the cycle's pool; the bytes are copied before `text` goes.
     let full = unsafe {
         if nginx_sys::ngx_conf_full_name((*cf).cycle, &raw mut name, relative as ngx_uint_t) != 0 {
             return Err(());
@@ -212,13 +212,13 @@ fn guarded<T>(cf: *mut ngx_conf_t, on_panic: T, f: impl FnOnce() -> T) -> T {
     guard("configuration", on_panic, || log_elsewhere(cf), f)
 }
 
-/// The log for what belongs to the line that is being read.
+/// The log for messages about the line that is being read.
 fn log<'c>(cf: *mut ngx_conf_t) -> Log<'c> {
     // SAFETY: Nginx passed it to the function that calls this one.
     unsafe { Log::of_conf(cf) }
 }
 
-/// The log for what belongs to another line, or to none.
+/// The log for messages about another line, or about none.
 fn log_elsewhere<'c>(cf: *mut ngx_conf_t) -> Log<'c> {
     // SAFETY: as in `log`; a configuration that is being read has a log.
     unsafe { Log::new((*cf).log) }

@@ -1,4 +1,4 @@
-//! What Nginx calls outside of requests and directives: before and after the configuration, and
+//! The calls from Nginx outside of requests and directives: before and after the configuration, and
 //! when a worker begins and ends.
 
 use nginx_sys::{
@@ -58,7 +58,7 @@ pub(crate) unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_
 
 /// Begins a worker.
 pub(crate) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
-    // A worker without the thread keeps the keys that it has: it never ends for that.
+    // A worker without the thread goes on with the keys that it has: it never ends for that.
     guard("init_process", (), Log::cycle, || {
         if let Some(main) = settings::of_cycle(cycle) {
             start::watch(main);

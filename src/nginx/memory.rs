@@ -1,4 +1,4 @@
-//! What lies in shared memory, and beside it on disk.
+//! The contents of shared memory, and of the disk beside it.
 
 pub(crate) mod documents;
 mod host;

@@ -6,16 +6,16 @@
 //! | --- | --- |
 //! | `ngx` | what Nginx itself gives: its lists, its log, its pools, a request that is alive, the role of a process |
 //! | `request` | what a request says, as the core asks for it, and which headers go and come |
-//! | `memory` | what lies in shared memory, and beside it on disk |
+//! | `memory` | what is in shared memory, and beside it on disk |
 //! | `state` | what a request finds of the frozen settings |
-//! | `worker` | what a worker does beside requests: its thread, and what that one brings |
+//! | `worker` | what a worker does beside requests: its thread, and what the thread brings |
 //! | `phase` | what happens to a request in the phases, and what is remembered of it |
 //! | `answer` | what the module itself answers with, and what its variables show |
 //! | `conf` | how directives become frozen settings |
 //! | `start` | what each process begins with |
 //! | `hooks` | what Nginx calls outside of requests and directives |
 //!
-//! # What the `SAFETY` comments stand on
+//! The rules behind the `SAFETY` comments
 //!
 //! 1. **Single thread.** Nginx calls a module from one thread of each process, one call at a time.
 //!    Our background thread calls nothing of Nginx and sees none of its memory but the zones.

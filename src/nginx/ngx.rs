@@ -1,4 +1,5 @@
-//! What the shell needs of Nginx itself, without a request of ours: thin wrappers, each with its `unsafe`.
+//! The parts of Nginx that the shell needs, without a request of ours: thin wrappers, each with its
+//! `unsafe`.
 
 pub(crate) mod bytes;
 pub(crate) mod clock;

@@ -1,4 +1,4 @@
-//! What happens to a request in the phases.
+//! The way of a request through the phases.
 
 pub(crate) mod access;
 pub(crate) mod cache;

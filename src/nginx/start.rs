@@ -1,5 +1,5 @@
-//! What a process begins with: its keys as they are now, and the thread that keeps them fresh. It alone
-//! knows the phases and the thread.
+//! The start of a process: its keys as they are now, and the thread that keeps them fresh. Only this
+//! file knows both the phases and the thread.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::nginx::worker::keys::RecordedKeys;
 use crate::nginx::worker::link::Link;
 use crate::nginx::worker::thread::{self, Started};
 
-/// Takes the files, and what other workers have fetched, as they are now; then watches them.
+/// Reads the files, and the documents that other workers have fetched; then watches them.
 ///
-/// A worker that replaces a dead one has the keys of the master, which are those of the last
-/// reload: it must not answer a request by them when there are newer ones.
+/// A worker that replaces a dead one has the master's keys, which are as old as the last reload: it
+/// must not answer a request by them if there are newer ones.
 pub(crate) fn watch(main: &MainConf) {
     let Some(trust) = &main.trust else { return };
     if !is_worker() {
@@ -56,7 +56,7 @@ pub(crate) fn watch(main: &MainConf) {
         wake,
     });
     let spawn = move || {
-        // One voice is enough: every worker sees the same files.
+        // One report is enough: every worker sees the same files.
         let options = Options { report: worker_number() == 0, ..Options::default() };
         let mut jobs: Vec<Box<dyn Job>> = Vec::new();
         for (of, file) in files.iter().cloned() {
@@ -86,17 +86,16 @@ pub(crate) fn watch(main: &MainConf) {
 
 /// Reads a file that has changed since the configuration was read.
 ///
-/// If it is bad, the workers that were there before hold keys that this one never saw: those of
-/// the configuration may have been given up since. It goes on with those that were in force last,
-/// which the workers share; a list of what is revoked is not shared, so that it answers 503 until the
-/// file is good again.
+/// If it is bad, older workers hold keys that this one never saw, and may have given up the
+/// configuration's keys since. It goes on with the keys that were in force last, which the workers
+/// share. A revocation list is not shared: the worker answers 503 until the file is good again.
 fn prime(
     mut document: impl Document,
     file: &mut WatchedFile,
     last: impl FnOnce() -> Option<Vec<u8>>,
 ) {
     let read = read_capped(&file.path, file.max_bytes);
-    // Before the first request none reads the snapshot before.
+    // Before the first request, nothing reads the old snapshot.
     let mut adopt = |bytes: &[u8]| document.adopt(&Version::of_file(bytes)).map(drop);
     let fault = match &read {
         Ok((_, stamp)) if file.primed == Some(*stamp) => return,
@@ -126,8 +125,8 @@ fn prime(
     }
 }
 
-/// Whether a file that only the master may read is still what the master has read. Where workers
-/// cannot even look, none of them has ever seen another.
+/// Whether a file that only the master may read is unchanged since the master read it. If workers
+/// cannot even look, none of them has ever seen another version.
 fn is_as_it_was(file: &WatchedFile) -> bool {
     match FileStamp::of(&file.path) {
         Ok(stamp) => file.primed == Some(stamp),

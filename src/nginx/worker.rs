@@ -1,4 +1,4 @@
-//! What a worker does beside requests: its thread, and what that one brings.
+//! The work of a worker beside requests: its thread, and what the thread brings.
 
 pub(crate) mod keys;
 pub(crate) mod link;

@@ -1,4 +1,4 @@
-//! What the module itself answers with: the metadata of a resource.
+//! The module's own answers: the metadata of a resource.
 
 use core::mem;
 

@@ -1,4 +1,4 @@
-//! What `mesh_status` answers: the state of the issuers' keys and of the limits' memory, as JSON.
+//! The answer of `mesh_status`: the state of the issuers' keys and of the limits' memory, as JSON.
 
 use core::ptr;
 
@@ -22,7 +22,7 @@ use crate::nginx::state::settings::MainConf;
 
 /// Makes this the content handler of the location whose line is being read.
 pub(crate) fn answer_here(cf: *mut ngx_conf_t) {
-    // SAFETY: while a directive of a location is read, `cf->ctx` is that of the location, and the
+    // SAFETY: while a directive of a location is read, `cf->ctx` is the location's context, and the
     // core module has made its settings before ours.
     unsafe {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
@@ -96,7 +96,7 @@ fn page(main: &MainConf) -> Option<String> {
     status.to_json().ok()
 }
 
-/// How many workers the running cycle has.
+/// The number of workers of the running cycle.
 fn workers() -> usize {
     // SAFETY: `ngx_cycle` is the cycle of this process, whose configuration is frozen, and the core
     // module's settings are always there.

@@ -58,7 +58,7 @@ fn declare(cf: *mut ngx_conf_t, name: &str, getter: Getter, index: usize) -> Res
     unsafe {
         let flags = NGX_HTTP_VAR_NOCACHEABLE as usize;
         let variable = ngx_http_add_variable(cf, &raw mut name, flags);
-        // One that has a getter belongs to somebody else.
+        // A variable that has a getter belongs to another module.
         if variable.is_null() || (*variable).get_handler.is_some() {
             return Err(());
         }
@@ -95,7 +95,7 @@ unsafe extern "C" fn claim_of(
     }
 }
 
-/// Fills a value with what `show` says; a panic counts as not found.
+/// Fills a value with the result of `show`; after a panic it is not found.
 ///
 /// # Safety
 ///
@@ -105,7 +105,7 @@ unsafe fn get(
     v: *mut ngx_http_variable_value_t,
     show: impl FnOnce(Live<'_>, &Context) -> Option<Cow<'static, str>>,
 ) -> ngx_int_t {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's contract.
     unsafe {
         let Some(r) = Live::new(r) else { return not_found(v) };
         let text = guard("variable", None, || r.log(), || show(r, Context::of(r)?));
@@ -128,14 +128,14 @@ fn show(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static, str
     }
 }
 
-/// Fills a value with a copy in the request's pool; an empty one counts as not found.
+/// Fills a value with a copy in the request's pool; an empty text is not found.
 ///
 /// # Safety
 ///
 /// `v` is what Nginx passed to a getter.
 unsafe fn put(r: Live<'_>, v: *mut ngx_http_variable_value_t, text: &str) -> ngx_int_t {
     let Some(len) = u32::try_from(text.len()).ok().filter(|len| *len > 0 && *len < 1 << 28) else {
-        // SAFETY: the caller's.
+        // SAFETY: the caller's contract.
         return unsafe { not_found(v) };
     };
     // SAFETY: the pool is the request's; the copy is `len` bytes long.
@@ -158,7 +158,7 @@ unsafe fn put(r: Live<'_>, v: *mut ngx_http_variable_value_t, text: &str) -> ngx
 ///
 /// `v` is what Nginx passed to a getter.
 unsafe fn not_found(v: *mut ngx_http_variable_value_t) -> ngx_int_t {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's contract.
     unsafe {
         (*v).set_valid(0);
         (*v).set_not_found(1);

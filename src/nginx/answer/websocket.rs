@@ -1,7 +1,7 @@
-//! The answer to a WebSocket handshake whose token stood among the protocols.
+//! The answer to a WebSocket handshake whose token was among the protocols.
 //!
-//! A browser that has offered protocols gives a connection up whose 101 names none of them (RFC 6455
-//! section 4.1). `bearer` is named where the upstream, which has not seen it, has chosen no other.
+//! A browser that has offered protocols fails the connection if the 101 names none of them (RFC 6455
+//! section 4.1). The module names `bearer` if the upstream, which has not seen it, chose no other.
 
 use core::ffi::c_void;
 use core::mem;
@@ -25,10 +25,10 @@ static NEXT: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 type Filter = unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t;
 
 /// Puts our filter before the others. Only for a configuration that reads tokens from protocols: Nginx
-/// makes the chain anew for each, and other configurations do without.
+/// builds the chain anew for each configuration.
 pub(crate) fn install() {
-    // SAFETY: Nginx reads the configuration, in its only thread; the chain is that of the modules that
-    // were set up before.
+    // SAFETY: Nginx reads the configuration, in its only thread; the chain holds the filters of the
+    // modules that were set up before.
     unsafe {
         let top = &raw mut nginx_sys::ngx_http_top_header_filter;
         let next = (*top).map_or(ptr::null_mut(), |next| next as *mut c_void);
@@ -51,12 +51,12 @@ unsafe extern "C" fn name_bearer(request: *mut ngx_http_request_t) -> ngx_int_t 
     if next.is_null() {
         return FAILED;
     }
-    // SAFETY: the address is that of the filter that `install` has found, which lives as long as the
-    // process: Nginx unloads no module that a cycle in use has loaded.
+    // SAFETY: `install` has found the filter at this address, which lives as long as the process:
+    // Nginx unloads no module that a cycle in use has loaded.
     unsafe { mem::transmute::<*mut c_void, Filter>(next)(request) }
 }
 
-/// Names `bearer` in a 101 that names no protocol, if the token of the request stood behind it.
+/// Names `bearer` in a 101 that names no protocol, if the token of the request came behind it.
 fn complete(r: Live<'_>) -> Result<(), ()> {
     if !r.is_main() || !Context::known(r).is_some_and(Context::speaks_bearer) {
         return Ok(());

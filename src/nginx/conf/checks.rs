@@ -1,4 +1,4 @@
-//! What is refused or warned of because of the settings of other modules, or of files.
+//! Refusals and warnings because of the settings of other modules, or of files.
 
 use core::ffi::c_char;
 use core::ptr;
@@ -18,7 +18,7 @@ use crate::nginx::ngx::log::Level;
 use crate::nginx::state::settings::{LocationConf, MainConf};
 use crate::nginx::state::shown::shows_credential;
 
-/// Refuses and warns where the settings of other modules make ours void.
+/// Refuses and warns if the settings of other modules make ours void.
 pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {
     let Some(location) = &inner.location else { return ptr::null_mut() };
     let methods = location.authentication.methods;
@@ -40,7 +40,7 @@ pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_
     ptr::null_mut()
 }
 
-/// Refuses settings that do nothing, and warns of what is taken but may not be meant.
+/// Refuses settings that do nothing, and warns of settings that may not be meant.
 pub(super) fn judge_levels(
     cf: *mut ngx_conf_t,
     main: &mut MainConf,
@@ -97,8 +97,8 @@ fn server_verifies_certificates(_: *mut ngx_conf_t) -> bool {
 /// codes, in which each code begins with the address of the function that runs it.
 fn answers_before_access(cf: *mut ngx_conf_t) -> bool {
     // SAFETY: `dlsym` looks a name up in what is loaded; a null result means that Nginx was built
-    // without the rewrite module. `cf->ctx` is the server's context (see above), whose loc_conf is
-    // that of the location being merged. `codes` is an array of bytes that Nginx aligns and sizes
+    // without the rewrite module. `cf->ctx` is the server's context (see above), whose loc_conf
+    // belongs to the location being merged. `codes` is an array of bytes that Nginx aligns and sizes
     // by machine words.
     unsafe {
         let module = libc::dlsym(libc::RTLD_DEFAULT, c"ngx_http_rewrite_module".as_ptr());
@@ -122,8 +122,8 @@ fn answers_before_access(cf: *mut ngx_conf_t) -> bool {
     }
 }
 
-/// Whether codes of the rewrite module hold a `return` that is in no `if`: the code of an `if` says in
-/// its second word how many bytes further on it goes if the condition does not hold.
+/// Whether codes of the rewrite module hold a `return` that is in no `if`. The second word of an `if`'s
+/// code is the number of bytes by which it jumps if the condition does not hold.
 fn returns_always(codes: &[usize], returns: usize, ifs: usize) -> bool {
     let mut rest = codes;
     while let Some((code, behind)) = rest.split_first() {
@@ -154,12 +154,12 @@ pub(super) fn location_name(cf: *mut ngx_conf_t) -> String {
     format!(", in location \"{}\"", Clean(name))
 }
 
-/// Warns of answers that are cached for callers of whom no key can say who they are.
+/// Warns of cached answers if no named variable can tell the callers apart in a cache's key.
 pub(super) fn warn_cached(cf: *mut ngx_conf_t, main: &MainConf) {
     if main.cached.is_empty() {
         return;
     }
-    // SAFETY: in `postconfiguration`, `cf->ctx` is the HTTP context, and nobody adds a variable now.
+    // SAFETY: in `postconfiguration`, `cf->ctx` is the HTTP context, and no variable is added now.
     let variables = unsafe { Indexed::of((*cf).ctx.cast()) };
     let is_claim = |name: &str| main.raw.claims.iter().any(|(claim, _)| **claim == *name);
     if variables.iter().any(|it| {
@@ -181,7 +181,7 @@ pub(super) fn warn_cached(cf: *mut ngx_conf_t, main: &MainConf) {
     }
 }
 
-/// Warns of servers that nothing vouches for but the host they are on.
+/// Warns of servers that are asked without TLS: any server at that address is believed.
 pub(super) fn warn_plain(cf: *mut ngx_conf_t, issuer: &Issuer) {
     for url in issuer.endpoints().filter(|url| !url.is_secure()) {
         log_elsewhere(cf).write(
@@ -206,7 +206,7 @@ pub(super) fn warn_unreadable(cf: *mut ngx_conf_t, path: &Path, place: &str) {
     }
 }
 
-/// Warns of a directory in which a worker can keep nothing.
+/// Warns of a directory in which a worker cannot write.
 pub(super) fn warn_unwritable(cf: *mut ngx_conf_t, directory: &Path) {
     if !worker_may(cf, directory, WRITE) || !worker_may(cf, directory, SEARCH) {
         log_elsewhere(cf).write(
@@ -234,7 +234,7 @@ pub(super) fn state_path(cf: *mut ngx_conf_t, path: &Path) -> Result<PathBuf, Co
 /// Whether the worker's user has a right on a file, and on the way to it, by the bits of its mode.
 fn worker_may(cf: *mut ngx_conf_t, path: &Path, bit: u32) -> bool {
     // SAFETY: the core module's settings are always there, and its `user` comes before `http`, or
-    // not at all: then it is resolved later, and (uid_t) -1 stands for it.
+    // not at all: then it is resolved later, and is (uid_t) -1 until then.
     let (user, group) = unsafe {
         let core = (*(*cf).cycle).conf_ctx.add(nginx_sys::ngx_core_module.index);
         let core = (*core).cast::<nginx_sys::ngx_core_conf_t>();
@@ -244,9 +244,9 @@ fn worker_may(cf: *mut ngx_conf_t, path: &Path, bit: u32) -> bool {
     // SAFETY: it asks for a number, and cannot fail.
     let master = u64::from(unsafe { libc::geteuid() });
     let (user, group) = match (user == unset, master) {
-        // Without `user`, the workers of a master without rights are as it is,
+        // Without `user`, the workers of an unprivileged master run as its own user,
         (true, 1..) => return true,
-        // and those of root are those that Nginx was built for.
+        // and those of root as the user that Nginx was built with.
         (true, 0) => built_in_user(),
         (false, _) => (user, group),
     };
@@ -271,7 +271,7 @@ fn worker_may(cf: *mut ngx_conf_t, path: &Path, bit: u32) -> bool {
     allows(path, bit) && way.all(|directory| allows(directory, SEARCH))
 }
 
-/// The numbers of the user and the group that Nginx was built with; nobody's where there are none.
+/// The user and the group, as numbers, that Nginx was built with; `u32::MAX` if there is none.
 fn built_in_user() -> (u64, u64) {
     let nobody = u64::from(u32::MAX);
     // SAFETY: both names end in null; the answers are null or live until the next such call, and

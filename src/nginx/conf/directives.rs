@@ -89,7 +89,7 @@ mod table {
                 Context::Http => NGX_HTTP_MAIN_CONF,
                 Context::Server => NGX_HTTP_SRV_CONF,
                 Context::Location => NGX_HTTP_LOC_CONF,
-                // What stands in an `if` comes to us, to be refused in our words.
+                // A directive in an `if` reaches us, to be refused in our words.
                 Context::LimitExcept => NGX_HTTP_LMT_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_SIF_CONF,
                 Context::Issuer => 0,
             };
@@ -228,7 +228,7 @@ fn set<C>(cf: *mut ngx_conf_t, row: &Directive<C>, raw: &mut C) -> Result<(), Co
     directive::apply(row, raw, words.get(1..).unwrap_or_default(), &place)
 }
 
-/// The words of the line that is being read, and where it stands.
+/// The words of the line that is being read, and its place.
 fn line<'c>(cf: *mut ngx_conf_t) -> Result<(Vec<&'c str>, Place), ConfigError> {
     // SAFETY: while a directive is read, `args` holds its words, which live as long as the cycle,
     // and `conf_file` is the file (for `-g` it has no name).

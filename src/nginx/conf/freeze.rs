@@ -27,7 +27,7 @@ use crate::nginx::state::settings::MainConf;
 
 use super::{MOST_JWKS, Relative, checks, full_name, log_elsewhere, main_mut, refuse};
 
-/// The last of `postconfiguration`: keys are read, the zone is asked for, the settings are frozen.
+/// The last step of `postconfiguration`: reads keys, asks for the zones, freezes the settings.
 pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: nothing else refers to our settings between merging and the first request.
     let main = unsafe { main_mut(cf) };
@@ -53,7 +53,7 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     Ok(())
 }
 
-/// Names the files of the issuers in full, and reads what they are asked with.
+/// Completes the names of the issuers' files, and reads the credentials for their introspection.
 fn complete_issuers(
     cf: *mut ngx_conf_t,
     main: &mut MainConf,
@@ -70,7 +70,7 @@ fn complete_issuers(
     Ok(())
 }
 
-/// The key set of each issuer that has a file for it, and what these files hold, by the issuer's index.
+/// The key set of each issuer that has a file for it, and the files' bytes by the issuer's index.
 type KeyFiles = (Vec<Option<KeySet>>, Vec<(usize, Vec<u8>)>);
 
 /// Reads the key sets that are files, which are watched from now on.
@@ -150,7 +150,7 @@ fn write_metadata(
     Ok(())
 }
 
-/// Declares the documents that workers share, which begin with what the files hold.
+/// Declares the documents that workers share, which begin with the contents of the files.
 fn share_documents(
     cf: *mut ngx_conf_t,
     main: &mut MainConf,
@@ -200,8 +200,8 @@ fn read_revocations(
 /// The most bytes of the list of what is revoked.
 const MOST_REVOCATIONS: u64 = revocation::MAX_BYTES as u64;
 
-/// The time between two looks at it: it has to count within a second, and is not read before it
-/// has been left alone for 100 ms.
+/// The time between two looks at it: a new list has to apply within a second, and is not read before
+/// it has been left alone for 100 ms.
 const REVOCATION_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Completes the name of the file of an issuer's authorities, which must be there.
@@ -222,7 +222,7 @@ fn name_authorities(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<(), ()> 
         log_elsewhere(cf).write(Level::Emerg, format_args!("{place}: {error}"));
     })?;
     checks::warn_unreadable(cf, &path, &place);
-    // Both are asked by the same authorities.
+    // The same authorities apply to both.
     for file in asked.into_iter().chain(fetched.as_mut()) {
         file.clone_from(&path);
     }
@@ -245,8 +245,8 @@ fn name_bearer(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<(), ()> {
     Ok(())
 }
 
-/// Completes the name of the file that proves who asks an issuer about tokens, and reads it; none
-/// where the issuer is not asked.
+/// Completes the name of the file of the client's credential for introspection, and reads it; `None` if
+/// the issuer has no `introspection`.
 fn introspection(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<Option<Credential>, ()> {
     let Some(introspection) = &mut issuer.introspection else { return Ok(None) };
     let refused = |place: &dyn core::fmt::Display, error: &dyn core::fmt::Display| {
@@ -272,8 +272,8 @@ fn introspection(cf: *mut ngx_conf_t, issuer: &mut Issuer) -> Result<Option<Cred
 /// The most bytes of a file of authorities.
 const MOST_AUTHORITIES: u64 = 4 << 20;
 
-/// `mesh_zone` where none is given.
+/// `mesh_zone` if none is given.
 const DEFAULT_ZONE: usize = 8 << 20;
 
-/// `mesh_dpop_zone` where none is given.
+/// `mesh_dpop_zone` if none is given.
 const DEFAULT_DPOP_ZONE: usize = 1 << 20;

@@ -1,10 +1,10 @@
-//! Where the documents live between the workers: a shared memory zone of their own.
+//! The documents that the workers share, in a shared memory zone of their own.
 //!
-//! The zone's name holds a digest of the sources, so that Nginx reuses the memory for the same ones
-//! alone. Any other set of them begins with what the cycle before has of the same source, or with the
-//! last copy on disk.
+//! The zone's name holds a digest of the sources, so that Nginx reuses the memory only for the same
+//! sources. With other sources, a document begins with the old cycle's of the same source, or with
+//! the last copy on disk.
 //!
-//! | when | what Nginx does (`ngx_init_cycle`) | what becomes of the documents |
+//! | when | what Nginx does (`ngx_init_cycle`) | the documents |
 //! | --- | --- | --- |
 //! | start, `nginx -t`, USR2 | maps anew | from the disk |
 //! | reload, same issuers | calls `init` with the old zone's `data` | go on, for old and new workers |
@@ -12,8 +12,8 @@
 //! | a failed reload | unmaps the new zone | go on |
 //! | `nginx -s` | returns before it maps anything | - |
 //!
-//! Only the pages that hold something are ever touched: an issuer takes 8 MiB of addresses, and of
-//! memory what its documents take.
+//! Only the pages that hold something are ever touched: an issuer takes 8 MiB of addresses, and as much
+//! memory as its documents need.
 
 use core::cell::{Cell, RefCell};
 use core::ffi::c_void;
@@ -44,13 +44,13 @@ use crate::nginx::ngx::pool::in_pool;
 #[derive(Clone, Copy)]
 pub(crate) struct DocumentsZone(NonNull<Plan>);
 
-/// What the zone of a configuration holds; the value of the zone's `data`.
+/// The plan of a configuration's zone; the value of the zone's `data`.
 struct Plan {
     name: String,
     issuers: Vec<(Box<str>, Source)>,
     /// Which of them are asked over the network.
     fetched: Vec<bool>,
-    /// What the files of the others held when the configuration was read.
+    /// The contents of the others' files when the configuration was read.
     files: RefCell<Vec<(usize, Vec<u8>)>>,
     state: Option<PathBuf>,
     /// Where it is read; its core settings say whether there is a master.
@@ -61,12 +61,12 @@ struct Plan {
 }
 
 impl DocumentsZone {
-    /// Asks Nginx for the zone, where there are issuers; the memory is there when the configuration
+    /// Asks Nginx for the zone, if there are issuers; the memory is there when the configuration
     /// takes effect. `files` are the key sets that were read with it.
     ///
     /// # Errors
     ///
-    /// [`ZoneError`]; of [`ZoneError::Refused`] Nginx has told the log.
+    /// [`ZoneError`]; Nginx has logged [`ZoneError::Refused`] already.
     ///
     /// # Safety
     ///
@@ -112,8 +112,8 @@ impl DocumentsZone {
         }
     }
 
-    /// The documents, once the configuration has taken effect; none under `nginx -s`, nor where there
-    /// is no master.
+    /// The documents, once the configuration has taken effect; `None` under `nginx -s`, or if there is
+    /// no master.
     pub(crate) fn documents(self) -> Option<Documents<'static>> {
         let plan = self.plan();
         plan.number.get()?;
@@ -158,7 +158,7 @@ impl Contents for DocumentsZone {
             ((*core.cast::<ngx_core_conf_t>()).master != 0, pool)
         };
         if !has_master {
-            // A single process shares nothing; and what it has mapped may go under its requests.
+            // A single process shares nothing, and its mapping may go away under its requests.
             let asks = plan.fetched.iter().any(|is_fetched| *is_fetched);
             return if asks { Err(ZoneError::NoMaster) } else { Ok(()) };
         }
@@ -185,7 +185,7 @@ impl Plan {
         self.issuers.iter().map(|(_, source)| *source).collect()
     }
 
-    /// Fills new memory with what the cycle before has, or the disk.
+    /// Fills new memory from the old cycle, or from the disk.
     fn seed(&self, documents: &Documents<'_>, log: Log<'_>) {
         let before = old_documents();
         let state = self.state.clone().map(|path| State::new(path, self.issuers.clone()));
@@ -208,8 +208,8 @@ impl Plan {
 }
 
 impl Plan {
-    /// Records what the files held, so that a worker which begins while one of them is bad has it. It is
-    /// done again with each reload: what the master has read is what new workers begin with.
+    /// Records the files' contents, for a worker that begins while one of them is bad. Each reload
+    /// records them again: new workers begin with what the master has read.
     fn record_files(&self, documents: &Documents<'static>, log: Log<'_>) {
         let mut writer = Writer::new(documents);
         for (index, bytes) in self.files.take() {
@@ -222,11 +222,11 @@ impl Plan {
     }
 }
 
-/// The documents of the running cycle; none at a start.
+/// The documents of the running cycle; empty at a start.
 fn old_documents() -> Vec<Documents<'static>> {
     let tag: *mut c_void = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
     // SAFETY: `ngx_cycle` is the old cycle as long as `ngx_init_cycle` runs, or the empty one of
-    // `main`, whose list has no elements. Its zones are mapped until that function ends, and those
+    // `main`, whose list has no elements. Its zones are mapped until that function ends, and zones
     // with our tag and such a name were begun here.
     unsafe {
         Elements::of(&raw const (*nginx_sys::ngx_cycle).shared_memory)
@@ -241,7 +241,7 @@ fn old_documents() -> Vec<Documents<'static>> {
     }
 }
 
-/// Lays out the documents in a slab pool that nobody has used.
+/// Lays out the documents in an unused slab pool.
 ///
 /// # Safety
 ///
@@ -267,12 +267,12 @@ unsafe fn begin(pool: *mut ngx_slab_pool_t, plan: &Plan) -> Result<Documents<'st
     }
 }
 
-/// The documents in a slab pool; none where there are none.
+/// The documents in a slab pool; `None` if it has none.
 ///
 /// # Safety
 ///
 /// `pool` begins a zone that [`begin`] has laid out, or failed to, and that stays mapped as long as
-/// the documents are used. All who have it mapped treat it as [`begin`] does.
+/// the documents are used. Every process that has it mapped treats it as [`begin`] does.
 unsafe fn open(pool: *mut ngx_slab_pool_t) -> Option<Documents<'static>> {
     // SAFETY: the caller vouches for the pool; `data` is null or the block that `begin` allocated,
     // which is as long as its own header says.
@@ -290,7 +290,7 @@ unsafe fn open(pool: *mut ngx_slab_pool_t) -> Option<Documents<'static>> {
 /// `'z`; any bytes are valid atomics.
 unsafe fn parts<'z>(block: *mut u8, count: usize) -> (&'z Header, &'z [Slot], &'z [Word]) {
     let layout = Layout::of(count);
-    // SAFETY: the caller's.
+    // SAFETY: the caller's contract.
     unsafe {
         (
             &*block.cast::<Header>(),

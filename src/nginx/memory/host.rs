@@ -10,11 +10,11 @@ use crate::nginx::ngx::log::{Level, Log};
 pub(super) struct Process;
 
 impl Host for Process {
-    /// What `ngx_current_msec` is made of once in a turn of the event loop (`ngx_monotonic_time`).
+    /// The clock that Nginx reads once in a turn of the event loop (`ngx_monotonic_time`).
     fn clock(&self) -> Tick {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the call fills the structure; it cannot fail on a system that has the clock, and
-        // leaves it as it is on another.
+        // leaves it unchanged on another.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
         let [secs, nanos] =
             [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! Where the limits live between the workers: the shared memory zone "mesh".
+//! The limits that the workers share, in the shared memory zone "mesh".
 
 use core::ffi::c_void;
 use core::hash::BuildHasher;
@@ -25,7 +25,7 @@ impl LimitZone {
     ///
     /// # Errors
     ///
-    /// [`ZoneError`]; of [`ZoneError::Refused`] Nginx has told the log.
+    /// [`ZoneError`]; Nginx has logged [`ZoneError::Refused`] already.
     ///
     /// # Safety
     ///
@@ -43,7 +43,7 @@ impl LimitZone {
     ///
     /// It costs a few loads, so that no copy is kept that could outlive a zone.
     pub(crate) fn table(self) -> Option<Table<'static>> {
-        // SAFETY: the zone lives as long as the configuration that holds it. Where `data` is set,
+        // SAFETY: the zone lives as long as the configuration that holds it. If `data` is set,
         // `init` has opened the block, and what runs under this configuration may read it (the
         // zone outlives).
         unsafe {
@@ -51,7 +51,7 @@ impl LimitZone {
             if (*zone).data.is_null() {
                 return None;
             }
-            // The seed is that of the memory: this block is not new.
+            // The memory has its own seed: this block is not new.
             open((*zone).shm.addr.cast(), [0; 2]).ok()
         }
     }
@@ -82,8 +82,8 @@ impl Contents for LimitZone {
 /// # Safety
 ///
 /// `pool` begins a zone whose pages are all in one block, which `take_over` has allocated and
-/// zeroed, and which stays mapped as long as the table is used. All who have it mapped treat it as
-/// a [`Header`] and [`Bucket`]s, which are atomics.
+/// zeroed, and which stays mapped as long as the table is used. Every process that has it mapped
+/// treats it as a [`Header`] and [`Bucket`]s, which are atomics.
 unsafe fn open(pool: *mut ngx_slab_pool_t, seed: [u64; 2]) -> Result<Table<'static>, MemoryError> {
     // SAFETY: the caller vouches for the block. It begins on a page, which is aligned enough, and
     // ends behind the last bucket; any bytes are valid atomics.
@@ -96,8 +96,8 @@ unsafe fn open(pool: *mut ngx_slab_pool_t, seed: [u64; 2]) -> Result<Table<'stat
     }
 }
 
-/// So that clients cannot aim at a bucket. The standard library asks the system for the keys of a
-/// hasher's state, and what it makes of two numbers tells nothing of them.
+/// A random seed, so that clients cannot aim at a bucket. The standard library asks the system for the
+/// keys of a hasher's state, and the hashes of two numbers reveal nothing of these keys.
 fn random_seed() -> [u64; 2] {
     let state = RandomState::new();
     [state.hash_one(0_u64), state.hash_one(1_u64)]

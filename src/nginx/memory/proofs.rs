@@ -1,4 +1,4 @@
-//! Where the proofs that were accepted are remembered: the shared memory zone "mesh_dpop".
+//! The memory of accepted proofs: the shared memory zone "mesh_dpop".
 
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -19,18 +19,19 @@ pub(crate) struct ProofZone(NonNull<ngx_shm_zone_t>);
 
 /// What the zone's `data` points to.
 struct Data {
-    /// The most seconds that a proof counts under this configuration.
+    /// The most seconds that a proof is valid under this configuration.
     max_age: i64,
     /// Whether the memory is there.
     is_open: Cell<bool>,
 }
 
 impl ProofZone {
-    /// As [`LimitZone::add`](super::limits::LimitZone::add), for proofs that count up to `max_age` seconds.
+    /// As [`LimitZone::add`](super::limits::LimitZone::add), for proofs that are valid for `max_age`
+    /// seconds at most.
     ///
     /// # Errors
     ///
-    /// [`ZoneError`]; of [`ZoneError::Refused`] Nginx has told the log.
+    /// [`ZoneError`]; Nginx has logged [`ZoneError::Refused`] already.
     ///
     /// # Safety
     ///
@@ -53,10 +54,10 @@ impl ProofZone {
         }
     }
 
-    /// The memory, once the configuration has taken effect; none under `nginx -s`.
+    /// The memory, once the configuration has taken effect; `None` under `nginx -s`.
     pub(crate) fn memory(self) -> Option<Memory<'static>> {
-        // SAFETY: zone and data live as long as the configuration that holds them. Where the memory
-        // is open, what runs under this configuration may read it (the zone outlives).
+        // SAFETY: zone and data live as long as the configuration that holds them. If the memory is
+        // open, what runs under this configuration may read it (the zone outlives).
         unsafe {
             let zone = self.0.as_ptr();
             if !(*(*zone).data.cast::<Data>()).is_open.get() {
@@ -92,7 +93,7 @@ impl Contents for ProofZone {
     }
 
     unsafe fn begin(self, old: *mut c_void, _: Log<'_>) -> Result<(), InZone> {
-        // SAFETY: the caller's.
+        // SAFETY: the caller's contract.
         unsafe { self.open(old) }.map_err(|error| InZone(error, NAME))
     }
 }
@@ -102,8 +103,8 @@ impl Contents for ProofZone {
 /// # Safety
 ///
 /// `pool` begins a zone whose pages are all in one block, which `take_over` has allocated and
-/// zeroed, and which stays mapped as long as the memory is used. All who have it mapped treat it as
-/// a header and buckets, which are atomics.
+/// zeroed, and which stays mapped as long as the memory is used. Every process that has it mapped
+/// treats it as a header and buckets, which are atomics.
 unsafe fn block(pool: *mut ngx_slab_pool_t) -> Block {
     // SAFETY: the caller vouches for the block. It begins on a page, which is aligned enough, and
     // ends behind the last bucket; any bytes are valid atomics.
@@ -122,7 +123,7 @@ unsafe fn block(pool: *mut ngx_slab_pool_t) -> Block {
 
 type Block = (&'static MemoryHeader, &'static [MemoryBucket], &'static [ShareBucket]);
 
-/// From the system's generator: nonces are made with it.
+/// Secrets from the system's generator; nonces are made with them.
 fn secrets() -> Result<Secrets, ZoneError> {
     let mut words = [[0_u8; 8]; 6];
     rand::fill(words.as_flattened_mut()).map_err(|_| ZoneError::NoRandom)?;

@@ -20,7 +20,7 @@ impl State {
         Self { directory, issuers }
     }
 
-    /// What is kept of an issuer; none where there is no file.
+    /// The document kept of an issuer; `None` if there is no file.
     pub(crate) fn load(&self, issuer: usize) -> Result<Option<Found>, String> {
         let Some((name, source)) = self.issuers.get(issuer) else { return Ok(None) };
         let path = self.path(name);
@@ -42,7 +42,7 @@ impl State {
         let path = self.path(name);
         let new = self.directory.join(format!(".{name}.{}", std::process::id()));
         let write = || {
-            // What a worker with the same pid left, who died while it wrote.
+            // A worker with the same pid left it if it died while it wrote.
             let _ = fs::remove_file(&new);
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;

@@ -1,4 +1,4 @@
-//! Who may write to the documents: one process at a time, and never one that waits for a dead one.
+//! The right to write to the documents: one process has it at a time, and none waits for a dead one.
 
 use core::hash::BuildHasher;
 use core::time::Duration;
@@ -15,20 +15,19 @@ use mesh_core::text::time::UnixTime;
 pub(crate) struct Writer {
     documents: Documents<'static>,
     holder: Holder,
-    /// Who holds the lock, and since when it is waited for.
+    /// The process that holds the lock, and since when this one waits for it.
     awaited: Option<(Holder, Instant)>,
 }
 
 impl Writer {
-    /// This process; none if it has no pid.
+    /// This process; `None` if it has no pid.
     pub(crate) fn new(documents: &Documents<'static>) -> Option<Self> {
         Some(Self { documents: documents.clone(), holder: this_process()?, awaited: None })
     }
 
-    /// The right to write. It waits a few milliseconds for another process, and for a dead one not at
-    /// all.
+    /// The right to write. It waits a few milliseconds for another process, but not for a dead one.
     pub(crate) fn lock(&mut self) -> Option<Lock<'static>> {
-        // Another one each time: who comes back for the lock now and then is not one that keeps it.
+        // A new one each time: a process that takes the lock now and then does not keep it.
         self.holder = this_process()?;
         for _ in 0..PATIENCE {
             match self.documents.lock(self.holder) {
@@ -46,7 +45,7 @@ impl Writer {
         None
     }
 
-    /// Records a document that is in a file, unless it is there.
+    /// Records a document from a file, unless it is there already.
     pub(crate) fn record(&mut self, document: usize, bytes: &[u8], at: UnixTime) -> bool {
         let is_there =
             |known: &Documents<'_>| known.read(document).is_some_and(|found| found.bytes == bytes);
@@ -68,7 +67,7 @@ impl Writer {
     }
 }
 
-/// This process, with a number of its own each time; none if it has no pid.
+/// This process, with a number of its own each time; `None` if it has no pid.
 fn this_process() -> Option<Holder> {
     let pid = std::process::id();
     let [a, b, c, d, ..] = RandomState::new().hash_one(pid).to_le_bytes();
@@ -85,6 +84,6 @@ fn is_dead(pid: u32) -> bool {
 /// Looks at a lock that is held, a millisecond apart.
 const PATIENCE: u32 = 20;
 
-/// Far longer than a write takes: who holds the lock for that long is stopped, or was killed and its
-/// pid is another's.
+/// Far longer than a write takes: a process that holds the lock for that long is stopped, or was killed
+/// and its pid was given to another.
 const DEADLINE: Duration = Duration::from_secs(5);

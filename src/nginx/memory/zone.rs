@@ -1,9 +1,9 @@
-//! What the shared memory zones have in common.
+//! The common part of the shared memory zones.
 //!
 //! A zone is one block that takes all pages of Nginx's slab pool, so that nothing is allocated or
 //! locked there afterwards: a worker that dies leaves nothing behind to be repaired.
 //!
-//! | when | what Nginx does (`ngx_init_cycle`) | what becomes of the counters |
+//! | when | what Nginx does (`ngx_init_cycle`) | the counters |
 //! | --- | --- | --- |
 //! | start, `nginx -t`, USR2 | maps anew | begin at zero |
 //! | reload, same size | calls `init` with the old zone's `data` | go on |
@@ -54,8 +54,7 @@ pub(super) unsafe fn declare(
     }
 }
 
-/// The pool of a zone all of whose pages are one block: that of the old cycle, or a new one, which
-/// is zeroed.
+/// The pool of a zone whose pages are all one block: the old cycle's, or a new one, which is zeroed.
 ///
 /// # Safety
 ///
@@ -88,7 +87,7 @@ pub(super) unsafe fn take_over(
 }
 
 /// In a single process, requests of the old configuration go on after `ngx_init_cycle` has unmapped
-/// their zone, which it does when the size has changed.
+/// their zone, which it does if the size has changed.
 fn refuse_to_resize_under_requests(
     zone: NonNull<ngx_shm_zone_t>,
     name: &str,
@@ -117,7 +116,7 @@ type Init = unsafe extern "C" fn(*mut ngx_shm_zone_t, *mut c_void) -> ngx_int_t;
 ///
 /// `pool` begins a zone that `ngx_slab_init` has laid out.
 pub(super) unsafe fn block_size(pool: *const ngx_slab_pool_t) -> usize {
-    // SAFETY: the caller vouches for the pool; both pointers lie in its array of pages.
+    // SAFETY: the caller vouches for the pool; both pointers are in its array of pages.
     let pages = unsafe { (*pool).last.offset_from_unsigned((*pool).pages) };
     pages.saturating_mul(page_size())
 }
@@ -129,7 +128,7 @@ fn page_size() -> usize {
 
 /// What a zone holds.
 pub(super) trait Contents: Sized {
-    /// Why it cannot be had, as the log says it.
+    /// Why there is no such zone, as the log says it.
     type Error: fmt::Display;
 
     /// The contents of a zone that Nginx initialises.
@@ -162,7 +161,7 @@ pub(super) unsafe extern "C" fn init<C: Contents>(
         || log,
         || {
             // SAFETY: these contents alone declare their zones with this function, and Nginx calls it
-            // as `begin` asks.
+            // as `begin` requires.
             let begun = unsafe { C::of(zone).map(|contents| contents.begin(old, log)) };
             match begun {
                 Some(Ok(())) => return NGX_OK as ngx_int_t,
@@ -174,7 +173,7 @@ pub(super) unsafe extern "C" fn init<C: Contents>(
     )
 }
 
-/// What a zone of one block cannot be had for, and its name.
+/// Why there is no zone of one block, and its name.
 pub(super) struct InZone(pub(super) ZoneError, pub(super) &'static str);
 
 impl fmt::Display for InZone {

@@ -6,7 +6,7 @@ use nginx_sys::ngx_str_t;
 
 /// # Safety
 ///
-/// `text` is initialised, its bytes live for `'r` and nobody writes to them meanwhile.
+/// `text` is initialised, its bytes live for `'r` and nothing writes to them meanwhile.
 pub(crate) unsafe fn bytes<'r>(text: *const ngx_str_t) -> &'r [u8] {
     // SAFETY: the caller vouches for the string; an empty one may have no bytes at all.
     unsafe {

@@ -1,8 +1,8 @@
-//! What happens when Rust code panics inside a call from Nginx.
+//! Panics of Rust code inside a call from Nginx.
 //!
 //! A panic may not unwind into C, and must neither let a request through nor end the worker with
 //! all its connections: it is caught here, and the entry point answers what its caller chose, which
-//! refuses. Its message is never shown, since it may quote a credential; its place is.
+//! refuses. The panic's message is never shown, since it may quote a credential; its place is.
 
 use core::cell::RefCell;
 use core::fmt::Write as _;
@@ -22,11 +22,11 @@ pub(crate) fn guard<'a, T>(
     f: impl FnOnce() -> T,
 ) -> T {
     watch();
-    // What `f` can reach is the request, which is given up, and thread-locals that hold whole
-    // values only: nothing that a panic leaves half-written is read again.
+    // `f` can reach the request, which is given up, and thread-locals, which hold whole values
+    // only: nothing that a panic leaves half-written is read again.
     panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| {
         let place = PLACE.try_with(RefCell::take).unwrap_or_default();
-        // Dropping what was thrown may throw again: that is let go, whatever it is.
+        // Dropping the panic's payload may panic again: that second payload is leaked.
         core::mem::forget(panic::catch_unwind(AssertUnwindSafe(|| drop(payload))));
         log().write(Level::Crit, format_args!("panic at {place} in {what}"));
         on_panic
@@ -35,8 +35,8 @@ pub(crate) fn guard<'a, T>(
 
 /// Has panics remembered by place instead of printed by message; once for each process.
 ///
-/// The hook is that of the standard library that is linked into this module: it sees no panic of
-/// other Rust modules, and they do not see ours. A panic of the background thread passes here too.
+/// The hook belongs to the standard library that is linked into this module: it sees no panic of
+/// other Rust modules, and they see none of ours. A panic of the background thread passes here too.
 fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| panic::set_hook(Box::new(remember)));

@@ -19,7 +19,7 @@ pub(crate) struct Named<'c> {
 }
 
 impl<'c> Indexed<'c> {
-    /// Those that are known by now; modules may ask for more until `init_module`.
+    /// The variables that are known by now; modules may ask for more until `init_module`.
     ///
     /// # Safety
     ///

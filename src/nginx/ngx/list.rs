@@ -11,12 +11,12 @@
 //!    list may be empty, when it is alone.
 //! 2. *The last part has room for `nalloc` elements.* `ngx_list_push` writes at `last->nelts`
 //!    unless `last->nelts == nalloc` (`ngx_list.c`). A run has less room than the part it was
-//!    cut from, so `nalloc` becomes the length of the last run: it counts as full, and the next
-//!    push allocates a part of its own.
+//!    cut from, so `nalloc` becomes the length of the last run: it is full, and the next push
+//!    allocates a part of its own.
 //! 3. *No slot is used twice.* By the same rule the place of a removed element is never written
-//!    again: a pointer to it that someone still holds reads the old header, not another one.
+//!    again: a pointer to it that is still held reads the old header, not another one.
 //! 4. *All or nothing.* Parts are never changed, they are replaced: a failed allocation leaves the
-//!    list as it was, and so does a subrequest, whose list is a copy that shares all parts but the
+//!    list unchanged, and so does a subrequest, whose list is a copy that shares all parts but the
 //!    first (`ngx_http_subrequest`).
 //!
 //! It names only the types of Nginx, none of its functions, so that its tests link and run.
@@ -27,7 +27,7 @@ use core::ptr;
 
 use nginx_sys::{ngx_list_part_t, ngx_list_t};
 
-/// The pool has no memory left; the list is as it was.
+/// The pool has no memory left; the list is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfMemory;
 
@@ -35,7 +35,7 @@ pub(crate) struct OutOfMemory;
 ///
 /// # Safety
 ///
-/// `list` is a valid list that no one changes meanwhile, and `alloc` returns null or memory that
+/// `list` is a valid list that nothing changes meanwhile, and `alloc` returns null or memory that
 /// is aligned for a pointer and lives as long as the list.
 pub(crate) unsafe fn retain(
     list: *mut ngx_list_t,
@@ -113,7 +113,7 @@ pub(crate) unsafe fn retain(
 }
 
 /// Gives a list parts of its own, so that adding to it adds to no list that it was copied from or to.
-/// The elements stay where they are, and the places behind them are nobody's.
+/// The elements stay where they are, and the places behind them belong to no list.
 ///
 /// # Safety
 ///
@@ -153,7 +153,7 @@ pub(crate) unsafe fn unshare(
         }
         (*list).part = head;
         (*list).last = if last.is_null() { &raw mut (*list).part } else { last };
-        // Rule 2: the last part counts as full.
+        // Rule 2: the last part is full.
         (*list).nalloc = (*(*list).last).nelts;
     }
     Ok(())
@@ -172,8 +172,8 @@ pub(crate) unsafe fn push(
     list: *mut ngx_list_t,
     alloc: &mut dyn FnMut(usize) -> *mut c_void,
 ) -> Result<*mut c_void, OutOfMemory> {
-    // SAFETY: as in `retain`; an element is added in place only where the last part is this
-    // list's own end and is not full, which by rule 2 means that it has room.
+    // SAFETY: as in `retain`; an element is added in place only if the last part is this list's own
+    // end and is not full, which by rule 2 means that it has room.
     unsafe {
         let mut end = &raw mut (*list).part;
         while !(*end).next.is_null() {
@@ -235,7 +235,7 @@ pub(crate) unsafe fn append(
 ///
 /// # Safety
 ///
-/// `list` is zeroed and no one changes it meanwhile; `alloc` is as for [`retain`].
+/// `list` is zeroed and nothing changes it meanwhile; `alloc` is as for [`retain`].
 pub(crate) unsafe fn begin(
     list: *mut ngx_list_t,
     size: usize,
@@ -294,7 +294,7 @@ impl Iterator for Elements {
     }
 }
 
-/// How many elements a part of our own holds at least: those that one request exports.
+/// The least room of a part of our own, in elements: as many as one request exports.
 const ROOM: usize = 12;
 
 const EMPTY: ngx_list_part_t =

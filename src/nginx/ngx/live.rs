@@ -53,8 +53,8 @@ impl<'r> Live<'r> {
         NonNull::new(parent).map(|raw| Self { raw, call: PhantomData })
     }
 
-    /// Tells locations apart, also those whose settings of ours are equal: the address of the array of
-    /// their settings, which Nginx changes between phases alone.
+    /// Tells locations apart, even if our settings of them are equal: the address of the array of their
+    /// settings, which Nginx changes only between phases.
     pub(crate) fn place(self) -> usize {
         // SAFETY: the request is whole.
         unsafe { (*self.as_ptr()).loc_conf as usize }

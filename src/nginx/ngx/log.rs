@@ -32,7 +32,7 @@ pub(crate) enum Level {
     Warn = NGX_LOG_WARN,
 }
 
-/// Where lines go: a connection's log, the cycle's, or that of the configuration being read.
+/// The target of lines: a connection's log, the cycle's, or the log of the configuration being read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log<'a> {
     target: Target,
@@ -88,7 +88,7 @@ impl<'a> Log<'a> {
             // SAFETY: `of_conf` was told that `cf` is null or alive.
             Target::Conf(cf) => unsafe { cf.as_ref() }.map_or(core::ptr::null_mut(), |cf| cf.log),
         };
-        // SAFETY: `new` was told that the log is null or alive, and so is that of a live `cf`.
+        // SAFETY: `new` was told that the log is null or alive, and so is the log of a live `cf`.
         unsafe { log.as_ref() }.is_some_and(|log| log.log_level >= level as ngx_uint_t)
     }
 

@@ -38,7 +38,7 @@ pub(crate) unsafe fn within_pool_under<T>(
     make: impl FnOnce() -> T,
     handler: Cleanup,
 ) -> *mut T {
-    // What a pool gives is aligned for a word (`ngx_palloc`).
+    // A pool's memory is aligned for a word (`ngx_palloc`).
     const { assert!(align_of::<T>() <= align_of::<usize>()) };
     // SAFETY: `ngx_pool_cleanup_add` returns null or a new cleanup of that pool, with room for the
     // value, which is written before Nginx can run the handler.

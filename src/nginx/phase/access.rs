@@ -59,7 +59,7 @@ pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     })
 }
 
-/// What the access phase hears from us.
+/// Our answer to the access phase.
 pub(super) enum Answer {
     /// A code for Nginx to go on with.
     Continue(ngx_int_t),
@@ -74,7 +74,7 @@ pub(super) fn admit(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
     export(turn, admission)
 }
 
-/// Lets the request carry what the location says of an identity, in place of its credential.
+/// Lets the request carry the identity as the location exports it, in place of its credential.
 pub(super) fn export(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
     let Turn { r, location, .. } = turn;
     let Some(identity) = admission.identity() else {
@@ -108,7 +108,7 @@ pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
     for (name, value) in refusal.fields() {
         headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
     }
-    // After a 401, Nginx asks its other access modules where `satisfy any` holds.
+    // After a 401, Nginx asks its other access modules if `satisfy any` holds.
     Some(if refusal.is_unauthenticated() {
         Answer::Continue(status)
     } else {

@@ -1,6 +1,6 @@
-//! Answers that Nginx caches under a key that forgets whose they are.
+//! Answers that Nginx caches under a key that does not tell their callers apart.
 //!
-//! The settings of the modules that cache are private to them; their first member is what they share,
+//! The settings of the modules that cache are private to them; their common first member is
 //! `ngx_http_upstream_conf_t`.
 
 use core::ffi::CStr;
@@ -27,7 +27,7 @@ use crate::nginx::state::settings;
 pub(crate) fn is_on(cf: *mut ngx_conf_t) -> bool {
     let (mut passes, mut caches, mut both) = (false, false, false);
     // SAFETY: while Nginx merges a server and its locations, `cf->ctx` is a context whose loc_conf is
-    // that of the location; static modules have merged their settings before ours. The modules of a
+    // the location's; static modules have merged their settings before ours. The modules of a
     // cycle are an array that ends in null, and each has a name once it is loaded.
     unsafe {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
@@ -107,7 +107,7 @@ fn key<'r>(r: Live<'r>) -> Option<&'r [ngx_str_t]> {
     unsafe {
         let request = r.as_ptr();
         let (cache, upstream) = ((*request).cache.as_ref()?, (*request).upstream.as_ref()?);
-        // Without a status the upstream has said nothing that could be kept.
+        // Without a status the upstream has sent nothing that could be kept.
         let is_kept = upstream.cacheable() != 0 && upstream.headers_in.status_n != 0;
         if ((*request).cached() == 0 && !is_kept) || cache.keys.elts.is_null() {
             return None;

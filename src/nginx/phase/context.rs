@@ -1,5 +1,5 @@
-//! What is remembered of a request: its memo and its outcome, found again after an internal
-//! redirect, which wipes the modules' contexts.
+//! The memory of a request: its memo and its outcome, found again after an internal redirect, which
+//! wipes the modules' contexts.
 
 use core::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -31,18 +31,17 @@ pub(crate) struct Context {
     removed: RefCell<Vec<Removed>>,
     memo: RefCell<Memo>,
     outcome: RefCell<Option<Outcome>>,
-    /// Those of subrequests that were judged, by their addresses: a subrequest lives in the pool of
-    /// its main request, where no address is used twice. There from the first on: few requests have
-    /// one.
+    /// The outcomes of judged subrequests, by their addresses: a subrequest lives in the pool of its
+    /// main request, where no address is used twice. Made with the first one: few requests have one.
     subrequests: RefCell<Option<BTreeMap<usize, Outcome>>>,
     /// The location in which another module has admitted the main request.
     passed: Cell<Option<usize>>,
-    /// Where the request is judged, or was last.
+    /// The location in which the request is judged, or was last.
     judged: Cell<Option<usize>>,
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
-    /// Whether its token stood behind the protocol `bearer`.
+    /// Whether its token came behind the protocol `bearer`.
     bearer: Cell<bool>,
 }
 
@@ -50,8 +49,8 @@ impl Context {
     /// The context of a request, made at first use; `None` without memory for it.
     pub(crate) fn of<'r>(r: Live<'r>) -> Option<&'r Self> {
         let main = r.main();
-        // SAFETY: a whole request has an array of contexts with a place for each module; what is
-        // at ours is null or what is put there below, and lives in the pool of the main request.
+        // SAFETY: a whole request has an array of contexts with a place for each module; the one at
+        // ours is null or the one that is put there below, and lives in the pool of the main request.
         unsafe {
             let slot = Self::slot(main);
             if is_none(*slot) {
@@ -70,8 +69,8 @@ impl Context {
         unsafe { *Self::slot(main) as usize == headers::stamp(main) }
     }
 
-    /// Notes that the headers hold nothing that only we may set, for as long as nothing is added and
-    /// the request stays where it is: in place of the context, while there is none.
+    /// Notes that the headers hold nothing that only we may set, until a header is added or the request
+    /// is redirected: in place of the context, while there is none.
     pub(crate) fn set_stripped(main: Live<'_>) {
         // SAFETY: as in `of`; the number is odd, and no address of a context.
         unsafe {
@@ -86,7 +85,7 @@ impl Context {
     ///
     /// The request is whole.
     unsafe fn slot(main: Live<'_>) -> *mut *mut Self {
-        // SAFETY: the caller's.
+        // SAFETY: the caller's contract.
         unsafe { (*main.as_ptr()).ctx.add(crate::nginx::module().ctx_index).cast::<*mut Self>() }
     }
 
@@ -112,13 +111,13 @@ impl Context {
         core::ptr::null_mut()
     }
 
-    /// What the core sees of the request.
+    /// The request as the core sees it.
     pub(crate) fn view<'c>(&'c self, r: Live<'c>) -> RequestView<'c> {
         RequestView::new(r, &self.captured, &self.removed)
     }
 
-    /// Takes the request through the line and keeps the outcome, which is its own in a subrequest.
-    /// Returns what it waits for, if it does; until that is there, it is refused for want of it.
+    /// Takes the request through the line and keeps the outcome; a subrequest has its own. Returns the
+    /// need that the request waits for, if any: until it is met, the request is refused.
     ///
     /// `None` means that it cannot be judged: no memory, or a configuration that is not complete.
     pub(crate) fn evaluate(&self, r: Live<'_>, location: &Location) -> Option<Option<Need>> {
@@ -128,8 +127,8 @@ impl Context {
         let mut variables =
             location.limits.iter().filter_map(|limit| limit.key.variable()).peekable();
         if variables.peek().is_some() {
-            // A variable may be made of ours, whose getters ask for the identity themselves: they are
-            // all read before the memo is in use, and use no proof up that a limit may spare.
+            // A variable may be made of ours, whose getters ask for the identity: all are read before
+            // the memo is in use, and use up no proof that a limit may spare.
             self.memo.try_borrow_mut().ok()?.set_judged(true);
             variables.try_for_each(|index| view.read_variable(index))?;
         }
@@ -168,40 +167,40 @@ impl Context {
         self.ticket.take()
     }
 
-    /// The verified identity, at the first question and in any phase; none where the request is
+    /// The verified identity, at the first question and in any phase; `None` if the request is
     /// refused or its location does not authenticate.
     pub(crate) fn identify(&self, r: Live<'_>) -> Option<Rc<Identity>> {
         let location = settings::location(r)?;
         let view = self.view(r);
         with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
-            // Where the request is judged, an identity is only shown. Elsewhere its proof is used up
-            // first: an error page must not show who sent a proof for the second time.
+            // In the location that judges the request, an identity is only shown. Elsewhere its
+            // proof is used up first: an error page must not show who replays a proof.
             memo.set_judged(self.judged.get() == Some(r.place()));
             pipeline::identify(&view, &location.authentication, &mut memo, worker).ok()
         })
     }
 
-    /// More about a refusal than its word, for the log.
+    /// The details of a refusal, for the log.
     pub(crate) fn explain(&self, r: Live<'_>, refusal: &Refusal) -> Option<String> {
         let settings = &settings::location(r)?.authentication;
         let trust = settings::main(r).trust.as_ref()?;
         pipeline::explain(&self.view(r), settings, refusal, trust, clock::now().unix)
     }
 
-    /// The value of the request's only `Authorization` field, as it came.
+    /// The unchanged value of the request's only `Authorization` field.
     pub(crate) fn authorization(&self) -> Option<&[u8]> {
         self.captured.get().and_then(|captured| captured.value())
     }
 
-    /// The nonce to tell the client, where proofs need one.
+    /// The nonce to tell the client, if proofs need one.
     pub(crate) fn nonce(&self) -> Option<String> {
         self.memo.try_borrow().ok()?.nonce().map(str::to_owned)
     }
 
     /// Remembers the value that a field had before it was removed or shortened: the first one.
     ///
-    /// `None` where the memory of it is in use.
+    /// `None` if the memory of it is in use.
     pub(crate) fn keep_removed(&self, name: &str, value: (*const u8, usize)) -> Option<()> {
         let mut removed = self.removed.try_borrow_mut().ok()?;
         if !removed.iter().any(|known| known.is_of(name)) {
@@ -215,17 +214,17 @@ impl Context {
         view::removed(r, &self.removed, name)
     }
 
-    /// Notes that the verified token stood behind the protocol `bearer`.
+    /// Notes that the verified token came behind the protocol `bearer`.
     pub(crate) fn speak_bearer(&self) {
         self.bearer.set(true);
     }
 
-    /// Whether the verified token stood behind the protocol `bearer`.
+    /// Whether the verified token came behind the protocol `bearer`.
     pub(crate) const fn speaks_bearer(&self) -> bool {
         self.bearer.get()
     }
 
-    /// The outcome of the access phase, or that of a subrequest.
+    /// The outcome of the access phase, or of a subrequest.
     pub(crate) fn with_outcome<T>(
         &self,
         r: Live<'_>,
@@ -244,7 +243,7 @@ impl Context {
         if let Some(own) = own(r) {
             return Some(show(own));
         }
-        // It passed under the settings of one that it is a part of, or is a copy of that one.
+        // It passed under the settings of a request above it, or is a copy of that one.
         let location = settings::location(r)?.id;
         let mut above = core::iter::successors(r.parent(), |it| it.parent())
             .filter_map(|it| if it.is_main() { main.as_ref() } else { own(it) });
@@ -269,7 +268,7 @@ impl Context {
     }
 
     /// Whether the main request has passed the access phase of the very location that a subrequest is
-    /// in, without our admission: another one may ask other modules, or ask them for something else.
+    /// in, without our admission: another location may ask other modules, or ask them differently.
     pub(crate) fn has_passed(&self, r: Live<'_>) -> bool {
         self.passed.get() == Some(r.place())
     }
@@ -290,8 +289,8 @@ impl Context {
         })
     }
 
-    /// Notes that the address owes for the request's token, should it be refused; `false` if it is
-    /// noted already.
+    /// Notes that the address owes for the request's token if it is refused; `false` if that is noted
+    /// already.
     pub(crate) fn owes(&self) -> bool {
         self.memo.try_borrow_mut().is_ok_and(|mut memo| memo.owes())
     }
@@ -343,7 +342,7 @@ impl Context {
     }
 }
 
-/// What became of a request or of a subrequest.
+/// The outcome of a request or of a subrequest.
 struct Outcome {
     found: Result<Admission, Refusal>,
     /// The number of the settings that it was judged by.
@@ -352,20 +351,20 @@ struct Outcome {
     times: Option<Box<[Instant; 2]>>,
 }
 
-/// How often one request waits: more than once only where it is led from a location to another, or
-/// an answer was pushed out of the cache before it could be read.
+/// How often one request waits: more than once only if it is redirected to another location, or an
+/// answer was pushed out of the cache before it could be read.
 const MOST_PARKINGS: u8 = 4;
 
-/// The handler by which a context is found. It is read from here alone: Rust does not promise one
-/// address a function.
+/// The handler by which a context is found. Only this one is read: Rust does not promise that a
+/// function has one address.
 static DROP: Cleanup = drop_within::<Context>;
 
-/// Whether what is at our place among the contexts is none: nothing, or a note that is odd.
+/// Whether our place among the contexts holds none: it is null, or an odd note.
 fn is_none(context: *mut Context) -> bool {
     context.is_null() || context as usize & 1 == 1
 }
 
-/// Calls `work` with what this worker has at hand.
+/// Calls `work` with the state of this worker.
 fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut WorkerState<'_>) -> Option<T>) -> Option<T> {
     let main = settings::main(r);
     let trust = main.trust.as_ref()?;

@@ -1,5 +1,5 @@
-//! What addresses owe for tokens whose answer they did not wait for: who guesses and goes is
-//! charged as who stays.
+//! The debts of addresses for tokens whose answer they did not wait for: a client that guesses and
+//! disconnects is charged like one that stays.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mesh_core::issuer::Question;
 use mesh_core::stage::authenticate::Failure;
 
-/// What is owed should a token be refused.
+/// The debts that are due if a token is refused.
 #[derive(Default)]
 pub(crate) struct Debts {
     owed: HashMap<Rc<Question>, Vec<Failure>>,
@@ -15,7 +15,7 @@ pub(crate) struct Debts {
 }
 
 impl Debts {
-    /// Notes what is owed, within bounds: all that is owed for one question ends with it.
+    /// Notes a debt, within bounds: all debts for one question end with it.
     pub(crate) fn add(&mut self, question: &Rc<Question>, failure: Failure) {
         if self.count < MOST {
             self.count = self.count.saturating_add(1);
@@ -23,7 +23,7 @@ impl Debts {
         }
     }
 
-    /// Takes what is owed for a question that has its end.
+    /// Takes the debts for a question that has ended.
     pub(crate) fn take(&mut self, question: &Question) -> Vec<Failure> {
         let taken = self.owed.remove(question).unwrap_or_default();
         self.count = self.count.saturating_sub(taken.len());

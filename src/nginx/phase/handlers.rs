@@ -1,4 +1,4 @@
-//! What Nginx calls in its phases for every request.
+//! The handlers that Nginx calls in its phases for every request.
 
 use nginx_sys::{NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
@@ -13,10 +13,10 @@ use crate::nginx::state::settings;
 
 const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 
-/// POST_READ, SERVER_REWRITE and REWRITE: nobody but us says who a request comes from. The first
-/// catches what arrives; a request that Nginx refuses while it reads it begins with the second
-/// where its `error_page` is a URI, and with the third where it is a named location. All come
-/// before anything may read or proxy a header.
+/// POST_READ, SERVER_REWRITE and REWRITE: only this module says who a request comes from. The first
+/// catches what arrives. A request that Nginx refuses while it reads it begins with the second if its
+/// `error_page` is a URI, and with the third if that is a named location. All come before anything
+/// may read or proxy a header.
 pub(crate) unsafe extern "C" fn strip(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: Nginx calls a phase handler with a whole, live request.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
@@ -56,17 +56,17 @@ fn strip_anew(r: Live<'_>) -> ngx_int_t {
     )
 }
 
-/// ACCESS: the line, and what becomes of its outcome. Not called for subrequests, which come to
-/// [`settle`].
+/// ACCESS: takes the request through the line, and acts on the outcome. Not called for subrequests,
+/// which come to [`settle`].
 pub(crate) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as in `strip`.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };
     guard("access handler", FAILED, || r.log(), || judge(r).unwrap_or(FAILED))
 }
 
-/// PRECONTENT: what is reached here without our admission, another module has admitted (`satisfy
+/// PRECONTENT: a request that is here without our admission was admitted by another module (`satisfy
 /// any`). Nginx takes back the challenges that hang on its typed slot, from which auth_basic takes
-/// ours. And subrequests are judged here, before the first handler that answers or redirects.
+/// ours. Subrequests are judged here, before the first handler that answers or redirects.
 pub(crate) unsafe extern "C" fn settle(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as in `strip`.
     let Some(r) = (unsafe { Live::new(r) }) else { return FAILED };

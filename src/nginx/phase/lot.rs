@@ -22,10 +22,10 @@ thread_local! {
 pub(crate) struct Lot {
     pub(crate) eventfd: Option<NonNull<ngx_connection_t>>,
     parked: HashMap<Rc<Question>, HashMap<u64, NonNull<ngx_connection_t>>>,
-    /// How many, by the issuer that they wait for.
+    /// Their number, by the issuer that they wait for.
     waiting: HashMap<usize, usize>,
     next: u64,
-    /// Of those that went away.
+    /// The debts of requests that went away.
     pub(crate) debts: Debts,
 }
 
@@ -62,7 +62,7 @@ impl Lot {
 pub(crate) struct Ticket {
     pub(crate) question: Rc<Question>,
     number: u64,
-    /// What its address owes should it go and the token be refused.
+    /// The debt of its address if it goes and the token is refused.
     pub(crate) failure: Option<Failure>,
 }
 
@@ -81,7 +81,7 @@ impl Ticket {
         })
     }
 
-    /// Whether nobody has answered yet.
+    /// Whether there is no answer yet.
     pub(crate) fn is_waiting(&self) -> bool {
         LOT.with_borrow(|lot| {
             lot.parked.get(&self.question).is_some_and(|places| places.contains_key(&self.number))

@@ -4,9 +4,9 @@
 //! A parked request is in the state that `limit_req` puts a delayed one in: the access phase has
 //! been told to come back, the write event is marked `delayed`, and a timer on it is the last
 //! resort. The background thread writes to the eventfd; its handler takes the answers and posts the
-//! write events of those who wait, so that Nginx runs each as it runs any request, and forgets the
-//! event of one that is gone in between. The timers also keep a worker that is asked to go until
-//! its parked requests have their answer.
+//! write events of the waiting requests, so that Nginx runs each as it runs any request, and forgets
+//! the event of one that is gone in between. The timers also keep a worker that is shutting down
+//! until its parked requests have their answer.
 
 use core::ptr::NonNull;
 use core::time::Duration;
@@ -40,8 +40,8 @@ use crate::nginx::state::settings;
 use crate::nginx::worker::thread;
 use crate::nginx::worker::wish;
 
-/// Makes the eventfd, from `init_process`, and returns what wakes the event loop by it; without one
-/// no request is parked.
+/// Makes the eventfd, from `init_process`, and returns the function that wakes the event loop by it;
+/// without one no request is parked.
 pub(crate) fn open() -> Option<Arc<dyn Fn() + Send + Sync>> {
     // SAFETY: it takes two numbers.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
@@ -50,7 +50,7 @@ pub(crate) fn open() -> Option<Arc<dyn Fn() + Send + Sync>> {
         return None;
     }
     // SAFETY: a worker has its connections and its event module before any HTTP module begins
-    // (`ngx_event_process_init`). What fails leaves the connection as it was, to be closed.
+    // (`ngx_event_process_init`). A failure leaves the connection unchanged, to be closed.
     let connection = unsafe {
         let log = (*ngx_cycle).log;
         let connection = ngx_get_connection(fd, log);
@@ -85,11 +85,11 @@ pub(crate) fn close() {
     unsafe { ngx_close_connection(connection.as_ptr()) };
 }
 
-/// What becomes of a request that needs an answer.
+/// Whether a request that needs an answer waits for it.
 pub(crate) enum Parked {
     /// It waits, and the access phase is called again.
     Waits,
-    /// It cannot wait: there will be no answer, as the settings' book of introspections knows now.
+    /// It cannot wait: there will be no answer, as the settings' book of introspections has noted.
     Cannot,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn park(Turn { r, location, context }: Turn<'_>, need: Need) -> Optio
     let has_room = LOT.with_borrow(|lot| {
         lot.eventfd.is_some() && lot.waiting_for(question.issuer) < introspections.share()
     });
-    // A request that comes back without an answer again and again is not let in for ever.
+    // A request that comes back without an answer may wait again only a few times.
     if !has_room || !context.may_park() {
         introspections.put_off(&question, now);
         return Some(Parked::Cannot);
@@ -120,8 +120,8 @@ pub(super) fn park(Turn { r, location, context }: Turn<'_>, need: Need) -> Optio
     Some(Parked::Waits)
 }
 
-/// Has an issuer asked about the token of a subrequest, which cannot wait for the answer: its
-/// address owes for the token should it be refused.
+/// Asks an issuer about the token of a subrequest, which cannot wait for the answer: its address
+/// owes for the token if it is refused.
 pub(super) fn ask(Turn { r, location, context }: Turn<'_>, need: Need) -> Option<()> {
     let Need::Introspection(question) = need;
     let question = *question;
@@ -138,7 +138,7 @@ pub(super) fn ask(Turn { r, location, context }: Turn<'_>, need: Need) -> Option
     Some(())
 }
 
-/// Has a question asked, unless it is on its way; `false` if there will be no answer.
+/// Sends a question, unless it is on its way; `false` if there will be no answer.
 fn send(
     introspections: &mut Introspections,
     question: &Question,
@@ -155,7 +155,7 @@ fn send(
     }
 }
 
-/// Has an issuer asked about a token ahead of its end, if the request's is about to: nobody waits.
+/// Asks again about the request's token if its answer is about to expire: no request waits for it.
 pub(crate) fn renew(r: Live<'_>) {
     let main = settings::main(r);
     let Ok(mut introspections) = main.introspections.try_borrow_mut() else { return };
@@ -169,7 +169,7 @@ pub(crate) fn renew(r: Live<'_>) {
     }
 }
 
-/// How long an answer is waited for at most.
+/// The longest wait for an answer.
 fn patience(main: &MainConf, question: &Question) -> Option<Duration> {
     let issuer = main.trust.as_ref()?.issuers().get(question.issuer)?;
     Some(issuer.introspection.as_ref()?.timeout.saturating_add(SLACK))
@@ -213,8 +213,8 @@ unsafe extern "C" fn resume(r: *mut ngx_http_request_t) {
         || live.log(),
         || {
             let connection = live.connection();
-            // SAFETY: as in `suspend`; `ngx_http_request_handler` has taken `delayed` away where
-            // the timer has fired, and `post` where there is an answer.
+            // SAFETY: as in `suspend`; `ngx_http_request_handler` has taken `delayed` away if the
+            // timer has fired, and `post` if there is an answer.
             let is_delayed = unsafe { (*(*connection).write).delayed() != 0 };
             if is_delayed {
                 // SAFETY: as above.
@@ -248,10 +248,10 @@ unsafe extern "C" fn resume(r: *mut ngx_http_request_t) {
     }
 }
 
-/// Where the time of a request is over, so is that of its question.
+/// If the time of a request is over, the time of its question is over too.
 fn give_up_unanswered(r: Live<'_>) {
     let Some(mut ticket) = Context::known(r).and_then(Context::release) else { return };
-    // It is still there to be charged.
+    // The client is still there to be charged.
     ticket.failure = None;
     if ticket.is_waiting()
         && let Ok(mut introspections) = settings::main(r).introspections.try_borrow_mut()
@@ -276,7 +276,7 @@ unsafe extern "C" fn wake(event: *mut ngx_event_t) {
     });
 }
 
-/// Puts the answers that are there where the requests look for them, and wakes those that wait.
+/// Stores the arrived answers where the requests look for them, and wakes the waiting requests.
 fn take_answers() {
     let Some((main, mut introspections)) = book() else { return };
     let now = clock::now().tick;
@@ -304,7 +304,7 @@ fn take_answers() {
     }
 }
 
-/// Gives up all questions and wakes all who wait: the thread that would answer is gone.
+/// Gives up all questions and wakes all waiting requests: the thread that would answer is gone.
 pub(crate) fn abandon() {
     if let Some((_, mut introspections)) = book() {
         introspections.give_up_all(clock::now().tick);
@@ -336,5 +336,5 @@ fn post(waiting: NonNull<ngx_connection_t>) {
     }
 }
 
-/// What an answer may take beyond the time that its issuer has: the thread gives up before.
+/// The time for an answer beyond its issuer's own: the thread gives up before.
 const SLACK: Duration = Duration::from_secs(1);

@@ -1,9 +1,9 @@
 //! Subrequests: Nginx leaves the access phase out for them, so that they are judged in PRECONTENT.
 //!
-//! What holds for its main request holds for a subrequest under the same settings: it passes. Under
-//! others, or if the main request was not admitted, it is taken through the line like an internal
-//! redirect: its credential is that of the main request, verified once under the same way to
-//! authenticate, decided anew, and charged to no limit twice. It never waits.
+//! A subrequest under the same settings as its admitted main request passes. Under others, or if the
+//! main request was not admitted, it is taken through the line like an internal redirect: it has the
+//! main request's credential, verified once under the same way to authenticate, decided anew, and
+//! charged to no limit twice. It never waits.
 
 use mesh_core::config::{Location, Subrequests};
 use nginx_sys::{NGX_HTTP_MAX_URI_CHANGES, ngx_int_t};

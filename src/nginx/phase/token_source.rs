@@ -1,5 +1,5 @@
-//! What held a verified token is taken away before the request goes upstream, and put back where a
-//! location that the request is redirected to passes it on.
+//! The field that held a verified token is taken away before the request goes upstream, and put back if
+//! a location that the request is redirected to passes it on.
 
 use mesh_core::request::source::{Source, WEBSOCKET_PROTOCOL, without_bearer, without_cookie};
 use mesh_core::text::reserved::folds_to;
@@ -14,7 +14,7 @@ const COOKIE: &str = "cookie";
 /// The name of the field that holds a proof of possession (RFC 9449 section 4.1).
 const PROOF: &str = "dpop";
 
-/// Removes the token from what goes upstream; `None` where it could not be done.
+/// Removes the token from what goes upstream; `None` if it could not be done.
 pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     settings::main(r).shown.keep(r, source)?;
     match source {
@@ -40,7 +40,7 @@ pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Opti
         Source::Header(name) => {
             let Some(value) = headers::fields(r, name.as_bytes()).next() else { return Some(()) };
             context.keep_removed(name, (value.as_ptr(), value.len()))?;
-            // In every spelling: nobody verified what an upstream would take for the same field.
+            // In every spelling: a field that an upstream would take for the same one was not verified.
             headers::strip(r, |it| folds_to(it, name.as_bytes())).map(drop).ok()
         }
         Source::WebSocket => {
@@ -54,7 +54,7 @@ pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Opti
     }
 }
 
-/// Puts back what a location has removed that this request was in before.
+/// Puts back what an earlier location of this request has removed.
 pub(super) fn restore(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     match source {
         Source::Authorization => {

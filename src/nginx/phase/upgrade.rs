@@ -1,7 +1,8 @@
-//! Which requests may ask for another protocol, past which nobody would see what is asked for.
+//! Which requests may ask for another protocol, after which no module would see what is asked for.
 //!
-//! What no location of a server lets pass goes in POST_READ, before anything reads it. What some let pass
-//! goes in REWRITE, where the request's location is known, and comes back in one that lets it pass.
+//! An `Upgrade` that no location of a server lets pass goes in POST_READ, before anything reads it. One
+//! that some let pass goes in REWRITE, where the request's location is known, and comes back in one
+//! that lets it pass.
 
 use mesh_core::request::upgrade::Upgrades;
 use mesh_core::text::clean::Clean;
@@ -27,7 +28,7 @@ pub(crate) fn strip(r: Live<'_>) -> Option<()> {
 }
 
 /// REWRITE, before all others: takes away what the location of the request does not let pass, and gives
-/// back what it does. Only there if a location says what passes.
+/// back what it does. Only installed if a location says what passes.
 pub(crate) unsafe extern "C" fn strip_here(r: *mut ngx_http_request_t) -> ngx_int_t {
     const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
     // SAFETY: Nginx calls a phase handler with a whole, live request.

@@ -1,8 +1,8 @@
-//! Who is at the other end of the TLS connection.
+//! The peer of the TLS connection.
 //!
 //! The certificate is parsed once a connection: it cannot change, since Nginx refuses every
-//! renegotiation (`ngx_ssl_handshake`) and never asks for a certificate after the handshake. What
-//! depends on the request, whether the verdict on it is ours to use, is asked every time.
+//! renegotiation (`ngx_ssl_handshake`) and never asks for a certificate after the handshake. Whether
+//! the verdict on it applies depends on the request, and is asked every time.
 //!
 //! | protocol | `c` | whose `c->pool` | `c->ssl` |
 //! | --- | --- | --- | --- |
@@ -30,7 +30,7 @@ use crate::nginx::ngx::list::OutOfMemory;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::log::Log;
 
-/// The peer of a request; none on a connection without TLS or without a peer's certificate.
+/// The peer of a request; `None` on a connection without TLS or without a peer's certificate.
 ///
 /// # Errors
 ///
@@ -42,10 +42,10 @@ pub(crate) fn peer(r: Live<'_>) -> Result<Option<Peer>, OutOfMemory> {
     Ok(Some(Peer { certificate: certificate.clone(), verdict }))
 }
 
-/// What the handshake left: no certificate, one, or one that cannot be read.
+/// The result of the handshake: no certificate, one, or one that cannot be read.
 type Presented = Option<Result<Rc<PeerCertificate>, CertificateError>>;
 
-/// Recalls or parses what the peer presented; none without TLS.
+/// Recalls or parses the peer's certificate; `None` without TLS.
 fn presented<'r>(r: Live<'r>) -> Result<Option<&'r Presented>, OutOfMemory> {
     let c = r.connection();
     // SAFETY: the request and its connection are alive.
@@ -62,7 +62,7 @@ fn presented<'r>(r: Live<'r>) -> Result<Option<&'r Presented>, OutOfMemory> {
     Ok(Some(unsafe { &*known }))
 }
 
-/// Finds what an earlier request on the connection left in its pool.
+/// Finds the result that an earlier request on the connection left in its pool.
 fn recall(pool: *mut ngx_pool_t) -> Option<*const Presented> {
     // SAFETY: the pool of a live connection; its cleanups end with a null pointer.
     unsafe {
@@ -77,7 +77,7 @@ fn recall(pool: *mut ngx_pool_t) -> Option<*const Presented> {
     None
 }
 
-/// Leaves what was presented in the connection's pool, to be dropped with it.
+/// Leaves the result in the connection's pool, to be dropped with it.
 fn keep(pool: *mut ngx_pool_t, presented: Presented) -> Result<*const Presented, OutOfMemory> {
     // SAFETY: the pool of a live connection; the cleanup is filled before Nginx can run it.
     unsafe {
@@ -113,7 +113,7 @@ fn is_foreign(r: Live<'_>) -> bool {
     }
 }
 
-/// Nginx's word on the chain, with that on OCSP where it is asked for.
+/// Nginx's verdict on the chain, and on OCSP if it is asked for.
 ///
 /// Asked for every request: it costs a look into the session, and no copy of it can go stale.
 fn chain_verdict(r: Live<'_>) -> Result<ChainVerdict, OutOfMemory> {
@@ -135,9 +135,9 @@ fn ask<'p>(
     question: Question,
 ) -> Result<&'p [u8], OutOfMemory> {
     let mut answer = ngx_str_t::empty();
-    // SAFETY: connection and pool are those of a live request, and its callers have seen that
-    // `c->ssl` is not null. Both functions return a static string or one in the pool; they fail for
-    // want of memory only.
+    // SAFETY: connection and pool belong to a live request, and its callers have seen that `c->ssl`
+    // is not null. Both functions return a static string or one in the pool; they fail for want of
+    // memory only.
     unsafe {
         if question(c, pool, &raw mut answer) != NGX_OK as ngx_int_t {
             return Err(OutOfMemory);

@@ -73,7 +73,7 @@ pub(crate) fn strip_reserved(r: Live<'_>) -> Result<(), HeaderError> {
     Ok(())
 }
 
-/// What changes whenever a header is added to the list; odd, and so no address of ours.
+/// A number that changes whenever a header is added to the list; odd, and so no address of ours.
 pub(crate) fn stamp(r: Live<'_>) -> usize {
     // SAFETY: the request is alive, and `last` is null or a part of its list.
     unsafe {
@@ -84,7 +84,7 @@ pub(crate) fn stamp(r: Live<'_>) -> usize {
 }
 
 /// Unlinks every `Authorization` and empties its typed slot, so that the credential is not proxied;
-/// and what proves it, with the values that it had.
+/// also unlinks the proofs of it, and shows each to `is_proof`.
 pub(crate) fn remove_authorization(
     r: Live<'_>,
     mut is_proof: impl FnMut(&[u8], &[u8]),
@@ -109,9 +109,9 @@ pub(crate) fn remove_authorization(
     Ok(())
 }
 
-/// Puts `Authorization` back, where it was removed.
+/// Puts `Authorization` back, if it was removed.
 pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
-    // SAFETY: the request is alive; the slot is empty where the header was removed.
+    // SAFETY: the request is alive; the slot is empty if the header was removed.
     if unsafe { !(*r.as_ptr()).headers_in.authorization.is_null() } {
         return Ok(());
     }
@@ -122,7 +122,7 @@ pub(crate) fn restore_authorization(r: Live<'_>, value: &[u8]) -> Result<(), Hea
     Ok(())
 }
 
-/// Puts a header that has no typed slot back, where it was removed.
+/// Puts a header that has no typed slot back, if it was removed.
 pub(crate) fn restore(r: Live<'_>, name: &[u8], value: &[u8]) -> Result<(), HeaderError> {
     put_back(r, name, value).map(drop)
 }
@@ -138,8 +138,8 @@ fn put_back(
     push_element(r, Header::copied(r, name, value)?).map(Some)
 }
 
-/// Adds the exported fields of an identity, for whoever reads the request from now on: the upstream
-/// above all. In one block, with their values behind it.
+/// Adds the exported fields of an identity for every later reader of the request, above all the
+/// upstream. In one block, with their values behind it.
 ///
 /// The names are not copied: Nginx takes the names of headers by their length, and writes to none.
 pub(crate) fn push_all(r: Live<'_>, rendered: &Rendered) -> Result<(), HeaderError> {
@@ -181,7 +181,7 @@ pub(crate) fn push_all(r: Live<'_>, rendered: &Rendered) -> Result<(), HeaderErr
 
 fn push_element(r: Live<'_>, header: Header) -> Result<*mut ngx_table_elt_t, HeaderError> {
     let list = headers_in(r);
-    // SAFETY: as in `strip`; the element is written before anyone else sees the list.
+    // SAFETY: as in `strip`; the element is written before anything else reads the list.
     unsafe {
         open(r, list)?;
         let element = list::push(list, &mut |size| palloc(r, size))?;
@@ -191,7 +191,7 @@ fn push_element(r: Live<'_>, header: Header) -> Result<*mut ngx_table_elt_t, Hea
     }
 }
 
-/// Panics for a request that asks for it: what `t/process/panic_guard.t` proves the guard with.
+/// Panics for a request that asks for it: `t/process/panic_guard.t` proves the guard with it.
 #[cfg(feature = "panic-test")]
 #[expect(clippy::panic, reason = "the purpose of the feature")]
 pub(crate) fn panic_where_asked(r: Live<'_>) {
@@ -233,7 +233,7 @@ pub(crate) fn request_headers<'r>(
     r: Live<'r>,
 ) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r> {
     elements(r).map(|element| {
-        // SAFETY: as in `strip`; nobody writes to the strings of a header that has been parsed.
+        // SAFETY: as in `strip`; nothing writes to the strings of a header that has been parsed.
         unsafe { (bytes(&raw const (*element).key), bytes(&raw const (*element).value)) }
     })
 }
@@ -273,7 +273,7 @@ impl Header {
 
 /// Refuses a value that would end its header, whatever the caller overlooked.
 fn check_value(value: &[u8]) -> Result<(), HeaderError> {
-    // In bytes, and without a way out at the first: so the compiler takes 16 at a time.
+    // Of all bytes, without an early exit: so the compiler takes 16 at a time.
     let ends = |byte: u8| matches!(byte, b'\0') | matches!(byte, b'\r') | matches!(byte, b'\n');
     if value.iter().fold(0, |any, byte| any | u8::from(ends(*byte))) != 0 {
         return Err(HeaderError::Value);
@@ -310,8 +310,8 @@ const fn is_token(byte: u8) -> bool {
 
 /// Copies bytes to the request's pool and puts a NUL behind them.
 fn copy(r: Live<'_>, bytes: &[u8]) -> Result<ngx_str_t, OutOfMemory> {
-    // SAFETY: the pool is the live request's. What it returns has room for the bytes and the NUL,
-    // is nobody else's, and lives as long as the request.
+    // SAFETY: the pool is the live request's. The block that it returns has room for the bytes and the
+    // NUL, belongs to nothing else, and lives as long as the request.
     unsafe {
         let data = ngx_pnalloc(r.pool(), bytes.len().saturating_add(1)).cast::<u8>();
         if data.is_null() {

@@ -23,11 +23,11 @@ pub(crate) struct RequestView<'r> {
     others: Vec<(usize, &'r [u8])>,
 }
 
-/// The `Authorization` fields as they came, for what follows after the field is removed.
+/// The unchanged `Authorization` fields, for use after the field is removed.
 #[derive(Clone, Copy)]
 pub(crate) enum Captured {
     Absent,
-    /// The value lies in the request's header buffers.
+    /// The value is in the request's header buffers.
     One(*const u8, usize),
     Several,
 }
@@ -37,17 +37,17 @@ impl Captured {
     pub(crate) fn value(&self) -> Option<&[u8]> {
         match *self {
             Self::Absent | Self::Several => None,
-            // SAFETY: Nginx keeps the header buffers of a request until it is freed, which is when
-            // the context goes that holds this; no module may change a value in place.
+            // SAFETY: Nginx keeps the header buffers of a request until it is freed, together with the
+            // context that holds this; no module may change a value in place.
             Self::One(value, len) => Some(unsafe { core::slice::from_raw_parts(value, len) }),
         }
     }
 }
 
-/// A field whose value we have taken away, or a part of it, as it came.
+/// The unchanged value of a field that we have removed or shortened.
 pub(crate) struct Removed {
     name: Box<str>,
-    /// The value lies in the request's header buffers.
+    /// The value is in the request's header buffers.
     value: (*const u8, usize),
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn removed<'r>(
 ) -> Option<&'r [u8]> {
     let fields = fields.try_borrow().ok()?;
     let (value, len) = fields.iter().find(|known| known.is_of(name))?.value;
-    // SAFETY: as in `Captured::value`: the buffers of the live request hold it, and stay as they are.
+    // SAFETY: as in `Captured::value`: the buffers of the live request hold it, and stay unchanged.
     Some(unsafe { core::slice::from_raw_parts(value, len) })
 }
 
@@ -85,7 +85,7 @@ impl<'r> RequestView<'r> {
     /// Reads a variable now, so that what it evaluates may ask us in turn. One that may not be cached
     /// is read anew: an answer from before the location was found says nothing of this one.
     ///
-    /// `None` where it cannot be told: the caller refuses.
+    /// `None` if it cannot be read: the caller refuses.
     pub(crate) fn read_variable(&mut self, index: usize) -> Option<()> {
         // SAFETY: the request is live, and Nginx gave the index out; the value lives in the
         // request's pool, or as long as the cycle.
@@ -134,10 +134,10 @@ impl Request for RequestView<'_> {
     }
 
     fn method(&self) -> &[u8] {
-        // An error page and a subrequest have a method of their own; the request line stays as it
-        // came, and Nginx writes one for HTTP/2 and HTTP/3.
-        // SAFETY: the main request is whole and live; its request line lies in its header buffers
-        // or in its pool.
+        // An error page and a subrequest have a method of their own; the request line stays
+        // unchanged, and Nginx writes one for HTTP/2 and HTTP/3.
+        // SAFETY: the main request is whole and live; its request line is in its header buffers or
+        // in its pool.
         let line = unsafe { bytes(&raw const (*self.r.main().as_ptr()).request_line) };
         line.split(|byte| *byte == b' ').next().unwrap_or_default()
     }
@@ -158,8 +158,8 @@ impl Request for RequestView<'_> {
     }
 
     fn peer(&self) -> Option<Peer> {
-        // Without memory nothing is known of the peer: that counts as a certificate that cannot be
-        // read, never as none.
+        // Without memory nothing is known of the peer: it has a certificate that cannot be read,
+        // never none.
         let unread =
             Peer { verdict: ChainVerdict::Failed, certificate: Err(CertificateError::Malformed) };
         connection::peer(self.r).unwrap_or(Some(unread))

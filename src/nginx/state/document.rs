@@ -5,6 +5,6 @@
 pub(crate) enum FileOf {
     /// The key set of the issuer with that index in [`Trust`](mesh_core::issuer::trust::Trust).
     Keys(usize),
-    /// The list of what is revoked.
+    /// The revocation list.
     Revocations,
 }

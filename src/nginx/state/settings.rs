@@ -31,7 +31,7 @@ pub(crate) struct MainConf {
     pub(crate) resolver: Resolver,
     /// The blocks, while they are merged.
     pub(crate) levels: Levels,
-    /// The resources whose metadata is served, and where that is said.
+    /// The resources whose metadata is served, each with the place of its directive.
     pub(crate) served: Vec<(usize, Place)>,
     /// The locations that authenticate and whose answers are cached, as messages name them.
     pub(crate) cached: Vec<String>,
@@ -41,7 +41,7 @@ pub(crate) struct MainConf {
     pub(crate) sources: Vec<Source>,
     /// The variables that show a token; from `init_module` on.
     pub(crate) shown: Shown,
-    /// Whether nobody changes the header of a request between two phases. From `init_module` on.
+    /// Whether no module changes the header of a request between two phases. From `init_module` on.
     pub(crate) is_alone: bool,
     /// Whether the configuration names `$mesh_time`: two looks at the clock cost more than all else.
     /// From `init_module` on.
@@ -65,9 +65,9 @@ pub(crate) struct MainConf {
     pub(crate) cache: RefCell<TokenCache>,
     /// The keys that this worker has wished for lately.
     pub(crate) wishes: RefCell<WishMemo>,
-    /// What issuers have said of opaque tokens, likewise.
+    /// The issuers' answers about opaque tokens, likewise.
     pub(crate) introspections: RefCell<Introspections>,
-    /// How this cycle proves to an issuer who asks, by the issuer's index.
+    /// The credentials by which this cycle authenticates to issuers, by the issuer's index.
     pub(crate) credentials: Vec<(usize, Arc<Credential>)>,
 }
 
@@ -78,9 +78,9 @@ pub(crate) type Told = Cell<Option<Tick>>;
 #[derive(Default)]
 pub(crate) struct LocationConf {
     pub(crate) raw: RawLocation,
-    /// Its number among the blocks; none for `http`.
+    /// Its number among the blocks; `None` for `http`.
     pub(crate) level: Option<usize>,
-    /// What requests use; none where `mesh_authenticate` is off.
+    /// The settings that requests use; `None` if `mesh_authenticate` is off.
     pub(crate) location: Option<Location>,
     /// The number of the resource whose metadata it serves.
     pub(crate) serves: Option<usize>,
@@ -97,7 +97,7 @@ pub(crate) fn main<'r>(r: Live<'r>) -> &'r MainConf {
     unsafe { &*(*(*r.as_ptr()).main_conf.add(crate::nginx::module().ctx_index)).cast::<MainConf>() }
 }
 
-/// The frozen settings of the location that a request is in; none where it does not authenticate.
+/// The frozen settings of the location that a request is in; `None` if it does not authenticate.
 pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
     // SAFETY: as in `main`; `loc_conf` is changed by Nginx alone, between phases.
     let conf = unsafe {
@@ -171,7 +171,7 @@ pub(crate) fn of_cycle<'c>(cycle: *mut nginx_sys::ngx_cycle_t) -> Option<&'c Mai
 ///
 /// The configuration of the cycle is complete.
 unsafe fn http(cycle: *mut nginx_sys::ngx_cycle_t) -> Option<*const ngx_http_conf_ctx_t> {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's contract.
     let http = unsafe { *(*cycle).conf_ctx.add(nginx_sys::ngx_http_module.index) };
     let http = http.cast::<ngx_http_conf_ctx_t>().cast_const();
     (!http.is_null()).then_some(http)

@@ -11,11 +11,11 @@ use nginx_sys::{NGX_HTTP_VAR_NOCACHEABLE, ngx_http_get_indexed_variable, ngx_uin
 use crate::nginx::ngx::indexed::Indexed;
 use crate::nginx::ngx::live::Live;
 
-/// The variables that show a token, by the place that it stands in; only places that are shown.
+/// The variables that show a token, by the token's place; only places that are shown.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
     tokens: Box<[(Source, Box<[ngx_uint_t]>)]>,
-    /// Those that show a certificate, which nobody takes away.
+    /// The variables that show a certificate, which is never taken away.
     certificates: Box<[ngx_uint_t]>,
     /// `$http_upgrade`, if it keeps what it read.
     upgrade: Option<ngx_uint_t>,
@@ -41,8 +41,8 @@ impl Shown {
         Self { tokens, certificates, upgrade }
     }
 
-    /// Has `$http_upgrade` read anew: the field was taken away, or put back, and a value from before
-    /// would go upstream by it.
+    /// Has `$http_upgrade` read anew: the field was taken away, or put back, and an old value would go
+    /// upstream by it.
     pub(crate) fn forget_upgrade(&self, r: Live<'_>) {
         let Some(index) = self.upgrade else { return };
         // SAFETY: the request is live, and has a value for each index that Nginx gave out in this
@@ -68,7 +68,7 @@ impl Shown {
         values.collect()
     }
 
-    /// Reads the variables that show a token which stands there, before it is taken away.
+    /// Reads the variables that show a token in this place, before it is taken away.
     ///
     /// A subrequest has the values of its main request.
     ///

@@ -1,5 +1,5 @@
-//! What a worker does with the documents: takes those of others into force, and where it leads,
-//! publishes.
+//! A worker's work on the documents: it takes other workers' documents into force, and publishes if it
+//! leads.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) struct Link {
     pid: u32,
     writer: Writer,
     lead: Option<Lead>,
-    /// The generation of each issuer's document that was looked at last, and that is in force.
+    /// The generations of each issuer's document: the last that was looked at, and the one in force.
     adopted: Vec<(u64, u64)>,
     retired: Retired,
     state: Option<State>,
@@ -36,7 +36,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// Begins a worker: takes what is published into force, before the first request, and the lead
-    /// where it is worker 0. None where there is no issuer.
+    /// if it is worker 0. `None` if there is no issuer.
     pub(crate) fn begin(main: &MainConf) -> Option<Self> {
         let (zone, trust) = (main.shared?, main.trust.as_ref()?);
         let documents = zone.documents()?;
@@ -70,7 +70,7 @@ impl Link {
         &self.issuers
     }
 
-    /// Records what a file holds that is about to be in force, for workers that begin while it is bad.
+    /// Records the contents of a file before they are in force, for workers that begin while it is bad.
     pub(crate) fn record(&mut self, issuer: usize, bytes: &[u8]) {
         if !self.writer.record(issuer, bytes, UnixTime::from_secs(0)) {
             say(Level::Warn, "keys of a file cannot be shared with other workers".to_owned());
@@ -96,7 +96,7 @@ impl Link {
         }
         let found = self.documents.read(index)?;
         if found.generation <= *seen {
-            // Nobody can read the newest one, and the one before it is in force.
+            // No worker can read the newest one, and the one before it is in force.
             return Some(());
         }
         *seen = found.generation;
@@ -107,7 +107,7 @@ impl Link {
                 self.retired.push(before);
                 self.documents.adopted(self.worker, self.pid, index, found.generation);
             }
-            // Who publishes parses it before; the keys that are in force stay.
+            // The publisher has parsed it before; the keys that are in force stay.
             Err(error) => {
                 say(Level::Error, format!("keys that were shared of {}: {error}", keys.name()));
             }
@@ -115,7 +115,7 @@ impl Link {
         Some(())
     }
 
-    /// Keeps what is published on disk, unless it was kept as it is a moment ago.
+    /// Keeps the published document on disk, unless the same was kept a moment ago.
     fn keep(&mut self, issuer: usize) {
         let (Some(state), Some(kept)) = (&self.state, self.kept.get_mut(issuer)) else { return };
         let Some(found) = self.documents.read(issuer) else { return };
@@ -186,7 +186,7 @@ impl Shared for Link {
 
     fn adopt(&mut self) {
         for at in 0..self.issuers.len() {
-            // Where there is nothing new there is nothing to do.
+            // If there is nothing new, there is nothing to do.
             let _ = self.adopt_one(at);
         }
         self.retired.sweep();

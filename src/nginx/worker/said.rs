@@ -1,4 +1,4 @@
-//! What the background thread has to say of the documents, until the event loop logs it.
+//! The background thread's messages about the documents, until the event loop logs them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

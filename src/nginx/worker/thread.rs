@@ -15,10 +15,11 @@ use crate::nginx::worker::said::said;
 
 /// Starts the background thread, from `init_process`; does nothing outside of a worker.
 ///
-/// `spawn` calls [`Control::start`], and opens the desk for questions if any may come. It is called with all signals blocked, since a thread inherits
-/// the mask and a signal that it took would not wake Nginx; and again, some time later, when it
-/// failed or the thread has died; then `abandon` gives up what waits for its answers. Until the thread is
-/// there again the worker goes on with what it has.
+/// `spawn` calls [`Control::start`], and opens the desk for questions if any may come. It is called
+/// with all signals blocked, since a thread inherits the mask and a signal that it took would not
+/// wake Nginx. It is called again, some time later, if it failed or the thread has died; `abandon`
+/// then gives up what waits for its answers. Until the thread is there again the worker goes on with
+/// what it has.
 pub(crate) fn start(spawn: impl FnMut() -> Result<Started, StartError> + 'static, abandon: fn()) {
     if !is_worker() {
         return;
@@ -39,14 +40,14 @@ pub(crate) fn stop() {
     report(said());
 }
 
-/// Has the background thread ask an issuer about a token; false where it cannot.
+/// Has the background thread ask an issuer about a token; `false` if it cannot.
 pub(crate) fn introspect(question: Question) -> bool {
     WORKER.with_borrow(|worker| {
         worker.as_ref().and_then(Worker::desk).is_some_and(|desk| desk.ask(question))
     })
 }
 
-/// The answers of issuers that are there.
+/// The answers of issuers that have arrived.
 pub(crate) fn answers() -> Vec<Answered> {
     WORKER.with_borrow(|worker| {
         worker.as_ref().and_then(Worker::desk).map(Desk::answers).unwrap_or_default()
@@ -81,7 +82,7 @@ impl Worker {
         self.started.as_ref()?.desk.as_ref()
     }
 
-    /// Logs what the thread has to say, and starts it where there is none.
+    /// Logs the messages of the thread, and starts it if there is none.
     fn turn(&mut self) {
         report(said());
         if let Some(Started { control, .. }) = &self.started {
@@ -170,7 +171,7 @@ impl Timer {
             (*event).data = (&raw mut (*armed).connection).cast();
             (*event).handler = Some(tick);
             (*event).log = (*nginx_sys::ngx_cycle).log;
-            // It keeps no worker from going (`ngx_event_no_timers_left`).
+            // It keeps no worker from exiting (`ngx_event_no_timers_left`).
             (*event).set_cancelable(1);
             ngx_add_timer(event, INTERVAL);
         }

@@ -1,4 +1,4 @@
-//! What a worker wishes for: keys that a token named and nobody has.
+//! The wishes of a worker: keys that a token named and no worker has.
 
 use mesh_core::text::time::Tick;
 use mesh_core::token::Wish;

@@ -1,4 +1,4 @@
-//! Who gets the lock, by the file alone: the module itself links only inside Nginx.
+//! Which process gets the lock, by the file alone: the module itself links only inside Nginx.
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
@@ -19,7 +19,7 @@ fn documents() -> Documents<'static> {
     Documents::begin(header, &[], words.leak(), &[]).unwrap()
 }
 
-/// Who holds the lock.
+/// The process that holds the lock.
 fn holder_of(documents: &Documents<'_>) -> Holder {
     documents.lock(Holder::new(1, 1).unwrap()).unwrap_err()
 }

@@ -41,7 +41,7 @@ impl Pool {
         start.cast()
     }
 
-    /// How many bytes are left behind an address, within the block it lies in.
+    /// How many bytes are left behind an address, within its block.
     fn room_at(&self, address: *mut c_void) -> usize {
         self.blocks
             .iter()
@@ -97,7 +97,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Adds elements that lie in one block of their own.
+    /// Adds elements in one block of their own.
     fn append(&mut self, count: usize) {
         let part = self.pool.alloc(size_of::<ngx_list_part_t>()).cast::<ngx_list_part_t>();
         let elements = self.pool.alloc(count * size_of::<Element>());
@@ -137,7 +137,7 @@ impl Subject {
         self.next += 1;
     }
 
-    /// What the loop that Nginx writes out reads, and where.
+    /// The elements that Nginx's written-out loop reads, and their addresses.
     fn read_as_nginx(&self) -> Vec<(u64, usize)> {
         let mut read = Vec::new();
         let mut part = &raw const self.list.part;

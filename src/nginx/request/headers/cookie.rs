@@ -1,4 +1,4 @@
-//! The `Cookie` field, of which one cookie may go and the others stay.
+//! The `Cookie` field, from which one cookie may be removed while the others stay.
 
 use core::ptr;
 
@@ -10,8 +10,8 @@ use crate::nginx::ngx::live::Live;
 
 /// Gives the only `Cookie` field another value, takes it away, or puts it back.
 ///
-/// The element stays what it is, so that whoever holds it reads the new value: Nginx does, for
-/// `$cookie_NAME` and `$http_cookie`. The old bytes stay where they are. Where another request may
+/// The element stays the same, so that every holder of it reads the new value: Nginx holds it for
+/// `$cookie_NAME` and `$http_cookie`. The old bytes stay where they are. If another request may
 /// hold the element as well, a new one takes its place.
 pub(crate) fn set_cookies(r: Live<'_>, value: Option<&[u8]>) -> Result<(), HeaderError> {
     let ours = elements(r).find(|element| {
@@ -28,7 +28,7 @@ pub(crate) fn set_cookies(r: Live<'_>, value: Option<&[u8]>) -> Result<(), Heade
         (Some(element), Some(value)) => {
             check_value(value)?;
             let value = copy(r, value)?;
-            // SAFETY: the element is in the live request's list, and nobody reads it now.
+            // SAFETY: the element is in the live request's list, and nothing reads it now.
             unsafe { (*element).value = value };
             Ok(())
         }

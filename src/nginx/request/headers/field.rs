@@ -1,4 +1,4 @@
-//! A field without a typed slot, of which a part may go and the rest stays.
+//! A field without a typed slot, from which a part may be removed while the rest stays.
 
 use mesh_core::text::reserved::folds_to;
 

@@ -31,7 +31,7 @@ pub(crate) fn remove_upgrade(r: Live<'_>) -> Result<(), HeaderError> {
     Ok(())
 }
 
-/// Puts an `Upgrade` back, where it was removed.
+/// Puts an `Upgrade` back, if it was removed.
 pub(crate) fn restore_upgrade(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
     if let Some(element) = put_back(r, b"Upgrade", value)? {
         // SAFETY: the request is alive, and the element is in its list, whose pool it shares.
@@ -54,7 +54,7 @@ pub(super) unsafe fn clean_connection(
     if !is_word(name, b"connection") {
         return Ok(());
     }
-    // SAFETY: the caller's; nobody reads the element now, and the old bytes stay where they are.
+    // SAFETY: the caller's contract; nothing reads the element now, and the old bytes stay where they are.
     unsafe {
         if let Some(rest) = without_reserved(bytes(&raw const (*element).value)) {
             (*element).value = copy(r, &rest)?;

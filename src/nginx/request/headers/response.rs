@@ -9,13 +9,13 @@ use crate::nginx::ngx::live::Live;
 
 /// Sets our `WWW-Authenticate` for a 401, in place of one that we set before.
 ///
-/// The typed slot is linked: where `satisfy any` lets another module admit the request, Nginx
+/// The typed slot is linked: if `satisfy any` lets another module admit the request, Nginx
 /// takes back what the slot leads to (`ngx_http_core_access_phase`). From 1.23.0 on that is a
 /// chain, which ours joins; before, it is a single header, and ours takes the slot.
 pub(crate) fn set_challenge(r: Live<'_>, value: &[u8]) -> Result<(), HeaderError> {
     let element = set_response_header(r, CHALLENGE, value)?;
     // SAFETY: the request is alive, the element is in its list of response headers, and so are
-    // those of the chain, whose last `next` is null.
+    // the elements of the chain, whose last `next` is null.
     unsafe {
         let slot = &raw mut (*r.as_ptr()).headers_out.www_authenticate;
         #[cfg(nginx1_23_0)]

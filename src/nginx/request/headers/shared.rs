@@ -10,9 +10,9 @@ use crate::nginx::ngx::live::Live;
 ///
 /// # Safety
 ///
-/// `list` is that of the live request, and no one changes it meanwhile.
+/// `list` is the live request's, and nothing changes it meanwhile.
 pub(super) unsafe fn open(r: Live<'_>, list: *mut ngx_list_t) -> Result<(), OutOfMemory> {
-    // SAFETY: the caller's; `ngx_palloc` aligns for a pointer.
+    // SAFETY: the caller's contract; `ngx_palloc` aligns for a pointer.
     unsafe {
         // Nginx makes the list after the request line, if at all: HTTP/0.9 has no headers, and a
         // line that is refused may reach every phase by `error_page` (ngx_http_process_request_line).
@@ -36,8 +36,8 @@ pub(super) fn is_shared(r: Live<'_>) -> bool {
 
 /// Whether a subrequest carries the very headers that its main request carries now.
 pub(crate) fn are_those_of_main(r: Live<'_>) -> bool {
-    // SAFETY: both requests are alive. Parts are replaced, not changed, where something is removed;
-    // what is added shows in the first part, or in a part that both lists lead to.
+    // SAFETY: both requests are alive. Parts are replaced, not changed, if a header is removed; an
+    // added one shows in the first part, or in a part that both lists lead to.
     unsafe {
         let (own, main) = ((*headers_in(r)).part, (*headers_in(r.main())).part);
         own.elts == main.elts && own.nelts == main.nelts && own.next == main.next
