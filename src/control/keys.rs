@@ -114,13 +114,13 @@ impl Keys {
                 sleep(FOLLOW).await;
             }
             self.told.good();
-            Lead::new(&mut self, &board).run().await;
+            Leading::new(&mut self, &board).run().await;
         }
     }
 }
 
 /// The time in which this worker leads.
-struct Lead<'k> {
+struct Leading<'k> {
     keys: &'k mut Keys,
     board: &'k Board,
     origin: Instant,
@@ -138,7 +138,7 @@ struct Published {
     meaning: Option<String>,
 }
 
-impl<'k> Lead<'k> {
+impl<'k> Leading<'k> {
     fn new(keys: &'k mut Keys, board: &'k Board) -> Self {
         let RemoteIssuer { index, remote, .. } = keys.issuer.clone();
         let origin = Instant::now();

@@ -8,4 +8,4 @@ mod view;
 
 pub use credential::Credentials;
 pub use target::Target;
-pub use view::{Field, Methods, Peer, Request, Scheme};
+pub use view::{Connection, Field, Methods, Peer, Request, Scheme};

@@ -15,7 +15,7 @@ use crate::config::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::config::{Place, RawLocation, RawMain};
 use crate::limit::{Host, Part};
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
-use crate::request::{Field, Peer, Request, Target};
+use crate::request::{Connection, Field, Peer, Request, Target};
 use crate::text::time::Tick;
 
 pub mod keys;
@@ -85,7 +85,9 @@ impl Request for Sent {
     fn target(&self) -> Target<'_> {
         Target { is_secure: true, authority: Some(b"api.example"), path: b"/topics?x=1" }
     }
+}
 
+impl Connection for Sent {
     fn peer(&self) -> Option<Peer> {
         self.peer.clone()
     }

@@ -113,7 +113,7 @@ pub fn verify(
     origin.check(jws, issuer, key.issuer())?;
     let (typ, generation) = (jws.typ(), keys.generation());
     let mut token =
-        VerifiedToken::read(claims, typ, issuer, index, generation, trust.kept(), None)?;
+        VerifiedToken::read(claims, typ, issuer, index, generation, snapshot.kept(), None)?;
     if !matches!(snapshot.revoked(), Revoked::Nothing) {
         token.names = Some(Box::new(Names::of(claims.id, claims.session, key.kids())?));
     }
@@ -192,7 +192,9 @@ impl VerifiedToken {
         // The issuer has judged the token as a whole, so that its header counts where it has one.
         let jws = CompactJws::parse(token).ok();
         let typ = jws.as_ref().and_then(CompactJws::typ);
-        let mut read = Self::read(claims, typ, issuer, index, 0, trust.kept(), Some(i64::MAX))?;
+        let snapshot = trust.load();
+        let kept = snapshot.kept();
+        let mut read = Self::read(claims, typ, issuer, index, 0, kept, Some(i64::MAX))?;
         read.has_type |= introspection::is_opaque(token);
         let needs_audience = issuer.introspection.as_ref().is_none_or(|it| it.needs_audience);
         read.for_anybody =
@@ -205,7 +207,7 @@ impl VerifiedToken {
         if claims.confirmation.is_none() {
             read.confirmation = bound(confirmation(own.and_then(|own| own.confirmation)));
         }
-        if !matches!(trust.load().revoked(), Revoked::Nothing) {
+        if !matches!(snapshot.revoked(), Revoked::Nothing) {
             let id = claims.id.or(own.and_then(|own| own.id));
             let session = claims.session.or(own.and_then(|own| own.session));
             let key = jws.as_ref().and_then(CompactJws::kid);

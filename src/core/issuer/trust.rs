@@ -23,7 +23,6 @@ pub struct Trust {
     urls: HashMap<Box<str>, usize>,
     trust_domains: HashMap<TrustDomain, usize>,
     load_balancers: Box<[usize]>,
-    kept: Kept,
     snapshot: ArcSwap<Snapshot>,
 }
 
@@ -58,12 +57,13 @@ impl Deref for Published {
     }
 }
 
-/// The key sets of all issuers, and what is revoked, at one generation; immutable.
+/// The key sets of all issuers, what is revoked, and what is kept of claims, at one generation; immutable.
 #[derive(Debug)]
 pub struct Snapshot {
     generation: u64,
     keys: Box<[Option<Arc<IssuerKeys>>]>,
     revoked: Revoked,
+    kept: Arc<Kept>,
 }
 
 /// What a snapshot knows of revoked tokens.
@@ -132,11 +132,11 @@ impl Trust {
             trust_domains,
             load_balancers: load_balancers.into(),
             issuers: issuers.into(),
-            kept,
             snapshot: ArcSwap::from_pointee(Snapshot {
                 generation: 0,
                 keys,
                 revoked: Revoked::Nothing,
+                kept: Arc::new(kept),
             }),
         }
     }
@@ -152,11 +152,6 @@ impl Trust {
     /// The issuers, in the order of the configuration.
     pub fn issuers(&self) -> &[Issuer] {
         &self.issuers
-    }
-
-    /// What a verified token keeps of its claims.
-    pub const fn kept(&self) -> &Kept {
-        &self.kept
     }
 
     /// The index of the issuer whose `iss` that is.
@@ -226,7 +221,8 @@ impl Trust {
     pub fn revoke(&self, revoked: Revoked) -> Arc<Snapshot> {
         let current = self.snapshot.load_full();
         let (generation, keys) = (current.generation.saturating_add(1), current.keys.clone());
-        self.snapshot.swap(Arc::new(Snapshot { generation, keys, revoked }))
+        let kept = Arc::clone(&current.kept);
+        self.snapshot.swap(Arc::new(Snapshot { generation, keys, revoked, kept }))
     }
 
     fn put(&self, issuer: usize, set: Option<KeySet>, lease: Option<Lease>) -> Arc<Snapshot> {
@@ -236,8 +232,8 @@ impl Trust {
         if let Some(slot) = keys.get_mut(issuer) {
             *slot = set.map(|set| IssuerKeys::of(set, generation, lease));
         }
-        let revoked = current.revoked.clone();
-        self.snapshot.swap(Arc::new(Snapshot { generation, keys, revoked }))
+        let (revoked, kept) = (current.revoked.clone(), Arc::clone(&current.kept));
+        self.snapshot.swap(Arc::new(Snapshot { generation, keys, revoked, kept }))
     }
 }
 
@@ -257,6 +253,11 @@ impl Snapshot {
     /// verify by.
     pub fn last_keys(&self, issuer: usize) -> Option<&IssuerKeys> {
         self.keys.get(issuer)?.as_deref()
+    }
+
+    /// What a token that is verified under it keeps of its claims.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// What is revoked.

@@ -5,8 +5,22 @@ use std::rc::Rc;
 use super::Target;
 use crate::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
 
-/// What the shell answers about one request. Each answer is computed when it is asked for.
-pub trait Request {
+/// What the shell answers about a connection: a stream has no more. Each answer is computed when it is
+/// asked for.
+pub trait Connection {
+    /// The certificate that the peer presented on this connection, parsed once a connection.
+    fn peer(&self) -> Option<Peer>;
+
+    /// The client's address as limits see it: 4 bytes, or the first 8 of an IPv6 address (its
+    /// network: one host has all of a /64), or none on a Unix socket.
+    fn address(&self) -> &[u8];
+
+    /// The value of the variable with that index, for `mesh_limit key=$variable`.
+    fn variable(&self, index: usize) -> Option<&[u8]>;
+}
+
+/// What the shell answers about one request on a connection.
+pub trait Request: Connection {
     /// The `Authorization` fields.
     fn authorization(&self) -> Field<'_>;
 
@@ -19,16 +33,6 @@ pub trait Request {
 
     /// Where it was sent, as it came and before anything was rewritten.
     fn target(&self) -> Target<'_>;
-
-    /// The certificate that the peer presented on this connection, parsed once a connection.
-    fn peer(&self) -> Option<Peer>;
-
-    /// The client's address as limits see it: 4 bytes, or the first 8 of an IPv6 address (its
-    /// network: one host has all of a /64), or none on a Unix socket.
-    fn address(&self) -> &[u8];
-
-    /// The value of the variable with that index, for `mesh_limit key=$variable`.
-    fn variable(&self, index: usize) -> Option<&[u8]>;
 }
 
 /// The header fields of one name in a request.

@@ -6,7 +6,7 @@ use crate::identity::Identity;
 use crate::identity::export::Fields;
 use crate::limit::{Charge, Key, Limit, LimitKey, Limited, Remaining, Table};
 use crate::refusal::{Reason, Refusal};
-use crate::request::Request;
+use crate::request::Connection;
 use crate::stage::decide::Permit;
 use crate::text::rendered::Rendered;
 use crate::text::time::Tick;
@@ -29,7 +29,7 @@ pub fn limit(
     permit: Permit,
     limits: &[Limit],
     charged: &mut Charged,
-    request: &dyn Request,
+    request: &dyn Connection,
     table: Option<Table<'_>>,
     now: Tick,
 ) -> Result<Admission, Refusal> {
@@ -54,7 +54,7 @@ pub(crate) fn peek(
     permit: &Permit,
     limits: &[Limit],
     charged: &Charged,
-    request: &dyn Request,
+    request: &dyn Connection,
     table: Table<'_>,
     now: Tick,
 ) -> Result<(), Refusal> {
@@ -72,7 +72,7 @@ fn charge(
     permit: &Permit,
     limits: &[Limit],
     charged: &mut Charged,
-    request: &dyn Request,
+    request: &dyn Connection,
     table: Table<'_>,
     now: Tick,
 ) -> Result<(), Refusal> {
@@ -142,7 +142,7 @@ impl Charged {
 fn bucket(
     limit: &Limit,
     identity: &Identity,
-    request: &dyn Request,
+    request: &dyn Connection,
     table: Table<'_>,
 ) -> Option<Key> {
     let quota = &limit.quota;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use mesh_core::issuer::Question;
 use mesh_core::need::Need;
-use mesh_core::request::Request as _;
+use mesh_core::request::Connection as _;
 use mesh_core::stage::authenticate::Failure;
 use mesh_core::text::time::Tick;
 use mesh_core::token::introspection::{Answer, Asked, Introspections};

@@ -4,7 +4,7 @@ use core::cell::{OnceCell, RefCell};
 
 use mesh_core::peer::x509::{CertificateError, ChainVerdict};
 use mesh_core::request::Target;
-use mesh_core::request::{Field, Peer, Request};
+use mesh_core::request::{Connection, Field, Peer, Request};
 use mesh_core::text::reserved::is_shown_as;
 use nginx_sys::{ngx_http_get_flushed_variable, sockaddr, sockaddr_in, sockaddr_in6};
 
@@ -156,7 +156,9 @@ impl Request for RequestView<'_> {
             }
         }
     }
+}
 
+impl Connection for RequestView<'_> {
     fn peer(&self) -> Option<Peer> {
         // Without memory nothing is known of the peer: it has a certificate that cannot be read,
         // never none.
