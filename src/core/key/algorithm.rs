@@ -80,8 +80,8 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
-    /// Reads a registered name, exact in case (RFC 7515, section 4.1.1). `Ed25519` (RFC 9864) is the
-    /// other name of what `EdDSA` is here.
+    /// Reads a registered name, exact in case (RFC 7515, section 4.1.1). `Ed25519` (RFC 9864) is
+    /// another name of `EdDSA` here.
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
         name.parse().map(|Named { algorithm, .. }| algorithm)
     }
@@ -160,13 +160,13 @@ impl core::error::Error for UnknownAlgorithm {}
 pub struct AlgorithmSet(u16);
 
 impl AlgorithmSet {
-    /// What an issuer may sign with unless it says otherwise: RS256, ES256, ES384 and EdDSA.
+    /// The algorithms that an issuer may sign with by default: RS256, ES256, ES384 and EdDSA.
     ///
     /// An RSA key without `alg` would fit six algorithms; by default it verifies RS256 alone.
     pub const DEFAULT: Self =
         Self::of(&[Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es384, Algorithm::Rs256]);
 
-    /// The set of none.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
     pub(crate) const fn of(members: &[Algorithm]) -> Self {
@@ -195,7 +195,7 @@ impl AlgorithmSet {
         Self(self.0 & other.0)
     }
 
-    /// Whether there is no member.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -230,7 +230,7 @@ impl fmt::Display for AlgorithmSet {
     }
 }
 
-/// What the keys of an issuer may verify.
+/// The algorithms that the keys of an issuer may verify.
 ///
 /// ```
 /// use mesh_core::key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
@@ -241,14 +241,14 @@ impl fmt::Display for AlgorithmSet {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyAlgorithms {
-    /// Those of a key without `alg`.
+    /// The algorithms of a key without `alg`.
     nameless: AlgorithmSet,
-    /// Those that a key may name.
+    /// The algorithms that a key may name.
     named: AlgorithmSet,
 }
 
 impl KeyAlgorithms {
-    /// The algorithm that a key names; [`AlgorithmSet::DEFAULT`] for one that names none.
+    /// The algorithm that a key names; [`AlgorithmSet::DEFAULT`] for a key without `alg`.
     pub const OWN: Self =
         Self { nameless: AlgorithmSet::DEFAULT, named: AlgorithmSet::of(&Algorithm::ALL) };
 
@@ -258,7 +258,7 @@ impl KeyAlgorithms {
         self.named.contains(algorithm) || self.nameless.contains(algorithm)
     }
 
-    /// What a key may verify that names `own`, and whose type has `fitting`.
+    /// The algorithms that a key may verify if it names `own` and its type has `fitting`.
     pub(crate) fn of_key(self, own: Option<Algorithm>, fitting: AlgorithmSet) -> AlgorithmSet {
         match own {
             Some(own) => AlgorithmSet::of(&[own]).intersection(self.named).intersection(fitting),

@@ -1,7 +1,7 @@
 //! JWK sets (RFC 7517): the public keys of one issuer.
 //!
 //! A set is parsed once and is immutable from then on. A key that should not be trusted, or that
-//! another key cannot be told from, is skipped and reported; a set that could be read in two ways,
+//! cannot be told from another key, is skipped and reported; a set that could be read in two ways,
 //! or is too large, is refused whole.
 
 use crate::key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
@@ -47,8 +47,8 @@ impl KeySet {
     /// Parses a JWK set, for an issuer that signs with `algorithms`.
     ///
     /// A key with `alg` verifies that algorithm alone, if the issuer may use it; a key without
-    /// verifies those of `algorithms` that fit its type and curve. The keys that are not used come
-    /// back beside the set, to be warned about.
+    /// `alg` verifies those of `algorithms` that fit its type and curve. Unused keys are returned
+    /// beside the set, for warnings.
     ///
     /// # Errors
     ///
@@ -61,11 +61,11 @@ impl KeySet {
     }
 
     /// Parses the bundle of a SPIFFE trust domain: as [`KeySet::parse`], with keys whose `use` is
-    /// `jwt-svid`. Those for `x509-svid` are not for tokens, which is no fault of theirs.
+    /// `jwt-svid`. Keys for `x509-svid` are not for tokens, which is no fault.
     ///
     /// # Errors
     ///
-    /// Those of [`KeySet::parse`].
+    /// As [`KeySet::parse`].
     pub fn parse_bundle(
         bytes: &[u8],
         algorithms: impl Into<KeyAlgorithms>,
@@ -99,11 +99,11 @@ impl KeySet {
         Ok((Self { algorithms, keys: keys.into(), index }, skipped))
     }
 
-    /// Says of each key in a set what it verifies, or why it would be skipped.
+    /// Tells of each key in a set what it verifies, or why it is skipped.
     ///
     /// # Errors
     ///
-    /// Those of [`KeySet::parse`], except that a set without a usable key is reported like any.
+    /// As [`KeySet::parse`], but a set without a usable key is no error.
     pub fn inspect(
         bytes: &[u8],
         algorithms: impl Into<KeyAlgorithms>,
@@ -122,7 +122,7 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::lookup`].
+    /// As [`Self::lookup`].
     pub fn find(
         &self,
         kid: Option<&str>,
@@ -132,16 +132,16 @@ impl KeySet {
         self.lookup(name, algorithm).map(|found| found.verifying)
     }
 
-    /// Finds the key for a token that says of it `name`, and was signed by `algorithm`.
+    /// Finds the key for a token that names its key by `name` and is signed with `algorithm`.
     ///
     /// A `kid` is matched exactly. Without one, `x5t#S256` and `x5t` are compared with the members
-    /// of these names and with `kid`. Without a name that is known, the key is the only one that
-    /// fits `algorithm`, unless it publishes another name of that kind.
+    /// of these names and with `kid`. Without a known name, the only key that fits `algorithm` is
+    /// taken, unless it publishes another name of that kind.
     ///
     /// # Errors
     ///
-    /// [`KeyLookupError`]; if the algorithm is one the issuer never signs with, no refresh can
-    /// help, so that comes before [`KeyLookupError::UnknownKey`].
+    /// [`KeyLookupError`]. An algorithm that the issuer never signs with is reported before
+    /// [`KeyLookupError::UnknownKey`], since no refresh can help.
     pub fn lookup(
         &self,
         name: KeyName<'_>,
@@ -190,8 +190,8 @@ impl<'k> FoundKey<'k> {
         self.verifying
     }
 
-    /// Whether it is known to be the one: the token does not name a key that nobody has by that
-    /// name.
+    /// Whether it is certain: `false` if the token names its key by a name that no key of the set
+    /// has.
     #[must_use]
     pub const fn is_certain(&self) -> bool {
         self.is_certain

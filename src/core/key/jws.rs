@@ -10,11 +10,11 @@ use crate::key::jwks::{
 use crate::text::base64url;
 use crate::text::json::{Document, Item, JsonError};
 
-/// A token that has the form of a signed one; nobody has believed it yet.
+/// A token in the form of a signed one; it is not verified yet.
 ///
 /// The header may say which key to look for, never how to verify or where to fetch: members that
-/// carry or point to keys (`jku`, `jwk`, `x5u`, `x5c`) are not looked at, and the algorithm is
-/// that of the key.
+/// carry or point to keys (`jku`, `jwk`, `x5u`, `x5c`) are ignored, and the key decides the
+/// algorithm.
 pub struct CompactJws<'t> {
     parts: Parts<'t>,
     header: Rc<Header>,
@@ -38,31 +38,31 @@ impl<'t> CompactJws<'t> {
         Self::parse_by(token, Self::MAX, decode, None)
     }
 
-    /// As [`Self::parse`], where headers are known.
+    /// As [`Self::parse`], with the headers that are known.
     pub(crate) fn parse_among(token: &'t [u8], known: &Headers) -> Result<Self, JwsError> {
         Self::parse_by(token, Self::MAX, decode, Some(known))
     }
 
-    /// As [`Self::parse`], for what is no token and may be larger.
+    /// As [`Self::parse`], for a JWS that is not a token and may be larger.
     pub(crate) fn parse_up_to(token: &'t [u8], most: usize) -> Result<Self, JwsError> {
         Self::parse_by(token, most, decode, None)
     }
 
-    /// As [`CompactJws::parse`], for a token whose parts may be padded, as AWS load balancers write
-    /// them: it has several spellings, and only they may.
+    /// As [`CompactJws::parse`], for a token of an AWS load balancer, whose parts may be padded.
+    /// Such a token has several spellings, so this is for load balancers alone.
     ///
     /// # Errors
     ///
-    /// Those of [`CompactJws::parse`].
+    /// As [`CompactJws::parse`].
     pub(crate) fn parse_padded(token: &'t [u8]) -> Result<Self, JwsError> {
         Self::parse_by(token, Self::MAX, decode_padded, None)
     }
 
-    /// As [`Self::parse`], for what need not be a token: its payload may be empty as well.
+    /// As [`Self::parse`], for a JWS that need not be a token: its payload may be empty as well.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::parse`].
+    /// As [`Self::parse`].
     pub fn parse_any(signed: &'t [u8]) -> Result<Self, JwsError> {
         let decode = |part: &[u8]| if part.is_empty() { Ok(Vec::new()) } else { decode(part) };
         Self::parse_by(signed, Self::MAX, decode, None).and_then(|jws| {
@@ -103,13 +103,13 @@ impl<'t> CompactJws<'t> {
         self.header.typ.as_deref()
     }
 
-    /// The header as it was written, if it says who signed: for the forms of issuers that have more in
-    /// it than others. Of the members that carry or point to keys nobody may ask.
+    /// The header as it was written, if it has a `signer`: for issuer forms with more in the
+    /// header. Callers must not read the members that carry or point to keys.
     pub(crate) fn signed_by(&self) -> Option<&[u8]> {
         self.header.signed_by.as_deref()
     }
 
-    /// The payload, which anybody may have written: good for choosing the issuer, no more.
+    /// The payload, unverified: use it to choose the issuer, and for nothing else.
     #[must_use]
     pub fn unverified_payload(&self) -> &[u8] {
         &self.payload
@@ -136,7 +136,7 @@ impl<'t> CompactJws<'t> {
         }
     }
 
-    /// What the token says of the key that it was signed with.
+    /// How the token names the key that it was signed with.
     #[must_use]
     pub fn key_name(&self) -> KeyName<'_> {
         if let Some(kid) = self.kid() {
@@ -201,7 +201,7 @@ pub(crate) fn read_header(header: &[u8]) -> Result<Document<'_>, JwsError> {
 pub enum JwsError {
     /// Its `alg` is unsigned, symmetric or unknown, or not one of the key or of the issuer.
     AlgorithmRefused,
-    /// It has `crit` or `b64` (RFC 7797): extensions that nobody here understands.
+    /// It has `crit` or `b64` (RFC 7797): extensions that are not supported.
     Critical,
     /// Its header has two members of one name.
     DuplicateMember,
@@ -278,7 +278,7 @@ impl Header {
     }
 }
 
-/// A string in the header; one of another type is no header.
+/// A string in the header; another type makes the header malformed.
 fn text<'a>(header: Item<'a>, name: &str) -> Result<Option<&'a str>, JwsError> {
     match header.get(name) {
         None => Ok(None),
@@ -288,11 +288,11 @@ fn text<'a>(header: Item<'a>, name: &str) -> Result<Option<&'a str>, JwsError> {
 
 /// The headers of tokens that were verified lately: nearly all tokens of an issuer have the same.
 ///
-/// What a header says follows from its bytes alone, so that it is the same for every token with it.
+/// A header's meaning follows from its bytes alone, so tokens with the same bytes share it.
 #[derive(Debug, Default)]
 pub struct Headers {
     known: [Option<KnownHeader>; 4],
-    /// Which of them goes next.
+    /// Which of them is replaced next.
     next: usize,
 }
 
@@ -305,7 +305,7 @@ impl Headers {
         found.map(|(_, header)| Rc::clone(header))
     }
 
-    /// Keeps that of a verified token: nobody else can make others be forgotten.
+    /// Keeps the header of a verified token: unverified tokens cannot displace others.
     pub(crate) fn keep(&mut self, jws: &CompactJws<'_>) {
         if self.known.iter().flatten().any(|(_, header)| Rc::ptr_eq(header, &jws.header)) {
             return;

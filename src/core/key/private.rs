@@ -102,7 +102,7 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Generation`] when there is no randomness to be had.
+    /// [`KeyError::Generation`] if there is no randomness.
     pub fn generate(
         algorithm: impl Into<Named>,
         bits: Bits,
@@ -137,7 +137,7 @@ impl PrivateKey {
         self.named
     }
 
-    /// The algorithm that the JWK names, else that of the key's type: RS256 for RSA.
+    /// The algorithm that the JWK names, else the default for the key's type: RS256 for RSA.
     #[must_use]
     pub fn algorithm(&self) -> Named {
         self.named.unwrap_or_else(|| match self.kind {
@@ -174,7 +174,7 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Encoding`] when the cryptographic library does not give the key away.
+    /// [`KeyError::Encoding`] if the cryptographic library does not export the key.
     pub fn to_jwk(&self) -> Result<Map<String, Value>, KeyError> {
         let mut members = self.to_public_jwk()?;
         jwk::insert_private(&self.pair, &mut members)?;

@@ -77,8 +77,8 @@ fn encode(part: &Value) -> String {
     URL_SAFE_NO_PAD.encode(part.to_string())
 }
 
-/// The signature as JWS has it: for ECDSA, `r` and `s` side by side (RFC 7518, section 3.4). `None`
-/// if the algorithm is not one of an RSA key, or if the cryptographic library refuses.
+/// The signature in the form of JWS: for ECDSA, `r` and `s` side by side (RFC 7518, section 3.4).
+/// `None` if the algorithm is not one of an RSA key, or if the cryptographic library refuses.
 pub(crate) fn signature(key: &PrivateKey, algorithm: Algorithm, input: &[u8]) -> Option<Vec<u8>> {
     let random = SystemRandom::new();
     Some(match key.pair() {

@@ -1,7 +1,7 @@
-//! ARNs of AWS roles, as far as they say who somebody is.
+//! ARNs of AWS roles, as far as they name a workload.
 //!
-//! Only roles: what else can ask AWS for a token (a user, the root of an account) has long-lived keys,
-//! and is no workload.
+//! Only roles: other holders of an AWS token (a user, the root of an account) have long-lived keys,
+//! and are no workloads.
 
 use core::error::Error;
 use core::fmt;
@@ -24,8 +24,8 @@ impl<'a> Role<'a> {
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME` and
     /// `arn:PARTITION:sts::ACCOUNT:assumed-role/NAME/SESSION`.
     ///
-    /// A role's name is unique in its account whatever its path is, and an assumed role is named
-    /// without it: so that the path says nothing, and neither does the session.
+    /// A role's name is unique in its account whatever its path, and an assumed role is named
+    /// without the path. So the path and the session are ignored.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ pub enum ArnError {
     Account,
     /// The role, its path or its session has a name that cannot be one.
     Name,
-    /// It is not of a role.
+    /// It does not name a role.
     NoRole,
     /// It does not begin with `arn:` and a partition.
     Partition,

@@ -59,7 +59,8 @@ impl SpiffeId {
 
     /// The name of the trust domain, without the scheme; never empty.
     pub fn trust_domain(&self) -> &str {
-        // `parse` found these bounds; were they wrong, the empty name is no domain that is listed.
+        // `parse` found these bounds; if they were wrong, the empty name would match no listed
+        // domain.
         self.id.get(SCHEME.len()..self.path_start).unwrap_or_default()
     }
 
@@ -139,7 +140,7 @@ pub enum SpiffeIdError {
     DotSegment,
     /// The path has two slashes in a row.
     EmptySegment,
-    /// Nothing stands between the scheme and the path.
+    /// There is nothing between the scheme and the path.
     MissingTrustDomain,
     /// The path has a character other than letters, digits, `.`, `-` and `_`.
     PathCharacter,

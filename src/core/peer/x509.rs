@@ -1,8 +1,8 @@
 //! The peer's certificate: from the PEM that Nginx hands over to the one name it proves.
 //!
 //! Nginx has verified the chain, or not ([`ChainVerdict`]); here the leaf is read. Reading is
-//! strict about names and extensions: what could be read in two ways there is refused. The rest of
-//! the encoding is OpenSSL's to judge, which has read the certificate before.
+//! strict about names and extensions: ambiguous ones are refused. The rest of the encoding is left
+//! to OpenSSL, which has read the certificate before.
 
 use core::cell::OnceCell;
 
@@ -52,7 +52,7 @@ pub enum ChainVerdict {
     Verified,
 }
 
-/// A certificate as the peer presented it: parsed once a connection, believed by nobody.
+/// A certificate as the peer presented it: parsed once per connection, and not verified.
 ///
 /// It keeps what the module asks for and no DER, so every question is answered without allocating.
 #[derive(Clone, Debug)]
@@ -62,18 +62,18 @@ pub struct PeerCertificate {
     not_after: UnixTime,
     subject: Subject,
     facts: Facts,
-    /// What it is under the settings that asked first.
+    /// Its name under the settings that asked first.
     known: OnceCell<Known>,
 }
 
-/// What a certificate is under some settings: for as long as a connection lives, most of its
-/// requests are judged by the same.
+/// The name of a certificate under some settings: most requests of a connection are judged by the
+/// same ones.
 #[derive(Clone, Debug)]
 struct Known {
     /// The number of the settings.
     settings: usize,
     name: Result<Chosen, CertificateError>,
-    /// What goes upstream of it alone.
+    /// The exported form of an identity that is this certificate alone.
     rendered: OnceCell<Box<Rendered>>,
 }
 
@@ -135,12 +135,12 @@ impl PeerCertificate {
         if known.settings == settings { known.name } else { choose() }
     }
 
-    /// The name that was chosen of this certificate.
+    /// The name that was chosen from this certificate.
     pub(crate) fn chosen(&self, name: Chosen) -> Option<CertificateName<'_>> {
         self.subject.chosen(name)
     }
 
-    /// What an identity that is this certificate alone is exported as; `None` under other settings
+    /// The exported form of an identity that is this certificate alone; `None` under other settings
     /// than the first.
     pub(crate) fn rendered(
         &self,
@@ -151,7 +151,7 @@ impl PeerCertificate {
         Some(known.rendered.get_or_init(|| Box::new(make())))
     }
 
-    /// What else the certificate says of its owner: no identity.
+    /// What else the certificate says about its owner; it is no identity.
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
     }
@@ -161,7 +161,7 @@ impl PeerCertificate {
         &self.thumbprint
     }
 
-    /// Whether `now` lies in the validity period, both ends included (RFC 5280, 4.1.2.5).
+    /// Whether `now` is in the validity period, both ends included (RFC 5280, 4.1.2.5).
     ///
     /// Nginx asks this once, in the handshake; a connection may outlive its certificate.
     ///
@@ -179,14 +179,14 @@ impl PeerCertificate {
 
     /// The one name of the certificate under these rules.
     ///
-    /// The order of the kinds holds, not that of the rules: the SPIFFE ID, else the DNS name, else
-    /// the common name. A certificate with a SPIFFE ID is never anything else. A kind that the rules
-    /// leave out is not looked at; one that is looked at and is there must be an identity, and gives
-    /// way to no weaker one.
+    /// The order of the kinds applies, not the order of the rules: the SPIFFE ID, else the DNS
+    /// name, else the common name. A certificate with a SPIFFE ID is never anything else. A kind
+    /// that the rules leave out is ignored; a kind that they name and the certificate has must be
+    /// an identity, without fallback to a weaker kind.
     ///
     /// # Errors
-    /// [`CertificateError::NoName`] when there is none of an allowed kind; or why the name that
-    /// is there does not count.
+    /// [`CertificateError::NoName`] if the certificate has no name of an allowed kind; or why its
+    /// name is not valid.
     pub fn name(&self, rules: &NameRules) -> Result<CertificateName<'_>, CertificateError> {
         let chosen = self.subject.choose(rules)?;
         self.chosen(chosen).ok_or(CertificateError::Malformed)

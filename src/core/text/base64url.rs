@@ -10,13 +10,13 @@ use base64::engine::Simd as Decoder;
 #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
 use base64::engine::general_purpose::GeneralPurpose as Decoder;
 
-/// Decodes what has one spelling (RFC 7515, section 2; RFC 4648, section 3.5).
+/// Decodes text that has one spelling (RFC 7515, section 2; RFC 4648, section 3.5).
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     static STRICT: LazyLock<Decoder> = LazyLock::new(|| decoder(NO_PAD));
     STRICT.decode(text).ok()
 }
 
-/// As [`decode`], for what has the whole of its padding.
+/// As [`decode`], for text that has the whole of its padding.
 pub(crate) fn decode_padded(text: &[u8]) -> Option<Vec<u8>> {
     static PADDED: LazyLock<Decoder> = LazyLock::new(|| decoder(PAD));
     PADDED.decode(text).ok()

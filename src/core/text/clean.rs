@@ -42,7 +42,7 @@ impl fmt::Debug for Clean<'_> {
     }
 }
 
-/// Writes one byte of a log line: as it is where it prints in ASCII, else percent-encoded.
+/// Writes one byte of a log line: unchanged if it prints in ASCII, else percent-encoded.
 ///
 /// # Errors
 ///

@@ -4,7 +4,7 @@
 use core::fmt::Write;
 use std::borrow::Cow;
 
-/// Percent-encodes what has no place in a header field or a log line: control and non-ASCII
+/// Percent-encodes bytes that have no place in a header field or a log line: control and non-ASCII
 /// bytes, and `%` itself, so that every encoded value has one meaning.
 pub fn encode(text: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'%';

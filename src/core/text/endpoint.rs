@@ -51,7 +51,7 @@ impl Endpoint {
         self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
-    /// Whether a word is meant as a URL of the web, if perhaps a wrong one.
+    /// Whether a word is meant as a URL of the web, even if it is a wrong one.
     pub fn is_meant(word: &str) -> bool {
         let scheme = word.split_once("://").map(|(scheme, _)| scheme);
         scheme.is_some_and(|it| it.eq_ignore_ascii_case("http") || it.eq_ignore_ascii_case("https"))
@@ -103,8 +103,8 @@ fn has_port(authority: &str) -> bool {
     authority.rsplit(']').next().is_some_and(|rest| rest.contains(':'))
 }
 
-/// Names that a resolver could lead elsewhere are not trusted, but for the one that RFC 6761
-/// section 6.3 keeps on this host.
+/// Names that a resolver could lead elsewhere are not trusted, except the one that RFC 6761 section
+/// 6.3 keeps on this host.
 fn is_this_host(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -1,4 +1,4 @@
-//! Strict JSON, for everything that decides who somebody is.
+//! Strict JSON, for everything that decides an identity.
 //!
 //! Two parsers that disagree about a document are a hole: one reads the first of two members, the
 //! other the last. Here a document with a duplicate member (RFC 8259, section 4, compared after

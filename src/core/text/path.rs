@@ -1,7 +1,7 @@
 //! The one reading of a path (RFC 3986 sections 6.2.2 and 6.2.3): a second one would be a way past it.
 
-/// The path in its normal form: up to query or fragment, escapes that are needed in upper case and
-/// no others, no dot segments, and never empty; `None` for one that is read in two ways.
+/// The path in its normal form: up to query or fragment, only necessary escapes and these in upper
+/// case, no dot segments, and never empty; `None` if it can be read in two ways.
 pub(crate) fn normal_path(path: &[u8]) -> Option<Vec<u8>> {
     let end = path.iter().position(|byte| b"?#".contains(byte)).unwrap_or(path.len());
     let path = unescape(path.get(..end)?)?;
@@ -12,7 +12,7 @@ pub(crate) fn normal_path(path: &[u8]) -> Option<Vec<u8>> {
     let mut kept: Vec<&[u8]> = Vec::new();
     for (at, segment) in segments.split(|byte| *byte == b'/').enumerate() {
         let is_dots = matches!(segment, b"." | b"..");
-        // Whether `//..` leads to where `/..` does, servers do not agree.
+        // Servers do not agree whether `//..` leads to where `/..` does.
         if segment == b".." && kept.pop().is_some_and(<[u8]>::is_empty) {
             return None;
         }
@@ -30,8 +30,8 @@ pub(crate) fn normal_path(path: &[u8]) -> Option<Vec<u8>> {
     Some(normal)
 }
 
-/// Decodes what need not be escaped, and writes the other escapes in upper case; `None` for an
-/// escape that is none.
+/// Decodes unnecessary escapes, and writes the others in upper case; `None` if an escape is
+/// malformed.
 pub(crate) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -4,8 +4,8 @@ use core::num::NonZeroU32;
 use core::ops::Range;
 use std::borrow::Cow;
 
-/// Values ready to be copied as a whole: what a token is exported as does not change from one request to
-/// the next.
+/// Values ready to be copied as a whole: the exported form of a token does not change from one
+/// request to the next.
 #[derive(Clone, Debug)]
 pub struct Rendered {
     /// The values, each ended by a NUL as Nginx's own parser does.
@@ -41,8 +41,8 @@ impl Rendered {
         self.ends.iter().flatten().count()
     }
 
-    /// The values that are not left out, each with what stands at its place in `names`, and where it
-    /// lies in [`Self::text`].
+    /// The values that are not left out, each with the entry at its place in `names`, and with its
+    /// place in [`Self::text`].
     pub fn zip<'n, N>(
         &self,
         names: &'n [N; Self::VALUES],
@@ -57,8 +57,8 @@ impl Rendered {
     }
 }
 
-/// Whether a text can be a field's value: it is not empty, and does not end the field. That it does
-/// not is the work of [`super::encode`]; this is the last look at it.
+/// Whether a text can be a field's value: it is not empty, and does not end the field.
+/// [`super::encode`] ensures the latter; this is the last look at it.
 fn is_value(text: &[u8]) -> bool {
     !text.is_empty() && !text.iter().any(|byte| matches!(byte, b'\0' | b'\r' | b'\n'))
 }

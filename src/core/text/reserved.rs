@@ -12,7 +12,7 @@ pub const DEFAULT_PREFIX: &[u8] = b"x-mesh-";
 #[must_use]
 #[inline]
 pub fn is_reserved(name: &[u8]) -> bool {
-    // Nearly no name begins so, and every header of every request is asked.
+    // Nearly no name begins so, and every header of every request is checked.
     matches!(name, [b'x' | b'X', ..]) && folds_to_prefix(name, DEFAULT_PREFIX)
 }
 
@@ -77,7 +77,7 @@ pub fn is_shown_as(name: &[u8], other: &[u8]) -> bool {
 #[inline]
 pub fn is_word<const N: usize>(name: &[u8], word: &[u8; N]) -> bool {
     let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
-    // Every header of every request is asked: eight bytes at a time, which may overlap.
+    // Every header of every request is checked: eight bytes at a time, which may overlap.
     if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk())
         && let (Some(of), Some(at)) = (word.first_chunk(), word.last_chunk())
     {

@@ -1,4 +1,4 @@
-//! Ed25519 public keys that anybody can sign for.
+//! Ed25519 public keys for which an attacker can forge signatures.
 
 use super::KeyFault;
 
@@ -12,8 +12,8 @@ pub(super) fn check(point: &[u8]) -> Result<(), KeyFault> {
 
 /// The `y` of every point whose order divides 8, little-endian, the sign of `x` cleared.
 ///
-/// All zeros, which a placeholder may well be, is one of them: its order is 4. The two written out
-/// have order 8 and are each other's negative modulo `p = 2^255 - 19`.
+/// All zeros, a likely placeholder, is one of them: its order is 4. The two written out have order
+/// 8 and are each other's negative modulo `p = 2^255 - 19`.
 const WEAK: [[u8; 32]; 7] = [
     near_p(0x00, 0x00, 0x00),
     near_p(0x01, 0x00, 0x00),

@@ -71,14 +71,14 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-/// What to say of keys that are not used: of the first few each, of the others how many they are.
+/// The warnings about unused keys: the first few one by one, the others as a count.
 pub fn warnings(skipped: &[SkippedKey]) -> impl Iterator<Item = String> {
     let more = skipped.len().saturating_sub(MOST_WARNINGS);
     let more = (more > 0).then(|| format!("and {more} more keys are not used"));
     skipped.iter().take(MOST_WARNINGS).map(ToString::to_string).chain(more)
 }
 
-/// Keys that are told one by one.
+/// Keys that are listed one by one.
 const MOST_WARNINGS: usize = 16;
 
 /// Why a key is not used.
@@ -109,13 +109,13 @@ pub enum KeyFault {
     OperationsWithoutVerify,
     /// The point is not on the curve.
     PointInvalid,
-    /// The Ed25519 point has a small order: anybody can sign for it.
+    /// The Ed25519 point has a small order: signatures for it can be forged.
     PointWeak,
     /// A private member is published with it: the key is compromised.
     PrivateMaterial,
     /// The RSA modulus has the ROCA fingerprint (CVE-2017-15361): it can be factored.
     Roca,
-    /// It is a symmetric key, and is a secret no longer.
+    /// It is a symmetric key, which is no longer secret.
     Symmetric,
     /// Its `alg` is not supported.
     UnsupportedAlgorithm,
@@ -130,10 +130,10 @@ pub enum KeyFault {
 }
 
 impl KeyFault {
-    /// Whether somebody should act: the issuer publishes a key that others can sign with, or two
-    /// that cannot be told apart.
+    /// Whether the operator should act: the issuer publishes a key that others can sign with, or
+    /// two that cannot be told apart.
     ///
-    /// The other faults are of keys that are not for us, which many issuers publish as well.
+    /// The other faults are of keys for other purposes, which many issuers publish as well.
     #[must_use]
     pub const fn is_weakness(self) -> bool {
         matches!(
@@ -189,7 +189,7 @@ impl core::error::Error for KeyFault {}
 pub enum KeyLookupError {
     /// The issuer does not sign with the algorithm, or the named key does not verify it.
     AlgorithmRefused,
-    /// No usable key has the name; or the token has none and not exactly one key fits.
+    /// No usable key has the name; or the token names none and not exactly one key fits.
     UnknownKey,
 }
 

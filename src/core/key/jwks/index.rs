@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use super::{Key, KeyLookupError, KeyName};
 use crate::key::algorithm::Algorithm;
 
-/// Places of keys, in orders that are searched by halves.
+/// Places of keys, sorted for binary search.
 #[derive(Debug)]
 pub(super) struct Index {
     /// By the text of a name, then by its kind, then by the place.
@@ -47,7 +47,7 @@ impl Name {
     }
 }
 
-/// Which key is meant if nothing names one.
+/// Which key is meant if the token names none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Only {
     Nothing,
@@ -79,7 +79,7 @@ impl Index {
         Self { names: names.into(), thumbprints: thumbprints.into(), only }
     }
 
-    /// The place of the key that a token means, and whether it is known to be that.
+    /// The place of a token's key, and whether it is certain.
     pub(super) fn find(
         &self,
         keys: &[Key],
@@ -113,7 +113,7 @@ impl Index {
         !self.range(keys, name).is_empty()
     }
 
-    /// The places of all keys that are that one.
+    /// The places of all entries that are the same key.
     pub(super) fn twins<'k>(
         &'k self,
         keys: &'k [Key],

@@ -12,7 +12,7 @@ use super::{KeyFault, ed25519, rsa, thumbprint};
 use crate::key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms};
 use crate::key::kind::{Kind, UNCOMPRESSED};
 
-/// Who publishes a set, which decides what `use` may be.
+/// The publisher of a set, which decides what `use` may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Source {
     Issuer,
@@ -46,7 +46,7 @@ impl VerifyingKey {
         self.algorithm
     }
 
-    /// Verifies a signature, as JWS has it: for ECDSA that is `r` and `s` side by side (RFC 7518,
+    /// Verifies a signature in the form of JWS: for ECDSA, `r` and `s` side by side (RFC 7518,
     /// section 3.4).
     ///
     /// # Errors
@@ -95,7 +95,7 @@ pub(super) fn read(
     Ok(Usable { verifying: verifying?, thumbprint: material.thumbprint(kind)? })
 }
 
-/// Which key a JWK is, whatever it is for.
+/// The identity of a JWK's key, whatever its use.
 pub(super) fn identity(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
     let kind = kind_of(jwk).ok()?;
     Material::read(jwk, kind).ok()?.thumbprint(kind).ok()
@@ -106,7 +106,7 @@ fn judge(
     algorithms: KeyAlgorithms,
     source: Source,
 ) -> Result<(Kind, AlgorithmSet, Material), KeyFault> {
-    // First of all: what a certificate's key looks like is nothing to us.
+    // First of all, since keys for certificates are not checked further.
     if source == Source::TrustDomain && text(jwk, "use")? == Some("x509-svid") {
         return Err(KeyFault::UseOfCertificates);
     }
@@ -219,7 +219,7 @@ impl Parameters {
     }
 }
 
-/// Refuses a key that is not there to verify signatures, or whose private part is public too.
+/// Refuses a key that is not for verifying signatures, or whose private part is published.
 fn check_purpose(jwk: &Map<String, Value>, source: Source) -> Result<(), KeyFault> {
     // RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2.
     if ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| member(jwk, name).is_some()) {
@@ -268,8 +268,8 @@ fn point<const N: usize>(jwk: &Map<String, Value>) -> Result<Material, KeyFault>
     Ok(Material::Point([&[UNCOMPRESSED][..], &x, &y].concat()))
 }
 
-/// A member that says something: serialisers write null, an empty array or an empty string for what
-/// is not there.
+/// A member with a value: serialisers write null, an empty array or an empty string for an absent
+/// one.
 fn member<'j>(jwk: &'j Map<String, Value>, name: &str) -> Option<&'j Value> {
     jwk.get(name).filter(|value| match value {
         Value::Null => false,
@@ -279,7 +279,7 @@ fn member<'j>(jwk: &'j Map<String, Value>, name: &str) -> Option<&'j Value> {
     })
 }
 
-/// A string member; absent is `None`, of another type is a fault.
+/// A string member; `None` if it is absent, a fault if it has another type.
 fn text<'j>(jwk: &'j Map<String, Value>, name: &'static str) -> Result<Option<&'j str>, KeyFault> {
     match member(jwk, name) {
         None => Ok(None),

@@ -65,7 +65,7 @@ pub(super) fn members(
     Ok(members)
 }
 
-/// A key whose private part is published is known to everybody under all of its names.
+/// A key whose private part is published is compromised under all of its names.
 fn leave_out_compromised(members: &mut [Member], keys: &[Value]) {
     let is_compromised =
         |member: &&Member| matches!(member.outcome, Err(KeyFault::PrivateMaterial));
@@ -80,8 +80,8 @@ fn leave_out_compromised(members: &mut [Member], keys: &[Value]) {
     }
 }
 
-/// Leaves out all keys that a `kid` and an algorithm could both mean: to take the first of them, or
-/// the last, would be to guess. The same key twice is one.
+/// Leaves out all keys that share a `kid` and an algorithm: to take the first of them, or the last,
+/// would be a guess. The same key twice is one.
 fn leave_out_ambiguous(members: &mut [Member]) {
     let mut meant: HashMap<(&str, Algorithm), Option<&Member>> = HashMap::new();
     for member in &*members {

@@ -1,8 +1,8 @@
-//! What a token says of the key that signed it.
+//! How a token names the key that signed it.
 
 /// The members of a token's header that name a key (RFC 7515, sections 4.1.4, 4.1.7 and 4.1.8).
 ///
-/// Nobody has believed them: they choose among the keys of one issuer, and nothing else.
+/// They are unverified: they choose among the keys of one issuer, and nothing else.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct KeyName<'n> {
     /// `kid`; if it is there, the others are not looked at.
@@ -14,7 +14,7 @@ pub struct KeyName<'n> {
 }
 
 impl<'n> KeyName<'n> {
-    /// The one text that the key is asked for by.
+    /// The one name by which the key is asked for.
     #[must_use]
     pub fn text(&self) -> Option<&'n str> {
         self.kid.or(self.x5t_s256).or(self.x5t)

@@ -7,7 +7,7 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 /// The JWK of a public key on the curve P-256 that is written in PEM (RFC 5480, uncompressed), for
-/// ES256 alone; none if it is anything else. Whether the point is on the curve shows when the JWK is
+/// ES256 alone; `None` if it is anything else. The point is compared with the curve when the JWK is
 /// used.
 #[must_use]
 pub fn p256_jwk(kid: &str, pem: &[u8]) -> Option<Value> {
@@ -24,7 +24,7 @@ pub fn p256_jwk(kid: &str, pem: &[u8]) -> Option<Value> {
     }))
 }
 
-/// What stands before the coordinates: `id-ecPublicKey`, `secp256r1`, and an uncompressed point.
+/// The bytes before the coordinates: `id-ecPublicKey`, `secp256r1`, and an uncompressed point.
 const P256: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,

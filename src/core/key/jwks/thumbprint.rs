@@ -1,13 +1,12 @@
-//! What a public key is called by who holds it: the JWK thumbprint (RFC 7638).
+//! The JWK thumbprint (RFC 7638): the name of a public key for its holder.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
-/// The SHA-256 thumbprint of a public JWK; `None` where a member that makes the key is missing or
-/// no string, or the type is another than RSA, EC and OKP.
+/// The SHA-256 thumbprint of a public JWK; `None` if a member that makes the key is missing or not
+/// a string, or if the type is not RSA, EC or OKP.
 ///
-/// The members are hashed as they are written: an issuer that wrote the same key in another way
-/// means another thumbprint.
+/// The members are hashed as written: the same key in another spelling has another thumbprint.
 #[must_use]
 pub fn thumbprint(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
     // RFC 7638 section 3.2, RFC 8037 section 2: in the order of their names.

@@ -9,13 +9,13 @@ use crate::text::json::JsonError;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The cryptographic library does not give the key away.
+    /// The cryptographic library does not export the key.
     Encoding,
     /// An encrypted PEM file: no pass phrase is asked for.
     Encrypted,
     /// No key could be generated.
     Generation,
-    /// The parts are well formed and do not make one key.
+    /// The parts are well formed but do not make one key.
     Inconsistent,
     /// The text begins as a JWK does, and is not JSON.
     Json(JsonError),

@@ -5,7 +5,7 @@ use crate::peer::x509::CertificateError;
 /// The host name in lower case: letters, digits, `-` and `_` in dotted labels (RFC 1034, 3.5;
 /// the underscore is no host's letter but many services have it).
 ///
-/// An address is refused: it belongs into `iPAddress` (RFC 5280, 4.2.1.6).
+/// An address is refused: it belongs in `iPAddress` (RFC 5280, 4.2.1.6).
 pub(super) fn hostname(name: &str) -> Result<Box<str>, CertificateError> {
     if name.contains('*') {
         return Err(CertificateError::Wildcard);

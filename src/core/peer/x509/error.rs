@@ -1,16 +1,16 @@
-//! Why a certificate does not count.
+//! Why a certificate is refused.
 
 use core::{error::Error, fmt};
 
 use crate::{peer::spiffe::SpiffeIdError, peer::x509::NameKinds};
 
-/// Why a certificate does not count.
+/// Why a certificate is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// A SPIFFE ID stands in the certificate of an authority (X509-SVID, 4.1 and 4.3).
+    /// A SPIFFE ID is in the certificate of an authority (X509-SVID, 4.1 and 4.3).
     Authority,
-    /// So many of the DNS names are what `mesh_certificate_name` asks for, and not one.
+    /// Not exactly one of the DNS names matches `mesh_certificate_name`.
     DnsNames {
         /// How many match.
         matching: usize,
@@ -31,7 +31,7 @@ pub enum CertificateError {
     Purpose,
     /// The subject holds more than one common name.
     SeveralCommonNames,
-    /// Another URI stands beside a SPIFFE ID (X509-SVID, 2).
+    /// There is another URI beside a SPIFFE ID (X509-SVID, 2).
     SeveralUris,
     /// The URI is not a valid SPIFFE ID.
     Spiffe(SpiffeIdError),

@@ -15,7 +15,7 @@ use x509_parser::{
 
 use crate::peer::x509::CertificateError;
 
-/// What the extensions say; the others are Nginx's business, which judged the chain.
+/// What the extensions say; the others are left to Nginx, which verified the chain.
 pub(super) struct Extensions<'c> {
     /// It may sign certificates or revocation lists.
     pub(super) authority: bool,

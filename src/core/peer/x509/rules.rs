@@ -57,7 +57,7 @@ impl fmt::Display for NameKinds {
     }
 }
 
-/// The kinds of names that are looked at, and which of several DNS names is the one.
+/// The kinds of names that are looked at, and which of several DNS names is chosen.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct NameRules {
     kinds: NameKinds,
@@ -76,7 +76,7 @@ impl NameRules {
         self.kinds
     }
 
-    /// Whether a DNS name, in lower case, is one that may be the identity.
+    /// Whether a DNS name, in lower case, may be the identity.
     pub(super) fn matches(&self, name: &str) -> bool {
         self.dns.as_ref().is_none_or(|pattern| pattern.matches(name))
     }
@@ -113,7 +113,7 @@ impl DnsPattern {
         pattern.map(|_| Self(text.to_ascii_lowercase().into()))
     }
 
-    /// Whether the pattern holds for a name in lower case, and for all of it.
+    /// Whether the pattern matches a name in lower case, and all of it.
     fn matches(&self, name: &str) -> bool {
         let Some((head, rest)) = self.0.split_once('*') else { return *self.0 == *name };
         let Some(mut name) = name.strip_prefix(head) else { return false };

@@ -1,4 +1,4 @@
-//! The certificate of a server that is trusted by itself: all that holds but for its path.
+//! The certificate of a server that is trusted by itself: every check but the path.
 
 use core::{error::Error, fmt};
 
@@ -6,7 +6,7 @@ use x509_parser::{certificate::X509CertificateParser, nom::Parser};
 
 use crate::{peer::x509::extensions::Extensions, text::time::UnixTime};
 
-/// Why the certificate of a server does not count.
+/// Why the certificate of a server is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ServerFault {
     /// The validity period is over.

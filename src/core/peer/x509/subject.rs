@@ -21,9 +21,9 @@ use crate::{
 /// The longest common name, in characters (X.520, `ub-common-name`).
 const MAX_COMMON_NAME_CHARS: usize = 64;
 
-/// The names that may be an identity, or why they do not count.
+/// The names that may be an identity, or why they are invalid.
 ///
-/// What only concerns names that may not be asked for is kept for [`Subject::choose`] to tell.
+/// An error about names that the rules may leave out is kept, for [`Subject::choose`] to report.
 #[derive(Clone, Debug)]
 pub(super) enum Subject {
     /// A SPIFFE ID is the only name of its certificate.
@@ -35,7 +35,7 @@ pub(super) enum Subject {
     },
 }
 
-/// A DNS name in lower case, and why it is no host's.
+/// A DNS name in lower case, and why it is no host name.
 #[derive(Clone, Debug)]
 pub(super) struct DnsName {
     name: Box<str>,
@@ -112,10 +112,10 @@ impl Subject {
     }
 }
 
-/// The SPIFFE ID, or nothing when no URI has that scheme.
+/// The SPIFFE ID; `None` if no URI has that scheme.
 ///
-/// Once one has it, everything that X509-SVID asks for must hold: a certificate that claims to be
-/// an SVID and is not must never count as anything else.
+/// If one has it, all rules of X509-SVID must hold: a certificate that claims to be an SVID and is
+/// not must never pass as anything else.
 fn spiffe(extensions: &Extensions<'_>) -> Result<Option<SpiffeId>, CertificateError> {
     let uris = || {
         extensions.names.iter().filter_map(|name| match name {
@@ -167,7 +167,7 @@ fn dns(names: &[GeneralName<'_>]) -> Box<[DnsName]> {
     all.into()
 }
 
-/// The place of the only name that matches; there is no first of several.
+/// The place of the only name that matches; several are an error.
 fn one(names: &[DnsName], rules: &NameRules) -> Result<usize, CertificateError> {
     let mut matching = names.iter().enumerate().filter(|(_, it)| rules.matches(&it.name));
     let Some((at, name)) = matching.next() else {
@@ -187,8 +187,8 @@ fn one(names: &[DnsName], rules: &NameRules) -> Result<usize, CertificateError> 
 
 /// The only common name in a distinguished name.
 ///
-/// It is walked here because the parser drops, without a word, what follows an attribute that it
-/// cannot read: a second common name would go unseen.
+/// It is walked here because the parser silently drops everything after an attribute that it cannot
+/// read: a second common name would go unseen.
 fn common_name(subject: &[u8]) -> Result<Box<str>, CertificateError> {
     let mut found = None;
     for attributes in sequence(subject)? {
@@ -203,7 +203,7 @@ fn common_name(subject: &[u8]) -> Result<Box<str>, CertificateError> {
         }
     }
     let value = found.ok_or(CertificateError::NoName(NameKinds::NONE))?;
-    // Free text may not read as what only a URI proves.
+    // Free text must not look like a name that only a URI proves.
     text(&value)
         .filter(|text| is_plain(text) && text.chars().count() <= MAX_COMMON_NAME_CHARS)
         .filter(|text| !text.contains("://"))

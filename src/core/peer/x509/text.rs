@@ -1,11 +1,11 @@
-//! Strings of certificates, where they read the same to everybody.
+//! Strings of certificates, if every reader takes them for the same text.
 
 use std::borrow::Cow;
 
 use x509_parser::asn1_rs::{Any, Class, Tag};
 
-/// The text of a string, if its bytes have one meaning: that of its type (X.680 section 41), by
-/// every reader.
+/// The text of a string, if its bytes have one meaning for every reader: the meaning of its type
+/// (X.680 section 41).
 pub(super) fn text<'c>(value: &Any<'c>) -> Option<Cow<'c, str>> {
     if value.class() != Class::Universal || value.header.is_constructed() {
         return None;
@@ -42,8 +42,8 @@ fn decode<const N: usize>(
         .map(Cow::Owned)
 }
 
-/// Whether a byte is the same character to those who read T.61, as X.680 has it, and to those who
-/// read Latin-1, as OpenSSL does.
+/// Whether a byte is the same character in T.61, as X.680 has it, and in Latin-1, as OpenSSL reads
+/// it.
 const fn is_teletex(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e)
         && !matches!(byte, b'#' | b'$' | b'\\' | b'^' | b'`' | b'{' | b'}' | b'~')

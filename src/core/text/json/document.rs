@@ -24,8 +24,8 @@ pub struct Document<'d> {
     nodes: Vec<Node>,
 }
 
-/// A value, and where it is. A name stands before its value; what is inside of an array or an
-/// object follows it, up to the node `end`.
+/// A value, and where it is. A name comes before its value; the contents of an array or an object
+/// follow it, up to the node `end`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     pub(super) kind: Kind,
@@ -40,10 +40,10 @@ pub(super) enum Kind {
     Null,
     Number,
     Object,
-    /// As it stands in the document.
+    /// As in the document.
     Text,
     True,
-    /// As it stands among those that were written with escapes.
+    /// As among the texts that were written with escapes.
     Unescaped,
 }
 

@@ -25,7 +25,7 @@ pub fn canonical(number: &str) -> Cow<'_, str> {
     written_out(number).map_or(Cow::Borrowed(number), Cow::Owned)
 }
 
-/// A number with a fraction or an exponent, without them where it has any use for them.
+/// A number with a fraction or an exponent, written out without them if that is possible.
 fn written_out(number: &str) -> Option<String> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (sign, mantissa) = match mantissa.strip_prefix('-') {

@@ -19,7 +19,7 @@ impl<'d> Document<'d> {
 
 /// Reads one whole document.
 pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, JsonError> {
-    // What is before the first byte that is no UTF-8 is read first: its own fault comes first too.
+    // Text before the first byte that is no UTF-8 is read first, so its faults come first too.
     let text = core::str::from_utf8(bytes);
     let valid = text.or_else(|error| {
         core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default())
@@ -275,7 +275,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// What is behind a backslash.
+    /// The rest of an escape, after its backslash.
     fn escape(&mut self) -> Result<char, Fault> {
         let byte = self.byte().ok_or(Fault::Syntax)?;
         self.step();
@@ -289,7 +289,7 @@ impl Reader<'_> {
             b'u' => {
                 let unit = self.hex()?;
                 if !(0xD800..0xDC00).contains(&unit) {
-                    // That of a low surrogate which follows no high one is no character.
+                    // A low surrogate that follows no high one is no character.
                     return char::from_u32(unit.into()).ok_or(Fault::Syntax);
                 }
                 for byte in *b"\\u" {
@@ -382,8 +382,8 @@ fn look_of(name: &str) -> usize {
     name.len() << 16 | end(bytes.first()) << 8 | end(bytes.last())
 }
 
-/// Where, from `at` on, the first byte is that ends a plain run of a text: a quote, a backslash or a
-/// control character; the end if there is none.
+/// Where, from `at` on, a plain run of a text ends: at a quote, a backslash or a control character,
+/// or at the end of the bytes.
 fn plain(bytes: &[u8], mut at: usize) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
