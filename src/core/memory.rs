@@ -23,9 +23,9 @@ pub(crate) struct Label {
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Stamp {
-    /// That of a [`Label`], written last.
+    /// The magic of a [`Label`], written last.
     magic: AtomicU64,
-    /// That of a [`Label`].
+    /// The layout of a [`Label`].
     layout: AtomicU32,
     unused: AtomicU32,
     /// How many parts the memory is divided into.
@@ -33,7 +33,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// Tells whether nobody has used the memory.
+    /// Tells whether the memory was never used.
     pub(crate) fn is_new(&self) -> bool {
         self.magic.load(Acquire) == 0
     }

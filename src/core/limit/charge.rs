@@ -1,4 +1,4 @@
-//! What a request is charged, and what came of it.
+//! The charges of a request, and their result.
 
 use core::fmt;
 use core::ops::Range;
@@ -35,7 +35,7 @@ impl<'q> Charge<'q> {
         self.quota
     }
 
-    /// Who is charged.
+    /// The party that is charged.
     pub const fn key(&self) -> Key {
         self.key
     }
@@ -148,7 +148,7 @@ impl Limited {
         self.remaining
     }
 
-    /// The time until the charge would pass, if nobody else is charged meanwhile.
+    /// The time until the charge would pass, if no other request is charged meanwhile.
     pub const fn retry_after(&self) -> Duration {
         Duration::from_nanos(self.wait)
     }

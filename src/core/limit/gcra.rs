@@ -118,8 +118,8 @@ impl Rate {
 
     /// The time that one request takes up, rounded down to a multiple of 4 ns.
     ///
-    /// Rounded down, so that who keeps to the rate is never refused; the rate that is allowed
-    /// passes the one that is named by less than 0.4 %, and by less than 0.0004 % up to 1000r/s.
+    /// It is rounded down so that a client that keeps to the rate is never refused; the allowed
+    /// rate exceeds the named one by less than 0.4 %, and by less than 0.0004 % up to 1000r/s.
     pub const fn interval(self) -> Duration {
         Duration::from_nanos(self.interval_nanos())
     }
@@ -162,7 +162,7 @@ impl fmt::Display for RateError {
 
 impl core::error::Error for RateError {}
 
-/// A named limit: a rate, what may come at once, and what one request costs.
+/// A named limit: a rate, a burst, and the cost of one request.
 ///
 /// The name is part of every [`Key`](super::Key): one name is one set of buckets, and must have
 /// the same rate and burst wherever it is used (the configuration sees to that).
@@ -176,7 +176,7 @@ pub struct Quota {
     wide: Measure,
 }
 
-/// What a bucket holds, in nanoseconds of debt.
+/// The size of a bucket, in nanoseconds of debt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Measure {
     /// The debt of one unit: a multiple of [`GRAIN`], never 0.
@@ -221,7 +221,7 @@ impl Quota {
         }
     }
 
-    /// Its name: visible ASCII without `"` and `\`, as it stands in the `RateLimit` fields.
+    /// Its name: visible ASCII without `"` and `\`, as in the `RateLimit` fields.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -263,12 +263,12 @@ impl Quota {
         self.capacity().div_ceil(u64::from(self.rate.count).max(1))
     }
 
-    /// What the bucket of one key holds.
+    /// The size of one key's bucket.
     pub(super) const fn own(&self) -> Measure {
         self.own
     }
 
-    /// What a bucket holds that many keys share: 16 times the rate and the burst.
+    /// The size of a bucket that many keys share: 16 times the rate and the burst.
     pub(super) const fn wide(&self) -> Measure {
         self.wide
     }
@@ -303,8 +303,8 @@ impl Measure {
         }
     }
 
-    /// The debt after a charge that is not asked for leave: at most one interval past the window,
-    /// unless it was there before.
+    /// The debt after a charge that cannot be refused: at most one interval past the window, unless
+    /// it was there before.
     pub(super) const fn debit(self, debt: u64, price: u64) -> u64 {
         let after = debt.saturating_add(price);
         let most = self.window.saturating_add(self.interval);
@@ -346,11 +346,11 @@ impl fmt::Display for Remaining {
     }
 }
 
-/// Why a [`Quota`] cannot be.
+/// Why a [`Quota`] is invalid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum QuotaError {
-    /// One request costs more than an idle bucket admits: nothing would ever pass.
+    /// One request costs more than an idle bucket admits: no request would ever pass.
     CostPastBurst {
         /// The cost that was asked for.
         cost: u32,

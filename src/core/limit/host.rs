@@ -1,14 +1,14 @@
-//! What the limits need of the process that they are in, and the time that all workers share.
+//! What the limits need from their process, and the time that all workers share.
 //!
 //! A worker reads the clock once in a turn of its event loop, so the workers' clocks lag by
 //! milliseconds, each by its own. A charge by a clock that lags behind another worker's sees the
-//! debt as longer than it is. So the latest tick that any worker has charged by is shared, and a
-//! charge counts by it. It is only a hint: before a charge is refused, the clock is read, and the
-//! charge is tried again if time has gone on.
+//! debt as longer than it is. So the latest tick that any worker has charged by is shared, and
+//! charges use it. It is only a hint: before a charge is refused, the clock is read, and the charge
+//! is tried again if time has gone on.
 //!
-//! Every tick that is charged by has been read from the clock before: none is ahead of the true
-//! time, and none is behind the worker's own. Therefore who has room at the true time is not
-//! refused, and any window admits at most `burst + 1` and the rate over the window and the lag.
+//! Every tick that is charged by was read from the clock: none is ahead of the true time, and none
+//! is behind the worker's own. Therefore a key that has room at the true time is not refused, and
+//! any window admits at most `burst + 1` and the rate over the window and the lag.
 
 use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
@@ -19,15 +19,15 @@ use crate::text::time::Tick;
 
 /// The clock and the log of a process.
 pub trait Host: fmt::Debug + Sync {
-    /// The monotonic clock, read now; of the origin that the workers' ticks have.
+    /// The monotonic clock, read now; with the same origin as the workers' ticks.
     fn clock(&self) -> Tick;
 
-    /// Says that so many charges found a part full since it was said last: once a minute at most.
+    /// Reports how many charges found a part full since the last report: once a minute at most.
     fn tell_full(&self, part: Part, charges: u64);
 }
 
-/// The latest tick that a worker has charged by, alone in its cache lines: it is written once in a
-/// while, and read with every charge.
+/// The latest tick that a worker has charged by, alone in its cache lines: it is rarely written,
+/// and read with every charge.
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub(super) struct SharedTick(AtomicU64);
@@ -46,8 +46,8 @@ impl SharedTick {
         }
     }
 
-    /// The time after the clock was read: what all share unless that is behind, or too far ahead
-    /// to be believed.
+    /// The time after the clock was read: the shared tick, unless it is behind, or too far ahead to
+    /// be believed.
     #[cold]
     pub(super) fn read(&self, own: Tick, host: &dyn Host) -> Tick {
         let read = own.max(host.clock());

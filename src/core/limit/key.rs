@@ -1,4 +1,4 @@
-//! What a bucket is found by: a keyed hash of the quota's name and of who is charged.
+//! The key of a bucket: a keyed hash of the quota's name and the party that is charged.
 
 use core::hash::Hasher;
 
@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::memory::scale;
 
-/// The hash of a quota's name and of who is charged, by SipHash-1-3 with the seed of the zone.
+/// The hash of a quota's name and the charged party, by SipHash-1-3 with the seed of the zone.
 ///
 /// The seed is random and stays in the zone, so a client cannot aim for a stranger's slot. Two
 /// parties would share a slot if 56 bits collided: the odds that any two of 100,000 do are less
@@ -20,7 +20,7 @@ impl Key {
     pub(super) fn new(seed: [u64; 2], name: &str, who: &[&[u8]]) -> Self {
         let [first, second] = seed;
         let mut hasher = SipHasher13::new_with_keys(first, second);
-        // What is short is put together first: the hash takes whole words then.
+        // Short input is put together first, so that the hash takes whole words.
         let mut flat = [0_u8; SHORT];
         if let Some(len) = flatten(&mut flat, name, who) {
             return Self::from_hash(hasher.hash(flat.get(..len).unwrap_or_default()));
@@ -32,14 +32,14 @@ impl Key {
         Self::from_hash(hasher.finish())
     }
 
-    /// The key of a hash: its upper 56 bits, for a slot has other use for the rest. 0 is the mark
-    /// of an empty slot and becomes another.
+    /// The key of a hash: its upper 56 bits, since a slot uses the rest otherwise. 0 marks an empty
+    /// slot, so it becomes another.
     pub(super) const fn from_hash(hash: u64) -> Self {
         let bits = hash & !TURN_MASK;
         Self(if bits == 0 { 1 << TURN_MASK.count_ones() } else { bits })
     }
 
-    /// The number that stands in a slot; never 0, and 0 in the bits of [`TURN_MASK`].
+    /// The number in a slot; never 0, and 0 in the bits of [`TURN_MASK`].
     pub(super) const fn bits(self) -> u64 {
         self.0
     }
@@ -67,7 +67,7 @@ fn flatten(flat: &mut [u8; SHORT], name: &str, who: &[&[u8]]) -> Option<usize> {
     Some(at)
 }
 
-/// Bytes that most keys have less of.
+/// Most keys have fewer bytes than this.
 const SHORT: usize = 128;
 
 /// The bits of a slot's first word that are not the key's.

@@ -1,9 +1,9 @@
-//! The parts of a zone, none of which takes from another: what strangers do costs no identity its
+//! The parts of a zone. None takes room from another, so strangers cannot cost an identity its
 //! limit.
 
 use core::ops::Range;
 
-/// A part of a zone, by who chooses its keys.
+/// A part of a zone, by the chooser of its keys.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Part {
     /// Keys of verified identities: three quarters.
@@ -44,7 +44,7 @@ impl Part {
         whole.start..whole.end.saturating_sub(self.share(buckets))
     }
 
-    /// Where the buckets are that keys share which find no room: single keys cannot fill them.
+    /// Where the buckets are that keys without room share: single keys cannot fill them.
     pub(super) fn shared(self, buckets: usize) -> Range<usize> {
         let end = self.whole(buckets).end;
         end.saturating_sub(self.share(buckets))..end
@@ -52,10 +52,10 @@ impl Part {
 
     fn share(self, buckets: usize) -> usize {
         match self {
-            // One place a quota, of which there are as many as names of limits.
+            // One place per quota, so as many as there are names of limits.
             Self::Identities => (buckets / 64).clamp(1, 64),
             Self::Chosen => 0,
-            // One a network: a quarter of the part.
+            // One per network: a quarter of the part.
             Self::Failures => (buckets / 32).max(1),
         }
     }

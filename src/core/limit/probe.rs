@@ -3,14 +3,14 @@
 //! No worker ever waits for another, and none leaves anything behind that another would have to
 //! clean up: a worker may be killed between any two instructions here.
 //!
-//! **What holds.** Empty slots are filled in the order of the key's places and never emptied
-//! again, so a walk ends at the first empty one. A slot whose owner is not in debt is a fresh
-//! slot, whoever owned it. A charge counts only if, *after* it was written, its slot is still the
-//! first that the key owns; otherwise it is taken back and made again. Therefore any number of
-//! workers that charge one key of capacity C at once admit exactly C.
+//! **What holds.** Empty slots are filled in the order of the key's places and never emptied again,
+//! so a walk ends at the first empty one. A slot whose owner is not in debt is a fresh slot,
+//! whoever owned it. A charge is final only if, *after* it was written, its slot is still the first
+//! that the key owns; otherwise it is taken back and made again. Therefore any number of workers
+//! that charge one key of capacity C at once admit exactly C.
 //!
-//! Two workers that do not see each other may place one key in two slots. Whoever charges the
-//! first of them first moves the debt of the other there; a charge that is moved along counts.
+//! Two workers that do not see each other may place one key in two slots. A worker that charges the
+//! first of them first moves the other's debt there; a charge that is moved along is final.
 //!
 //! **What can go wrong, at worst.**
 //!
@@ -18,11 +18,12 @@
 //!   out exhausted) or moved is visible for a moment, once or twice: a simultaneous charge on the
 //!   same key may be refused by that much too early. A worker killed in that moment leaves the
 //!   debt of what it was about to take back, which time pays back.
-//! - Marks and turns have 8 bits. A worker that is interrupted between two instructions, while in
-//!   the same slot things change as they rarely do and these bits come out the same, may forget
-//!   the debt of one key or add to it the charge of another, until that is taken back.
+//! - Marks and turns have 8 bits. If a worker is interrupted between two instructions, and the same
+//!   slot changes meanwhile so that these bits come out the same, which is rare, the worker may
+//!   forget the debt of one key, or add another's charge to it until that is taken back.
 //!
-//! Whether a key is in debt depends on the clock of who asks; `host.rs` tells by which time that is.
+//! Whether a key is in debt depends on the asking worker's clock; `host.rs` explains which time
+//! applies.
 
 use super::gcra::Measure;
 use super::key::{Key, PLACES};
@@ -39,13 +40,13 @@ pub(super) struct Probe<'z> {
     now: Tick,
 }
 
-/// What came of a charge.
+/// The result of a charge.
 pub(super) enum Outcome {
     /// The key now owes so much.
     Counted(u64),
-    /// Every slot belongs to somebody in debt.
+    /// Every slot belongs to a key in debt.
     Full,
-    /// It would pass after the wait; the debt is as it was.
+    /// It would pass after the wait; the debt is unchanged.
     Refused { debt: u64, wait: u64 },
 }
 
@@ -53,19 +54,19 @@ pub(super) enum Outcome {
 enum Place<'z> {
     /// The key owns this slot.
     Owned(&'z Slot),
-    /// The key owns none, and this is the first that nobody ever owned.
+    /// The key owns none, and this is the first slot that never had an owner.
     Vacant(&'z Slot, Owner),
     /// The key owns none, and all had owners.
     Taken,
 }
 
-/// What came of the attempt to place a key.
+/// The result of an attempt to place a key.
 enum Placed<'z> {
     /// The key owns this slot.
     At(&'z Slot),
     /// Another worker was faster: the walk must begin again.
     Lost,
-    /// Every slot belongs to somebody in debt.
+    /// Every slot belongs to a key in debt.
     Full,
 }
 
@@ -113,8 +114,8 @@ impl<'z> Probe<'z> {
     }
 
     fn commit(&self, after: impl Fn(u64) -> Result<u64, u64>) -> Outcome {
-        // Whoever loses a race has let another win it. Should that never end, the request is
-        // admitted rather than held: a worker that spins serves nobody.
+        // A lost race is another worker's win. If the losses never end, the request is admitted
+        // rather than held: a worker that spins serves no request.
         for _ in 0..ATTEMPTS {
             let slot = match self.place() {
                 Placed::At(slot) => slot,
@@ -188,7 +189,7 @@ impl<'z> Probe<'z> {
         false
     }
 
-    /// The debt in a slot, brought back to the window where it is further ahead than any worker's
+    /// The debt in a slot, brought back to the window if it is further ahead than any worker's
     /// clock or charge can have put it: after a burst was lowered, the clock stepped back, or the
     /// memory was damaged.
     fn read(&self, slot: &Slot) -> (Word, u64) {
@@ -270,7 +271,7 @@ impl<'z> Probe<'z> {
             if core::ptr::eq(other, here) || !owner.is(self.key) {
                 continue;
             }
-            // Here first, there second: a debt is twice for a moment rather than nowhere.
+            // Here first, there second: for a moment a debt is in two slots rather than in none.
             loop {
                 let (seen, debt) = self.read(other);
                 if debt == 0 {
@@ -324,5 +325,5 @@ fn settle() {
 /// 60 s, far more than any turn of an event loop takes.
 const SKEW: u64 = 60_000_000_000;
 
-/// How many lost races are followed by another try.
+/// How many lost races are retried.
 const ATTEMPTS: u32 = 64;

@@ -1,4 +1,4 @@
-//! What a location limits, and by what.
+//! The limits of a location, and their keys.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{Part, Quota};
 /// The most limits that one location may charge.
 pub const MAX_LIMITS: usize = 8;
 
-/// A quota of a location and whose it is.
+/// A quota of a location, and whose bucket it charges.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// How much.

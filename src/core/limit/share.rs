@@ -1,4 +1,4 @@
-//! A share of some memory for each of many keys, where no quota has a name.
+//! A share of some memory for each of many keys, without named quotas.
 
 use super::gcra::Measure;
 use super::key::Key;
@@ -10,7 +10,7 @@ use crate::text::time::Tick;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shares<'z>(&'z [Bucket]);
 
-/// A unit that was taken of a share.
+/// A unit that was taken from a share.
 pub(crate) struct Taken<'z>(Option<Probe<'z>>);
 
 impl<'z> Shares<'z> {
@@ -18,7 +18,7 @@ impl<'z> Shares<'z> {
         Self(buckets)
     }
 
-    /// Takes one unit of the share of the key with that hash, if there is one left. A key that
+    /// Takes one unit from the share of the key with that hash, if there is one left. A key that
     /// finds no counter is not counted.
     pub(crate) fn take(&self, hash: u64, share: Measure, now: Tick) -> Option<Taken<'z>> {
         let key = Key::from_hash(hash);

@@ -1,11 +1,11 @@
 //! One key's place in shared memory: who owns it and how far in debt it is.
 //!
 //! Two words cannot change in one step, so each tells of changes to the other. The debt carries a
-//! mark of its owner: under another mark it is void, and nobody ever inherits what a stranger owed.
-//! The owner carries a turn. Whoever wants the slot of an idle owner first makes the idle debt
-//! void, which fails if the owner was just charged, and then takes the slot at the turn at which
-//! it was found. An owner that finds its debt void begins another turn before it writes, so that
-//! those who were about to take the slot fail.
+//! mark of its owner: under another mark it is void, so no key inherits another's debt. The owner
+//! carries a turn. A key that wants the slot of an idle owner first makes the idle debt void, which
+//! fails if the owner was just charged, and then takes the slot at the turn at which it was found.
+//! An owner that finds its debt void begins another turn before it writes, so that keys about to
+//! take the slot fail.
 
 use core::sync::atomic::Ordering::SeqCst;
 
@@ -30,7 +30,7 @@ impl Slot {
         Owner(self.owner.load(SeqCst))
     }
 
-    /// Makes `key` the owner if nobody took or kept the slot since its owner was read.
+    /// Makes `key` the owner, unless the slot was taken or kept since its owner was read.
     pub(super) fn take(&self, seen: Owner, key: Key) -> bool {
         self.pass(seen, key.bits())
     }
@@ -45,7 +45,7 @@ impl Slot {
         self.owner.compare_exchange(seen.0, owner, SeqCst, SeqCst).is_ok()
     }
 
-    /// The debt as it stands.
+    /// The present debt.
     pub(super) fn word(&self) -> Word {
         Word(self.tat.load(SeqCst))
     }
@@ -59,7 +59,7 @@ impl Slot {
     }
 }
 
-/// The key that owns a slot, above 8 bits that count the turns; 0 where there never was one.
+/// The key that owns a slot, above 8 bits that count the turns; 0 if there never was one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Owner(u64);
 
@@ -89,7 +89,7 @@ impl Word {
         Self(time << MARK_BITS | mark.0 as u64)
     }
 
-    /// Whether the debt is that of an owner with this mark.
+    /// Whether the debt belongs to an owner with this mark.
     pub(super) const fn is_of(self, mark: Mark) -> bool {
         self.0 & MARK_MASK == mark.0 as u64
     }
@@ -99,7 +99,7 @@ impl Word {
         if self.is_of(mark) { self.ahead(now).wrapping_mul(GRAIN) } else { 0 }
     }
 
-    /// Whether anybody is in debt at `now`.
+    /// Whether any owner is in debt at `now`.
     pub(super) const fn is_owed(self, now: Tick) -> bool {
         !self.is_void() && self.ahead(now) > 0
     }
@@ -114,12 +114,12 @@ impl Word {
         Self(self.0.wrapping_sub(price.wrapping_div(GRAIN) << MARK_BITS))
     }
 
-    /// The word of nobody's debt in place of this one, and never the same as before.
+    /// A void word in place of this one, never the same as before.
     pub(super) const fn void(self) -> Self {
         Self(self.0.wrapping_add(1 << MARK_BITS) & !MARK_MASK)
     }
 
-    /// Whether the debt is nobody's.
+    /// Whether the debt is void.
     pub(super) const fn is_void(self) -> bool {
         self.0 & MARK_MASK == 0
     }
@@ -134,12 +134,12 @@ impl Word {
     }
 }
 
-/// Eight bits of a key, never 0: zeroed memory is nobody's debt.
+/// Eight bits of a key, never 0: zeroed memory is a void debt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Mark(u8);
 
 impl Mark {
-    /// The mark of a key, from the bits that have the least say in its first bucket.
+    /// The mark of a key, from the bits that matter least for its first bucket.
     pub(super) const fn of(key: Key) -> Self {
         let [_turn, low, ..] = key.bits().to_le_bytes();
         Self(if low == 0 { 1 } else { low })

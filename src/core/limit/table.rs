@@ -25,7 +25,7 @@ pub struct Header {
     tallies: Tallies,
 }
 
-/// What is counted of each part, apart from what every charge reads.
+/// The counts of each part, apart from the words that every charge reads.
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 struct Tallies([Tally; Part::ALL.len()]);
@@ -37,17 +37,16 @@ pub struct Bucket([Slot; SLOTS]);
 
 /// The counters of all keys, in memory that outlives `'z`.
 ///
-/// A slot takes 16 bytes and holds one key; only keys in debt need one, and a key is in debt from
-/// a request until the time that its charges stand for has passed (10 ms for one request at
-/// `100r/s`). A key may live in any of three buckets of its [`Part`]. The first key that finds all
-/// of them full of others in debt comes when about 40 % of the slots are; at 50 % (32 bytes a key)
-/// it is one in 50,000, at 70 % one in 1,000. It is counted in [`Table::full`], and nobody loses a
-/// slot to it:
+/// A slot takes 16 bytes and holds one key; only keys in debt need one, and a key is in debt from a
+/// request until the time of its charges has passed (10 ms for one request at `100r/s`). A key may
+/// live in any of three buckets of its [`Part`]. The first key that finds all of them full of
+/// others in debt comes when about 40 % of the slots are; at 50 % (32 bytes a key) it is one in
+/// 50,000, at 70 % one in 1,000. It is counted in [`Table::full`], and no key loses a slot to it:
 ///
-/// - of identities, it is charged to a bucket that all such newcomers of its quota share,
-/// - of what clients choose, it is admitted and not counted: who chooses keys at will is not held
-///   by a limit on them, and others are not to pay for it,
-/// - of failures, see [`Table::debit`].
+/// - an identity is charged to a bucket that all such newcomers of its quota share,
+/// - a key that a client chooses is admitted and not counted: a limit on such keys does not hold
+///   their chooser, and others must not pay for it,
+/// - for failures, see [`Table::debit`].
 ///
 /// Any number of workers that charge one key at once admit exactly its capacity, however their
 /// clocks lag. What may happen, at worst: a charge that is about to be taken back is visible for a
@@ -70,15 +69,15 @@ impl<'z> Table<'z> {
         bytes.saturating_sub(BUCKETS_OFFSET) / BUCKET_BYTES
     }
 
-    /// Adopts the memory of a zone: zeroed memory is initialised with `seed`, which must be
-    /// random; memory that was used before keeps its own seed and all its counters.
+    /// Adopts the memory of a zone: zeroed memory is initialised with `seed`, which must be random;
+    /// memory that was used before keeps its own seed and all its counters.
     ///
-    /// To be called by one process before others use the memory (the master, for a new zone).
+    /// Called by one process before others use the memory (the master, for a new zone).
     ///
     /// # Errors
     ///
-    /// [`MemoryError`] when there are too few buckets, and when the memory holds something else than a
-    /// table of this layout and size.
+    /// [`MemoryError`] if there are too few buckets, or if the memory holds anything but a table of
+    /// this layout and size.
     pub fn open(
         header: &'z Header,
         buckets: &'z [Bucket],
@@ -99,7 +98,7 @@ impl<'z> Table<'z> {
         Ok(Self { header, buckets, seed: [first.load(Relaxed), second.load(Relaxed)], host })
     }
 
-    /// The key of `who` under a quota: under its name, for its parameters may change by a reload.
+    /// The key of `who` under a quota: under its name, since a reload may change its parameters.
     ///
     /// The parts of `who` are taken one by one: `["ab", "c"]` and `["a", "bc"]` are two parties.
     pub fn key(&self, quota: &Quota, who: &[&[u8]]) -> Key {
@@ -130,8 +129,8 @@ impl<'z> Table<'z> {
         self.in_time(now, |now| self.survey(charges, now))
     }
 
-    /// Whether a failure may be charged, as [`Table::debit`] would charge it; one that would find
-    /// no slot may.
+    /// Whether a failure may be charged, as [`Table::debit`] would charge it; a failure that would
+    /// find no slot may be.
     ///
     /// # Errors
     ///
@@ -143,11 +142,12 @@ impl<'z> Table<'z> {
         charge.map_or(Ok(()), |charge| self.peek(core::slice::from_ref(charge), now))
     }
 
-    /// Charges whether or not the quota allows, for what is known only afterwards: a refused
-    /// credential, the bytes of a response. Of the charges, it is the first that finds a slot.
+    /// Charges whether or not the quota allows it, for costs that are known only afterwards: a
+    /// refused credential, the bytes of a response. The first of the charges that finds a slot is
+    /// made.
     ///
-    /// The debt ends at most one interval past the window, so whoever stops is admitted again
-    /// after a time that does not grow with what went before.
+    /// The debt ends at most one interval past the window, so a client that stops is admitted again
+    /// after a time that does not grow with its past requests.
     pub fn debit(&self, either: &[Charge<'_>], now: Tick) {
         let now = self.header.tick.latest(now, self.host);
         for (index, charge) in either.iter().enumerate() {
@@ -201,7 +201,8 @@ impl<'z> Table<'z> {
         })
     }
 
-    /// Looks at all charges; of those that would not pass, the one with the longest wait speaks.
+    /// Looks at all charges; of those that would not pass, the one with the longest wait is
+    /// reported.
     fn survey(&self, charges: &[Charge<'_>], now: Tick) -> Result<(), Limited> {
         let refusals = charges.iter().enumerate().filter_map(|(index, charge)| {
             let probe = self.probe(charge, now);
@@ -257,7 +258,7 @@ impl<'z> Table<'z> {
                 self.commit(rest, next, charged.and(index, measure, debt), now)
                     .inspect_err(|_| probe.give_back())
             }
-            // More quotas overflow than there are places for: nobody is admitted uncounted.
+            // More quotas overflow than there are places for: no request is admitted uncounted.
             Outcome::Full => Err(refused(measure.window(), shared.price())),
             Outcome::Refused { debt, wait } => Err(refused(debt, wait)),
         }
@@ -317,7 +318,7 @@ pub(super) fn places(buckets: &[Bucket], key: Key) -> [&[Slot]; PLACES] {
 /// Where the buckets begin in a block that begins with the [`Header`], in bytes.
 pub const BUCKETS_OFFSET: usize = 384;
 
-/// What a [`Bucket`] takes: two cache lines, fetched as a pair.
+/// The size of a [`Bucket`]: two cache lines, fetched as a pair.
 const BUCKET_BYTES: usize = 128;
 
 /// What tells the memory of the limits from any other.

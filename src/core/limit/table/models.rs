@@ -148,7 +148,7 @@ fn two_newcomers_do_not_refuse_each_other() {
 #[test]
 fn what_is_refused_is_given_back() {
     race(&[], [(&["a", "b"], 60_000), (&["b"], 60_000)], |zone, quota, [both, _]| {
-        // Whoever was admitted owes, and nobody else.
+        // Every admitted key owes, and no other.
         assert_eq!(zone.admits(quota, &["a"], Tick::from_millis(60_000)), !both);
     });
 }
