@@ -1,4 +1,4 @@
-//! Documents: how one is read and comes in force, whether a file or a server has it.
+//! Documents: how one from a file or a server is read and comes in force.
 
 use core::fmt;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ pub(crate) mod shared;
 /// Something that may change while Nginx runs; adopted on the background thread, or before there is
 /// one.
 ///
-/// What it says goes to the log: it must never carry contents of the document. A panic is caught,
+/// Its messages go to the log: they must never carry contents of the document. A panic is caught,
 /// reported and tried again with backoff.
 pub trait Document: Send + 'static {
-    /// What the bytes mean.
+    /// The meaning of the bytes.
     type Contents;
 
-    /// What it is of, as the log says it: `mesh_issuer "idp"`.
+    /// Its name in the log: `mesh_issuer "idp"`.
     fn name(&self) -> String;
 
     /// Reads the bytes, and changes nothing.
@@ -32,18 +32,20 @@ pub trait Document: Send + 'static {
     /// [`Rejected`]: the bytes are bad, and are not read again until they change.
     fn parse(&self, bytes: &[u8]) -> Result<Parsed<Self::Contents>, Rejected>;
 
-    /// Puts in force what [`Self::parse`] read of this version. Returns the snapshot before it, for the
-    /// caller to drop where that may take time. The same version can come again after a start or a panic.
+    /// Puts in force the contents that [`Self::parse`] read of this version. Returns the snapshot
+    /// before it, for the caller to drop where that may take time. The same version can come again
+    /// after a start or a panic.
     fn put(&mut self, contents: Self::Contents, version: &Version<'_>) -> Arc<Snapshot>;
 
-    /// Takes what is in force away: nobody knows whether it still holds. Returns the snapshot before.
+    /// Takes the contents in force away: it is unknown whether they still hold. Returns the snapshot
+    /// before.
     fn withdraw(&mut self) -> Arc<Snapshot>;
 
     /// Reads a version and puts it in force.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::parse`]: what was in force stays in force.
+    /// Those of [`Self::parse`]: the old contents stay in force.
     fn adopt(&mut self, version: &Version<'_>) -> Result<(Adopted, Arc<Snapshot>), Rejected> {
         let parsed = self.parse(version.bytes)?;
         let adopted = parsed.adopted(&format!("of {}", self.name()));
@@ -56,33 +58,33 @@ pub trait Document: Send + 'static {
 pub struct Version<'b> {
     /// All its bytes.
     pub bytes: &'b [u8],
-    /// When its server last said that it holds; `None` if it is a file's.
+    /// When its server last confirmed it; `None` if it is a file's.
     pub confirmed: Option<UnixTime>,
 }
 
 impl<'b> Version<'b> {
-    /// What a file holds.
+    /// The contents of a file.
     #[must_use]
     pub const fn of_file(bytes: &'b [u8]) -> Self {
         Self { bytes, confirmed: None }
     }
 }
 
-/// What the bytes of a document mean, and what there is to say of it.
+/// The contents of a document, and the messages about it.
 #[derive(Clone, Debug)]
 pub struct Parsed<C> {
-    /// What they mean.
+    /// The meaning of the bytes.
     pub contents: C,
-    /// How much it is: `3 keys`.
+    /// Its size: `3 keys`.
     pub count: String,
-    /// What is odd about it.
+    /// Its oddities.
     pub warnings: Vec<String>,
     /// A notice, or a warning if something of it should be looked at.
     pub level: Level,
 }
 
 impl<C> Parsed<C> {
-    /// What to say once it is in force; `whence` follows the count.
+    /// The message once it is in force; `whence` follows the count.
     #[must_use]
     pub fn adopted(&self, whence: &str) -> Adopted {
         let mut summary = format!("{} {whence}", self.count);
@@ -94,7 +96,7 @@ impl<C> Parsed<C> {
     }
 }
 
-/// What there is to say of contents that are in force.
+/// The message about contents that are in force.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Adopted {
     /// One line.

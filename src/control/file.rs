@@ -14,12 +14,12 @@ use tokio::task::yield_now;
 ///
 /// It never blocks on a FIFO or a device: those are refused. It reads in one go, so `max` also
 /// bounds its time (a few milliseconds for 4 MiB in the page cache). The stamp of a file that
-/// changed within the last 100 ms matches nothing, since a write that follows could leave the same
+/// changed within the last 100 ms matches nothing, since a later write could leave the same
 /// times behind: such a file is read once more by the background thread.
 ///
 /// # Errors
 ///
-/// [`ReadError`], when the file is not regular, empty, too large, not readable, or was written
+/// [`ReadError`], if the file is not regular, empty, too large, not readable, or was written
 /// while it was read.
 pub fn read_capped(path: &Path, max: u64) -> Result<(Vec<u8>, FileStamp), ReadError> {
     let mut reading = Reading::open(path, max)?;
@@ -28,7 +28,7 @@ pub fn read_capped(path: &Path, max: u64) -> Result<(Vec<u8>, FileStamp), ReadEr
     Ok((bytes, stamp.settled()))
 }
 
-/// As [`read_capped`], but yields between two stretches, and leaves the stamp as it was read: the
+/// As [`read_capped`], but yields between two stretches, and returns the stamp unsettled: the
 /// caller settles it.
 pub(crate) async fn read_in_stretches(
     path: &Path,
@@ -61,7 +61,7 @@ impl FileStamp {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Stat`] when there is none, [`ReadError::NotRegular`] when it is something else.
+    /// [`ReadError::Stat`] if there is none, [`ReadError::NotRegular`] if it is something else.
     pub fn of(path: &Path) -> Result<Self, ReadError> {
         Self::of_regular(&fs::metadata(path).map_err(ReadError::Stat)?)
     }
@@ -84,8 +84,8 @@ impl FileStamp {
         })
     }
 
-    /// How long this stamp must stand before it tells all writes apart: the granularity of the
-    /// kernel's clock is at most 10 ms, that of old file systems one or two seconds.
+    /// How long this stamp must stay the same before it tells all writes apart: the granularity of the
+    /// kernel's clock is at most 10 ms, and of old file systems one or two seconds.
     pub(crate) fn settle(&self) -> Duration {
         if self.changed.1 == 0 { Duration::from_secs(2) } else { Duration::from_millis(100) }
     }
@@ -103,8 +103,8 @@ impl FileStamp {
             .is_some_and(|age| age >= self.settle())
     }
 
-    /// This stamp, or one with a time that no file has if a write that follows could leave this one
-    /// behind as well.
+    /// This stamp, or one with a time that no file has if a later write could leave this one behind
+    /// as well.
     pub(crate) fn settled(self) -> Self {
         if self.held_still(SystemTime::now()) {
             return self;
@@ -210,7 +210,7 @@ impl Reading {
 }
 
 /// Opens without waiting for a FIFO's writer or a device, and refuses all but regular files by
-/// what was opened, whatever the path led to before.
+/// the opened file, whatever the path led to before.
 fn open_regular(path: &Path) -> Result<(File, FileStamp), ReadError> {
     let file = OpenOptions::new()
         .read(true)

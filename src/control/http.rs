@@ -40,7 +40,7 @@ pub use fault::TlsFault;
 use resolve::Resolver;
 use tls::Authorities;
 
-/// What the clients of one thread share: the resolver, and the system's authorities.
+/// The resolver and the system's authorities, which the clients of one thread share.
 #[derive(Clone, Debug)]
 pub struct Network {
     resolver: Rc<Resolver>,
@@ -48,8 +48,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// That of the system: `/etc/resolv.conf`, `/etc/hosts`, and the authorities it trusts. Nothing
-    /// is read before the first request.
+    /// The system's: `/etc/resolv.conf`, `/etc/hosts`, and the authorities it trusts. Nothing is read
+    /// before the first request.
     #[must_use]
     pub fn new() -> Self {
         Self::resolved_by(Resolver::of_system())
@@ -59,7 +59,7 @@ impl Network {
         Self { resolver: Rc::new(resolver), system: Rc::new(Authorities::of(None)) }
     }
 
-    /// A client that trusts the authorities in a PEM file, or those of the system.
+    /// A client that trusts the authorities in a PEM file, or the system's.
     #[must_use]
     pub fn client(&self, trusted_certificate: Option<PathBuf>) -> Client {
         let authorities = match trusted_certificate {
@@ -88,25 +88,25 @@ pub struct Client {
 /// One request. The defaults of [`Request::get`] and [`Request::post`] can be changed.
 #[derive(Clone, Copy)]
 pub struct Request<'r> {
-    /// Whom to ask.
+    /// The URL to ask.
     pub url: &'r Endpoint,
     /// The media types that are understood.
     pub accept: &'r str,
-    /// What is had already: an answer of 304 is taken then.
+    /// The `etag` of a known answer: an answer of 304 is taken then.
     pub etag: Option<&'r str>,
     /// The credential, with its scheme; it is never shown.
     pub authorization: Option<&'r str>,
-    /// What is sent, which makes it a POST; it is never shown.
+    /// The contents to send, which make it a POST; they are never shown.
     pub body: Option<Body<'r>>,
     /// Bytes that the body of the answer may have.
     pub max_bytes: usize,
     /// The time for finding and reaching an address, TLS included.
     pub connect: Duration,
-    /// The time for all.
+    /// The time for the whole request.
     pub deadline: Duration,
 }
 
-/// What a POST sends.
+/// The contents of a POST.
 #[derive(Clone, Copy)]
 pub struct Body<'r> {
     /// The media type.
@@ -150,16 +150,16 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
-/// A whole answer: 200, or 304 where the request had an `etag`.
+/// A whole answer: 200, or 304 if the request had an `etag`.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// 200 or 304.
     pub status: StatusCode,
     /// The media type, with its parameters.
     pub content_type: Option<Box<str>>,
-    /// What [`Request::etag`] may say the next time.
+    /// The value for [`Request::etag`] the next time.
     pub etag: Option<Box<str>>,
-    /// For how long the server says that the answer holds; none when it does not say.
+    /// For how long the answer is fresh, by the server's word; `None` if it does not say.
     pub max_age: Option<Duration>,
     /// The time on the server's clock.
     pub date: Option<UnixTime>,
@@ -168,7 +168,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Whether what the `etag` of the request stands for still holds.
+    /// Whether the answer that the request's `etag` names still holds.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.status == StatusCode::NOT_MODIFIED
@@ -190,7 +190,7 @@ impl Client {
         answer.await.map_err(|_| FetchError::Timeout(Stage::Answer))?
     }
 
-    /// One request over a connection that stands at `connect`, or it is given up.
+    /// One request over a connection that is made by `connect`, or it is given up.
     async fn ask(&self, request: &Request<'_>, connect: Instant) -> Result<Response, FetchError> {
         let message = message(request)?;
         if !request.url.is_secure() {
@@ -262,7 +262,7 @@ fn message(request: &Request<'_>) -> Result<http::Request<Full<Bytes>>, FetchErr
 
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), FetchError> {
     let mut value = HeaderValue::from_str(value).map_err(|_| FetchError::Request)?;
-    // So that nothing that shows headers shows a credential.
+    // Nothing that shows headers may show a credential.
     value.set_sensitive(name == AUTHORIZATION);
     headers.insert(name, value);
     Ok(())
@@ -282,7 +282,7 @@ async fn exchange(
         take(answer.map_err(|error| FetchError::of_answer(&error))?, request).await
     };
     tokio::pin!(answer, connection);
-    // The connection moves the bytes, until it ends; what it has moved may wait to be read.
+    // The connection moves the bytes, until it ends; the moved bytes may wait to be read.
     tokio::select! {
         biased;
         answer = &mut answer => answer,

@@ -31,10 +31,10 @@ pub use credential::{Credential, CredentialError, MOST_CREDENTIAL};
 
 use credential::CredentialFile;
 
-/// Whom to ask about opaque tokens, and how to say that there is an answer.
+/// The issuers to ask about opaque tokens, and how to say that there is an answer.
 #[derive(Clone)]
 pub struct Introspector {
-    /// The issuers; those that are to be asked say how.
+    /// The issuers; those to ask have an `introspection`.
     pub trust: Arc<Trust>,
     /// The credentials that were read with the configuration, by the issuer's index.
     pub credentials: Vec<(usize, Arc<Credential>)>,
@@ -54,11 +54,11 @@ impl fmt::Debug for Introspector {
 /// The end of a question.
 #[derive(Debug)]
 pub struct Answered {
-    /// What was asked.
+    /// The question.
     pub question: Question,
-    /// What the issuer said; nothing where it gave no usable answer.
+    /// The issuer's answer; `None` if it gave no usable one.
     pub answer: Option<Answer>,
-    /// The key that a signed answer names and that is not there.
+    /// The unknown key that a signed answer names.
     pub wish: Option<Wish>,
 }
 
@@ -70,7 +70,7 @@ pub struct Desk {
 }
 
 impl Introspector {
-    /// The event loop's end, and the job that answers what is asked there.
+    /// The event loop's end, and the job that answers its questions.
     #[must_use]
     pub fn open(self) -> (Desk, Counter) {
         let (questions, receiver) = mpsc::channel(MAX_OPEN);
@@ -86,11 +86,11 @@ impl Introspector {
 
 impl Desk {
     /// Asks the question's issuer, whose answer [`Self::answers`] gives: there is one for each
-    /// question, within the issuer's time. False if it cannot be asked: too many are open already, or
+    /// question, within the issuer's time. `false` if it cannot be asked: too many are open already, or
     /// the thread is gone.
     #[must_use]
     pub fn ask(&self, question: Question) -> bool {
-        // The event loop alone opens and closes: between the two lines nobody comes.
+        // Only the event loop opens and closes: nothing comes between the two lines.
         if self.answers.open.load(Ordering::Acquire) >= MAX_OPEN {
             return false;
         }
@@ -101,7 +101,7 @@ impl Desk {
         is_sent
     }
 
-    /// Takes the answers that are there.
+    /// Takes the answers that have arrived.
     #[must_use]
     pub fn answers(&self) -> Vec<Answered> {
         let ready = core::mem::take(&mut *self.answers.lock());
@@ -136,7 +136,7 @@ impl Answers {
     }
 }
 
-/// A question that is owed an answer: whatever becomes of its task, there is one.
+/// A question that is owed an answer: it gets one even if its task panics or is dropped.
 struct Owed<'a> {
     question: Option<Question>,
     answers: &'a Answers,
@@ -201,7 +201,7 @@ impl Counter {
     }
 }
 
-/// All that the task needs which takes the questions; it can be started anew with it.
+/// Everything that the task which takes the questions needs; it can be started anew with it.
 #[derive(Clone)]
 struct Service {
     receiver: Rc<tokio::sync::Mutex<mpsc::Receiver<Question>>>,
@@ -226,7 +226,7 @@ async fn serve(service: Service) -> Infallible {
             owed.pay(answer, wish);
         });
     }
-    // The other end is gone, and so will this one be.
+    // The other end is gone: this one will go soon.
     pending().await
 }
 
@@ -242,7 +242,7 @@ struct Asker {
 }
 
 impl Asker {
-    /// Asks the issuer about a token, within its time; the time in the queue counts.
+    /// Asks the issuer about a token, within its time, which includes the time in the queue.
     async fn ask(&self, token: &[u8], wish: &mut Option<Wish>) -> Option<Answer> {
         let issuer = self.trust.issuers().get(self.issuer)?;
         let introspection = issuer.introspection.as_ref()?;
@@ -289,7 +289,7 @@ impl Asker {
             .map_err(|error| error.to_string())
     }
 
-    /// Says what is wrong: once while it stays the same, and at most once in a while.
+    /// Reports a fault: once while it stays the same, and at most once in a while.
     fn tell_fault(&self, issuer: &str, fault: &str) {
         if self.told.borrow_mut().fault(fault) {
             self.outbox.announce(
@@ -344,7 +344,7 @@ const MAX_OPEN: usize = 1024;
 /// Requests to one issuer that are under way at most.
 const MAX_AT_ONCE: usize = 64;
 
-/// The least time between two faults that are told.
+/// The least time between two faults that are reported.
 const QUIET: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

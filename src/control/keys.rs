@@ -1,4 +1,4 @@
-//! Keeping the keys of one issuer fresh, from its server to where all workers find them.
+//! Keeping the keys of one issuer fresh, from its server to the memory that all workers share.
 
 use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
@@ -49,11 +49,11 @@ use schedule::{Moment, Schedule};
 use source::Source;
 use wishes::Wishes;
 
-/// The job of fetching keys, while this worker leads, into what all workers share.
+/// The job of fetching keys into the shared memory, while this worker leads.
 pub struct FetchedKeys {
     /// The issuers whose keys are fetched.
     pub issuers: Vec<RemoteIssuer>,
-    /// What all workers share.
+    /// The documents that all workers share.
     pub shared: Box<dyn Shared>,
 }
 
@@ -94,11 +94,11 @@ struct Keys {
     outbox: Arc<Outbox>,
     /// When the last fetch began; it outlives a panic, so that none comes too soon after it.
     began: Rc<Cell<Option<Instant>>>,
-    /// The words of what has failed since the last success, as far as it was told.
+    /// The words of the failures that were reported since the last success.
     told: Told,
 }
 
-/// What all tasks of the thread share with the other workers.
+/// The documents that all tasks of the thread share with the other workers.
 type Board = Rc<RefCell<Box<dyn Shared>>>;
 
 impl Keys {
@@ -127,14 +127,14 @@ struct Leading<'k> {
     schedule: Schedule,
     wishes: Wishes,
     source: Source,
-    /// What is published, if it is known.
+    /// The published document, if it is known.
     published: Option<Published>,
 }
 
 /// A document that is in force.
 struct Published {
     set: KeySet,
-    /// What does not change when the server only writes the same keys otherwise.
+    /// Unchanged if the server only writes the same keys in another way.
     meaning: Option<String>,
 }
 
@@ -146,7 +146,7 @@ impl<'k> Leading<'k> {
         let document = confirmed.and_then(|_| board.borrow_mut().document(index));
         let age = confirmed.map(|at| {
             let age = clock::now().secs().saturating_sub(at.secs());
-            // By a clock that has been put back since: nobody knows how old they are.
+            // The clock has been put back since: the age of the keys is unknown.
             u64::try_from(age).map_or(Duration::MAX, Duration::from_secs)
         });
         let mut schedule = Schedule::new(&remote, Duration::ZERO, age, roll());
@@ -208,7 +208,7 @@ impl<'k> Leading<'k> {
         self.published.as_ref().is_some_and(|it| it.set.has(kid))
     }
 
-    /// One fetch, to its end; false when another worker leads.
+    /// One fetch, to its end; `false` if another worker leads.
     async fn fetch(&mut self) -> bool {
         let wanted = self.wishes.take();
         match self.try_fetch(&wanted).await {
@@ -244,7 +244,7 @@ impl<'k> Leading<'k> {
         Ok(leads)
     }
 
-    /// Whether what was fetched is good, and new.
+    /// Whether the fetched document is good, and new.
     async fn judge(&self, fetched: Fetched) -> Result<Judged, Failure> {
         let (document, url, fresh) = match fetched {
             Fetched::Document { document, url, fresh } => (document, url, fresh),
@@ -281,13 +281,13 @@ impl<'k> Leading<'k> {
             board.adopt();
             return Ok(true);
         }
-        // Nobody may be able to read what is published: it is published anew.
+        // The published document may be unreadable for all: it is published anew.
         self.published = None;
         self.source.forget();
         self.refused(board.is_leader())
     }
 
-    /// What was to be shared was not: another worker leads, or it is a failure.
+    /// The document was not shared: another worker leads, or it is a failure.
     fn refused(&self, leads: bool) -> Result<bool, Failure> {
         if leads {
             return Err(Failure::of(Cause::Publish, self.keys.issuer.remote.entry.url()));
@@ -310,7 +310,7 @@ impl<'k> Leading<'k> {
         self.keys.outbox.announce(level, &text);
     }
 
-    /// A failure is told once until the keys are good again, and each kind of it.
+    /// Each kind of failure is reported once until the keys are good again.
     fn bad(&mut self, failure: &Failure) {
         let (index, word) = (self.keys.issuer.index, failure.cause.word());
         self.schedule.fail(self.now(), roll());
@@ -328,14 +328,14 @@ impl<'k> Leading<'k> {
     }
 }
 
-/// What came of a fetch.
+/// The result of a fetch.
 enum Judged {
     New { document: Vec<u8>, adopted: Adopted, published: Box<Published>, fresh: Option<Duration> },
     Nothing,
     Same { fresh: Option<Duration> },
 }
 
-/// The keys of a set in an order that does not hang on that in which they were sent.
+/// The keys of a set in an order that does not depend on the order in which they were sent.
 fn meaning(document: &[u8]) -> Option<String> {
     let document = json::parse(json::without_mark(document)).ok()?;
     let keys = document.get("keys").and_then(Value::as_array)?;

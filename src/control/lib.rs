@@ -1,17 +1,17 @@
-//! The background thread of a worker: keeps what the worker verifies against fresh.
+//! The background thread of a worker: keeps fresh what the worker verifies against.
 //!
 //! One thread per worker runs a tokio current-thread runtime with the tasks of its jobs ([`Job`]). A
 //! [`Watched`] file is polled by `stat` (through symbolic links); one that changed is read, and its
 //! [`Document`] puts it in force. In the one worker that leads, [`FetchedKeys`] fetches keys from
-//! issuers' servers into what all workers share ([`Shared`]). [`Counter`] asks issuers about opaque
-//! tokens. The thread never calls Nginx: what it has to say waits in a bounded queue that the event
-//! loop drains through [`Control::messages`].
+//! issuers' servers into the memory that all workers share ([`Shared`]). [`Counter`] asks issuers
+//! about opaque tokens. The thread never calls Nginx: its messages wait in a bounded queue that the
+//! event loop drains through [`Control::messages`].
 //!
 //! | room | question it answers |
 //! | --- | --- |
 //! | `file` | how a file is read whole, and when it has changed |
 //! | `http` | how a server is asked |
-//! | `thread` | what a job is, who runs it, and what is told of it |
+//! | `thread` | what a job is, how it is run, and how it reports |
 //! | `document` | how a document is read and comes in force |
 //! | `keys` | how an issuer's keys stay fresh |
 //! | `introspect` | how an issuer is asked about a token |

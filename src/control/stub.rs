@@ -17,7 +17,7 @@ use crate::{
     Version, Watched, WatchedFile,
 };
 
-/// What the stub saw, shared with the test.
+/// The calls that the stub saw, shared with the test.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     /// Every version that was read, in order: "document: contents".
@@ -94,7 +94,7 @@ impl Job for Clock {
     }
 }
 
-/// A running thread under test, and all it said.
+/// A running thread under test, and all its messages.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) control: Control,

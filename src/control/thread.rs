@@ -1,4 +1,4 @@
-//! The thread: what it does, what it says, and its clock.
+//! The thread: its work, its messages, and its clock.
 
 pub(crate) mod clock;
 pub(crate) mod control;

@@ -1,4 +1,4 @@
-//! Watching one file: when to read it, when to publish it, and what to tell.
+//! Watching one file: when to read it, when to publish it, and when to report it.
 
 use core::cell::RefCell;
 use core::convert::Infallible;
@@ -35,14 +35,14 @@ pub struct WatchedFile {
     pub max_bytes: u64,
     /// The stamp of the contents that are in force already, so that they are not read again.
     pub primed: Option<FileStamp>,
-    /// The time between two looks, where the one of [`Options`](crate::Options) is too long.
+    /// The time between two looks, if the one of [`Options`](crate::Options) is too long.
     pub interval: Option<Duration>,
 }
 
 /// The job of watching one file.
 #[derive(Debug)]
 pub struct Watched<D> {
-    /// What it holds.
+    /// The document in the file.
     pub document: D,
     /// The file.
     pub file: WatchedFile,
@@ -67,7 +67,7 @@ struct Watch {
     outbox: Arc<Outbox>,
     /// The contents that were read and judged last, by their stamp, and what is wrong with them.
     judged: Option<(FileStamp, Option<Fault>)>,
-    /// The digest of the contents in force, where this thread put them in force.
+    /// The digest of the contents in force, if this thread put them in force.
     adopted: Option<u64>,
     /// The digest of the last bad contents, and what is wrong with them.
     refused: Option<(u64, Fault)>,
@@ -120,7 +120,7 @@ impl Watch {
         }
     }
 
-    /// One look: at the stamp, and where it is new, at the contents.
+    /// One look: at the stamp, and if it is new, at the contents.
     async fn look(&mut self, document: &RefCell<impl Document>) -> Result<(), Fault> {
         let stamp = FileStamp::of(&self.file.path).map_err(|error| self.unreadable(&error))?;
         if let Some((judged, fault)) = &self.judged
@@ -139,7 +139,7 @@ impl Watch {
         let read = read_in_stretches(&self.file.path, self.file.max_bytes).await;
         let (bytes, read) = read.map_err(|error| self.unreadable(&error))?;
         let digest = self.digest(&bytes).await;
-        // A stamp is remembered only when it can tell the writes that follow apart.
+        // A stamp is remembered only if it can tell later writes apart.
         let stamp = (still && read == stamp).then_some(read);
         self.judged = None;
         if self.adopted == Some(digest) {
@@ -156,8 +156,8 @@ impl Watch {
         let version = Version::of_file(&bytes);
         let outcome = catch_unwind(AssertUnwindSafe(|| document.borrow_mut().adopt(&version)));
         let Ok(outcome) = outcome else {
-            // What is in force now is anyone's guess. The panic's own text stays out: it can quote
-            // the document.
+            // It is unknown what is in force now. The panic's own text stays out: it can quote the
+            // document.
             (self.adopted, self.refused) = (None, None);
             let retry = Instant::now().checked_add(self.backoff.advance());
             self.panicked = retry.map(|retry| (read, retry));
@@ -183,17 +183,17 @@ impl Watch {
         }
     }
 
-    /// Whether the file is left alone: `Some(true)` when it is, `None` to wait for it, and
-    /// `Some(false)` when it is written so steadily that waiting on would never end.
+    /// Whether the file is left alone: `Some(true)` if it is, `None` to wait for it, and
+    /// `Some(false)` if it is written so steadily that waiting on would never end.
     ///
     /// This keeps the thread from reading most files half-written (half a list of certificates can
-    /// parse), and from trusting a stamp that the next write could leave as it is.
+    /// parse), and from trusting a stamp that the next write could leave unchanged.
     fn still(&mut self, stamp: FileStamp) -> Option<bool> {
         if stamp.held_still(SystemTime::now()) {
             self.writing = None;
             return Some(true);
         }
-        // The wall clock may differ from the file's, so it also counts to have seen it unchanged.
+        // The wall clock may differ from the file's: a file that was seen unchanged is left alone too.
         let now = Instant::now();
         let writing = self.writing.get_or_insert(Writing { stamp, since: now, began: now });
         if writing.stamp != stamp {
@@ -217,7 +217,7 @@ impl Watch {
         hasher.finish()
     }
 
-    /// Forgets the stamp, so that whatever comes back is read.
+    /// Forgets the stamp, so that any later contents are read.
     fn unreadable(&mut self, error: &ReadError) -> Fault {
         self.judged = None;
         self.writing = None;
@@ -237,7 +237,7 @@ impl Watch {
         }
     }
 
-    /// `adopted` is what the publication says; without it the contents are those in force already.
+    /// `adopted` is the result of the publication; without it the contents are in force already.
     fn tell_good(&mut self, adopted: Option<&Adopted>) {
         let again = self.standing.good();
         let path = self.file.path.display();

@@ -1,4 +1,4 @@
-//! The list of what is revoked.
+//! The revocation list.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What all workers share: the key sets that one of them fetches for all.
+//! The part that all workers share: the key sets that one of them fetches for all.
 
 use mesh_core::text::time::UnixTime;
 
@@ -11,33 +11,33 @@ pub trait Shared: Send + 'static {
     /// so it must be cheap.
     fn is_leader(&mut self) -> bool;
 
-    /// When what is published for the issuer was last confirmed by its server; none if nothing is.
+    /// When the server last confirmed the issuer's published document; `None` if none is published.
     fn confirmed(&mut self, issuer: usize) -> Option<UnixTime>;
 
-    /// What is published for the issuer, whoever published it; asked when this worker has become
-    /// the leader. With none, the first fetch publishes even what is there already.
+    /// The issuer's published document, whichever worker published it; asked for when this worker has
+    /// become the leader. If `None`, the first fetch publishes even an unchanged document.
     fn document(&mut self, issuer: usize) -> Option<Vec<u8>>;
 
-    /// Puts a JWK set that parses where every worker finds it. False when this worker no longer
+    /// Puts a JWK set that parses where every worker finds it. `false` if this worker no longer
     /// leads: nothing was changed.
     fn publish(&mut self, issuer: usize, document: &[u8], at: UnixTime) -> bool;
 
-    /// The server says that what is published still holds. False when this worker no longer leads.
+    /// The server confirms the published document. `false` if this worker no longer leads.
     fn confirm(&mut self, issuer: usize, at: UnixTime) -> bool;
 
-    /// A fetch failed: a stable word and a sentence without contents of the answer. What is
-    /// published stays.
+    /// A fetch failed: a stable word and a sentence without contents of the answer. The published
+    /// document stays.
     fn fail(&mut self, issuer: usize, at: UnixTime, word: &'static str, why: &str);
 
     /// Takes the oldest wish for a key of the issuer that is not there: the `kid` of the token.
     ///
     /// Asked about every 100 ms, by the leader alone, until it gives none. Workers wish whenever
-    /// they lack the key of a token, so also while nothing at all is published for the issuer. They
+    /// they lack the key of a token, so also if nothing at all is published for the issuer. They
     /// need not judge the wish, but for its length: how often it may lead to a fetch is decided
-    /// here. A bounded place for wishes that is full may lose any, and need hold none twice.
+    /// here. A bounded place for wishes may lose any if it is full, and need hold none twice.
     fn wish(&mut self, issuer: usize) -> Option<Box<str>>;
 
-    /// Takes what other workers have published into force; called in every worker about every
-    /// 100 ms, and at once after [`Shared::publish`].
+    /// Puts the documents that other workers have published in force; called in every worker about
+    /// every 100 ms, and at once after [`Shared::publish`].
     fn adopt(&mut self);
 }

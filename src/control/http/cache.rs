@@ -5,11 +5,11 @@ use core::time::Duration;
 use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL};
 
-/// For how long the answer says that it is fresh; none when it does not say.
+/// For how long the answer says that it is fresh; `None` if it does not say.
 ///
-/// What cannot be read for sure counts as nothing: a directive that is malformed or given twice
-/// makes the answer stale at once (RFC 9111 section 4.2.1). A cache on the way has used up a part
-/// of the time, which `Age` tells.
+/// If it cannot be read for sure, it is zero: a directive that is malformed or given twice makes
+/// the answer stale at once (RFC 9111 section 4.2.1). A cache on the way has used up a part of the
+/// time, which `Age` tells.
 pub(super) fn freshness(headers: &HeaderMap) -> Option<Duration> {
     let mut max_age = None;
     for line in headers.get_all(CACHE_CONTROL) {

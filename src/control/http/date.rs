@@ -1,4 +1,4 @@
-//! The time that a server says it is (RFC 9110 section 5.6.7).
+//! The time on a server's clock (RFC 9110 section 5.6.7).
 
 use std::time::UNIX_EPOCH;
 

@@ -10,8 +10,8 @@ use crate::file::ReadError;
 
 /// Why a fetch brought nothing.
 ///
-/// The text never holds what a server sent, and stays the same while the cause does, but for a
-/// status; whoever logs it says what was fetched.
+/// The text never holds bytes of a server, and stays the same while the cause does, but for a
+/// status; the caller that logs it says what was fetched.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -27,7 +27,7 @@ pub enum FetchError {
     Malformed,
     /// The answer sends elsewhere.
     Redirect(StatusCode),
-    /// The request cannot be written: a header holds what no header may.
+    /// The request cannot be written: a header would hold bytes that no header may.
     Request,
     /// The host's name leads to no address.
     Resolve,
@@ -61,7 +61,7 @@ impl FetchError {
         }
     }
 
-    /// What the connection says once it stands.
+    /// The fault that the connection reports once it is made.
     pub(super) fn of_answer(error: &hyper::Error) -> Self {
         if let Some(fault) = TlsFault::within(error) {
             return Self::Tls(fault);
@@ -99,7 +99,7 @@ impl fmt::Display for FetchError {
 
 impl core::error::Error for FetchError {}
 
-/// What a fetch was waiting for.
+/// The stage that a fetch was waiting for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stage {
     /// The rest of the answer.

@@ -1,4 +1,4 @@
-//! What is wrong with the server's side of TLS.
+//! Faults of the server's side of TLS.
 
 use core::fmt;
 use std::io;
@@ -6,12 +6,12 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error as TlsError, OtherError};
 use webpki::Error as PathError;
 
-/// What is wrong with the server's side of TLS.
+/// A fault of the server's side of TLS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TlsFault {
     /// Its certificate, or one above it, is signed by an algorithm that is not accepted.
     Algorithm,
-    /// Its certificate is that of an authority.
+    /// Its certificate is an authority's.
     Authority,
     /// It asks for a client's certificate.
     Client,
@@ -125,7 +125,7 @@ impl TlsFault {
     fn of_certificate(fault: &CertificateError) -> Self {
         match fault {
             CertificateError::BadEncoding => Self::Malformed,
-            // That of a path is `UnknownIssuer` by our verifier.
+            // A bad signature in a path is `UnknownIssuer` by our verifier.
             CertificateError::BadSignature => Self::Key,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {

@@ -15,7 +15,7 @@ use hickory_resolver::{Hosts, TokioResolver};
 use super::FetchError;
 use crate::file::FileStamp;
 
-/// Asks the name servers of `resolv.conf`, after the hosts file; answers count for their TTL.
+/// Asks the name servers of `resolv.conf`, after the hosts file; answers are cached for their TTL.
 ///
 /// Both files are looked at before each question, and read again when they have changed.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Resolver {
     hosts: PathBuf,
     /// Another port of the name servers than 53; for tests.
     port: Option<u16>,
-    /// Never borrowed while something is waited for.
+    /// Never borrowed during a wait.
     built: RefCell<Option<Built>>,
 }
 
@@ -39,7 +39,7 @@ impl core::fmt::Debug for Built {
     }
 }
 
-/// The state of the two files; none where one cannot be looked at.
+/// The state of the two files; `None` if a file cannot be looked at.
 type Stamps = (Option<FileStamp>, Option<FileStamp>);
 
 impl Resolver {
@@ -51,7 +51,7 @@ impl Resolver {
         Self { resolv_conf, hosts, port, built: RefCell::new(None) }
     }
 
-    /// The addresses of a host, IPv4 first: a host without a way to IPv6 has names that do.
+    /// The addresses of a host, IPv4 first: this host may have no way to IPv6.
     pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, FetchError> {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
@@ -106,7 +106,7 @@ impl Resolver {
         options.timeout = options.timeout.min(PATIENCE);
         options.positive_max_ttl = Some(MAX_TTL);
         options.negative_max_ttl = Some(MAX_NEGATIVE_TTL);
-        // Read here instead, from where the tests have it.
+        // Read here instead, so that tests can name another file.
         options.use_hosts_file = ResolveHosts::Never;
         let mut hosts = Hosts::default();
         if let Ok(file) = File::open(&self.hosts) {
@@ -124,11 +124,11 @@ impl Resolver {
 
 /// Addresses that are tried at most.
 const MAX_ADDRESSES: usize = 8;
-/// How long one name server is waited for, so that a dead one leaves time for the next.
+/// The longest wait for one name server, so that a dead one leaves time for the next.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A record that says it holds for longer is asked for again.
+/// A record with a longer TTL is asked for again.
 const MAX_TTL: Duration = Duration::from_secs(3600);
-/// So that a name that appears is found soon.
+/// The longest time that a missing name is cached: one that appears is found soon.
 const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

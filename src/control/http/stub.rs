@@ -45,7 +45,7 @@ pub(crate) fn ok(headers: &str, body: &str) -> Vec<Step> {
     whole("200 OK", headers, body)
 }
 
-/// Bytes as they are.
+/// Bytes, unchanged.
 pub(crate) fn raw(bytes: impl Into<Vec<u8>>) -> Vec<Step> {
     vec![Step::Send(bytes.into())]
 }
@@ -170,7 +170,7 @@ async fn converse(
     let _ = stream.shutdown().await;
 }
 
-/// A whole request; none if it is no text.
+/// A whole request; `None` if it is no text.
 async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut bytes = Vec::new();
     loop {

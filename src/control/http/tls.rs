@@ -1,4 +1,4 @@
-//! Whom a server's certificate must come from.
+//! The authorities that a server's certificate must come from.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ mod verifier;
 
 use verifier::Verifier;
 
-/// The authorities of the system, or those of a file; read at the first use, and again when the
-/// file has changed.
+/// The authorities of the system, or of a file; read at the first use, and again when the file has
+/// changed.
 #[derive(Debug)]
 pub(super) struct Authorities {
     file: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub(super) struct Authorities {
 
 #[derive(Debug)]
 struct Loaded {
-    /// None where the authorities come from no single file: they stay.
+    /// `None` if the authorities come from no single file: they stay.
     stamp: Option<(PathBuf, FileStamp)>,
     config: Arc<ClientConfig>,
 }
@@ -47,7 +47,7 @@ impl Authorities {
         Self { file, loaded: Mutex::new(None) }
     }
 
-    /// How to speak TLS with a server that they vouch for.
+    /// The TLS configuration for a server that they vouch for.
     pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, FetchError> {
         let mut loaded = self.loaded.lock().await;
         if let Some(loaded) = &*loaded
@@ -55,7 +55,7 @@ impl Authorities {
         {
             return Ok(Arc::clone(&loaded.config));
         }
-        // What was read before is of no use: an authority may have been taken out of the file.
+        // The old authorities are of no use: one may have been taken out of the file.
         *loaded = None;
         let (trusted, stamp) = match &self.file {
             Some(path) => of_file(path).await?,
@@ -67,7 +67,7 @@ impl Authorities {
     }
 }
 
-/// What is trusted.
+/// The trusted certificates.
 struct Trusted {
     roots: RootCertStore,
     /// The certificates of a file that the configuration names: a server may have one of them.
@@ -107,7 +107,7 @@ async fn of_system() -> Result<Roots, FetchError> {
             return Ok((Trusted { certificates: Vec::new(), ..trusted }, stamp));
         }
     }
-    // In one stretch, of some tens of milliseconds where there are many files.
+    // In one stretch, of some tens of milliseconds if there are many files.
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
@@ -132,7 +132,7 @@ fn client_config(trusted: Trusted) -> Result<Arc<ClientConfig>, FetchError> {
     Ok(Arc::new(config))
 }
 
-/// Bytes of a file of authorities: that of a Linux distribution has about 250 KiB.
+/// Bytes of a file of authorities: a Linux distribution's has about 250 KiB.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Where distributions keep their bundle: Debian, Fedora, openSUSE, Alpine.

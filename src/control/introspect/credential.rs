@@ -1,4 +1,4 @@
-//! How a client proves who it is: by a secret or by a private key, from a file that may change.
+//! The authentication of a client: by a secret or by a private key, from a file that may change.
 
 use core::fmt;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::file::{FileStamp, read_capped};
 /// Bytes that the file of a credential may have.
 pub const MOST_CREDENTIAL: u64 = 64 * 1024;
 
-/// What proves who a client is; it is never shown.
+/// The credential of a client; it is never shown.
 pub struct Credential {
     id: Box<str>,
     kind: Kind,
@@ -59,7 +59,7 @@ impl Credential {
         Ok(Self { id: client.id.clone(), kind })
     }
 
-    /// Adds to the form what proves the client, or returns the `Authorization` that does.
+    /// Adds the client's credential to the form, or returns it as the `Authorization`.
     pub(super) fn prove(
         &self,
         form: &mut String,
@@ -100,12 +100,12 @@ const ASSERTION_TYPE: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-
 /// Seconds until an assertion expires; each request gets a new one.
 const LIFETIME: i64 = 60;
 
-/// What signs the assertions of a client by its private key; `wanted` is the algorithm to sign with,
-/// if it is not that of the JWK or the first that the key is for.
+/// The signer of the assertions of a client by its private key; `wanted` is the algorithm to sign with,
+/// if it is neither the JWK's nor the first that the key is for.
 fn signer(contents: &[u8], wanted: Option<Algorithm>) -> Result<Signer, CredentialError> {
     let key = PrivateKey::read(contents)?;
     let named = key.named().map(Named::algorithm);
-    // A key that says what it is for is for nothing else.
+    // A key that names its use is for nothing else.
     if named.is_some_and(|named| wanted.is_some_and(|wanted| wanted != named)) {
         return Err(CredentialError::Algorithm);
     }
@@ -129,7 +129,7 @@ fn secret(contents: &[u8]) -> Result<&[u8], CredentialError> {
     if secret.is_empty() {
         return Err(CredentialError::Empty);
     }
-    // More than one line is another file than the one that was meant.
+    // A file of more than one line is not the one that was meant.
     if secret.iter().any(u8::is_ascii_control) {
         return Err(CredentialError::Control);
     }
@@ -181,7 +181,7 @@ impl From<KeyError> for CredentialError {
     }
 }
 
-/// The file of a credential: what was good last counts until something better is there.
+/// The file of a credential: the last good one stays in use until a better one is there.
 pub(super) struct CredentialFile {
     client: Client,
     file: PathBuf,
@@ -208,7 +208,7 @@ impl CredentialFile {
         match (&self.good, fault) {
             (Some(good), _) => Ok(Arc::clone(good)),
             (None, fault) => {
-                // Without any it is looked for each time.
+                // Without a credential the file is looked at each time.
                 self.looked = None;
                 Err(fault.unwrap_or_else(|| "no client credential".to_owned()))
             }

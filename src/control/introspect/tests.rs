@@ -87,7 +87,7 @@ impl Asking {
         self.desk.ask(Question { issuer: 0, token: token.as_bytes().into() })
     }
 
-    /// Waits for that many answers: what became of each token.
+    /// Waits for that many answers: the result for each token.
     fn answers(&self, count: usize) -> HashMap<String, String> {
         let mut all = HashMap::new();
         until("answers", || {

@@ -1,6 +1,6 @@
 //! The keys of AWS load balancers, which are fetched one at a time by their names.
 //!
-//! A load balancer signs what it says of a user by a key on the curve P-256, whose public part is
+//! A load balancer signs its claims about a user by a key on the curve P-256, whose public part is
 //! in PEM at a URL that ends in the key's name, a UUID. There is no list of them: a key is asked for
 //! when a token names it.
 
@@ -18,7 +18,7 @@ pub(super) struct Alb {
     base: Endpoint,
     /// Names and JWKs of the keys in force, oldest first.
     keys: Vec<(Box<str>, Value)>,
-    /// Those of the document that was fetched last.
+    /// The keys of the document that was fetched last.
     offered: Vec<(Box<str>, Value)>,
 }
 
@@ -34,7 +34,7 @@ impl Alb {
         Self { base, keys: keys.take(MAX_KEYS).collect(), offered: Vec::new() }
     }
 
-    /// Whether a token may name a key so: anything else could lead to another place.
+    /// Whether a token may name a key so: any other name could lead to another place.
     pub(super) fn is_name(kid: &str) -> bool {
         kid.len() == 36
             && kid.bytes().enumerate().all(|(place, byte)| match place {
@@ -66,8 +66,8 @@ impl Alb {
         let excess = keys.len().saturating_sub(MAX_KEYS);
         keys.drain(..excess);
         if keys.is_empty() {
-            // A store that has lost all of them is asked again, by no token's leave: one that names a
-            // key in force wishes for nothing.
+            // A store that has lost all of them is asked again without a token's wish: a token that
+            // names a key in force wishes for nothing.
             return match self.is_empty() {
                 true => Ok(Fetched::Nothing),
                 false => Err(Failure::of(Cause::Gone, &self.base)),
@@ -84,7 +84,7 @@ impl Alb {
     }
 }
 
-/// The key of that name; none if the server has none.
+/// The key of that name; `None` if the server has none.
 async fn ask(client: &Client, kid: &str, url: &str) -> Result<Option<Value>, Failure> {
     let endpoint: Endpoint = url.parse().map_err(|_| Failure::of(FetchError::Request, url))?;
     let request = Request { accept: "*/*", max_bytes: MAX_PEM, ..Request::get(&endpoint) };
@@ -93,7 +93,7 @@ async fn ask(client: &Client, kid: &str, url: &str) -> Result<Option<Value>, Fai
             Some(jwk) => Ok(Some(jwk)),
             None => Err(Failure::of(Cause::Pem, url)),
         },
-        // A store of objects says 403 where one may not list what it has.
+        // A store of objects says 403 if the client may not list its contents.
         Err(FetchError::Status(status)) if matches!(status.as_u16(), 403 | 404) => Ok(None),
         Err(error) => Err(Failure::of(error, url)),
     }

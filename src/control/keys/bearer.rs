@@ -10,8 +10,9 @@ use crate::file::{ReadError, read_capped};
 /// Bytes that the file of a token may have.
 pub const MOST_BEARER: u64 = 64 * 1024;
 
-/// The `Authorization` of a request for an issuer's keys to that URL; none if the issuer has no token, or
-/// the URL is not of its own server. The file is read each time: it is small, and its token soon expires.
+/// The `Authorization` of a request for an issuer's keys to that URL; `None` if the issuer has no
+/// token, or the URL is not of its own server. The file is read each time: it is small, and its token
+/// soon expires.
 ///
 /// # Errors
 ///
@@ -22,7 +23,7 @@ pub fn bearer_for(remote: &Remote, url: &Endpoint) -> Result<Option<Box<str>>, B
     read_bearer(&contents).map(Some)
 }
 
-/// The `Authorization` that the contents of a file make: a token, without one line end behind it.
+/// The `Authorization` from the contents of a file: a token, without one line end behind it.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a discovery document says (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
+//! Discovery documents (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
 
 use mesh_core::text::endpoint::Endpoint;
 use mesh_core::text::json;
@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::failure::DiscoveryFault;
 
-/// Where the document of `issuer`, which came from `from`, says that the keys are.
+/// The URL of the keys by the document of `issuer`, which came from `from`.
 ///
 /// # Errors
 ///
-/// [`DiscoveryFault`], when it names another issuer, or keys that may not be fetched from there.
+/// [`DiscoveryFault`], if it names another issuer, or keys that may not be fetched from there.
 pub fn keys_url(
     document: &[u8],
     issuer: &str,
@@ -18,7 +18,7 @@ pub fn keys_url(
 ) -> Result<Endpoint, DiscoveryFault> {
     let document = json::parse(json::without_mark(document)).map_err(DiscoveryFault::Json)?;
     let text = |member: &str| document.get(member).and_then(Value::as_str);
-    // Otherwise whoever may answer for one issuer could name the keys of another (section 4.3).
+    // Otherwise one issuer's server could name the keys of another issuer (section 4.3).
     if text("issuer").ok_or(DiscoveryFault::NoIssuer)? != issuer {
         return Err(DiscoveryFault::OtherIssuer);
     }

@@ -11,7 +11,7 @@ use crate::thread::message::Level;
 /// The key set of an issuer.
 #[derive(Clone, Debug)]
 pub struct KeyDocument {
-    /// Where it is in force.
+    /// The trust that holds it.
     pub trust: Arc<Trust>,
     /// The issuer's place there.
     pub issuer: usize,
@@ -43,7 +43,7 @@ impl Document for KeyDocument {
     }
 }
 
-/// What there is to say of a key set, and of what is left out of it.
+/// A key set, with the messages about it and about the keys that are left out of it.
 pub(super) fn parsed((contents, skipped): (KeySet, Vec<SkippedKey>)) -> Parsed<KeySet> {
     let is_weak = skipped.iter().any(|key| key.fault.is_weakness());
     Parsed {

@@ -9,7 +9,7 @@ use mesh_core::text::json::JsonError;
 use super::bearer::BearerError;
 use crate::http::FetchError;
 
-/// A fetch that brought no keys, and what it was asking.
+/// A fetch that brought no keys, and the URL that it asked.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) cause: Cause,
@@ -29,7 +29,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What went wrong.
+/// The cause of the failure.
 #[derive(Debug)]
 pub(super) enum Cause {
     /// There is no token to show to the server.
@@ -38,13 +38,13 @@ pub(super) enum Cause {
     Discovery(DiscoveryFault),
     /// Nothing usable was answered.
     Fetch(FetchError),
-    /// The server has no more any key that is in force.
+    /// The server no longer has any key that is in force.
     Gone,
     /// The keys are bad.
     Keys(JwksError),
-    /// What came is no public key in PEM on the curve P-256.
+    /// The answer is no public key in PEM on the curve P-256.
     Pem,
-    /// The keys are good, but could not be put where all workers share them.
+    /// The keys are good, but could not be put into the shared memory.
     Publish,
 }
 
@@ -100,7 +100,7 @@ impl From<JwksError> for Cause {
     }
 }
 
-/// What is wrong with a discovery document.
+/// A fault of a discovery document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DiscoveryFault {
     /// `jwks_uri` is no URL that may be fetched from.

@@ -1,20 +1,20 @@
-//! What a fetch of keys brings.
+//! The results of a fetch of keys.
 
 use core::time::Duration;
 
-/// What a fetch brought.
+/// The result of a fetch.
 #[derive(Debug)]
 pub(super) enum Fetched {
     /// A JWK set that has not been judged yet.
     Document {
         document: Vec<u8>,
-        /// Who sent it.
+        /// The URL of the sender.
         url: Box<str>,
-        /// For how long the server says that it holds.
+        /// For how long it is fresh, by the server's word.
         fresh: Option<Duration>,
     },
-    /// No key that one could ask for is known.
+    /// No key is known that could be asked for.
     Nothing,
-    /// What is published holds.
+    /// The published document still holds.
     Same { fresh: Option<Duration> },
 }

@@ -12,22 +12,22 @@ use crate::document::Parsed;
 /// An issuer whose keys come from a server.
 #[derive(Clone, Debug)]
 pub struct RemoteIssuer {
-    /// Its place in [`mesh_core::issuer::trust::Trust`], and what [`Shared`](crate::Shared) knows it by.
+    /// Its place in [`mesh_core::issuer::trust::Trust`], and its number in [`Shared`](crate::Shared).
     pub index: usize,
     /// Its name in the configuration.
     pub name: Arc<str>,
-    /// What its discovery document must name, byte by byte.
+    /// The issuer that its discovery document must name, byte by byte.
     pub url: Arc<str>,
-    /// What its tokens are, and so what its key set may hold.
+    /// The form of its tokens, and so the keys that its key set may hold.
     pub form: Form,
-    /// What its keys may verify.
+    /// The algorithms that its keys may verify.
     pub algorithms: KeyAlgorithms,
     /// Where the keys are, and how often they are asked for.
     pub remote: Arc<Remote>,
 }
 
 impl RemoteIssuer {
-    /// The issuer at that place; none if its keys are in a file.
+    /// The issuer at that place; `None` if its keys are in a file.
     #[must_use]
     pub fn of(index: usize, issuer: &Issuer) -> Option<Self> {
         match &issuer.keys {

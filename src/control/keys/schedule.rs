@@ -16,13 +16,13 @@ pub(super) type Moment = Duration;
 /// - When something wishes for a key, at once, but at least `min_refresh` after the last fetch
 ///   began.
 ///
-/// Waits are somewhat shorter than that, by more or less, so that many hosts do not ask at the same
-/// time for ever, and that a key which was published `refresh` before its first use is there in time.
+/// Waits are shortened at random, so that hosts do not ask at the same time for ever, and that a key
+/// which was published `refresh` before its first use is there in time.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     refresh: Duration,
     min_refresh: Duration,
-    /// When the next fetch begins if nothing wishes for one; none while it would bring nothing.
+    /// When the next fetch begins if nothing wishes for one; `None` while it would bring nothing.
     due: Option<Moment>,
     /// When a wish may begin one.
     earliest: Moment,
@@ -35,7 +35,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of an issuer whose keys were confirmed that long ago; none means that there are
+    /// The schedule of an issuer whose keys were confirmed that long ago; `None` means that there are
     /// none. `roll` is any number, by which the wait is spread.
     pub(super) fn new(remote: &Remote, now: Moment, age: Option<Duration>, roll: u64) -> Self {
         let Remote { refresh, min_refresh, .. } = *remote;
@@ -58,7 +58,7 @@ impl Schedule {
         }
     }
 
-    /// When the next fetch begins, if nothing happens before; none while nothing would come of it.
+    /// When the next fetch begins, if nothing happens before; `None` while it would bring nothing.
     pub(super) fn next(&self) -> Option<Moment> {
         match self.due {
             Some(due) if self.is_wanted => Some(due.min(self.earliest)),
@@ -88,7 +88,7 @@ impl Schedule {
         }
     }
 
-    /// A fetch began that long before this schedule was made, which nobody heard of again.
+    /// A fetch began that long before this schedule was made, and its end was never heard of.
     pub(super) fn began_before(&mut self, since: Duration) {
         let rest = |wait: Duration| self.began.saturating_add(wait.saturating_sub(since));
         let (earliest, due) = (rest(self.min_refresh), rest(self.first_retry()));
@@ -98,8 +98,8 @@ impl Schedule {
 
     /// The fetch brought keys, which the server says to be fresh for that long.
     ///
-    /// A freshness of nothing is what servers say of everything (`no-cache`): it is no wish for
-    /// more than one fetch in `refresh`.
+    /// A freshness of zero is ignored, since servers send it with everything (`no-cache`): the next
+    /// fetch comes after `refresh`.
     pub(super) fn succeed(&mut self, now: Moment, fresh: Option<Duration>, roll: u64) {
         self.has_keys = true;
         self.failures = 0;
@@ -127,14 +127,14 @@ impl Schedule {
     }
 }
 
-/// The most time between a fetch that brought keys and the next one, by what the server says of
-/// their freshness.
+/// The most time between a fetch that brought keys and the next one, by the freshness that the
+/// server gives.
 pub fn next_fetch(refresh: Duration, min_refresh: Duration, fresh: Option<Duration>) -> Duration {
     let fresh = fresh.filter(|fresh| !fresh.is_zero()).unwrap_or(refresh);
     fresh.max(min_refresh).min(refresh)
 }
 
-/// A wait that is 5 to 20 % shorter: what is left is for the fetch itself.
+/// A wait that is 5 to 20 % shorter: the rest is for the fetch itself.
 fn spread(wait: Duration, roll: u64) -> Duration {
     let thousandths = u32::try_from(roll % 151).unwrap_or(0).saturating_add(800);
     wait.saturating_mul(thousandths).checked_div(1000).unwrap_or(wait)

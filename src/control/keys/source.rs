@@ -13,7 +13,7 @@ use super::fetched::Fetched;
 use super::issuer::RemoteIssuer;
 use crate::http::{Client, Request};
 
-/// Where the keys of one issuer come from, and what is remembered of the last answer.
+/// The source of one issuer's keys, and the memory of its last answer.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     /// Keys by their names, one at a time.
@@ -39,7 +39,7 @@ impl Source {
         }
     }
 
-    /// Whether there is nothing to ask for but what is wanted.
+    /// Whether there is nothing to ask for but the wanted keys.
     pub(super) const fn is_idle(&self) -> bool {
         match self {
             Self::Alb(alb) => alb.is_empty(),
@@ -60,7 +60,7 @@ impl Source {
         }
     }
 
-    /// What is in force is to be sent again, even if it is unchanged.
+    /// The document in force is to be sent again, even if it is unchanged.
     pub(super) fn forget(&mut self) {
         match self {
             Self::Alb(_) => {}
@@ -68,7 +68,7 @@ impl Source {
         }
     }
 
-    /// What was fetched last is in force.
+    /// The document that was fetched last is in force.
     pub(super) fn accept(&mut self) {
         match self {
             Self::Alb(alb) => alb.accept(),
@@ -80,9 +80,9 @@ impl Source {
 /// A JWK set at a URL that the configuration or a discovery document names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Set {
-    /// Where the discovery document said that the keys are, and until when it says so.
+    /// The URL of the keys by the discovery document, and until when that is fresh.
     found: Option<(Endpoint, Instant)>,
-    /// The `ETag` of the document in force, and whose it is.
+    /// The `ETag` of the document in force, and its URL.
     etag: Option<(Endpoint, Box<str>)>,
     /// The `ETag` of the document that was fetched last.
     offered: Option<(Endpoint, Box<str>)>,
@@ -123,7 +123,7 @@ impl Set {
         Ok(Fetched::Document { document: answer.body, url, fresh: answer.max_age })
     }
 
-    /// Where the keys are, by the document or what it said within the time that it holds.
+    /// The URL of the keys, by the discovery document or by its last answer while that is fresh.
     async fn discover(
         &mut self,
         client: &Client,

@@ -18,7 +18,7 @@ use super::*;
 use crate::stub::until;
 use crate::{Control, Message, Options};
 
-/// What the workers share, and what was done to it.
+/// The documents that the workers share, and the changes to them.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) leads: bool,

@@ -150,7 +150,7 @@ fn each_fault_keeps_the_keys_and_is_told_once() {
         let (said, calls) = (fetching.said().len(), memory.calls().len());
         *answer.lock().unwrap() = steps;
         let failed = format!("fail 0 {word}");
-        // Whatever was on its way is over; then it goes on failing alike.
+        // A fetch that was on its way is over; then it goes on failing alike.
         until(word, || memory.calls()[calls..].iter().filter(|call| **call == failed).count() > 2);
         assert!(memory.lock().why.starts_with(why), "{}", memory.lock().why);
         assert_eq!(fetching.said().len(), said + 1, "{:?}", fetching.said());
@@ -217,7 +217,7 @@ fn wish_brings_a_new_key_at_once() {
     let memory = SharedMemory::led();
     let _fetching = Fetching::start(&memory, vec![jwks(server.url("/keys"))]);
     memory.until_calls(1);
-    // One that is there is no reason to ask.
+    // A key that is there is no reason to ask.
     memory.wish("a");
     memory.ticks(3);
     assert_eq!(memory.calls().len(), 1);
@@ -321,7 +321,7 @@ fn keys_that_cannot_be_shared_are_a_failure_and_come_again() {
     memory.lock().is_full = false;
     until("publication", || memory.calls().contains(&"publish 0".to_owned()));
 
-    // What cannot be confirmed may be unreadable: it is published whole.
+    // A document that cannot be confirmed may be unreadable: it is published whole.
     memory.lock().is_full = true;
     let calls = memory.calls().len();
     until("failure", || memory.calls()[calls..].contains(&"fail 0 publish".to_owned()));

@@ -1,4 +1,4 @@
-//! The keys that tokens name and nobody has: which are worth a fetch.
+//! The keys that tokens name and no worker has: which are worth a fetch.
 
 use core::hash::BuildHasher as _;
 use core::time::Duration;
@@ -10,21 +10,21 @@ use mesh_core::key::jwks::MAX_KID_BYTES;
 
 use super::schedule::Moment;
 
-/// What is wished for, and what a fetch did not bring lately.
+/// The keys that are wished for, and those that a fetch did not bring lately.
 ///
-/// A `kid` that a fetch did not bring is let be for twice `min_refresh`, then twice as long each
-/// time, up to `refresh`. A token that names a key of the past so causes ever fewer fetches, while
-/// a server that publishes a key a moment after it signs by it is asked again soon.
+/// A `kid` that a fetch did not bring waits for twice `min_refresh`, then twice as long each
+/// time, up to `refresh`. So a token that names an old key causes ever fewer fetches, while a
+/// server that publishes a key a moment after it signs by it is asked again soon.
 ///
-/// Both lists are bounded. Whoever makes up names can push out others, which costs no more than
-/// what one made-up name does: a fetch brings all keys of the issuer, whichever name caused it.
+/// Both lists are bounded. An attacker who makes up names can push out others, which costs no more
+/// than one made-up name: a fetch brings all keys of the issuer, whichever name caused it.
 #[derive(Clone, Debug)]
 pub(super) struct Wishes {
     refresh: Duration,
     first: Duration,
     wanted: Vec<(Box<str>, u32)>,
     missing: HashMap<u64, Absence>,
-    /// What is in `missing`, oldest first.
+    /// The hashes in `missing`, oldest first.
     order: VecDeque<u64>,
     hashes: RandomState,
 }
@@ -32,7 +32,7 @@ pub(super) struct Wishes {
 /// A key that a fetch did not bring.
 #[derive(Clone, Copy, Debug)]
 struct Absence {
-    /// Until when it is let be.
+    /// When it may be fetched again.
     until: Moment,
     wait: Duration,
 }
@@ -49,7 +49,7 @@ impl Wishes {
         }
     }
 
-    /// Something wishes for a key; true if it is worth a fetch.
+    /// Something wishes for a key; `true` if it is worth a fetch.
     pub(super) fn add(&mut self, kid: Box<str>, now: Moment) -> bool {
         if kid.len() > MAX_KID_BYTES {
             return false;
@@ -63,7 +63,7 @@ impl Wishes {
             return true;
         }
         if self.wanted.len() >= MAX_WANTED {
-            // The oldest of those that were wished for least often gives way.
+            // The oldest of the least wished names gives way.
             let least = self.wanted.iter().enumerate().min_by_key(|(_, (_, times))| *times);
             if let Some((place, _)) = least {
                 self.wanted.remove(place);
@@ -78,14 +78,14 @@ impl Wishes {
         self.wanted.is_empty()
     }
 
-    /// Takes what is wished for, most often wished first.
+    /// Takes the wanted names, most often wished first.
     pub(super) fn take(&mut self) -> Vec<Box<str>> {
         let mut wanted = core::mem::take(&mut self.wanted);
         wanted.sort_by_key(|(_, times)| core::cmp::Reverse(*times));
         wanted.into_iter().map(|(kid, _)| kid).collect()
     }
 
-    /// A fetch that was to bring the key did, or did not.
+    /// A fetch for the key brought it, or did not.
     pub(super) fn settle(&mut self, kid: &str, is_there: bool, now: Moment) {
         let hash = self.hashes.hash_one(kid);
         if is_there {
@@ -111,7 +111,7 @@ impl Wishes {
 
 /// Names that wait for a fetch.
 const MAX_WANTED: usize = 64;
-/// Names that are let be.
+/// Names that wait before they may be fetched again.
 const MAX_MISSING: usize = 1024;
 
 #[cfg(test)]

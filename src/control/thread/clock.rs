@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use mesh_core::text::time::UnixTime;
 
-/// What the machine's clock says.
+/// The time on the machine's clock.
 #[must_use]
 pub fn now() -> UnixTime {
     let secs = match SystemTime::UNIX_EPOCH.elapsed() {

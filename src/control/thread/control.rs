@@ -32,7 +32,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// [`StartError`], when the runtime or the thread cannot be made. It can be tried again.
+    /// [`StartError`], if the runtime or the thread cannot be made. It can be tried again.
     pub fn start(jobs: Vec<Box<dyn Job>>, options: Options) -> Result<Self, StartError> {
         let runtime = Builder::new_current_thread().enable_time().enable_io().build();
         let runtime = runtime.map_err(StartError::Runtime)?;
@@ -58,22 +58,21 @@ impl Control {
         self.outbox.drain()
     }
 
-    /// Whether the thread still runs; when it died, a critical message says so too.
+    /// Whether the thread still runs; if it died, a critical message says so too.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Stops the thread, waits for its end, and returns the messages that were left.
-    ///
-    /// It takes milliseconds, unless a [`Document`](crate::Document) is being read just then: that one
-    /// is waited for.
+    /// It takes milliseconds, unless a [`Document`](crate::Document) is being read just then: it waits
+    /// for that one.
     pub fn stop(mut self) -> Vec<Message> {
         self.join();
         self.outbox.drain().collect()
     }
 
     fn join(&mut self) {
-        // The permit is kept when the thread does not wait for it yet.
+        // The permit is kept if the thread does not wait for it yet.
         self.stop.notify_one();
         if let Some(thread) = self.thread.take() {
             // A panic was told through the queue already.
@@ -94,7 +93,7 @@ impl Drop for Control {
 pub struct Options {
     /// The time between two looks at a file, at least 10 ms.
     pub interval: Duration,
-    /// Whether this worker speaks for all: the others tell of panics alone.
+    /// Whether this worker reports for all: the others report panics alone.
     pub report: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the background thread has to say, kept until the event loop logs it.
+//! The messages of the background thread, kept until the event loop logs them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -60,7 +60,7 @@ impl Outbox {
         Self { report, queue: Mutex::default() }
     }
 
-    /// Queues a message. When the queue is full it is counted instead, unless it is critical: then
+    /// Queues a message. If the queue is full, the message is only counted, unless it is critical: then
     /// the oldest lesser one gives way.
     pub(crate) fn push(&self, level: Level, text: &str) {
         if self.report || level >= Level::Crit {
@@ -68,7 +68,7 @@ impl Outbox {
         }
     }
 
-    /// Queues a message of something that this worker alone knows, whoever speaks for all.
+    /// Queues a message about something that only this worker knows, whichever worker reports for all.
     pub(crate) fn announce(&self, level: Level, text: &str) {
         let message = Message::new(level, text);
         let mut queue = self.lock();
@@ -84,7 +84,7 @@ impl Outbox {
         queue.messages.push_back(message);
     }
 
-    /// Takes all that waits, oldest first, then a warning when some had to be dropped.
+    /// Takes all messages, oldest first, then a warning if some had to be dropped.
     pub(crate) fn drain(&self) -> impl Iterator<Item = Message> + use<> {
         let Queue { messages, dropped } = core::mem::take(&mut *self.lock());
         let warning = (dropped > 0).then(|| {

@@ -1,4 +1,4 @@
-//! Whether something is good, and what of that was told already.
+//! Whether something is good, and which of its faults were reported already.
 
 use core::time::Duration;
 
@@ -6,18 +6,18 @@ use tokio::time::Instant;
 
 use crate::thread::message::Level;
 
-/// What is wrong with a document, as it is told.
+/// A fault of a document, as it is reported.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) level: Level,
     pub(crate) why: String,
 }
 
-/// Decides when a fault is told: once, and only when it stays.
+/// Decides when a fault is reported: once, and only if it stays.
 ///
 /// A file that is written in place is empty, then half-written, then whole; one that is deleted and
 /// made again is gone for a moment. So a fault waits until two looks in a row find the same one. A
-/// fault that differs at each look is told at the tenth. A critical one is told at once.
+/// fault that differs at each look is reported at the tenth. A critical one is reported at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
     told: Option<Fault>,
@@ -26,7 +26,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// A look found this fault; true when it is to be told.
+    /// A look found this fault; `true` if it is to be reported.
     pub(crate) fn fault(&mut self, fault: Fault) -> bool {
         self.looks = self.looks.saturating_add(1);
         if self.told.as_ref() == Some(&fault) {
@@ -44,35 +44,35 @@ impl Standing {
         false
     }
 
-    /// A look found the document good; true when a fault had been told before.
+    /// A look found the document good; `true` if a fault had been reported before.
     pub(crate) fn good(&mut self) -> bool {
         core::mem::take(self).told.is_some()
     }
 }
 
-/// The faults of a server that were told since it was last good: none is told again until then.
+/// The faults of a server that were reported since it was last good: none is reported twice in that time.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     /// Oldest first, at most so many.
     faults: Vec<String>,
     most: usize,
-    /// When one was told last, and how long none is after it.
+    /// When one was reported last, and how long none is after it.
     at: Option<Instant>,
     quiet: Duration,
 }
 
 impl Told {
-    /// Remembers each fault that it told.
+    /// Remembers each fault that it reported.
     pub(crate) const fn each() -> Self {
         Self { faults: Vec::new(), most: usize::MAX, at: None, quiet: Duration::ZERO }
     }
 
-    /// Remembers the last fault alone, and tells none for some time after it.
+    /// Remembers the last fault alone, and reports none for some time after it.
     pub(crate) const fn last(quiet: Duration) -> Self {
         Self { faults: Vec::new(), most: 1, at: None, quiet }
     }
 
-    /// The server was found to have this fault; true when it is to be told.
+    /// The server was found to have this fault; `true` if it is to be reported.
     pub(crate) fn fault(&mut self, fault: &str) -> bool {
         let now = Instant::now();
         let is_recent = self.at.is_some_and(|at| now.duration_since(at) < self.quiet);
@@ -87,13 +87,13 @@ impl Told {
         true
     }
 
-    /// The server was found to be good; true when a fault had been told before.
+    /// The server was found to be good; `true` if a fault had been reported before.
     pub(crate) fn good(&mut self) -> bool {
         !core::mem::take(&mut self.faults).is_empty()
     }
 }
 
-/// Looks in a row that find changing faults before one of them is told.
+/// Looks in a row that find changing faults before one of them is reported.
 const MAX_SILENT_LOOKS: u32 = 10;
 
 #[cfg(test)]

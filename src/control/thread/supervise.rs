@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::message::{Level, Outbox};
 use crate::http::Network;
 
-/// Runs the tasks of all jobs, and has what they share.
+/// Runs the tasks of all jobs, and has the parts that they share.
 #[derive(Debug)]
 pub struct Supervisor {
     tasks: LocalSet,
@@ -20,7 +20,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Without a task; `interval` lies between two looks at a file, and is at least [`MIN_INTERVAL`].
+    /// Without a task; `interval` is the time between two looks at a file, at least [`MIN_INTERVAL`].
     pub(super) fn new(interval: Duration, outbox: Arc<Outbox>) -> Self {
         let (tasks, network) = (LocalSet::new(), Network::new());
         Self { tasks, interval: interval.max(MIN_INTERVAL), network, outbox }
@@ -36,17 +36,17 @@ impl Supervisor {
         self.tasks.spawn_local(supervise(name, outbox, backoff, start));
     }
 
-    /// The time between two looks at something; with an `own` one, that, if it is shorter.
+    /// The time between two looks at something; an `own` one instead, if it is shorter.
     pub(crate) fn interval(&self, own: Option<Duration>) -> Duration {
         own.map_or(self.interval, |own| own.clamp(MIN_INTERVAL, self.interval))
     }
 
-    /// What the clients of all jobs share.
+    /// The resolver and the authorities that the clients of all jobs share.
     pub(crate) const fn network(&self) -> &Network {
         &self.network
     }
 
-    /// Where a task says something.
+    /// The queue for a task's messages.
     pub(crate) fn outbox(&self) -> Arc<Outbox> {
         Arc::clone(&self.outbox)
     }
@@ -57,7 +57,7 @@ impl Supervisor {
     }
 }
 
-/// So that an interval of nothing does not spin.
+/// The least interval: one of zero would spin.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Runs a task for ever on the current `LocalSet`, starting it anew whenever it panics.

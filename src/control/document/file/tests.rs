@@ -174,7 +174,7 @@ fn file_that_comes_back_untouched_is_told_to_be_good_again() {
     fs::write(&path, "good 1").unwrap();
     let mut running = Running::watching(&[&path]);
     running.until_published("0: good 1");
-    // The stamp of the file stays as it is when its directory goes and comes.
+    // The stamp of the file stays unchanged if its directory goes and comes.
     fs::rename(&mounted, &away).unwrap();
     running.until_said("cannot stat: No such file");
     fs::rename(&away, &mounted).unwrap();
@@ -218,7 +218,7 @@ fn panic_is_tried_again_less_and_less_often() {
     let running = Running::watching(&[&path]);
     running.until_published("0: panic");
     running.seen.ticks(30);
-    // 1 + 2 + 4 + 8 + 16 intervals lie between six tries.
+    // 1 + 2 + 4 + 8 + 16 intervals are between six tries.
     let tries = running.seen.published().len();
     assert!((2..=7).contains(&tries), "{tries}");
 }
@@ -310,7 +310,7 @@ fn file_that_is_written_all_the_time_is_read_now_and_then() {
     });
     assert!(began.elapsed() >= LOOK_AGAIN);
     assert_eq!(looks.watch.judged, None);
-    // Its stamp is not trusted, so what was read is read again when it is left alone.
+    // Its stamp is not trusted: the contents are read again once it is left alone.
     fs::write(&path, "good end").unwrap();
     until("end", || looks.look().is_ok() && looks.seen.published().contains(&"0: good end".into()));
 }

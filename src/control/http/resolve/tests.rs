@@ -176,7 +176,7 @@ fn both_files_are_read_again_when_they_change() {
 
 #[test]
 fn next_address_is_tried_where_one_takes_no_connection() {
-    // Only the last is the server's; nobody listens at that port of the others.
+    // Only the last is the server's; nothing listens at that port of the others.
     let authority = Authority::new();
     let server = Server::tls(authority.server("idp.example"), |_| ok("", "{}"));
     let hosts = "127.0.0.3 idp.example\n127.0.0.2 idp.example\n127.0.0.1 idp.example\n";

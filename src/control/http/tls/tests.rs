@@ -40,7 +40,7 @@ fn server(certificate: &CertificateDer<'static>, key: &KeyPair) -> Server {
     Server::tls(config, |_| ok("", "{}"))
 }
 
-/// What becomes of a fetch where these certificates are trusted.
+/// The result of a fetch if these certificates are trusted.
 fn fetch(server: &Server, trusted: &[&rcgen::Certificate]) -> Result<(), TlsFault> {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("trusted.pem");
@@ -60,7 +60,7 @@ fn fetch(server: &Server, trusted: &[&rcgen::Certificate]) -> Result<(), TlsFaul
     }
 }
 
-/// What becomes of a fetch from a server whose own certificate is the trusted one.
+/// The result of a fetch from a server whose own certificate is the trusted one.
 fn itself(change: impl FnOnce(&mut CertificateParams)) -> Result<(), TlsFault> {
     let key = KeyPair::generate().unwrap();
     let mut params = params("localhost");

@@ -106,7 +106,7 @@ fn wish_is_served_at_once_but_not_within_min_refresh() {
     schedule.begin(secs(10));
     schedule.succeed(secs(10), None, EVEN);
     assert_eq!(schedule.next(), Some(secs(250)));
-    // Nobody asked for a while.
+    // Nothing wished for a key for a while.
     schedule.want();
     assert!(schedule.is_due(secs(200)));
 }
@@ -129,7 +129,7 @@ fn issuer_that_rests_wakes_by_a_wish_alone() {
     assert_eq!(schedule.next(), Some(secs(10)));
 }
 
-/// What happens to a schedule in one step.
+/// The event of one step of a schedule.
 #[derive(Clone, Debug)]
 enum Event {
     /// Time passes: milliseconds.
@@ -153,7 +153,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
-    /// Runs a loop as the task does: a fetch begins as soon as one is due, whatever comes of it.
+    /// Runs a loop as the task does: a fetch begins as soon as one is due, whatever its result.
     #[test]
     fn fetches_keep_their_distance_and_never_stop(
         events in events(),
@@ -167,7 +167,7 @@ proptest! {
         let mut now = secs(5_000);
         let mut schedule = Schedule::new(&remote, now, age.map(secs), roll);
         let mut has_keys = age.is_some();
-        // When the last fetch began: here, or where the keys of the start came from.
+        // When the last fetch began: here, or before the start, with the keys of the start.
         let mut began = age.map(|age| now - secs(age));
         let mut outcome = Vec::new();
         let mut roll = roll;

@@ -10,7 +10,7 @@ const C: &str = "0c1b2c3d-4e5f-6789-abcd-ef0123456789";
 
 type Keys = Arc<Mutex<BTreeMap<String, String>>>;
 
-/// A store of keys, and what is in it.
+/// A store of keys, and its contents.
 fn store(kids: &[&str]) -> (Server, Keys) {
     let keys: Keys = Arc::default();
     for kid in kids {

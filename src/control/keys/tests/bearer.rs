@@ -9,7 +9,7 @@ use mesh_core::text::endpoint::Endpoint;
 use super::*;
 use crate::http::stub::Authority;
 
-/// Keys for whoever shows that token, over TLS.
+/// Keys for a client that shows that token, over TLS.
 fn guarded(authority: &Authority, wanted: &'static str) -> Server {
     let document = set(&["a"]);
     Server::tls(authority.server("localhost"), move |request| {
