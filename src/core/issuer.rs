@@ -21,28 +21,28 @@ pub use asked::{Client, ClientProof, Introspection, Question, SecretMethod};
 /// A token issuer as `mesh_issuer` describes it.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    /// The name in the configuration, what `mesh_accept` refers to.
+    /// The name in the configuration, by which `mesh_accept` refers to it.
     pub name: Box<str>,
-    /// What `iss` must be, compared byte by byte (RFC 7519 section 4.1.1); for [`Form::Tenants`]
+    /// The required `iss`, compared byte by byte (RFC 7519 section 4.1.1); for [`Form::Tenants`]
     /// with [`TENANT`] in it.
     pub url: Box<str>,
-    /// What its tokens look like beyond what RFC 7519 says.
+    /// The form of its tokens, beyond RFC 7519.
     pub form: Form,
-    /// What `aud` must hold one of, where `mesh_accept` names none.
+    /// The audiences of which `aud` must hold one, if `mesh_accept` names none.
     pub audiences: Box<[Box<str>]>,
-    /// The claim that counts as `aud` in a token without `aud`.
+    /// The claim that replaces `aud` in a token without `aud`.
     pub audience_claim: Option<Pointer>,
-    /// What its keys may verify.
+    /// The algorithms that its keys may verify.
     pub algorithms: KeyAlgorithms,
     /// Seconds by which clocks may differ.
     pub leeway: i64,
     /// The most seconds from `iat` to `exp`.
     pub max_lifetime: Option<i64>,
-    /// What the header's `typ` must be (RFC 8725 section 3.11).
+    /// The required `typ` of the header (RFC 8725 section 3.11).
     pub token_type: Option<Box<str>>,
     /// The claims that name the service: the first that is there.
     pub service_claim: Box<[Pointer]>,
-    /// Whether that claim is the ARN of an AWS role, of which the service is made.
+    /// Whether that claim is the ARN of an AWS role, from which the service is made.
     pub service_arn: bool,
     /// The claim that lists the groups.
     pub groups_claim: Option<Pointer>,
@@ -52,11 +52,11 @@ pub struct Issuer {
     pub introspection: Option<Introspection>,
 }
 
-/// What tells the tokens of an issuer from those of others, and which rules they have of their own.
+/// How an issuer's tokens are told from those of others, and the rules that they add.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Form {
-    /// What AWS load balancers with these ARNs say of a user in `x-amzn-oidc-data`: `iss` is that of
-    /// who has told them.
+    /// Claims about a user that AWS load balancers with these ARNs put in `x-amzn-oidc-data`; `iss`
+    /// is the issuer that told the load balancer.
     LoadBalancer(Box<[Box<str>]>),
     /// `iss` is the issuer's URL.
     Plain,
@@ -66,7 +66,7 @@ pub enum Form {
     Tenants(Box<[Box<str>]>),
 }
 
-/// What stands for the tenant in the URL of an issuer with many (Entra ID).
+/// The placeholder for the tenant in the URL of an issuer with many (Entra ID).
 pub const TENANT: &str = "{tenantid}";
 
 impl Issuer {
@@ -89,8 +89,8 @@ impl Issuer {
         keys.into_iter().chain(self.introspection.as_ref().map(|it| &it.endpoint))
     }
 
-    /// The authorization servers that a client can have its tokens from, by their issuer identifiers
-    /// (RFC 8414 section 2): not the names of issuers that are none.
+    /// The authorization servers that a client can get its tokens from, by their issuer identifiers
+    /// (RFC 8414 section 2); the names of other issuers are left out.
     pub(crate) fn authorization_servers(&self) -> Vec<Box<str>> {
         match &self.form {
             Form::LoadBalancer(_) | Form::Spiffe(_) => Vec::new(),
@@ -102,7 +102,7 @@ impl Issuer {
         }
     }
 
-    /// What both would be chosen by, so that a token could be of either.
+    /// What both would be chosen by, if a token could belong to either.
     pub(crate) fn shares(&self, other: &Self) -> Option<String> {
         match (&self.form, &other.form) {
             (Form::LoadBalancer(ours), Form::LoadBalancer(theirs)) => {
@@ -121,7 +121,7 @@ impl Issuer {
         }
     }
 
-    /// The service that claims name; none where the claim is absent, or not what it must be.
+    /// The service that claims name; `None` if the claim is absent or malformed.
     pub(crate) fn service<'c>(&self, claims: &Claims<'c>) -> Option<Cow<'c, str>> {
         let mut named = self.service_claim.iter().filter_map(|claim| claims.resolve(claim));
         let name = named.next()?.as_str().filter(|text| !text.is_empty())?;
@@ -135,7 +135,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// Those of [`KeySet::parse`].
+    /// As [`KeySet::parse`].
     pub fn read_keys(&self, bytes: &[u8]) -> Result<(KeySet, Vec<SkippedKey>), JwksError> {
         self.form.read_keys(bytes, self.algorithms)
     }
@@ -146,7 +146,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// Those of [`KeySet::parse`].
+    /// As [`KeySet::parse`].
     pub fn read_keys(
         &self,
         bytes: &[u8],
@@ -179,7 +179,7 @@ impl KeySource {
     }
 }
 
-/// How keys are fetched from a server, and for how long they count.
+/// How keys are fetched from a server, and how long they are valid.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Remote {
     /// What is asked first.
@@ -188,12 +188,12 @@ pub struct Remote {
     pub refresh: Duration,
     /// The least time between two fetches, whatever asks for them.
     pub min_refresh: Duration,
-    /// How long the last good keys count when no fetch succeeds.
+    /// How long the last good keys are valid if no fetch succeeds.
     pub max_stale: Duration,
-    /// The file of the authorities that the server's certificate must come from; none means those
+    /// The file of the authorities that the server's certificate must come from; `None` means those
     /// of the system.
     pub trusted_certificate: Option<PathBuf>,
-    /// The file of the token that the server wants to see.
+    /// The file of the token that the server requires.
     pub bearer: Option<PathBuf>,
 }
 
@@ -210,8 +210,8 @@ impl Remote {
 /// What is asked first for an issuer's keys.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Entry {
-    /// The public keys of AWS load balancers: what a key is fetched from when a token names it, by
-    /// its name behind this URL, which ends in a slash.
+    /// The public keys of AWS load balancers. A key that a token names is fetched from this URL,
+    /// which ends in a slash, with the key's name appended.
     AlbKeys(Endpoint),
     /// The discovery document (OpenID Connect Discovery 1.0 section 4), which must name the issuer
     /// exactly and says where the JWK set is.

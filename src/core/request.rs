@@ -1,4 +1,4 @@
-//! What arrives: a request as the shell shows it, and what it brings to be believed.
+//! What arrives: a request as the shell shows it, and the credentials that it brings.
 
 mod credential;
 pub mod source;

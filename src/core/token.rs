@@ -48,30 +48,30 @@ pub struct VerifiedToken {
     expires: i64,
     not_before: Option<i64>,
     issued_at: Option<i64>,
-    /// Where some location has audiences of its own.
+    /// If some location has audiences of its own.
     audiences: Box<[Box<str>]>,
     for_issuer: bool,
     /// It names no audience, and its issuer is one that may leave it out.
     for_anybody: bool,
-    /// Where it is bound to something: few are.
+    /// If it is bound to something: few are.
     confirmation: Option<Box<Confirmation>>,
     /// `sub`, the service and the groups.
     texts: Texts,
     /// The claims that variables show.
     shown: Box<[Option<Box<str>>]>,
-    /// What its claims are to each requirement of a location.
+    /// The verdict on its claims by each requirement of a location.
     verdicts: Verdicts,
-    /// Kept where the configuration has a list of what is revoked.
+    /// Kept if the configuration has a list of what is revoked.
     names: Option<Box<Names>>,
-    /// What goes upstream of it alone, from its first export on.
+    /// The exported form of an identity that is this token alone, from its first export on.
     rendered: OnceCell<Rendered>,
     /// The buckets that it is charged to, by the limit's number: see [`Self::bucket`].
     buckets: [Cell<Option<(u32, Key)>>; 2],
 }
 
-/// Verifies the signature of `token` under the keys that count at `now` of the issuer that its `iss`
-/// names, and reads its claims. Where the key is not there, `wish` says which. `headers` knows what
-/// earlier tokens had.
+/// Verifies the signature of `token` under the keys that are valid at `now` of the issuer that its
+/// `iss` names, and reads its claims. If the key is not there, `wish` says which. `headers` holds
+/// those of earlier tokens.
 ///
 /// # Errors
 ///
@@ -96,7 +96,7 @@ pub fn verify(
     let index = *index;
     let issuer = trust.issuers().get(index).ok_or(Reason::IssuerRefused)?;
     if issuer.keys.is_none() {
-        // It is asked about its tokens where it is accepted, and here it is not.
+        // It is asked about its tokens by locations that accept it, and this one does not.
         return Err(Reason::IssuerRefused.into());
     }
     let Some(keys) = snapshot.keys(index, now) else {
@@ -170,9 +170,9 @@ impl VerifiedToken {
         })
     }
 
-    /// Reads what the issuer says of a token that is active (RFC 7662 section 2.2).
+    /// Reads the answer of the issuer about a token that is active (RFC 7662 section 2.2).
     ///
-    /// `exp`, `iss` and, where the issuer's settings say so, `aud` may be left out: the issuer was
+    /// `exp`, `iss` and, if the issuer's settings say so, `aud` may be left out: the issuer was
     /// asked a moment ago, and will be again.
     pub(crate) fn introspected(
         claims: &Claims<'_>,
@@ -189,7 +189,7 @@ impl VerifiedToken {
         if !is_access_token(claims) {
             return Err(Reason::TypeRefused.into());
         }
-        // The issuer has judged the token as a whole, so that its header counts where it has one.
+        // The issuer has judged the token as a whole, so its header is used if it has one.
         let jws = CompactJws::parse(token).ok();
         let typ = jws.as_ref().and_then(CompactJws::typ);
         let snapshot = trust.load();
@@ -270,8 +270,8 @@ impl VerifiedToken {
             (_, Confirmation::Unsupported) => {
                 Err(Reason::BindingUnsupported.about(Detail::Claim("cnf")))
             }
-            // As long as the clocks may differ, a token counts past its `exp`, and so does an
-            // entry past its `until`.
+            // As long as the clocks may differ, a token is valid past its `exp`, and an entry
+            // applies past its `until`.
             _ => Ok(self.check_revoked(snapshot, UnixTime::from_secs(now.saturating_sub(leeway)))?),
         }
     }
@@ -315,7 +315,7 @@ impl VerifiedToken {
         self.texts.subject().or_else(|| self.service())
     }
 
-    /// The groups as a JSON array in ASCII; none when the issuer's `groups_claim` is absent, so
+    /// The groups as a JSON array in ASCII; `None` if the issuer's `groups_claim` is absent, so
     /// that *unknown* is not *empty*.
     pub fn groups(&self) -> Option<&str> {
         self.texts.groups()
@@ -338,7 +338,7 @@ impl VerifiedToken {
         }
     }
 
-    /// What an identity that is this token alone is exported as.
+    /// The exported form of an identity that is this token alone.
     pub(crate) fn rendered(&self, make: impl FnOnce() -> Rendered) -> &Rendered {
         self.rendered.get_or_init(make)
     }
@@ -348,7 +348,7 @@ impl VerifiedToken {
         self.shown.get(index)?.as_deref()
     }
 
-    /// What its claims are to the requirement with that index in [`Kept::required`].
+    /// The verdict on its claims by the requirement with that index in [`Kept::required`].
     pub fn verdict(&self, index: usize) -> Verdict {
         self.verdicts.get(index)
     }
@@ -385,7 +385,7 @@ impl VerifiedToken {
         texts.into_iter().fold(RENDERED_REST, usize::saturating_add)
     }
 
-    /// What it takes now.
+    /// Its present weight.
     #[cfg(test)]
     pub(crate) fn weight_as_it_is(&self) -> usize {
         let rendered = self.rendered.get().map_or(0, |rendered| rendered.text().len());

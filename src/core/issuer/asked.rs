@@ -16,15 +16,15 @@ pub struct Introspection {
     pub client: Client,
     /// Whether it is asked about its signed tokens too.
     pub always: bool,
-    /// How long a good answer counts at most.
+    /// How long an answer is cached at most if the token is active.
     pub cache: Duration,
-    /// How long a bad answer counts.
+    /// How long an answer is cached if the token is refused.
     pub negative: Duration,
-    /// How long an answer is waited for.
+    /// How long to wait for an answer.
     pub timeout: Duration,
     /// Whether answers are signed (RFC 9701).
     pub signed: bool,
-    /// Whether an answer without `aud` is for nobody.
+    /// Whether an answer must have `aud`.
     pub needs_audience: bool,
     /// The file of the authorities that the server's certificate must come from; `None` means those
     /// of the system.
@@ -69,7 +69,7 @@ impl ClientProof {
     }
 }
 
-/// A token, and the issuer that it may be asked about at: what an answer is remembered under.
+/// A token, and the issuer to ask about it: the key that an answer is remembered under.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Question {
     /// The issuer's index in [`Trust`](crate::issuer::trust::Trust).

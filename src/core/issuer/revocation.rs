@@ -1,7 +1,7 @@
-//! What was taken back before it ended: tokens, subjects, sessions and keys.
+//! What is revoked before its end: tokens, subjects, sessions and keys.
 //!
-//! A list is read once and never changes. To ask it costs the same however long it is, and
-//! allocates nothing. See [`Revocations::parse`] for what it looks like.
+//! A list is read once and never changes. A look-up costs the same however long it is, and
+//! allocates nothing. See [`Revocations::parse`] for its form.
 
 use core::hash::BuildHasher as _;
 use std::hash::RandomState;
@@ -20,7 +20,7 @@ pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// asked to stop meanwhile.
 pub const MAX_ENTRIES: usize = 100_000;
 
-/// Bytes that a name may have: those of a token, so that no token holds a longer one.
+/// Bytes that a name may have: as many as a token, so that no token holds a longer one.
 pub const MAX_NAME_BYTES: usize = crate::key::jws::CompactJws::MAX;
 
 /// By what something is revoked.
@@ -58,7 +58,7 @@ pub struct Revocations {
     /// The names, one behind the other: dropping a list frees three blocks, however long it is.
     names: Box<str>,
     entries: Box<[Entry]>,
-    /// Open addressing: a number of an entry from 1, 0 where there is none. At least half is free.
+    /// Open addressing: a number of an entry from 1, 0 if there is none. At least half is free.
     slots: Box<[u32]>,
     count: usize,
 }
@@ -72,9 +72,9 @@ struct Entry {
     start: u32,
     len: u32,
     hash: u32,
-    /// The last `iat` that it counts for.
+    /// The last `iat` that it applies to.
     before: i64,
-    /// The first time at which it counts no more.
+    /// The first time at which it applies no more.
     until: i64,
 }
 
@@ -96,8 +96,8 @@ pub struct Revocable<'t> {
 }
 
 impl Revocations {
-    /// Whether a token is revoked at `now`, by which the token itself is not yet over: entries
-    /// whose `until` has passed do not count.
+    /// Whether a token is revoked at `now`, a time before its own end: entries whose `until` has
+    /// passed do not apply.
     pub fn cover(&self, token: &Revocable<'_>, now: UnixTime) -> bool {
         if self.count == 0 {
             return false;
@@ -114,7 +114,7 @@ impl Revocations {
             self.entries(kind, name).any(|entry| {
                 (entry.scope == 0 || entry.scope == scope)
                     && now.secs() < entry.until
-                    // Without `iat` nobody knows how old it is.
+                    // Without `iat`, its age is unknown.
                     && token.issued_at.is_none_or(|issued_at| issued_at <= entry.before)
             })
         })
@@ -130,7 +130,7 @@ impl Revocations {
         self.listed().filter(|entry| entry.kind == kind).count()
     }
 
-    /// How many of them count no more at `now`.
+    /// How many of them apply no more at `now`.
     pub fn count_over(&self, now: UnixTime) -> usize {
         self.listed().filter(|entry| now.secs() >= entry.until).count()
     }

@@ -15,7 +15,8 @@ use crate::key::jwks::KeySet;
 use crate::peer::spiffe::TrustDomain;
 use crate::text::time::UnixTime;
 
-/// Whom a configuration believes. The settings are frozen; the keys are replaced as a whole.
+/// The issuers that a configuration trusts. The settings are frozen; the keys are replaced as a
+/// whole.
 #[derive(Debug)]
 pub struct Trust {
     issuers: Box<[Issuer]>,
@@ -26,10 +27,10 @@ pub struct Trust {
     snapshot: ArcSwap<Snapshot>,
 }
 
-/// How one worker reads the snapshots of a trust: it keeps the one that it read last, and looks at
-/// each request whether that still is the one in force.
+/// How one worker reads the snapshots of a trust: it keeps the one that it read last, and checks on
+/// each request whether that is still in force.
 ///
-/// It may be the last reader of an old snapshot, never its last owner: that is who replaced it.
+/// It may be the last reader of an old snapshot, but its last owner is the thread that replaced it.
 #[derive(Debug)]
 pub struct Reader(Cache<Published, Arc<Snapshot>>);
 
@@ -73,7 +74,7 @@ pub enum Revoked {
     Listed(Arc<Revocations>),
     /// The configuration names no list: nothing is.
     Nothing,
-    /// There is a list, and nobody knows its last good version.
+    /// There is a list, but its last good version is unknown.
     Unknown,
 }
 
@@ -85,10 +86,10 @@ pub struct IssuerKeys {
     lease: Option<Lease>,
 }
 
-/// For how long keys from a server count without a word from it.
+/// How long keys from a server are valid without its confirmation.
 ///
-/// The time lies beside the set, which all snapshots share: to hear that the keys still are the same
-/// makes no other generation, and forgets no verified token.
+/// The time is kept beside the set, which all snapshots share: a confirmation of the same keys
+/// makes no new generation, and forgets no verified token.
 #[derive(Debug)]
 struct Lease {
     /// Seconds since the epoch.
@@ -98,7 +99,7 @@ struct Lease {
 
 impl Lease {
     /// Whether the last word is recent enough. One from the future, by a clock that has been put
-    /// back, counts for as long as one from the past.
+    /// back, is valid for as long as one from the past.
     fn holds(&self, now: UnixTime) -> bool {
         let age = now.secs().saturating_sub(self.confirmed.load(Relaxed));
         age.unsigned_abs() <= self.max_stale.unsigned_abs()
@@ -185,8 +186,9 @@ impl Trust {
         self.put(issuer, Some(set), None)
     }
 
-    /// As [`Trust::replace`], by keys from a server, which last said at `confirmed` that they are its
-    /// keys. They count until its `max_stale` after that, or after what [`Trust::confirm`] says later.
+    /// As [`Trust::replace`], by keys from a server, which last said at `confirmed` that they are
+    /// its keys. They are valid until its `max_stale` after that, or after what [`Trust::confirm`]
+    /// says later.
     pub fn replace_fetched(
         &self,
         issuer: usize,
@@ -212,7 +214,7 @@ impl Trust {
         }
     }
 
-    /// Takes the keys of an issuer away: nobody knows whether they still are its keys.
+    /// Removes the keys of an issuer: it is unknown whether they still are its keys.
     pub fn withdraw(&self, issuer: usize) -> Arc<Snapshot> {
         self.put(issuer, None, None)
     }
@@ -243,14 +245,14 @@ impl Snapshot {
         self.generation
     }
 
-    /// The keys that count at `now` of the issuer with that index; none if they were never had, or
-    /// if its server has not confirmed them for too long.
+    /// The keys that are valid at `now` of the issuer with that index; `None` if there never were
+    /// any, or if its server has not confirmed them for too long.
     pub fn keys(&self, issuer: usize, now: UnixTime) -> Option<&IssuerKeys> {
         self.last_keys(issuer).filter(|keys| keys.count_at(now))
     }
 
-    /// The keys of the issuer with that index, whether or not they still count: to be shown, not to
-    /// verify by.
+    /// The keys of the issuer with that index, whether or not they are still valid: to be shown,
+    /// not to verify by.
     pub fn last_keys(&self, issuer: usize) -> Option<&IssuerKeys> {
         self.keys.get(issuer)?.as_deref()
     }
@@ -276,7 +278,7 @@ impl IssuerKeys {
         self.lease.as_ref().is_none_or(|lease| lease.holds(now))
     }
 
-    /// When their server last said that they are its keys; none for those of a file.
+    /// When their server last said that they are its keys; `None` for those of a file.
     pub fn confirmed(&self) -> Option<UnixTime> {
         let lease = self.lease.as_ref()?;
         Some(UnixTime::from_secs(lease.confirmed.load(Relaxed)))

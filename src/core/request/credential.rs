@@ -1,4 +1,4 @@
-//! What arrived with a request: borrowed, unverified, believed by nobody.
+//! The credentials of a request: borrowed and unverified.
 
 use core::cell::OnceCell;
 use core::fmt;
@@ -10,7 +10,7 @@ use crate::request::{Methods, Peer, Request, Scheme};
 /// The credentials that a location asked to see.
 pub struct Credentials<'r> {
     token: Option<(Scheme, &'r [u8])>,
-    /// Where it stood, among the places that were looked in.
+    /// Its place, among the places that were looked in.
     source: usize,
     /// Whether the token is known to be one token68.
     is_checked: bool,
@@ -29,8 +29,8 @@ impl<'r> Credentials<'r> {
     ///
     /// # Errors
     ///
-    /// [`Reason::CredentialConflict`] for more than one token, and [`Reason::TokenMalformed`] for
-    /// what stands in place of one and is none.
+    /// [`Reason::CredentialConflict`] for more than one token, and [`Reason::TokenMalformed`] if
+    /// something else is in place of one.
     pub fn extract(
         request: &'r dyn Request,
         methods: Methods,
@@ -41,8 +41,8 @@ impl<'r> Credentials<'r> {
         Ok(found)
     }
 
-    /// As [`Self::extract`], but that a token from the only place is still to be [checked](Self::check):
-    /// one that was verified before is well-formed, and every byte of it would be looked at again.
+    /// As [`Self::extract`], but a token from the only place is not [checked](Self::check) yet: a
+    /// token that was verified before is well-formed, and need not be read again.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl<'r> Credentials<'r> {
     ) -> Result<Self, Refusal> {
         let (mut token, mut source) = (None, 0);
         let sources = if methods.token { sources } else { &[] };
-        // Of several places, the first that holds something else than a token speaks.
+        // Of several places, the first that holds anything but a token decides.
         let is_checked = sources.len() != 1;
         for (at, place) in sources.iter().enumerate() {
             let found = if is_checked { place.read(request) } else { place.find(request) };
@@ -68,7 +68,7 @@ impl<'r> Credentials<'r> {
         Ok(Self { token, source, is_checked, request, peer: OnceCell::new() })
     }
 
-    /// Whether what stands in place of a token is one, by its form.
+    /// Checks that the text in place of a token is one, by its form.
     ///
     /// # Errors
     ///
@@ -95,12 +95,12 @@ impl<'r> Credentials<'r> {
         self.request
     }
 
-    /// Where the token stood, among the places that were looked in.
+    /// The place of the token, among the places that were looked in.
     pub const fn source(&self) -> usize {
         self.source
     }
 
-    /// The connection's certificate, asked for where it matters, and once: Nginx asks OpenSSL.
+    /// The connection's certificate, asked for only if it matters, and once: Nginx asks OpenSSL.
     pub fn peer(&self) -> Option<&Peer> {
         self.peer.get_or_init(|| self.request.peer()).as_ref()
     }

@@ -1,7 +1,7 @@
-//! Where in a request a token stands: `Authorization`, another field, a cookie, or the protocols of a
+//! Where in a request a token is: `Authorization`, another field, a cookie, or the protocols of a
 //! WebSocket handshake.
 //!
-//! What cannot be told apart is refused here already: two fields of one name, a cookie twice.
+//! Ambiguity is refused here already: two fields of one name, a cookie twice.
 
 use crate::refusal::Reason;
 use crate::request::{Field, Request, Scheme};
@@ -10,7 +10,7 @@ use crate::text::reserved::{folds_to, folds_to_prefix, is_reserved};
 /// The most places that one location may look in.
 pub const MAX_SOURCES: usize = 8;
 
-/// A place that a token may stand in.
+/// A place where a token may be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Source {
     /// `Authorization: Bearer` (RFC 6750 section 2.1) or `DPoP` (RFC 9449 section 7.1); another
@@ -37,8 +37,8 @@ impl Source {
         }
     }
 
-    /// Whether a variable of Nginx's with that name, in lower case and without `$`, shows what is taken
-    /// away with a token that stood here. Names may be told apart less than Nginx does.
+    /// Whether a variable of Nginx's with that name, in lower case and without `$`, shows what is
+    /// removed with a token from this place. It may match more names than Nginx does.
     pub fn is_shown_by(&self, variable: &str) -> bool {
         let field = variable.strip_prefix("http_");
         match self {
@@ -56,18 +56,18 @@ impl Source {
         }
     }
 
-    /// The token that stands there, and how it was sent.
+    /// The token in this place, and how it was sent.
     ///
     /// # Errors
     ///
-    /// [`Reason::CredentialConflict`] where there may be two, [`Reason::TokenMalformed`] where
-    /// something else stands in place of one.
+    /// [`Reason::CredentialConflict`] if there may be two, [`Reason::TokenMalformed`] if something
+    /// else is in place of one.
     pub fn read<'r>(&self, request: &'r dyn Request) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
         let Some((scheme, text)) = self.find(request)? else { return Ok(None) };
         Ok(Some((scheme, token68(text)?)))
     }
 
-    /// As [`Self::read`], before anybody has looked whether the text that stands there is one token68.
+    /// As [`Self::read`], before the text is checked to be one token68.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ fn token(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
     Ok(Some((scheme, token68(text)?)))
 }
 
-/// What stands behind the scheme of an `Authorization` value; another scheme is no token.
+/// What follows the scheme of an `Authorization` value; another scheme is no token.
 fn behind_scheme(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
     let Some((scheme, rest)) = Scheme::of(value) else { return Ok(None) };
     // After a tab or a comma, a lenient reader upstream would see a token that we did not.
@@ -198,7 +198,7 @@ fn cookie<'f>(field: &'f [u8], name: &str) -> Result<Option<&'f [u8]>, Reason> {
     }
 }
 
-/// The value of a `Cookie` field without the cookies of that name; none where nothing is left.
+/// The value of a `Cookie` field without the cookies of that name; `None` if nothing is left.
 pub fn without_cookie(field: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut rest = Vec::with_capacity(field.len());
     for (pair, it, _) in cookies(field) {
@@ -247,7 +247,7 @@ fn behind_bearer(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
     Ok(Some(token))
 }
 
-/// The protocols of a field without `bearer` and the token behind it; none where nothing is left.
+/// The protocols of a field without `bearer` and the token behind it; `None` if nothing is left.
 pub fn without_bearer(field: &[u8]) -> Option<Vec<u8>> {
     let mut rest = Vec::with_capacity(field.len());
     let mut protocols = protocols(field);
@@ -273,8 +273,8 @@ pub(crate) fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// Whether a field of that name, in lower case, may be read as a token and taken away: not where
-/// Nginx or HTTP give it another meaning, nor where only we may write.
+/// Whether a field of that name, in lower case, may be read as a token and removed: not if Nginx or
+/// HTTP give it another meaning, nor if only the module may write it.
 pub(crate) fn may_be_source(name: &str) -> bool {
     let name = name.as_bytes();
     let is_other = |other: &&str| folds_to(name, other.as_bytes());

@@ -5,7 +5,7 @@
 pub struct Target<'r> {
     /// Whether the connection is one of TLS.
     pub is_secure: bool,
-    /// The host, with its port where the client wrote one; none where it is not certain.
+    /// The host, with its port if the client wrote one; `None` if it is not certain.
     pub authority: Option<&'r [u8]>,
     /// The path as it was sent, and whatever follows it.
     pub path: &'r [u8],
@@ -15,8 +15,8 @@ impl<'r> Target<'r> {
     /// The host and port that a request names.
     ///
     /// `host` is its only `Host` field, and `server` the name that the server goes by: from the
-    /// request line where that holds a whole URI. A field that names another host than the one
-    /// that answers says nothing.
+    /// request line if that holds a whole URI. `None` if the field names another host than the one
+    /// that answers.
     pub fn authority(host: Option<&'r [u8]>, server: &'r [u8]) -> Option<&'r [u8]> {
         let Some(host) = host else { return Some(server).filter(|name| !name.is_empty()) };
         let (name, rest) = host.split_at_checked(server.len())?;

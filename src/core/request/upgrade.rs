@@ -1,9 +1,9 @@
 //! Which protocols a connection may be changed to (RFC 9110 section 7.8), and what `Connection` may
 //! name (section 7.6.1).
 //!
-//! After a change of protocol nobody sees the requests that go over the connection: it leads past every
-//! rule that is judged by request. And a server that takes `Connection` at its word drops the fields
-//! that it names, ours among them.
+//! After a change of protocol the module does not see the requests on the connection: it bypasses
+//! every rule that is judged by request. And a server that obeys `Connection` drops the fields that
+//! it names, ours among them.
 
 use crate::text::reserved::is_reserved;
 
@@ -53,7 +53,7 @@ impl Upgrades {
 
 const WEBSOCKET: &[u8] = b"websocket";
 
-/// The members of a list; an empty one is a name of nothing.
+/// The members of a list; an empty one names nothing.
 fn protocols(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(trim)
 }

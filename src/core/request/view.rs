@@ -8,11 +8,11 @@ use crate::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
 /// What the shell answers about a connection: a stream has no more. Each answer is computed when it is
 /// asked for.
 pub trait Connection {
-    /// The certificate that the peer presented on this connection, parsed once a connection.
+    /// The certificate that the peer presented on this connection, parsed once per connection.
     fn peer(&self) -> Option<Peer>;
 
     /// The client's address as limits see it: 4 bytes, or the first 8 of an IPv6 address (its
-    /// network: one host has all of a /64), or none on a Unix socket.
+    /// network: one host has all of a /64); empty on a Unix socket.
     fn address(&self) -> &[u8];
 
     /// The value of the variable with that index, for `mesh_limit key=$variable`.
@@ -31,7 +31,7 @@ pub trait Request: Connection {
     /// The method, as it was sent.
     fn method(&self) -> &[u8];
 
-    /// Where it was sent, as it came and before anything was rewritten.
+    /// Where it was sent, before anything was rewritten.
     fn target(&self) -> Target<'_>;
 }
 

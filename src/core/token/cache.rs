@@ -13,8 +13,8 @@ use crate::text::time::UnixTime;
 /// The signatures that a worker has verified, by the whole token.
 ///
 /// The key is the token itself and not a digest of it: exact, and cheaper than SHA-256 at these
-/// sizes. Only tokens with a valid signature come in, so nobody can fill it with garbage or aim
-/// collisions. An entry counts only under the key set that verified it.
+/// sizes. Only tokens with a valid signature come in, so clients cannot fill it with garbage or aim
+/// collisions. An entry is valid only under the key set that verified it.
 #[derive(Debug)]
 pub struct TokenCache {
     tokens: LruCache<Box<[u8]>, Rc<VerifiedToken>, ByEnd>,
@@ -38,8 +38,8 @@ impl TokenCache {
         }
     }
 
-    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`, and
-    /// these count at `now`.
+    /// The verified form of `token`, if its signature was verified under the keys of `snapshot`,
+    /// and these are valid at `now`.
     pub fn find(
         &mut self,
         token: &[u8],
@@ -98,9 +98,9 @@ impl TokenCache {
 
 /// Hashes the length and the end of a text, seeded for each process.
 ///
-/// The end of a token is its signature: of all its bytes those that nobody chooses. Whoever sends
-/// another token with the same end finds the place of that token and, since the whole is compared,
-/// nothing in it; to come in, a token needs a signature of its own.
+/// The end of a token is its signature, the bytes that no client chooses. Another token with the
+/// same end finds the place of that token but, since the whole is compared, not its entry; to come
+/// in, a token needs a signature of its own.
 #[derive(Clone, Debug, Default)]
 struct ByEnd(lru::DefaultHasher);
 

@@ -42,8 +42,8 @@ impl Confirmation {
     }
 }
 
-/// A claim as a variable shows it: a string as it is, a number in its one spelling, anything else as
-/// JSON.
+/// A claim as a variable shows it: a string unchanged, a number in its one spelling, anything else
+/// as JSON.
 pub(super) fn shown(pointer: &Pointer, claims: &Claims<'_>) -> Option<Box<str>> {
     let Known::Value(value) = claims.known(pointer) else { return None };
     Some(value.scalar().map_or_else(
@@ -74,7 +74,7 @@ pub(crate) fn numeric_date(
         return Ok(Some(secs));
     }
     let secs: f64 = number.parse().map_err(|_| malformed(name))?;
-    // 2^53: beyond it a double is not exact, and no date of anybody's.
+    // 2^53: beyond it a double is not exact, and no real date is.
     if !(-9.0e15..=9.0e15).contains(&secs) {
         return Err(malformed(name));
     }
@@ -85,7 +85,7 @@ pub(crate) fn numeric_date(
     Ok(Some(whole as i64))
 }
 
-/// The value that says for whom a token is: `aud`, else the claim that its issuer writes instead.
+/// The audience of a token: `aud`, else the claim that its issuer writes instead.
 pub(super) fn audience<'c>(claims: &Claims<'c>, instead: Option<&Pointer>) -> Option<Item<'c>> {
     claims.audience.or_else(|| match claims.known(instead?) {
         Known::Absent | Known::Elsewhere => None,
@@ -101,7 +101,7 @@ pub(super) enum Strings<'c> {
 }
 
 impl<'c> Strings<'c> {
-    /// None if it is anything else.
+    /// `None` if it is anything else.
     fn of(value: Item<'c>) -> Option<Self> {
         match value.view() {
             View::Text(one) => Some(Self::One(Some(one))),
@@ -155,8 +155,8 @@ pub(super) fn subject<'c>(claims: &Claims<'c>) -> Result<Option<&'c str>, Refusa
     }
 }
 
-/// What a token may be revoked by: a text, or a number by its digits, for issuers that number their
-/// tokens. What could not be told apart from another is refused.
+/// A name that a token may be revoked by: a text, or a number by its digits, for issuers that
+/// number their tokens. A name that could not be told apart from another is refused.
 pub(super) fn name<'c>(
     value: Option<Item<'c>>,
     name: &'static str,
@@ -165,7 +165,7 @@ pub(super) fn name<'c>(
     value.scalar().map(Some).ok_or_else(|| malformed(name))
 }
 
-/// Refuses a list of claims elsewhere that is none: what it says is missing could not be told.
+/// Refuses a malformed list of claims elsewhere: it does not tell what is missing.
 pub(super) fn check_distributed(claims: &Claims<'_>) -> Result<(), Refusal> {
     match claims.elsewhere {
         Some(names) if !names.is_object() => Err(malformed("_claim_names")),
@@ -184,9 +184,9 @@ pub(super) fn weight<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
     texts.map(|text| text.len().saturating_add(48)).sum()
 }
 
-/// Whether what the issuer says is about an access token, as far as it says so: some answer about
-/// refresh tokens and ID tokens alike. `token_type` is of RFC 7662, `token_use` and `typ` are of
-/// servers that mark them otherwise.
+/// Whether an answer is about an access token, as far as it says so: some issuers answer about
+/// refresh tokens and ID tokens alike. `token_type` is of RFC 7662; other servers mark them by
+/// `token_use` or `typ`.
 pub(super) fn is_access_token(claims: &Claims<'_>) -> bool {
     let is_one_of = |name, words: &[&str]| match claims.get(name).map(Item::as_str) {
         None => true,

@@ -1,9 +1,9 @@
 //! More about a refused token than the reason's word: what was compared with what.
 //!
-//! It is asked for when a refusal is logged, and by the tool: the token is read again then, and on
-//! the way of a request there is nothing of it. What an issuer says is shown short and clean, and of
-//! the token nothing but `iss`: who writes a token may write anything into it, and a log is no place
-//! for that. The tool shows its user more.
+//! It is made when a refusal is logged, and by the tool: the token is read again then, so other
+//! requests pay nothing for it. An issuer's values are shown short and clean, and of the token
+//! nothing but `iss`: a client may write anything into a token, and a log is no place for that. The
+//! tool shows its user more.
 
 use core::fmt::{self, Write as _};
 
@@ -22,8 +22,8 @@ use crate::text::clean::Clean;
 use crate::text::json;
 use crate::text::time::UnixTime;
 
-/// What there is to say of a token that was refused for `reason` where `accept` is believed; `None`
-/// if the reason says it all.
+/// More about a token that was refused for `reason` by a location that accepts `accept`; `None` if
+/// the reason says it all.
 pub fn explain(
     token: &[u8],
     reason: Reason,
@@ -82,7 +82,7 @@ const FOR_GRAPH: &str = "the token's header has a nonce, as tokens of Entra ID f
                          have, which nobody but Graph can verify: the client must ask for a token for \
                          this API";
 
-/// Whether a token is refused so that cannot be read at all.
+/// Whether the reason is about a token that cannot be read at all.
 const fn about_form(reason: Reason) -> bool {
     matches!(reason, Reason::AlgorithmRefused | Reason::TokenCritical | Reason::TokenMalformed)
 }
@@ -103,7 +103,7 @@ fn is_encrypted(token: &[u8], header: &Map<String, Value>) -> bool {
     header.contains_key("enc") && token.iter().filter(|byte| **byte == b'.').count() == 4
 }
 
-/// The issuer that a token says it is of, as the configuration calls it.
+/// The issuer that a token names, as the configuration calls it.
 fn owner(token: &[u8], trust: &Trust) -> Option<String> {
     let index = index_of(token, trust)?;
     Some(name(trust.issuers().get(index)?))
@@ -191,7 +191,7 @@ fn add_more(text: &mut String, all: usize) {
 /// Keys or issuers that are listed by their names.
 const MOST_LISTED: usize = 8;
 
-/// The beginning of a text of somebody else's, fit for a log line.
+/// The beginning of a foreign text, fit for a log line.
 struct Short<'t>(&'t str);
 
 impl Short<'_> {

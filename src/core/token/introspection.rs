@@ -1,4 +1,4 @@
-//! Opaque tokens: what only their issuer can read, asked for by RFC 7662.
+//! Opaque tokens, which only their issuer can read: it is asked by RFC 7662.
 //!
 //! Nothing here asks: [`Introspections`] says what is known of a token, and who is to be asked for
 //! one that is not. The shell parks such a request, the background thread asks, and [`read`] turns
@@ -14,14 +14,14 @@ mod cache;
 pub use answer::{Answer, AnswerError, MAX_ANSWER, MEDIA_TYPE, SIGNED_MEDIA_TYPE, read};
 pub use cache::{Asked, Introspections, Known};
 
-/// Whether the issuer, which introspects, is the one to ask about a token: it cannot be read by
-/// anybody else, or it says that it is this issuer's, of which every token is asked about.
+/// Whether this issuer, which introspects, is to be asked about a token: only its issuer can read
+/// it, or it names this issuer, which is asked about all of its tokens.
 pub fn concerns(token: &[u8], issuer: &Issuer) -> bool {
     let Some(introspection) = &issuer.introspection else { return false };
     if is_opaque(token) {
         return true;
     }
-    // Nobody has believed the claims: they choose whom to ask, no more.
+    // The claims are unverified: they choose whom to ask, no more.
     (introspection.always || issuer.keys.is_none())
         && own_claims(token).is_some_and(|claims| {
             let claims = Document::parse(&claims);
@@ -30,7 +30,7 @@ pub fn concerns(token: &[u8], issuer: &Issuer) -> bool {
         })
 }
 
-/// What a token says itself where it has the form of a signed JWT, by whatever algorithm: to be parsed.
+/// The claims of a token in the form of a signed JWT, by whatever algorithm: to be parsed.
 pub(crate) fn own_claims(token: &[u8]) -> Option<Vec<u8>> {
     base64url::decode(signed_payload(token)?)
 }

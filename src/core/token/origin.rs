@@ -1,6 +1,6 @@
-//! Whose a token is, and the rules that the form of its issuer adds to those of RFC 7519.
+//! The issuer of a token, and the rules that its form adds to those of RFC 7519.
 //!
-//! What is read here before the signature is verified chooses a key set and nothing else.
+//! Values that are read before the signature is verified choose a key set and nothing else.
 
 use crate::claims::Claims;
 use crate::issuer::trust::Trust;
@@ -10,7 +10,7 @@ use crate::peer::spiffe::SpiffeId;
 use crate::refusal::{Detail, Reason, Refusal};
 use crate::text::json::{Document, Item};
 
-/// What a token is in, and whether it is written as only load balancers may.
+/// The envelope of a token, and whether it is written as only load balancers may.
 pub(super) struct Envelope<'t> {
     pub(super) jws: CompactJws<'t>,
     is_padded: bool,
@@ -20,7 +20,7 @@ impl<'t> Envelope<'t> {
     /// Takes a token apart.
     pub(super) fn open(token: &'t [u8], trust: &Trust, known: &Headers) -> Result<Self, Reason> {
         let (jws, is_padded) = match CompactJws::parse_among(token, known) {
-            // Load balancers write base64url with padding, which nobody else may.
+            // Load balancers write base64url with padding, which no other issuer may.
             Err(JwsError::Malformed) if trust.load_balancers().next().is_some() => {
                 (CompactJws::parse_padded(token)?, true)
             }
@@ -30,9 +30,9 @@ impl<'t> Envelope<'t> {
     }
 }
 
-/// The claims of a token with the issuer that it says it is of.
+/// The claims of a token with the issuer that it names.
 pub(super) struct Origin<'c> {
-    /// The claims, unverified; for a load balancer's token with what stands in its header.
+    /// The claims, unverified; for a load balancer's token with the claims in its header.
     pub(super) claims: Claims<'c>,
     /// The issuer's index in [`Trust`].
     pub(super) index: usize,
@@ -58,14 +58,14 @@ impl<'c> Origin<'c> {
         }
         let index = match claims.issuer {
             Some(url) => url.as_str().and_then(|url| trust.find(url)),
-            // A JWT-SVID says by its subject alone whose it is.
+            // A JWT-SVID names its issuer by its subject alone.
             None => spiffe_id(&claims).and_then(|id| trust.find_trust_domain(id.trust_domain())),
         };
         Ok(Self { claims, index: index.ok_or(Reason::IssuerRefused)? })
     }
 
     /// Checks what the form of the issuer asks for, and that the key which has verified the
-    /// signature is one for this `iss`, where the key says for which it is.
+    /// signature is one for this `iss`, if the key says for which it is.
     pub(super) fn check(
         &self,
         jws: &CompactJws<'_>,
@@ -104,7 +104,7 @@ impl<'c> Origin<'c> {
     }
 }
 
-/// The index of the issuer that a token says it is of, by a reading of its own.
+/// The index of the issuer that a token names, by a reading of its own.
 pub(super) fn index_of(token: &[u8], trust: &Trust) -> Option<usize> {
     let envelope = Envelope::open(token, trust, &Headers::default()).ok()?;
     let payload = Document::parse(envelope.jws.unverified_payload()).ok()?;
@@ -118,8 +118,8 @@ fn member<'c>(header: Item<'c>, name: &str) -> Option<Item<'c>> {
     header.get(name).filter(|member| !member.is_null())
 }
 
-/// The load balancer that a token with `signer` in its header is of; none where no load balancer
-/// passes on what that `iss` says, and so the token is somebody else's.
+/// The load balancer that signed a token with `signer` in its header; `None` if no load balancer
+/// passes on claims of that `iss`, and so the token is of another issuer.
 fn load_balancer(
     header: Item<'_>,
     claims: &Claims<'_>,

@@ -7,8 +7,8 @@ use core::num::NonZeroU32;
 #[derive(Debug)]
 pub(super) struct Texts {
     all: Box<str>,
-    /// Where each ends, and none where it is not there. A service that ends where `sub` does is the
-    /// same text.
+    /// Where each ends; `None` if it is not there. A service that ends where `sub` does is the same
+    /// text.
     ends: [Option<NonZeroU32>; 3],
 }
 

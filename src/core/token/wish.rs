@@ -1,10 +1,10 @@
-//! A key that somebody asked for.
+//! A key that a token asked for.
 
 use crate::issuer::{Issuer, KeySource};
 
 /// A key that a token named and its issuer is not known to publish: it may have been published since.
 ///
-/// Anybody may have written the token.
+/// The token is unverified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Wish {
     /// The issuer's index in [`crate::issuer::trust::Trust`]; its keys come from a server.

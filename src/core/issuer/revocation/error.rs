@@ -30,7 +30,7 @@ impl core::error::Error for RevocationError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// `before` stands beside something else than `sub`.
+    /// `before` is beside something else than `sub`.
     BeforeWithoutSubject,
     /// An object has the same member twice.
     Duplicate,

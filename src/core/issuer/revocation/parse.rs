@@ -18,9 +18,9 @@ impl Revocations {
     /// Reads a list; `issuer` gives the index of the issuer with a name.
     ///
     /// An entry names one `jti`, `sub`, `sid` or `kid`, of every issuer or of one. `before` limits
-    /// a `sub` to the tokens that were issued up to then. From `until` on, an entry counts no more.
-    /// A time is Unix seconds, as in a token, or RFC 3339 in UTC; a fraction of a second counts as
-    /// a whole one. A `note` is for people.
+    /// a `sub` to the tokens that were issued up to then. From `until` on, an entry applies no
+    /// more. A time is Unix seconds, as in a token, or RFC 3339 in UTC; a fraction of a second is
+    /// taken as a whole one. A `note` is for people.
     ///
     /// # Errors
     ///

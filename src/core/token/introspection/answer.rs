@@ -14,10 +14,10 @@ use crate::token::{VerifiedToken, Wish};
 /// Bytes that an answer may have.
 pub const MAX_ANSWER: usize = 64 * 1024;
 
-/// What a plain answer is.
+/// The media type of a plain answer.
 pub const MEDIA_TYPE: &str = "application/json";
 
-/// What a signed answer is (RFC 9701 section 5).
+/// The media type of a signed answer (RFC 9701 section 5).
 pub const SIGNED_MEDIA_TYPE: &str = "application/token-introspection+jwt";
 
 /// What is known of a token once its issuer has answered.
@@ -25,16 +25,16 @@ pub const SIGNED_MEDIA_TYPE: &str = "application/token-introspection+jwt";
 pub enum Answer {
     /// It is active; whether it is valid now, and here, is checked on every request.
     Active(Box<VerifiedToken>),
-    /// It is not, or what is said of it is no identity.
+    /// It is not, or the answer gives no identity.
     Refused(Reason),
 }
 
-/// Reads the answer of an issuer about `token`. Where a signed one names a key that is not there,
+/// Reads the answer of an issuer about `token`. If a signed one names a key that is not there,
 /// `wish` says which.
 ///
 /// # Errors
 ///
-/// [`AnswerError`], which is the issuer's fault and not the token's: nothing is known of it.
+/// [`AnswerError`], which is the issuer's fault and not the token's: the token stays unknown.
 pub fn read(
     body: &[u8],
     token: &[u8],
@@ -119,7 +119,7 @@ fn open<'a>(
 /// Seconds that a signed answer may be on its way.
 const MAX_AGE: f64 = 60.0;
 
-/// Why an answer says nothing; it never quotes the answer.
+/// Why an answer is unusable; it never quotes the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AnswerError {
@@ -127,7 +127,7 @@ pub enum AnswerError {
     Active,
     /// A signed answer without `iat`, or an old one, or one of the future.
     Age,
-    /// A signed answer to somebody else.
+    /// A signed answer to another client.
     Audience,
     /// A signed answer of another issuer.
     Issuer,

@@ -18,17 +18,16 @@ use crate::token::VerifiedToken;
 /// What a worker knows of the tokens that it has asked about, and which it waits for.
 ///
 /// The key is the whole token, with its issuer: clients write both into it, so it is hashed by
-/// SipHash. What a token is refused for has a place of its own, so that guesses push out no good
-/// token.
+/// SipHash. Refused tokens have a place of their own, so that guesses push out no good token.
 #[derive(Debug)]
 pub struct Introspections {
     active: Shelf<Active>,
     refused: Shelf<(Reason, Tick)>,
-    /// Those that the issuer is being asked about, and when that is given up.
+    /// The tokens that the issuer is being asked about, and when the question is given up.
     pending: HashMap<Question, Tick>,
     /// The most of them for one issuer.
     share: usize,
-    /// What the last request was told that will end soon.
+    /// The last request's answer, if it will end soon.
     renewal: Option<Question>,
 }
 
@@ -55,9 +54,9 @@ pub enum Known {
 /// Whether a question is on its way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Asked {
-    /// It is: the answer comes to everybody who waits for it.
+    /// It is: all requests that wait for it get the answer.
     Already,
-    /// It is new, and noted: somebody has to ask it.
+    /// It is new, and noted: the caller has to ask it.
     Now,
     /// Its issuer has too many.
     TooMany,
@@ -114,8 +113,8 @@ impl Introspections {
         Known::Nothing
     }
 
-    /// Whether its issuer can be asked ahead of time: nobody asks now, nobody did so in vain a moment
-    /// ago, and there is room beside those who wait.
+    /// Whether its issuer can be asked ahead of time: it is not being asked now, it did not fail to
+    /// answer a moment ago, and there is room beside the requests that wait.
     fn may_renew(&mut self, question: &dyn Key, now: Tick) -> bool {
         let most = self.share.div_ceil(RENEWALS_PART);
         !self.has_pending(question.parts().0, most)
@@ -123,8 +122,8 @@ impl Introspections {
             && self.refused.get(question).is_none_or(|(_, until)| now >= *until)
     }
 
-    /// The token of the last request, where it is active and its issuer should be asked about it
-    /// again: nobody waits for that.
+    /// The token of the last request, if it is active and its issuer should be asked about it
+    /// again: no request waits for that.
     pub fn take_renewal(&mut self) -> Option<Question> {
         self.renewal.take()
     }
@@ -144,7 +143,7 @@ impl Introspections {
         Asked::Now
     }
 
-    /// Takes an answer, which counts for `cache` or `negative`.
+    /// Takes an answer, which is cached for `cache` or `negative`.
     pub fn answer(
         &mut self,
         question: &Question,
@@ -170,20 +169,20 @@ impl Introspections {
         }
     }
 
-    /// Takes note that there is no answer: whoever waits is refused, and so is for a moment
-    /// whoever asks again.
+    /// Notes that there is no answer: waiting requests are refused, and so for a moment are new
+    /// ones.
     pub fn give_up(&mut self, question: &Question, now: Tick) {
         self.pending.remove(question);
         self.put_off(question, now);
     }
 
-    /// As [`Self::give_up`], for one who cannot wait where others do.
+    /// As [`Self::give_up`], for a request that cannot wait where others do.
     pub fn put_off(&mut self, question: &Question, now: Tick) {
         let refusal = (Reason::IntrospectionUnavailable, now.saturating_add(MOMENT));
         self.refused.put(question.clone(), refusal, 0);
     }
 
-    /// Gives up all that is on its way: nobody will answer.
+    /// Gives up all that is on its way: there will be no answer.
     pub fn give_up_all(&mut self, now: Tick) {
         let pending: Vec<_> = self.pending.drain().map(|(question, _)| question).collect();
         for question in &pending {
