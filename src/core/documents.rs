@@ -1,10 +1,10 @@
 //! Documents in memory that all workers share: the key sets that one worker fetches for all.
 //!
-//! Each issuer has a slot with room for two documents. The leader writes a new one over the older of
-//! them and then says, in one word, that it is the newest. A document counts only if its digest is
-//! right, so that nothing depends on how far a writer came: one that is killed at any instruction
-//! leaves the newest one readable, and one that was stopped, took to be dead and goes on afterwards
-//! can spoil what it was writing, but not make anybody believe it.
+//! Each issuer has a slot with room for two documents. The leader writes a new one over the older
+//! of them and then says, in one word, that it is the newest. A document is valid only if its
+//! digest is right, so nothing depends on how far a writer came: one that is killed at any
+//! instruction leaves the newest one readable, and one that was stopped, taken for dead and goes on
+//! afterwards can spoil what it was writing, but no reader believes it.
 //!
 //! | word | what it settles |
 //! | --- | --- |
@@ -12,8 +12,8 @@
 //! | the lock ([`Lock`]) | that one process writes at a time: it may be seized from a dead one |
 //! | `current` of a slot | which half holds the newest document, and its generation |
 //!
-//! A slot belongs to one [`Source`] for as long as the memory lives, so that nobody ever takes the
-//! keys of another issuer for its own.
+//! A slot belongs to one [`Source`] for as long as the memory lives, so that no issuer ever gets
+//! the keys of another.
 
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -162,15 +162,15 @@ impl<'z> Documents<'z> {
         self.slots.get(document)?.head()
     }
 
-    /// The newest document, whole; if nobody can read it (see above), the one before it.
+    /// The newest document, whole; if it cannot be read (see above), the one before it.
     pub fn read(&self, document: usize) -> Option<Found> {
         self.slots.get(document)?.read(self.halves_of(document)?)
     }
 
     /// Publishes a document, which is the newest from then on.
     ///
-    /// It is false, and the newest stays the newest, when the worker no longer leads, when the lock
-    /// was seized from it, or when the document is empty or has more than [`CAPACITY`] bytes.
+    /// It is false, and the newest stays the newest, if the worker no longer leads, if the lock was
+    /// seized from it, or if the document is empty or has more than [`CAPACITY`] bytes.
     pub fn publish(
         &self,
         document: usize,
@@ -182,8 +182,8 @@ impl<'z> Documents<'z> {
         self.leads(lead) && self.record(document, bytes, at, lock)
     }
 
-    /// As [`Documents::publish`], for a document that every process finds by itself: whoever finds a
-    /// new one records it.
+    /// As [`Documents::publish`], for a document that every process finds by itself: the one that
+    /// finds a new one records it.
     pub fn record(&self, document: usize, bytes: &[u8], at: UnixTime, lock: &Lock<'_>) -> bool {
         let put = || {
             let halves = self.halves_of(document)?;
@@ -193,7 +193,7 @@ impl<'z> Documents<'z> {
         put().unwrap_or(false)
     }
 
-    /// Puts a document with its generation into memory that nobody else uses yet.
+    /// Puts a document with its generation into memory that is not in use yet.
     pub fn seed(&self, document: usize, found: &Found) -> bool {
         let put = || {
             let (halves, generation) = (self.halves_of(document)?, Some(found.generation));
@@ -205,7 +205,7 @@ impl<'z> Documents<'z> {
 
     /// Says that the newest document was still that of its source at `at`.
     ///
-    /// It is false when the worker no longer leads, or nobody could read the document.
+    /// It is false if the worker no longer leads, or if the document cannot be read.
     pub fn confirm(&self, document: usize, at: UnixTime, lead: Lead, lock: &Lock<'_>) -> bool {
         let confirm = || {
             let (slot, halves) = (self.slots.get(document)?, self.halves_of(document)?);
@@ -226,7 +226,7 @@ impl<'z> Documents<'z> {
         self.slots.get(document)?.failure.read()
     }
 
-    /// Asks the leader for a key that was not there. It may be lost where many ask.
+    /// Asks the leader for a key that was not there. The wish may be lost if many ask.
     pub fn wish(&self, document: usize, kid: &str) {
         if let Some(slot) = self.slots.get(document).filter(|_| Wish::is_modest(kid)) {
             slot.wishes.push(kid, &self.pen);

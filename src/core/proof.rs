@@ -1,6 +1,6 @@
 //! Tokens that are bound to a client's key, and the proof that comes with each request (RFC 9449).
 //!
-//! A token that names a key by `cnf.jkt` counts only beside a `DPoP` field whose JWT that key has
+//! A token that names a key by `cnf.jkt` is valid only beside a `DPoP` field whose JWT that key has
 //! signed: for this method, this URI and this token, just now, and never before. The token's
 //! signature may be remembered; a proof is verified for every request.
 
@@ -45,16 +45,16 @@ pub enum Mode {
 pub struct Settings {
     /// Which tokens it takes.
     pub mode: Mode,
-    /// Seconds after `iat` that a proof counts.
+    /// Seconds after `iat` that a proof is valid.
     pub max_age: i64,
-    /// Where clients see the server, if that is not where it is.
+    /// The origin at which clients see the server, if it is not the server's own.
     pub origin: Option<Origin>,
-    /// Seconds of a nonce's lifetime, where proofs need one.
+    /// Seconds of a nonce's lifetime, if proofs need one.
     pub nonce: Option<i64>,
 }
 
 impl Settings {
-    /// `max_age` where none is given.
+    /// The default of `max_age`.
     pub const MAX_AGE: i64 = 60;
 }
 
@@ -72,7 +72,7 @@ pub struct Proofs<'w> {
     nonce: Option<Box<str>>,
 }
 
-/// Opens the memory that all workers share. Only who sends a proof needs it.
+/// Opens the memory that all workers share. Only a request with a proof needs it.
 pub type Open<'w> = &'w dyn Fn() -> Option<Memory<'w>>;
 
 impl<'w> Proofs<'w> {
@@ -99,7 +99,7 @@ impl fmt::Debug for Proofs<'_> {
     }
 }
 
-/// A proof that is valid, and is not used up by that.
+/// A valid proof, not yet used up.
 pub(crate) struct Unused {
     fingerprint: Fingerprint,
     /// The thumbprint of the key that made it.
@@ -108,7 +108,7 @@ pub(crate) struct Unused {
 }
 
 impl Unused {
-    /// Uses the proof up, once a request under whichever settings: it is no replay of itself.
+    /// Uses the proof up, once per request under whichever settings: it is no replay of itself.
     ///
     /// # Errors
     ///
@@ -161,8 +161,8 @@ impl fmt::Debug for Known {
     }
 }
 
-/// Whether a token that is valid was sent by who holds the key that it is bound to, if it is: then
-/// with the proof, which is still to be used up.
+/// Checks that the sender of a valid token holds the key that it is bound to, if any, and returns
+/// the proof, which is still to be used up.
 ///
 /// # Errors
 ///
@@ -179,7 +179,7 @@ pub(crate) fn check(
         (Mode::Off, Some(_), _) => Err(Reason::BindingUnsupported),
         (_, None, Scheme::Dpop) | (Mode::Require, None, _) => Err(Reason::DpopUnbound),
         (_, None, Scheme::Bearer) => Ok(None),
-        // RFC 9449 section 7.2: or whoever copied the token could use it.
+        // RFC 9449 section 7.2: otherwise a thief of the token could use it.
         (_, Some(_), Scheme::Bearer) => Err(Reason::DpopMissing),
         (_, Some(key), Scheme::Dpop) => {
             let proof = match request.field("dpop") {
@@ -192,8 +192,8 @@ pub(crate) fn check(
     }
 }
 
-/// The checks of RFC 9449 section 4.3 that the form of a proof leaves; the signature after what
-/// costs less. Nothing is changed by them.
+/// The checks of RFC 9449 section 4.3 that the form of a proof leaves, the cheap ones before the
+/// signature. They change nothing.
 fn prove(
     proof: &Proof<'_>,
     key: &[u8; 32],

@@ -1,4 +1,4 @@
-//! Why the last fetch failed, kept for people to look at.
+//! Why the last fetch failed, kept for the operator.
 
 use super::note::{Note, bytes_in, fill};
 use super::pen::Pen;

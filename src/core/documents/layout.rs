@@ -2,7 +2,7 @@
 
 use super::{CAPACITY, Header, Slot};
 
-/// Where the parts lie in a block that begins with the [`Header`], in bytes.
+/// The places of the parts in a block that begins with the [`Header`], in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Layout {
     /// Where the [`Slot`]s begin.
@@ -14,12 +14,12 @@ pub struct Layout {
     /// How many of them must be zeroed for new memory, from the first on; the others may hold
     /// anything.
     pub zeroed: usize,
-    /// The bytes of it all.
+    /// The size of the whole, in bytes.
     pub bytes: usize,
 }
 
 impl Layout {
-    /// That of so many documents.
+    /// The layout for so many documents.
     pub const fn of(documents: usize) -> Self {
         let slots = size_of::<Header>();
         let words = slots.saturating_add(documents.saturating_mul(size_of::<Slot>()));

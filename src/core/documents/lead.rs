@@ -1,4 +1,4 @@
-//! Who fetches, and who writes.
+//! The right to fetch, and the right to write.
 
 use core::num::NonZeroU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -8,8 +8,9 @@ use super::{Documents, Word};
 
 /// The leader's token: the cycle that its worker belongs to, above the turn in that cycle.
 ///
-/// Whoever takes the lead has it until the next one does. A worker of an older cycle never takes it
-/// from one of a newer: it may have been begun late, in place of one that died while it was leaving.
+/// A worker that takes the lead has it until the next one does. A worker of an older cycle never
+/// takes it from one of a newer: it may have been begun late, in place of one that died while it
+/// was leaving.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Lead(u64);
 
@@ -41,7 +42,7 @@ pub struct Lock<'z> {
 }
 
 impl Lock<'_> {
-    /// Whether nobody seized it.
+    /// Whether it was not seized.
     pub fn is_held(&self) -> bool {
         self.word.load(Relaxed) == self.holder.0.get()
     }
@@ -60,7 +61,7 @@ impl<'z> Documents<'z> {
         u32::try_from(cycle).unwrap_or(u32::MAX)
     }
 
-    /// Takes the lead for a worker of that cycle; none where a newer cycle has it.
+    /// Takes the lead for a worker of that cycle; `None` if a newer cycle has it.
     pub fn take_lead(&self, cycle: u32) -> Option<Lead> {
         loop {
             let seen = self.header.lead.load(Acquire);
@@ -78,7 +79,7 @@ impl<'z> Documents<'z> {
         }
     }
 
-    /// Whether nobody has taken the lead since.
+    /// Whether the lead has not been taken since.
     pub fn leads(&self, lead: Lead) -> bool {
         self.header.lead.load(Acquire) == lead.0
     }

@@ -7,9 +7,9 @@ use std::hash::RandomState;
 use crate::text::time::Tick;
 use crate::token::Wish;
 
-/// The wishes of the last second: the same one counts once, and those for one issuer up to a few.
+/// The wishes of the last second: each is passed on once, and only a few for one issuer.
 ///
-/// It asks for no lock and no shared memory; two wishes that share a place cost one more look.
+/// It needs no lock and no shared memory; two wishes that share a place cost one more look.
 #[derive(Debug)]
 pub struct WishMemo {
     hashes: RandomState,
@@ -31,7 +31,7 @@ impl Default for WishMemo {
 }
 
 impl WishMemo {
-    /// Whether the leader should hear of it.
+    /// Whether the leader should be told.
     pub fn is_new(&mut self, wish: &Wish, now: Tick) -> bool {
         let hash = self.hashes.hash_one((wish.issuer, &wish.kid));
         let place = usize::try_from(hash % PLACES_U64).ok();
@@ -61,8 +61,8 @@ const PLACES_U64: u64 = 64;
 /// Nanoseconds of one.
 const SECOND: u64 = 1_000_000_000;
 
-/// Wishes of a worker in a second for one issuer, whose ring holds four. Whoever makes up keys of one
-/// issuer must not keep another's from being asked for.
+/// Wishes of a worker in a second for one issuer, whose ring holds four. Made-up keys of one issuer
+/// must not keep another's from being asked for.
 const A_SECOND: u32 = 32;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A few words that anybody may write at any time: who reads them sees them whole, or not at all.
+//! A few words that any process may write at any time: a reader sees them whole, or not at all.
 
 use core::array;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -10,8 +10,8 @@ use super::pen::Pen;
 
 /// Words under a seal, which is a checksum of them; zeroed memory is no note.
 ///
-/// Two writers at once may leave a mixture, which no seal fits: the note is lost then. The seal keeps
-/// accidents out and no adversary, so that a reader looks at what it reads.
+/// Two writers at once may leave a mixture, which no seal fits: the note is lost then. The seal
+/// guards against accidents, not against an adversary, so a reader checks what it reads.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Note<const N: usize> {

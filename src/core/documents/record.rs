@@ -112,7 +112,7 @@ mod tests {
             prop_assert!(read_record(&record[..at], &SOURCE).is_err());
             let mut changed = record.clone();
             changed[at] = to;
-            // The time alone is not covered: who can write the file can write any time.
+            // The time alone is not covered: a process that can write the file can write any time.
             let read = read_record(&changed, &SOURCE);
             prop_assert!(read.is_err() || read.unwrap().bytes == found.bytes);
         }

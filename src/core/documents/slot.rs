@@ -13,7 +13,7 @@ use super::wishes::Wishes;
 use super::{CAPACITY, Word};
 use crate::text::time::UnixTime;
 
-/// The place of one document; zeroed memory is nobody's.
+/// The place of one document; zeroed memory belongs to no source.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct Slot {
@@ -35,7 +35,7 @@ struct Half {
     length: Word,
     /// When the source last said that this is its document, in seconds since the epoch.
     confirmed: Word,
-    /// SHA-256 of source, generation and bytes: a document counts only if it is right.
+    /// SHA-256 of source, generation and bytes: a document is valid only if it is right.
     digest: [Word; 4],
     reserve: Word,
 }
@@ -88,7 +88,7 @@ impl Slot {
         }
     }
 
-    /// Whether it is the slot of that source.
+    /// Whether the slot belongs to that source.
     pub(super) fn is_of(&self, source: &Source) -> bool {
         let words = self.source.iter().map(|word| word.load(Relaxed));
         words.eq(words_of(source.digest()))
@@ -98,7 +98,7 @@ impl Slot {
         Current(self.current.load(Acquire))
     }
 
-    /// What the newest document is; none where there is none, or a newer one came just now.
+    /// What the newest document is; `None` if there is none, or if a newer one came just now.
     pub(super) fn head(&self) -> Option<Head> {
         let current = self.current();
         let [newest, _] = current.pick([0, 1].map(|half| self.halves.get(half)));
@@ -108,7 +108,7 @@ impl Slot {
         (current.0 != 0 && is_it() && self.current() == current).then_some(head)
     }
 
-    /// The newest document; the other one if nobody could read it.
+    /// The newest document; the other one if it cannot be read.
     pub(super) fn read(&self, rooms: [&[Word]; 2]) -> Option<Found> {
         for _ in 0..ATTEMPTS {
             let current = self.current();
@@ -154,7 +154,7 @@ impl Slot {
         pen.exchange(&self.current, seen.0, next)
     }
 
-    /// Says that the newest document still is that of its source, if anybody can read it.
+    /// Says that the newest document is still that of its source, if it can be read.
     pub(super) fn confirm(&self, rooms: [&[Word]; 2], at: UnixTime, pen: &Pen) -> bool {
         let current = self.current();
         let [(newest, room), _] = current.pick(self.with(rooms));
@@ -176,7 +176,7 @@ impl Half {
         UnixTime::from_secs(self.confirmed.load(Acquire).cast_signed())
     }
 
-    /// The document, if it is whole, and of that generation where one is asked for.
+    /// The document, if it is whole, and of that generation if one is asked for.
     fn read(&self, slot: &Slot, room: &[Word], generation: Option<u64>) -> Option<Found> {
         let found = self.generation.load(Acquire);
         if found == 0 || generation.is_some_and(|wanted| wanted != found) {

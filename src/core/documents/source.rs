@@ -1,4 +1,4 @@
-//! Whose document it is.
+//! The source of a document.
 
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -34,8 +34,8 @@ impl Source {
     }
 }
 
-/// The name of the memory of these sources, in this order: another set of them has another memory, so
-/// that what one configuration shares is never mistaken for what another one does.
+/// The name of the memory of these sources, in this order: another set of them has another memory,
+/// so that one configuration never takes another's documents for its own.
 pub fn zone_name(sources: &[Source]) -> String {
     let mut context = Context::new(&SHA256);
     for source in sources {

@@ -1,4 +1,4 @@
-//! Keys that tokens named and nobody has: what workers ask the leader for.
+//! Wishes: keys that tokens named and no worker has, asked of the leader.
 
 use super::Word;
 use super::note::{Note, bytes_in, fill};
@@ -52,6 +52,6 @@ fn text(values: &[u64; WORDS]) -> Option<Box<str>> {
     let bytes = bytes_in(rest);
     let (length, kid) = bytes.split_first()?;
     let kid = core::str::from_utf8(kid.get(..usize::from(*length))?).ok()?;
-    // The seal keeps accidents out, and no adversary.
+    // The seal guards against accidents, not against an adversary.
     Wish::is_modest(kid).then(|| kid.into())
 }

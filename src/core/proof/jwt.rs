@@ -10,7 +10,7 @@ use crate::refusal::Reason;
 use crate::text::json::{Document, Item};
 use crate::token::numeric_date;
 
-/// A proof that has the form of one; nobody has believed it yet.
+/// A well-formed proof, not yet verified.
 pub(super) struct Proof<'p> {
     signing_input: &'p [u8],
     signature: Vec<u8>,
@@ -33,7 +33,7 @@ pub(super) struct Proof<'p> {
 }
 
 impl<'p> Proof<'p> {
-    /// Takes a proof apart, and believes nothing of it.
+    /// Takes a proof apart, without verifying it.
     pub(super) fn read(text: &'p [u8]) -> Result<Self, Reason> {
         if text.len() > MAX_BYTES {
             return Err(Reason::DpopMalformed);
@@ -52,7 +52,7 @@ impl<'p> Proof<'p> {
         let Some(Value::Object(jwk)) = member("jwk").map(Item::to_value) else {
             return Err(Reason::DpopMalformed);
         };
-        // Of what is no object, every claim is missing.
+        // If it is no object, every claim is missing.
         let payload = decode(payload)?;
         let claims = Document::parse(&payload).map_err(|_| Reason::DpopMalformed)?;
         let claims = Claims::of(claims.root());

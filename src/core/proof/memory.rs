@@ -1,8 +1,8 @@
-//! The proofs that were accepted, in memory that all workers share: each counts once.
+//! The proofs that were accepted, in memory that all workers share: each is accepted once.
 //!
 //! There is no lock, and a worker may die at any instruction. A slot is two words: the first holds
 //! a mark of the proof, until when it is kept, and whether that is certain; the second the rest of
-//! the proof's fingerprint. Whoever meets a proof that it does not find
+//! the proof's fingerprint. A worker that meets a proof which it does not find
 //!
 //! 1. claims a free slot, by compare-and-swap of the first word, as one that is not certain,
 //! 2. writes the second word,
@@ -76,7 +76,7 @@ pub struct Memory<'z> {
 /// What new memory begins with; all of it random.
 #[derive(Clone, Copy)]
 pub struct Secrets {
-    /// So that nobody can aim at a slot.
+    /// So that no client can aim at a slot.
     pub seed: [u64; 2],
     /// What nonces are made with.
     pub nonces: [u64; 4],
@@ -101,8 +101,8 @@ impl<'z> Memory<'z> {
     /// proofs up to `max_age` seconds old.
     ///
     /// Called by one process before others use the memory under that configuration (the master).
-    /// What is not known cannot be told from a replay: proofs that are older than new memory are
-    /// not accepted, nor those that were forgotten under a shorter `max_age`.
+    /// An unknown proof cannot be told from a replay: proofs that are older than new memory are not
+    /// accepted, nor those that were forgotten under a shorter `max_age`.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl<'z> Memory<'z> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Memory::begin`].
     pub fn open(
         header: &'z MemoryHeader,
         buckets: &'z [MemoryBucket],
@@ -239,11 +239,11 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Seconds that a proof is kept after nobody would accept it: two workers' clocks may be apart by
-/// as much as a turn of an event loop takes.
+/// Seconds that a proof is kept after it cannot be accepted any more: two workers' clocks may be
+/// apart by as much as a turn of an event loop takes.
 pub(super) const SLACK: i64 = 60;
 
-/// What a [`MemoryBucket`] takes: two cache lines, fetched as a pair.
+/// The size of a [`MemoryBucket`]: two cache lines, fetched as a pair.
 const BUCKET_BYTES: usize = 128;
 
 /// What tells the memory of proofs from any other.

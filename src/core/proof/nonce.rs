@@ -1,5 +1,5 @@
-//! Nonces without memory (RFC 9449 section 9): any worker makes the same one in the same stretch
-//! of time, and nobody else can tell that of the next.
+//! Nonces without memory (RFC 9449 section 9): any worker makes the same one in the same stretch of
+//! time, and no client can tell the next one.
 
 use core::fmt;
 
@@ -10,12 +10,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// What makes nonces: a secret that all workers share.
 pub(super) struct Nonces(Key);
 
-/// How a nonce stands.
+/// The state of a nonce.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Standing {
     /// Of the present stretch of time.
     Current,
-    /// Of the stretch before: it counts, and a new one is due.
+    /// Of the stretch before: it is valid, and a new one is due.
     Previous,
     /// Of another stretch, or none of ours.
     Unknown,
@@ -31,10 +31,10 @@ impl Nonces {
         self.of(lifetime, stretch(lifetime, now))
     }
 
-    /// How a nonce that came with a proof stands at `now`.
+    /// The state at `now` of a nonce that came with a proof.
     pub(super) fn standing(&self, nonce: &str, lifetime: i64, now: i64) -> Standing {
         let present = stretch(lifetime, now);
-        // No secret is compared here: whoever asks is given the same bytes.
+        // No secret is compared here: every client is given the same bytes.
         if *self.of(lifetime, present) == *nonce {
             Standing::Current
         } else if *self.of(lifetime, present.saturating_sub(1)) == *nonce {
@@ -47,7 +47,7 @@ impl Nonces {
     fn of(&self, lifetime: i64, stretch: i64) -> Box<str> {
         let text = format!("mesh dpop nonce {lifetime} {stretch}");
         let tag = sign(&self.0, text.as_bytes());
-        // 128 bits: nobody guesses them, and the field stays short.
+        // 128 bits: they cannot be guessed, and the field stays short.
         URL_SAFE_NO_PAD.encode(tag.as_ref().get(..16).unwrap_or_default()).into()
     }
 }

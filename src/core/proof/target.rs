@@ -1,7 +1,7 @@
 //! Whether a proof was made for the URI that a request was sent to (RFC 9449 section 4.3).
 //!
 //! Both are brought into one form, as RFC 3986 sections 6.2.2 and 6.2.3 say, and compared byte by
-//! byte: what cannot be brought into it matches nothing.
+//! byte: a URI without that form matches nothing.
 
 use core::fmt;
 
@@ -58,7 +58,7 @@ pub(super) struct Uri {
 }
 
 impl Uri {
-    /// Reads `htu`, of which query and fragment do not count.
+    /// Reads `htu`, whose query and fragment are ignored.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let at = text.windows(3).position(|three| three == b"://")?;
         let (scheme, rest) = text.split_at_checked(at)?;
@@ -73,7 +73,7 @@ impl Uri {
         Some(Self { origin: Origin::read(is_secure, authority)?, path: normal_path(path)? })
     }
 
-    /// The URI of a request, which has reached us under `origin` where that is told.
+    /// The URI of a request, which has reached us under `origin` if that is told.
     pub(super) fn of(target: &Target<'_>, origin: Option<&Origin>) -> Option<Self> {
         let origin = match origin {
             Some(origin) => origin.clone(),
@@ -82,7 +82,7 @@ impl Uri {
         Some(Self { origin, path: normal_path(target.path)? })
     }
 
-    /// The parts that make it what it is, to be hashed one by one.
+    /// Its parts, to be hashed one by one.
     pub(super) fn parts(&self) -> [&[u8]; 3] {
         let scheme: &[u8] = if self.origin.is_secure { b"https" } else { b"http" };
         [scheme, &self.origin.host, &self.path]

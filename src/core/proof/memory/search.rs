@@ -15,12 +15,12 @@ use crate::memory::{AtomicU64, scale};
 pub(super) struct Slot {
     /// A [`State`].
     state: AtomicU64,
-    /// The rest of the fingerprint, which counts once the state is certain.
+    /// The rest of the fingerprint, which is valid once the state is certain.
     rest: AtomicU64,
 }
 
-/// 128 bits that a proof is known by, 88 of them in its slot: nobody outside can aim them, and of
-/// those that are kept at once no two are the same by chance.
+/// 128 bits that a proof is known by, 88 of them in its slot: clients cannot aim them, and of those
+/// that are kept at once no two are the same by chance.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::proof) struct Fingerprint {
     /// The lowest bits mark a slot, the highest choose the place.
@@ -42,7 +42,7 @@ impl Fingerprint {
     }
 }
 
-/// What became of a proof.
+/// The result for a proof.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::proof) enum Remembered {
     /// It is the first time, and will not be again.
@@ -56,7 +56,7 @@ pub(in crate::proof) enum Remembered {
 }
 
 /// A slot's first word: 24 bits of mark, 8 that count the turns of the slot, 31 of the second until
-/// which it is kept, 0 where it is free, and whether it is certain.
+/// which it is kept, 0 if it is free, and whether it is certain.
 ///
 /// Without the turns, a claim that was voided and made again by another worker would be the same
 /// word, and two workers could take it for theirs.
@@ -111,8 +111,8 @@ impl Slot {
         self.state.compare_exchange(seen.0, state.0, SeqCst, SeqCst).is_ok()
     }
 
-    /// The state, if the slot holds that proof. A claim that is not certain counts by its mark: its
-    /// rest may not be written yet.
+    /// The state, if the slot holds that proof. A claim that is not certain is known by its mark:
+    /// its rest may not be written yet.
     fn holds(&self, proof: Fingerprint, now: i64) -> Option<State> {
         loop {
             let state = self.state();
