@@ -1,4 +1,4 @@
-//! What stops a command before it can answer: exit status 2.
+//! Errors that stop a command before it can answer: exit status 2.
 
 use core::{error::Error, fmt};
 use std::{io, path::PathBuf};
@@ -8,15 +8,15 @@ use std::{io, path::PathBuf};
 pub(crate) enum Failure {
     /// A file that must not exist yet does.
     Exists(PathBuf),
-    /// The input was read, and the value found there cannot be used.
+    /// The input was read, and its value cannot be used.
     Invalid { source: String, problem: String },
     /// Standard output did not take the answer.
     Output(io::Error),
     /// A file, or standard input, could not be read.
     Read { source: String, error: io::Error },
-    /// The input is not JSON; line and column count from 1.
+    /// The input is not JSON; line and column are numbered from 1.
     Syntax { source: String, line: usize, column: usize, problem: &'static str },
-    /// The input is larger than what is ever looked at.
+    /// The input is larger than the limit of its kind.
     TooLarge { source: String, limit: usize },
     /// Options that contradict each other or the key.
     Usage(String),

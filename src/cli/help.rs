@@ -66,7 +66,7 @@ impl Help {
             words => command(words).ok_or_else(|| unknown(&words.join(" ")))?,
         };
         match io::stdout().lock().write_all(text.as_bytes()) {
-            // Whoever reads it has seen enough.
+            // The reader has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => written.map_err(Failure::Output),
         }
@@ -86,7 +86,7 @@ const CONTEXTS: [(Context, &str); 3] = [
     (Context::Location, "Directives of location alone"),
 ];
 
-/// The directives that are listed under a context: each under the first that it may stand in.
+/// The directives that are listed under a context: each under the first that allows it.
 fn listed(context: Context) -> Vec<Row> {
     directive::rows().into_iter().filter(|row| row.contexts.first() == Some(&context)).collect()
 }
@@ -115,7 +115,7 @@ fn overview() -> Vec<Block> {
     page
 }
 
-/// What the manual says of a word. A name that begins with `$` is one of a variable.
+/// The manual's page on a word. A name that begins with `$` is a variable's.
 fn explained(word: &str) -> Option<Vec<Block>> {
     if let Some(name) = word.strip_prefix('$') {
         return of_variable(name);
@@ -181,7 +181,7 @@ fn of_directive(row: &Row) -> Vec<Block> {
     page
 }
 
-/// How a directive is written, as the manual of Nginx has it.
+/// The usage of a directive, in the form of Nginx's manual.
 fn usage(row: &Row) -> Block {
     let contexts: Vec<_> = row.contexts.iter().map(|context| context.as_str()).collect();
     Block::Code(vec![
@@ -227,7 +227,7 @@ fn command(words: &[String]) -> Option<String> {
     Some(command.render_long_help().to_string())
 }
 
-/// How alike two words are at least, if one may have been meant by the other.
+/// The least likeness of two words of which one may be meant by the other.
 const ALIKE: f64 = 0.8;
 
 fn unknown(word: &str) -> Failure {

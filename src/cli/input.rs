@@ -18,7 +18,7 @@ pub(crate) const FILE_MAX: usize = 1024 * 1024;
 /// Reads a key set of at most [`MAX_BYTES`] bytes.
 ///
 /// # Errors
-/// When the file cannot be read, or is larger.
+/// If the file cannot be read, or is larger.
 pub(crate) fn key_set(path: &Path) -> Result<Vec<u8>, Failure> {
     file_of(path, MAX_BYTES)
 }
@@ -26,7 +26,7 @@ pub(crate) fn key_set(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Reads a whole file of at most [`FILE_MAX`] bytes.
 ///
 /// # Errors
-/// When the file cannot be read, or is larger.
+/// If the file cannot be read, or is larger.
 pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     file_of(path, FILE_MAX)
 }
@@ -34,7 +34,7 @@ pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Reads a whole file of at most that many bytes.
 ///
 /// # Errors
-/// When the file cannot be read, or is larger.
+/// If the file cannot be read, or is larger.
 pub(crate) fn file_of(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
     let source = path.display().to_string();
     match File::open(path) {
@@ -43,12 +43,12 @@ pub(crate) fn file_of(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// Reads the token: the argument, or standard input when it is absent or `-`.
+/// Reads the token: the argument, or standard input if it is absent or `-`.
 ///
 /// One trailing newline is no part of it; anything else is, and left to the verification.
 ///
 /// # Errors
-/// When standard input cannot be read, or is larger than 64 KiB.
+/// If standard input cannot be read, or is larger than 64 KiB.
 pub(crate) fn token(argument: Option<&str>) -> Result<Vec<u8>, Failure> {
     if let Some(token) = argument.filter(|token| *token != "-") {
         return Ok(token.as_bytes().to_vec());
@@ -61,7 +61,7 @@ pub(crate) fn token(argument: Option<&str>) -> Result<Vec<u8>, Failure> {
 /// Parses a JSON object that `source` names in errors, as strictly as the module reads JSON.
 ///
 /// # Errors
-/// With line and column, when the bytes are not JSON; else when they are no object.
+/// With line and column, if the bytes are not JSON; also if they are no object.
 pub(crate) fn object(source: &str, bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
     match json::parse(json::without_mark(bytes)) {
         Ok(Value::Object(members)) => Ok(members),
@@ -94,7 +94,7 @@ fn capped(reader: impl Read, source: String, limit: usize) -> Result<Vec<u8>, Fa
 
 const STDIN: &str = "standard input";
 
-/// Bytes of standard input: four times the largest token, to say so rather than to cut it.
+/// Bytes of standard input: four times the largest token, to refuse a larger one and not cut it.
 const STDIN_MAX: usize = 64 * 1024;
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Check {
     /// Asks, and prints the results.
     ///
     /// # Errors
-    /// When a file cannot be read, or the options do not fit.
+    /// If a file cannot be read, or the options do not fit.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let configuration = if Endpoint::is_meant(&self.target) {
             self.of_url()?

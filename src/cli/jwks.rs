@@ -38,7 +38,7 @@ impl Check {
     /// Prints a line for each key.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no JSON key set.
+    /// If the file cannot be read, or is no JSON key set.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let algorithms = if self.algorithms.is_empty() {
             KeyAlgorithms::OWN
@@ -68,7 +68,7 @@ impl Check {
     }
 }
 
-/// Sorts the errors of a key set: what is left is a set that the module reads, and does not use.
+/// Sorts the errors of a key set: the rest are about sets that the module reads, and does not use.
 ///
 /// # Errors
 /// For a file that is no JSON key set, with the place of the fault.

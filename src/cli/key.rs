@@ -61,7 +61,7 @@ impl Generate {
     /// Makes the key; the key set changes last, so that no set names a key that does not exist.
     ///
     /// # Errors
-    /// When a file cannot be written, or the key set has the `kid` already.
+    /// If a file cannot be written, or the key set has the `kid` already.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let key = PrivateKey::generate(self.alg, self.bits, self.kid.as_deref())
             .map_err(|error| Failure::Usage(error.to_string()))?;

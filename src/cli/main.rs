@@ -124,7 +124,7 @@ impl Command {
     }
 }
 
-/// What a command found; the process ends with it.
+/// The result of a command; the process ends with it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Verdict {
     /// All is well, or done: status 0.

@@ -107,7 +107,7 @@ impl Mint {
     /// Prints the token.
     ///
     /// # Errors
-    /// When the key or the claims cannot be read, or the options contradict them.
+    /// If the key or the claims cannot be read, or the options contradict them.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let key = private_key::read(&self.key)?;
         let header = self.header(&key)?;
@@ -180,7 +180,7 @@ impl Mint {
     }
 }
 
-/// The object that an option holds, or the file that it names.
+/// The object in an option, or in the file that it names.
 fn given_object(option: &str, given: &str) -> Result<Map<String, Value>, Failure> {
     match given.strip_prefix('@') {
         Some(path) => input::object(path, &input::file(Path::new(path))?),
@@ -211,5 +211,5 @@ fn parse_thumbprint(text: &str) -> Result<String, String> {
     }
 }
 
-/// Seconds that a token lives when nothing else is said.
+/// Seconds that a token lives if nothing else is said.
 const LIFETIME: i64 = 3_600;

@@ -1,6 +1,6 @@
 //! The words of an Nginx configuration, by Nginx's own lexical rules.
 
-/// What a directive ends with.
+/// The end of a directive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum End {
     /// `;`
@@ -12,7 +12,7 @@ pub(crate) enum End {
 /// The next thing in a configuration.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Item {
-    /// A directive: its words, its line, and what it ends with.
+    /// A directive: its words, its line, and its end.
     Directive(Vec<Vec<u8>>, usize, End),
     /// `}`
     BlockEnd,
@@ -47,7 +47,7 @@ impl<'t> Lexer<'t> {
     /// The next directive, or the token that ends the block.
     ///
     /// # Errors
-    /// What Nginx would refuse, in its words.
+    /// The faults that Nginx would refuse, in its words.
     pub(crate) fn next_item(&mut self) -> Result<Item, LexError> {
         let mut words = Vec::new();
         let mut line = self.line;
@@ -123,7 +123,7 @@ impl<'t> Lexer<'t> {
         }
         match self.peek() {
             None | Some(b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{') => Ok(word),
-            // As `if ($a = "b")` has it.
+            // As in `if ($a = "b")`.
             Some(b')') => {
                 let rest = self.bare()?;
                 word.extend(rest);
@@ -154,8 +154,8 @@ impl<'t> Lexer<'t> {
         Ok(word)
     }
 
-    /// What stands behind a backslash: quotes and backslashes themselves, some letters for what
-    /// they stand for, and anything else with the backslash.
+    /// The character behind a backslash: quotes and backslashes stand for themselves, some letters for
+    /// white space, and anything else keeps the backslash.
     fn escaped(&mut self, word: &mut Vec<u8>) {
         match self.bump() {
             Some(byte @ (b'"' | b'\'' | b'\\')) => word.push(byte),
@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    /// A word as one may write it so that anything may stand in it.
+    /// A word, quoted so that it may hold anything.
     fn written(word: &str) -> String {
         let escaped = word.replace('\\', "\\\\").replace('"', "\\\"");
         format!("\"{escaped}\"")

@@ -21,7 +21,7 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 /// Writes a new file that its owner alone may read.
 ///
 /// # Errors
-/// When the file exists already, or cannot be written; a part of it does not stay behind.
+/// If the file exists already, or cannot be written; a part of it does not stay behind.
 pub(crate) fn secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(
         |error| match error.kind() {
@@ -51,7 +51,7 @@ impl Replacement {
     /// Begins to replace `path`, whether or not it exists; a symbolic link stays one.
     ///
     /// # Errors
-    /// When the directory cannot be written, or someone else is replacing the file.
+    /// If the directory cannot be written, or another process is replacing the file.
     pub(crate) fn begin(path: &Path) -> Result<Self, Failure> {
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut name = OsString::from(&target);
@@ -70,7 +70,7 @@ impl Replacement {
     /// Writes the content beside the file; the file itself is not touched yet.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// If the disk does not take it.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = match fs::metadata(&self.target) {
             Ok(old) => self.file.set_permissions(old.permissions()),
@@ -85,7 +85,7 @@ impl Replacement {
     /// Puts the content in place: a reader finds the old file or the new one.
     ///
     /// # Errors
-    /// When the file cannot be renamed.
+    /// If the file cannot be renamed.
     pub(crate) fn commit(mut self) -> Result<(), Failure> {
         fs::rename(&self.staged, &self.target)
             .map_err(|error| Failure::Write { path: self.target.clone(), error })?;

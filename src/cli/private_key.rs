@@ -24,7 +24,7 @@ const ALGORITHMS: [&str; 12] = [
 /// Reads a private key: a JWK if the file begins with a brace, else PEM.
 ///
 /// # Errors
-/// When the file cannot be read, or holds no key that signs.
+/// If the file cannot be read, or holds no key that signs.
 pub(crate) fn read(path: &Path) -> Result<PrivateKey, Failure> {
     PrivateKey::read(&input::file(path)?).map_err(|error| match error {
         KeyError::Json(error) => input::syntax(&path.display().to_string(), error),

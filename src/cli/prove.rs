@@ -69,7 +69,7 @@ impl Prove {
     /// Prints the proof.
     ///
     /// # Errors
-    /// When the key or the token cannot be read.
+    /// If the key or the token cannot be read.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let key = private_key::read(&self.key)?;
         let invalid = |error| Failure::invalid(self.key.display(), error);

@@ -39,7 +39,7 @@ impl Check {
     /// Prints the number of entries of each kind.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let bytes = input::file_of(&self.file, MAX_BYTES)?;
         let mut named: Vec<String> = self.issuer.clone();
@@ -68,7 +68,7 @@ impl Check {
             output::line(&format!("  {over} of them past their \"until\""))?;
         }
         if self.issuer.is_empty() && !named.is_empty() {
-            // As they were written, which no terminal should obey.
+            // Quoted, since no terminal should obey them.
             output::line(&format!("issuers, which were not compared: {named:?}"))?;
         }
         Ok(Verdict::Accepted)

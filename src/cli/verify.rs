@@ -95,7 +95,7 @@ impl Verify {
     /// Prints the verdict.
     ///
     /// # Errors
-    /// When a file or standard input cannot be read, or the file is no JSON key set.
+    /// If a file or standard input cannot be read, or the file is no JSON key set.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let document = input::key_set(&self.jwks)?;
         let parsed = match KeySet::parse(&document, self.algorithms()) {
@@ -202,7 +202,7 @@ impl Verify {
         Answer { verdict: verdict.map_err(|refusal| refusal.reason()), claims, notes }
     }
 
-    /// What was compared with what, for the refusals that are about values.
+    /// The compared values, for refusals that are about values.
     fn comparison(&self, reason: Reason, at: UnixTime, claims: Option<&Value>) -> Option<String> {
         let claim = |name: &str| claims.and_then(|claims| claims.get(name)).map(Value::to_string);
         let instead = self.audience_claim.as_ref();
@@ -227,19 +227,19 @@ impl Verify {
     }
 }
 
-/// What is said in the end.
+/// The answer of the command.
 struct Answer {
     verdict: Result<(), Reason>,
     /// The claims, once their signature is valid.
     claims: Option<Value>,
-    /// For people: more about the verdict.
+    /// More about the verdict, for people.
     notes: Vec<String>,
 }
 
 impl Answer {
     fn print(self) -> Result<Verdict, Failure> {
         let mut stderr = io::stderr().lock();
-        // The verdict counts, whether or not somebody reads what is said about it.
+        // The status is the verdict, whether or not its explanation can be written.
         let mut explain = |text: &str| drop(writeln!(stderr, "meshctl: {text}"));
         match self.verdict {
             Ok(()) => output::line("accepted")?,
@@ -287,13 +287,13 @@ fn signature(token: &[u8], keys: &KeySet) -> Answer {
     }
 }
 
-/// What a refusal is about, as the log of the module has it.
+/// The subject of a refusal, as the module's log has it.
 fn about(refusal: &Refusal) -> Option<String> {
     let detail = refusal.detail().to_string();
     detail.strip_prefix(", ").map(str::to_owned)
 }
 
-/// The `iss` of the token itself; empty where there is none, which the verification refuses.
+/// The `iss` of the token itself; empty if there is none, which the verification refuses.
 fn own_issuer(token: &[u8]) -> Box<str> {
     let claims = unverified_claims(token);
     claims.as_ref().and_then(|claims| claims.get("iss")?.as_str()).unwrap_or_default().into()

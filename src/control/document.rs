@@ -77,7 +77,7 @@ pub struct Parsed<C> {
     pub contents: C,
     /// Its size: `3 keys`.
     pub count: String,
-    /// Its oddities.
+    /// The warnings about it.
     pub warnings: Vec<String>,
     /// A notice, or a warning if something of it should be looked at.
     pub level: Level,

@@ -4,10 +4,10 @@
 //!        tokens DIR proofs COUNT
 //!
 //! The first writes `jwks.json`, the file `known` with so many RS256 tokens, one a line, and the
-//! files `rs256`, `es256` and `eddsa` with so many others each; it prints what the signature of each
-//! costs by itself on this machine, in microseconds. The second comes after it: it writes the file
-//! `bound` with a token that is bound to a key, and `proofs` with so many DPoP proofs of that key,
-//! which expire soon.
+//! files `rs256`, `es256` and `eddsa` with so many others each; it prints the cost of verifying the
+//! signature of each by itself on this machine, in microseconds. The second comes after it: it writes
+//! the file `bound` with a token that is bound to a key, and `proofs` with so many DPoP proofs of that
+//! key, which expire soon.
 
 use core::error::Error;
 use core::ops::Range;
@@ -88,7 +88,7 @@ fn now() -> Result<u64, Failure> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())
 }
 
-/// The least that a batch of verifications took, each: what others do meanwhile only adds to it.
+/// The least time of one verification, over all batches: other processes only add to it.
 fn micros_of_a_signature(tokens: &str, jwks: &[u8]) -> Result<f64, Failure> {
     let (keys, _) = KeySet::parse(jwks, AlgorithmSet::DEFAULT)?;
     let tokens: Vec<_> = tokens
@@ -105,7 +105,7 @@ fn micros_of_a_signature(tokens: &str, jwks: &[u8]) -> Result<f64, Failure> {
     Ok(least)
 }
 
-/// What signs tokens, and the public JWK for it.
+/// The signer of tokens, and the public JWK for it.
 struct Issuer {
     jwk: Value,
     signer: Signer,

@@ -113,7 +113,7 @@ fn breakable(word: &str) -> String {
 /// Columns of a line of text on a terminal of 80.
 const LINE: usize = 64;
 
-/// A text in ASCII that stands for itself.
+/// A text in ASCII without special meaning in roff.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

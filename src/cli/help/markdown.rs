@@ -8,7 +8,7 @@ pub(crate) enum Block {
     Paragraph(String),
     /// An item of a list, with its bullet or number.
     Item(String, String),
-    /// Lines as they are.
+    /// Lines, unchanged.
     Code(Vec<String>),
     /// The head of a table, and its rows.
     Table(Vec<String>, Vec<Vec<String>>),

@@ -1,4 +1,4 @@
-//! A page for a terminal, or for what reads plain text.
+//! A page for a terminal, or for a program that reads plain text.
 
 use std::{
     env,
@@ -150,7 +150,7 @@ impl Page {
     }
 }
 
-/// How many columns a text takes: what sets a style takes none.
+/// How many columns a text takes: the codes that set a style take none.
 fn seen(text: &str) -> usize {
     let all = text.chars().count();
     let of = |style: &str| text.matches(style).count().saturating_mul(style.len());

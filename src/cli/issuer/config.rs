@@ -14,14 +14,14 @@ use crate::error::Failure;
 use crate::input;
 use crate::nginx_conf::{End, Item, Lexer};
 
-/// What a configuration says of issuers.
+/// The issuers of a configuration.
 #[derive(Debug)]
 pub(super) struct Configuration {
-    /// Those that are complete.
+    /// The complete ones.
     pub(super) issuers: Vec<Issuer>,
-    /// What Nginx would refuse, each with its place.
+    /// The faults that Nginx would refuse, each with its place.
     pub(super) faults: Vec<String>,
-    /// What a relative name of a file is relative to.
+    /// The directory of relative names of files.
     pub(super) directory: PathBuf,
 }
 
@@ -29,7 +29,7 @@ impl Configuration {
     /// Reads a file and those that it includes.
     ///
     /// # Errors
-    /// When a file cannot be read, or is no configuration.
+    /// If a file cannot be read, or is no configuration.
     pub(super) fn read(file: &Path) -> Result<Self, Failure> {
         let directory = file.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut reader =
@@ -40,7 +40,7 @@ impl Configuration {
     }
 }
 
-/// Where the lines of a file stand.
+/// The block that encloses the lines of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Context {
     /// `http`, or outside of it: a file may be one that `http` includes.
@@ -130,7 +130,7 @@ impl Reader {
         }
         self.lines(lexer, file, Context::Issuer, true)?;
         if self.faults.len() > faults {
-            // One that is half read would be checked for what it does not say.
+            // A half-read issuer would be checked for directives that it does not have.
             self.main.open = None;
         } else if let Err(error) = self.main.close_issuer() {
             self.faults.push(error.to_string());

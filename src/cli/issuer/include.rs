@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The files that a pattern of `include` names, in the order of their names; `directory` is what it is
-/// relative to.
+/// The files that a pattern of `include` names, in the order of their names; the pattern is relative to
+/// `directory`.
 pub(super) fn included(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     let whole = directory.join(pattern);
     if !has_wildcard(pattern) {
@@ -67,8 +67,8 @@ fn glob(pattern: &[char], name: &[char]) -> bool {
     }
 }
 
-/// The set that begins behind a bracket: whether it is of those that do not match, its members, and
-/// what follows it.
+/// The set that begins behind a bracket: whether it is negated, its members, and the pattern after
+/// it.
 fn set(pattern: &[char]) -> Option<(bool, &[char], &[char])> {
     let (is_not, members) = match pattern {
         ['!' | '^', members @ ..] => (true, members),

@@ -53,7 +53,7 @@ fn of_file(issuer: &Issuer, file: &Path, checked: &mut Checked) {
     }
 }
 
-/// Says of each key whether it is usable.
+/// Reports for each key whether it is usable.
 fn keys(issuer: &Issuer, document: &[u8], from: &str, checked: &mut Checked) {
     let (used, skipped) = match issuer.read_keys(document) {
         Ok((set, skipped)) => {
@@ -84,7 +84,7 @@ fn keys(issuer: &Issuer, document: &[u8], from: &str, checked: &mut Checked) {
     }
 }
 
-/// The publisher's word, so that no terminal obeys it.
+/// The publisher's word, quoted so that no terminal obeys it.
 fn quoted(kid: Option<&str>) -> String {
     kid.map_or_else(|| "no kid".to_owned(), |kid| format!("{kid:?}"))
 }
@@ -113,7 +113,7 @@ impl Probe<'_> {
         self.freshness(&answer);
     }
 
-    /// Asks; what goes wrong is noted.
+    /// Asks; a failure is noted.
     async fn ask(&mut self, check: &'static str, request: &Request<'_>) -> Option<Response> {
         let url = request.url;
         if !url.is_secure() {
@@ -139,7 +139,7 @@ impl Probe<'_> {
         }
     }
 
-    /// Where the discovery document says that the keys are.
+    /// The URL of the keys by the discovery document.
     async fn discovery(&mut self, url: &Endpoint) -> Option<Endpoint> {
         let answer = self.ask("discovery", &discovery_request(url)).await?;
         match keys_url(&answer.body, &self.issuer.url, url) {
@@ -169,7 +169,7 @@ impl Probe<'_> {
         }
     }
 
-    /// What the module would ask for once a token names a key: there is no list of them.
+    /// Checks only that the server answers: there is no list of keys, a token has to name each.
     async fn alb(&mut self, base: &Endpoint) {
         let nobody = format!("{base}00000000-0000-0000-0000-000000000000");
         let Ok(nobody) = nobody.parse::<Endpoint>() else { return };

@@ -1,4 +1,4 @@
-//! What a check found, for people and for machines.
+//! The findings of a check, for people and for machines.
 
 use core::fmt;
 
@@ -32,14 +32,14 @@ impl Level {
 #[derive(Debug)]
 pub(super) struct Finding {
     level: Level,
-    /// What was looked at, in one stable word.
+    /// The thing that was looked at, in one stable word.
     check: &'static str,
     text: String,
     /// What to do about it.
     advice: Option<&'static str>,
 }
 
-/// An issuer, and what was found.
+/// An issuer, and the findings about it.
 #[derive(Debug)]
 pub(super) struct Checked {
     name: Box<str>,
@@ -73,7 +73,7 @@ impl Checked {
     }
 }
 
-/// All that was found.
+/// All findings.
 #[derive(Debug)]
 pub(super) struct Report {
     target: String,
@@ -86,7 +86,7 @@ impl Report {
         Self { target: target.to_owned(), faults, issuers: Vec::new() }
     }
 
-    /// Notes something that is wrong with the configuration.
+    /// Notes a fault of the configuration.
     pub(super) fn fault(&mut self, text: String) {
         self.faults.push(text);
     }
@@ -100,7 +100,7 @@ impl Report {
         self.faults.is_empty() && self.issuers.iter().all(Checked::is_good)
     }
 
-    /// Without control characters: much of it is somebody else's words.
+    /// Without control characters: much of it is another party's words.
     pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
         if !self.faults.is_empty() {

@@ -16,7 +16,7 @@ pub(crate) struct Desk {
     dir: TempDir,
 }
 
-/// What one run of the program left.
+/// The result of one run of the program.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: i32,
@@ -34,7 +34,7 @@ impl Desk {
         self.run_with(words, &[], b"")
     }
 
-    /// Runs the program on words, further arguments as they are, and standard input.
+    /// Runs the program on words, further arguments unchanged, and standard input.
     pub(crate) fn run_with(&self, words: &str, arguments: &[&str], input: &[u8]) -> Run {
         let mut child = Command::new(env!("CARGO_BIN_EXE_meshctl"))
             .args(words.split_whitespace())
@@ -55,7 +55,7 @@ impl Desk {
         }
     }
 
-    /// Runs what must succeed, and returns its standard output without the newline.
+    /// Runs a command that must succeed, and returns its standard output without the newline.
     pub(crate) fn done(&self, words: &str, arguments: &[&str]) -> String {
         let run = self.run_with(words, arguments, b"");
         assert_eq!((run.status, run.err.as_str()), (0, ""), "{words} {arguments:?}");

@@ -14,7 +14,7 @@ use std::{
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::aws_lc_rs::default_provider};
 
-/// Answers the request for a path with bytes as they are.
+/// Answers the request for a path with bytes, unchanged.
 pub(crate) type Answer = dyn Fn(&str) -> String + Send + Sync;
 
 pub(crate) struct Host {
@@ -26,7 +26,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// A server whose certificate is for that name, and counts in these years.
+    /// A server whose certificate is for that name, and is valid in these years.
     pub(crate) fn named(
         name: &str,
         years: (i32, i32),

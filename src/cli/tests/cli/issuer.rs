@@ -7,7 +7,7 @@ use crate::host::{Host, ok};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// RFC 8037 appendix A.2, and what somebody has published beside it.
+/// RFC 8037 appendix A.2, and a symmetric key with an escape code of terminals in its `kid`.
 const KEYS: &str = r#"{"keys":[
     {"kty":"OKP","crv":"Ed25519","kid":"ed","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
     {"kty":"oct","kid":"\u001b[2J","k":"c2VjcmV0"}]}"#;
@@ -122,7 +122,7 @@ fn answers_that_the_module_would_not_take_are_told_why() {
         assert!(run.out.contains("  error    discovery: "), "{}", run.out);
         assert!(run.out.contains(expected), "{expected}: {}", run.out);
     }
-    // Nobody listens there any more.
+    // Nothing listens there any more.
     let gone = { issuer("").url("") };
     let run = Desk::new().run(&format!("issuer check {gone}"));
     assert_eq!(run.status, 1);

@@ -21,7 +21,7 @@ fn proof_says_what_the_options_say() {
             "jwk": { "kty": "EC", "crv": "P-256", "x": key["x"], "y": key["y"] },
         })
     );
-    // `ath` is that of RFC 9449 section 7.1.
+    // `ath` is from RFC 9449 section 7.1.
     assert_eq!(
         part(&proof, 1),
         serde_json::json!({
