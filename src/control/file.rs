@@ -41,7 +41,7 @@ pub(crate) async fn read_in_stretches(
     reading.finish()
 }
 
-/// What `stat` says about the state of a file: as long as it is the same, nothing was written.
+/// The state of a file by `stat`: as long as it is the same, nothing was written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FileStamp {
     /// The device that holds the file.
@@ -186,7 +186,7 @@ impl Reading {
         Ok(Self { file, before, max, bytes })
     }
 
-    /// Reads up to 256 KiB more; false at the end.
+    /// Reads up to 256 KiB more; `false` at the end.
     fn read_chunk(&mut self) -> Result<bool, ReadError> {
         let read = (&self.file).take(CHUNK).read_to_end(&mut self.bytes);
         let read = read.map_err(ReadError::Read)?;

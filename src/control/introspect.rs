@@ -175,7 +175,7 @@ impl Job for Counter {
 }
 
 impl Counter {
-    /// What [`serve`] needs, once the thread is there.
+    /// The parts that [`serve`] needs, once the thread is there.
     fn serve(self, network: &Network, outbox: &Arc<Outbox>) -> Service {
         let Self { receiver, answers, introspector } = self;
         let Introspector { trust, credentials, .. } = introspector;

@@ -349,7 +349,7 @@ fn roll() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-/// Between two looks at what other workers have published.
+/// Between two looks at the documents that other workers have published.
 const ADOPT: Duration = Duration::from_millis(100);
 /// Between two looks at whether this worker leads, while it does not.
 const FOLLOW: Duration = Duration::from_secs(1);

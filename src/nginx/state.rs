@@ -1,4 +1,4 @@
-//! The frozen settings of a cycle, and what they are made of.
+//! The frozen settings of a cycle, and their parts.
 
 pub(crate) mod document;
 pub(crate) mod settings;

@@ -113,7 +113,7 @@ pub(crate) fn spans(text: &str) -> Vec<Span<'_>> {
     spans
 }
 
-/// The next marker, what is before it, within it and after it.
+/// The next marker, and the text before it, within it and after it.
 fn next(text: &str) -> Option<(&'static str, &str, &str, &str)> {
     let found = ["`", "**"].into_iter().filter_map(|marker| {
         let (before, rest) = text.split_once(marker)?;

@@ -40,7 +40,7 @@ fn has_wildcard(name: &str) -> bool {
     name.contains(['*', '?', '['])
 }
 
-/// Whether a name matches a pattern of glob(7), whose wildcards leave a dot at the begin alone.
+/// Whether a name matches a pattern of glob(7), whose wildcards match no dot at the begin.
 fn matches(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.trim_start_matches('\\').starts_with('.') {
         return false;

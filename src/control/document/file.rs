@@ -65,11 +65,11 @@ struct Watch {
     file: WatchedFile,
     interval: Duration,
     outbox: Arc<Outbox>,
-    /// The contents that were read and judged last, by their stamp, and what is wrong with them.
+    /// The stamp of the contents that were read and judged last, and their fault.
     judged: Option<(FileStamp, Option<Fault>)>,
     /// The digest of the contents in force, if this thread put them in force.
     adopted: Option<u64>,
-    /// The digest of the last bad contents, and what is wrong with them.
+    /// The digest of the last bad contents, and their fault.
     refused: Option<(u64, Fault)>,
     /// The contents that made the [`Document`] panic, and when to try them again.
     panicked: Option<(FileStamp, Instant)>,

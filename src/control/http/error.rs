@@ -1,4 +1,4 @@
-//! Why a fetch brought nothing.
+//! Why a fetch failed.
 
 use core::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::fault::TlsFault;
 use crate::file::ReadError;
 
-/// Why a fetch brought nothing.
+/// Why a fetch failed.
 ///
 /// The text never holds bytes of a server, and stays the same while the cause does, but for a
 /// status; the caller that logs it says what was fetched.

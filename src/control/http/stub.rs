@@ -208,7 +208,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), file, _dir: dir }
     }
 
-    /// What a server of that name needs.
+    /// The configuration of a server of that name.
     pub(crate) fn server(&self, name: &str) -> ServerConfig {
         self.server_until(name, 4000)
     }
@@ -230,7 +230,7 @@ impl Authority {
     }
 }
 
-/// The port of a socket that takes no further connection, and what keeps it so.
+/// The port of a socket that takes no further connection, and the guard that keeps it so.
 pub(crate) fn full_listener(address: &str) -> (u16, impl Sized + use<>) {
     let runtime = Builder::new_current_thread().enable_io().build().unwrap();
     let listener = runtime.block_on(async {

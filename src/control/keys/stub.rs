@@ -57,7 +57,7 @@ impl SharedMemory {
         until("calls", || self.lock().calls.len() >= count);
     }
 
-    /// Waits for so many looks of the thread at what was published, and so for about as many tenths
+    /// Waits for so many looks of the thread at the published documents, so for about as many tenths
     /// of a second.
     pub(crate) fn ticks(&self, ticks: usize) {
         let from = self.lock().adoptions;

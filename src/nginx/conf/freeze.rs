@@ -197,7 +197,7 @@ fn read_revocations(
     Ok(Some(list))
 }
 
-/// The most bytes of the list of what is revoked.
+/// The most bytes of the revocation list.
 const MOST_REVOCATIONS: u64 = revocation::MAX_BYTES as u64;
 
 /// The time between two looks at it: a new list has to apply within a second, and is not read before

@@ -17,7 +17,7 @@ use crate::nginx::ngx::pool::in_pool;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProofZone(NonNull<ngx_shm_zone_t>);
 
-/// What the zone's `data` points to.
+/// The target of the zone's `data`.
 struct Data {
     /// The most seconds that a proof is valid under this configuration.
     max_age: i64,

@@ -126,7 +126,7 @@ fn page_size() -> usize {
     unsafe { ngx_pagesize }
 }
 
-/// What a zone holds.
+/// The contents of a zone.
 pub(super) trait Contents: Sized {
     /// Why there is no such zone, as the log says it.
     type Error: fmt::Display;

@@ -4,7 +4,7 @@
 //! (`headers_in.host`, ..), so that an element may never be shifted. [`retain`] therefore cuts a
 //! part into runs of neighbours that stay, and describes each run by a part of its own.
 //!
-//! What Nginx relies on, and what this file keeps true:
+//! Nginx relies on these rules, and this file keeps them:
 //!
 //! 1. *No empty part is ever reached.* The loop that Nginx writes out everywhere steps to the next
 //!    part and reads its element 0 without asking again (`ngx_list.h`). Only the first part of a

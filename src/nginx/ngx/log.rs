@@ -24,7 +24,7 @@ pub(crate) enum Level {
     Emerg = NGX_LOG_EMERG,
     /// A request failed, or a part of the service is down.
     Error = NGX_LOG_ERR,
-    /// What a client did wrong.
+    /// A fault of a client.
     Info = NGX_LOG_INFO,
     /// Worth knowing, once in a while.
     Notice = NGX_LOG_NOTICE,

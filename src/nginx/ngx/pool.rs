@@ -54,7 +54,7 @@ pub(crate) unsafe fn within_pool_under<T>(
     }
 }
 
-/// Drops what [`within_pool_under`] made.
+/// Drops the value that [`within_pool_under`] made.
 ///
 /// # Safety
 ///
@@ -67,7 +67,7 @@ pub(crate) unsafe extern "C" fn drop_within<T>(value: *mut c_void) {
 /// A cleanup's handler.
 pub(crate) type Cleanup = unsafe extern "C" fn(*mut c_void);
 
-/// Drops what [`in_pool`] moved to the heap.
+/// Drops the value that [`in_pool`] moved to the heap.
 ///
 /// # Safety
 ///

@@ -116,7 +116,7 @@ pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
     })
 }
 
-/// One line an event: what, why, who.
+/// One line for each event: what, why, who.
 fn log_refusal(Turn { r, location, context }: Turn<'_>, refusal: &Refusal, dry_run: &str) {
     let level = match location.log_level {
         LogLevel::Error => Level::Error,

@@ -359,7 +359,7 @@ const MOST_PARKINGS: u8 = 4;
 /// function has one address.
 static DROP: Cleanup = drop_within::<Context>;
 
-/// Whether our place among the contexts holds none: it is null, or an odd note.
+/// Whether there is no context in our place: it is null, or an odd note.
 fn is_none(context: *mut Context) -> bool {
     context.is_null() || context as usize & 1 == 1
 }

@@ -13,7 +13,7 @@ use crate::nginx::ngx::live::Live;
 use crate::nginx::phase::debts::Debts;
 
 thread_local! {
-    /// Of the thread of Nginx.
+    /// For the thread of Nginx.
     pub(crate) static LOT: RefCell<Lot> = RefCell::default();
 }
 

@@ -22,8 +22,8 @@ pub(super) fn has_moved(r: Live<'_>) -> bool {
     unsafe { (*r.as_ptr()).uri_changes() <= NGX_HTTP_MAX_URI_CHANGES }
 }
 
-/// SERVER_REWRITE and REWRITE of a subrequest that has moved: what it was given for one location
-/// goes no further. Until then it carries what its parent carries, in which nothing is left that
+/// SERVER_REWRITE and REWRITE of a subrequest that has moved: fields that it was given for one
+/// location go no further. Until then it carries its parent's fields, in which nothing is left that
 /// only we may set. `None` without memory.
 pub(super) fn strip(r: Live<'_>) -> Option<()> {
     if let Some(context) = Context::known(r)

@@ -14,12 +14,12 @@ const COOKIE: &str = "cookie";
 /// The name of the field that holds a proof of possession (RFC 9449 section 4.1).
 const PROOF: &str = "dpop";
 
-/// Removes the token from what goes upstream; `None` if it could not be done.
+/// Removes the token before the request goes upstream; `None` if it could not be done.
 pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     settings::main(r).shown.keep(r, source)?;
     match source {
         Source::Authorization => {
-            // What proves the token goes with it.
+            // The proof of the token goes with it.
             let (mut proof, mut count) = (None, 0_usize);
             headers::remove_authorization(r, |_, value| {
                 proof = Some((value.as_ptr(), value.len()));
@@ -54,7 +54,7 @@ pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Opti
     }
 }
 
-/// Puts back what an earlier location of this request has removed.
+/// Puts back the field that an earlier location of this request has removed.
 pub(super) fn restore(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     match source {
         Source::Authorization => {

@@ -8,7 +8,7 @@ use mesh_core::stage::admit::Admission;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::phase::context::Context;
 
-/// A request, the settings of the location that it is in, and what is remembered of it.
+/// A request, the settings of the location that it is in, and the memory of it.
 #[derive(Clone, Copy)]
 pub(super) struct Turn<'r> {
     pub(super) r: Live<'r>,
@@ -17,7 +17,7 @@ pub(super) struct Turn<'r> {
 }
 
 impl<'r> Turn<'r> {
-    /// `None` without memory for what is to be remembered.
+    /// `None` if there is no room for its memory.
     pub(super) fn of(r: Live<'r>, location: &'r Location) -> Option<Self> {
         Some(Self { r, location, context: Context::of(r)? })
     }

@@ -18,8 +18,8 @@ use crate::nginx::state::settings;
 /// The name that the field is remembered under.
 const FIELD: &str = "upgrade";
 
-/// Takes away what does not pass; `None` if it could not be done. Only for a request that asks for
-/// another protocol.
+/// Takes away an `Upgrade` that does not pass; `None` if it could not be done. Only for a request that
+/// asks for another protocol.
 pub(crate) fn strip(r: Live<'_>) -> Option<()> {
     if settings::upgrades(r).allow(headers::upgrades(r)) {
         return Some(());
@@ -27,8 +27,8 @@ pub(crate) fn strip(r: Live<'_>) -> Option<()> {
     remove(r)
 }
 
-/// REWRITE, before all others: takes away what the location of the request does not let pass, and gives
-/// back what it does. Only installed if a location says what passes.
+/// REWRITE, before all others: takes away an `Upgrade` that the request's location does not let pass,
+/// and puts back one that it does. Only installed if a location says what passes.
 pub(crate) unsafe extern "C" fn strip_here(r: *mut ngx_http_request_t) -> ngx_int_t {
     const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
     // SAFETY: Nginx calls a phase handler with a whole, live request.

@@ -146,7 +146,7 @@ fn ask<'p>(
     }
 }
 
-/// Drops what [`keep`] left.
+/// Drops the result that [`keep`] left.
 unsafe extern "C" fn forget(presented: *mut c_void) {
     // SAFETY: `keep` made the pointer from a box of that type, and a pool runs a cleanup once
     // (`ngx_destroy_pool`).

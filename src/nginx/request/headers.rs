@@ -103,8 +103,8 @@ pub(crate) fn remove_authorization(
     };
     // SAFETY: as in `strip`.
     unsafe { list::retain(headers_in(r), &mut alloc, &mut keep) }?;
-    // SAFETY: the request is alive. Null is what the slot holds when no such header came; from
-    // 1.23.0 on it heads the chain of all of them, which therefore goes as a whole.
+    // SAFETY: the request is alive. The slot is null if no such header came; from
+    // 1.23.0 on it heads the chain of all of them, which goes as a whole.
     unsafe { (*r.as_ptr()).headers_in.authorization = ptr::null_mut() };
     Ok(())
 }

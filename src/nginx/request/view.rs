@@ -160,8 +160,8 @@ impl Request for RequestView<'_> {
 
 impl Connection for RequestView<'_> {
     fn peer(&self) -> Option<Peer> {
-        // Without memory nothing is known of the peer: it has a certificate that cannot be read,
-        // never none.
+        // Without memory nothing is known of the peer: it is taken to have a certificate that cannot
+        // be read, never none.
         let unread =
             Peer { verdict: ChainVerdict::Failed, certificate: Err(CertificateError::Malformed) };
         connection::peer(self.r).unwrap_or(Some(unread))

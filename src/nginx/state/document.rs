@@ -1,6 +1,6 @@
 //! The files that a worker watches.
 
-/// What a watched file is.
+/// The kind of a watched file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FileOf {
     /// The key set of the issuer with that index in [`Trust`](mesh_core::issuer::trust::Trust).

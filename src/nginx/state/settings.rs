@@ -50,7 +50,7 @@ pub(crate) struct MainConf {
     pub(crate) trust: Option<Arc<Trust>>,
     /// How this worker reads their keys; there with them.
     pub(crate) keys: Option<RefCell<Reader>>,
-    /// The files that the background thread watches, and what each is.
+    /// The files that the background thread watches, each with its kind.
     pub(crate) documents: Vec<(FileOf, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
     pub(crate) zone: Option<LimitZone>,

@@ -55,7 +55,7 @@ impl Shown {
         }
     }
 
-    /// What the configuration shows of the certificate of a request.
+    /// The values by which the configuration shows the certificate of a request.
     pub(crate) fn certificates<'r>(&self, r: Live<'r>) -> Vec<&'r [u8]> {
         let values = self.certificates.iter().filter_map(|index| {
             // SAFETY: as in `keep`; the value lives in the request's pool or that of its connection.

@@ -1,4 +1,4 @@
-//! A worker's work on the documents: it takes other workers' documents into force, and publishes if it
+//! A worker's work on the documents: it puts other workers' documents in force, and publishes if it
 //! leads.
 
 use std::sync::Arc;
@@ -35,8 +35,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Begins a worker: takes what is published into force, before the first request, and the lead
-    /// if it is worker 0. `None` if there is no issuer.
+    /// Begins a worker: puts published documents in force, before the first request, and takes the
+    /// lead if it is worker 0. `None` if there is no issuer.
     pub(crate) fn begin(main: &MainConf) -> Option<Self> {
         let (zone, trust) = (main.shared?, main.trust.as_ref()?);
         let documents = zone.documents()?;
@@ -82,7 +82,7 @@ impl Link {
         self.documents.read(issuer).map(|found| found.bytes)
     }
 
-    /// Takes the newest document of an issuer into force, if it is not yet.
+    /// Puts the newest document of an issuer in force, if it is not yet.
     fn adopt_one(&mut self, at: usize) -> Option<()> {
         let issuer = self.issuers.get(at)?;
         let index = issuer.index;

@@ -15,7 +15,7 @@ pub(crate) fn say(level: Level, text: String) {
     }
 }
 
-/// Takes what was said; for the thread of Nginx.
+/// Takes the messages; for the thread of Nginx.
 pub(crate) fn said() -> impl Iterator<Item = Message> {
     core::mem::take(&mut *SAID.lock().unwrap_or_else(PoisonError::into_inner)).into_iter()
 }

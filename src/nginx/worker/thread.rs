@@ -18,8 +18,8 @@ use crate::nginx::worker::said::said;
 /// `spawn` calls [`Control::start`], and opens the desk for questions if any may come. It is called
 /// with all signals blocked, since a thread inherits the mask and a signal that it took would not
 /// wake Nginx. It is called again, some time later, if it failed or the thread has died; `abandon`
-/// then gives up what waits for its answers. Until the thread is there again the worker goes on with
-/// what it has.
+/// then gives up the requests that wait for its answers. Until the thread is there again the worker
+/// goes on with the documents that it has.
 pub(crate) fn start(spawn: impl FnMut() -> Result<Started, StartError> + 'static, abandon: fn()) {
     if !is_worker() {
         return;
@@ -68,7 +68,7 @@ pub(crate) struct Started {
 
 struct Worker {
     spawn: Box<dyn FnMut() -> Result<Started, StartError>>,
-    /// Gives up what waits for answers.
+    /// Gives up the requests that wait for answers.
     abandon: fn(),
     started: Option<Started>,
     /// Turns of the timer until the thread is started anew.
@@ -150,7 +150,7 @@ fn report(messages: impl IntoIterator<Item = Message>) {
 /// Nginx's timer, which calls [`tick`] over and over until it is dropped.
 struct Timer(NonNull<Armed>);
 
-/// What Nginx holds a pointer to; it never moves.
+/// Nginx holds a pointer to it: it never moves.
 struct Armed {
     event: ngx_event_t,
     /// Nginx's debug log reads a descriptor through `event.data` (`ngx_event_ident`).

@@ -12,7 +12,7 @@ use super::super::stub::{Authority, Server, full_listener, ok};
 use super::super::{Network, Request, Stage};
 use super::*;
 
-/// A name server that knows some addresses, each for one second, and counts what it is asked.
+/// A name server that knows some addresses, each for one second, and counts the questions.
 struct Names {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,

@@ -34,7 +34,7 @@ impl Pool {
             }
             *left -= 1;
         }
-        // Filled with what no test writes, so that reading beyond the elements shows.
+        // Filled with bytes that no test writes, so that reading beyond the elements shows.
         let mut block = vec![u64::MAX; size.div_ceil(8)].into_boxed_slice();
         let start = block.as_mut_ptr();
         self.blocks.push(block);
