@@ -15,7 +15,7 @@
 //! | `start` | what each process begins with |
 //! | `hooks` | what Nginx calls outside of requests and directives |
 //!
-//! The rules behind the `SAFETY` comments
+//! # The rules behind the `SAFETY` comments
 //!
 //! 1. **Single thread.** Nginx calls a module from one thread of each process, one call at a time.
 //!    Our background thread calls nothing of Nginx and sees none of its memory but the zones.

@@ -10,7 +10,8 @@ use crate::nginx::ngx::log::{Level, Log};
 pub(super) struct Process;
 
 impl Host for Process {
-    /// The clock that Nginx reads once in a turn of the event loop (`ngx_monotonic_time`).
+    /// The clock of `ngx_current_msec`, which Nginx reads once in a turn of the event loop
+    /// (`ngx_monotonic_time`).
     fn clock(&self) -> Tick {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the call fills the structure; it cannot fail on a system that has the clock, and
