@@ -1,4 +1,4 @@
-//! The claims of a token, read where they stand, and what a configuration keeps of them.
+//! The claims of a token, read in place, and which of them a configuration keeps.
 
 use std::sync::Arc;
 
@@ -41,14 +41,14 @@ pub struct Claims<'c> {
 pub enum Known<'c> {
     /// The token does not have it.
     Absent,
-    /// The token says that it is elsewhere: nobody knows what it holds.
+    /// The token says that it is elsewhere: its value is unknown.
     Elsewhere,
     /// Its value.
     Value(Item<'c>),
 }
 
 impl<'c> Claims<'c> {
-    /// The claims of a document; what is no object has none.
+    /// The claims of a document; one that is not an object has none.
     pub fn of(root: Item<'c>) -> Self {
         let mut claims = Self {
             root,
@@ -92,7 +92,7 @@ impl<'c> Claims<'c> {
     /// A claim by its name.
     pub fn get(&self, name: &str) -> Option<Item<'c>> {
         match name {
-            // Of a load balancer's token, these are from its header.
+            // The token of a load balancer has these in its header.
             "aud" => self.audience,
             "exp" => self.expires,
             "iss" => self.issuer,
@@ -106,14 +106,15 @@ impl<'c> Claims<'c> {
         self.get(name)?.as_str()
     }
 
-    /// What a pointer leads to.
+    /// The value that a pointer leads to.
     pub fn resolve(&self, pointer: &Pointer) -> Option<Item<'c>> {
         pointer.resolve_in(|name| self.get(name)).filter(|value| !value.is_null())
     }
 
-    /// What is known of what a pointer leads to.
+    /// What is known of the value that a pointer leads to.
     ///
-    /// Entra ID says of `groups` that are too many that they are elsewhere, or by `hasgroups`.
+    /// If there are too many `groups`, Entra ID says that they are elsewhere, or writes
+    /// `hasgroups`.
     pub fn known(&self, pointer: &Pointer) -> Known<'c> {
         let name = pointer.root();
         let is_elsewhere = self.elsewhere.is_some_and(|names| names.get(name).is_some())
@@ -129,7 +130,7 @@ impl<'c> Claims<'c> {
     }
 }
 
-/// What the configuration wants to know of every token, and a verified one keeps.
+/// What the configuration asks of every token, for a verified one to keep.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     /// The claims that variables show (`mesh_claim`), each as text.

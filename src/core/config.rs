@@ -58,7 +58,7 @@ pub enum LogLevel {
     Warn,
 }
 
-/// What becomes of a subrequest, for which Nginx leaves the access phase out.
+/// How a subrequest is treated, for which Nginx leaves the access phase out.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Subrequests {
     /// It is judged unless its main request was admitted under the same settings.
@@ -71,9 +71,9 @@ pub enum Subrequests {
 /// The frozen settings of a location that authenticates.
 #[derive(Clone, Debug)]
 pub struct Location {
-    /// Equal for equal settings: what one request was admitted under holds for all of them.
+    /// Equal for equal settings: an admission under one location holds for all of them.
     pub id: usize,
-    /// By what a request is authenticated.
+    /// How a request is authenticated.
     pub authentication: Authentication,
     /// The claims that must hold.
     pub requirements: Box<[Required]>,
@@ -85,13 +85,13 @@ pub struct Location {
     pub export: bool,
     /// What is noted instead of refused.
     pub dry_run: DryRun,
-    /// What becomes of subrequests.
+    /// How subrequests are treated.
     pub subrequests: Subrequests,
     /// At which level refusals are logged.
     pub log_level: LogLevel,
     /// The status of a refusal by a limit.
     pub limit_status: u16,
-    /// Where the metadata of the resource is that this is a part of.
+    /// The URL of the metadata of the location's resource.
     pub resource_metadata: Option<Arc<str>>,
 }
 
@@ -106,7 +106,7 @@ impl Location {
 
     /// Whether both treat every request alike.
     fn is_same(&self, other: &Self) -> bool {
-        // All that there is: a setting that is added does not compile before it is compared.
+        // All fields: a setting that is added does not compile before it is compared.
         let Self {
             id: _,
             authentication,
@@ -138,7 +138,7 @@ impl Location {
 #[derive(Debug, Default)]
 pub struct Resolver {
     issuers: Vec<Box<str>>,
-    /// Those that are asked about opaque tokens.
+    /// The issuers that are asked about opaque tokens.
     introspecting: Vec<usize>,
     /// The claims that variables show.
     shown: Box<[Pointer]>,
@@ -162,7 +162,7 @@ impl Resolver {
         }
     }
 
-    /// What tokens keep of their claims, once every location is resolved.
+    /// The claims that tokens keep, once every location is resolved.
     pub fn into_kept(self) -> Kept {
         let mut accepts = self.settings.iter().flat_map(|settings| &settings.accept);
         let audiences = accepts.any(|accept| accept.audiences.is_some());
@@ -186,8 +186,8 @@ impl Resolver {
         !self.quotas.is_empty() || self.settings.iter().any(|it| it.failure_limit.is_some())
     }
 
-    /// The most seconds that any location takes a proof after it was made; none where no location
-    /// takes any.
+    /// The most seconds that any location accepts a proof after it was made; `None` if no location
+    /// accepts any.
     pub fn proof_age(&self) -> Option<i64> {
         let proofs = self.settings.iter().filter(|it| it.dpop.mode != proof::Mode::Off);
         proofs.map(|it| it.dpop.max_age).max()
@@ -213,13 +213,12 @@ impl Resolver {
         self.resources.document(resource, issuers)
     }
 
-    /// Resolves a merged location; `None` where `mesh_authenticate` is `off`. `variable` gives the
+    /// Resolves a merged location; `None` if `mesh_authenticate` is `off`. `variable` gives the
     /// index of an Nginx variable.
     ///
     /// # Errors
     ///
-    /// An issuer that nobody defined, no issuer at all, or a limit that is defined otherwise
-    /// elsewhere.
+    /// An undefined issuer, no issuer at all, or a limit that is defined otherwise elsewhere.
     pub fn resolve(
         &mut self,
         raw: &RawLocation,
@@ -319,7 +318,7 @@ impl Resolver {
         Ok(Accept { issuer, audiences })
     }
 
-    /// The one accepted issuer that is asked about opaque tokens, which do not say whose they are.
+    /// The one accepted issuer that is asked about opaque tokens, which do not name their issuer.
     fn introspector(
         &self,
         raw: &RawLocation,
@@ -375,7 +374,7 @@ impl Resolver {
     }
 }
 
-/// How a location judges proofs; where no token is read there is none to be judged.
+/// How a location judges proofs; without a token there is no proof to judge.
 fn proofs(raw: &RawLocation, methods: Methods) -> proof::Settings {
     if !methods.token {
         return proof::Settings { mode: proof::Mode::Off, ..proof::Settings::default() };

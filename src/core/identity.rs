@@ -1,4 +1,4 @@
-//! Who a request comes from, once it is proven.
+//! The verified identity of a request.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ pub use variable::{Attribute, Shown, VARIABLES, Variable};
 #[derive(Debug)]
 pub struct Identity {
     token: Option<Rc<VerifiedToken>>,
-    /// Where the token stood, among the sources of the location.
+    /// The place of the token, among the sources of the location.
     source: usize,
     certificate: Option<Proven>,
     /// The proof that the token came with, if it is bound to a key.
@@ -35,7 +35,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// An identity by what is verified: a token and where it stood, or a certificate, or both.
+    /// An identity from verified parts: a token and its place, or a certificate, or both.
     pub(crate) fn new(
         token: Option<(Rc<VerifiedToken>, usize)>,
         certificate: Option<Proven>,
@@ -67,18 +67,18 @@ impl Identity {
         self.token.as_ref()?.claim(index)
     }
 
-    /// What its claims are to the requirement with that index in
+    /// The verdict on its claims by the requirement with that index in
     /// [`Kept::required`](crate::claims::Kept::required).
     pub fn verdict(&self, index: usize) -> Verdict {
         self.token.as_ref().map_or(Verdict::Absent, |token| token.verdict(index))
     }
 
-    /// The token that is among what proved it.
+    /// The token, if one is among what proved it.
     pub(crate) fn token(&self) -> Option<&VerifiedToken> {
         self.token.as_deref()
     }
 
-    /// The proof that it rests on, which counts once it is used up.
+    /// The proof that it rests on, which holds once it is used up.
     pub(crate) fn proof(&self) -> Option<&Unused> {
         self.proof.as_deref()
     }
@@ -88,7 +88,7 @@ impl Identity {
         self.token.is_some()
     }
 
-    /// Where that token stood, among the sources that it was looked for in.
+    /// The place of that token, among the sources that it was looked for in.
     pub fn source<'s>(&self, sources: &'s [Source]) -> Option<&'s Source> {
         sources.get(self.source).filter(|_| self.has_token())
     }
@@ -104,7 +104,7 @@ impl Identity {
     }
 
     /// What kind of authority a name is unique under, and which, for the keys of limits: an issuer
-    /// may be called like a trust domain, and a DNS name like a common name.
+    /// may have the name of a trust domain, and a DNS name may equal a common name.
     pub fn authority(&self) -> (&'static [u8], &str) {
         match (self.issuer(), self.trust_domain()) {
             (Some(issuer), _) => (b"issuer", issuer),

@@ -20,8 +20,8 @@ impl Need {
     }
 }
 
-/// How a stage ends that does not pass a request on; small, since every stage returns it or what it
-/// passes on.
+/// How a stage ends that does not pass a request on; small, since every stage returns it or its
+/// result.
 #[derive(Debug)]
 pub enum Stop {
     /// The request is refused.

@@ -15,7 +15,7 @@ use crate::stage::decide;
 use crate::text::time::UnixTime;
 use crate::token;
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum Outcome {
     /// It goes on.
@@ -27,7 +27,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What it is to a caller that does not wait, and what that one could wait for.
+    /// The result for a caller that does not wait, and what it could wait for.
     pub fn without_waiting(self) -> (Result<Admission, Refusal>, Option<Need>) {
         match self {
             Self::Admitted(admission) => (Ok(admission), None),
@@ -39,8 +39,8 @@ impl Outcome {
 
 /// Takes one request from bytes to an outcome.
 ///
-/// The [`Refusal`] is that of the first stage that refuses; in a dry run, those that it covers are noted
-/// in the admission instead.
+/// The first stage that refuses gives the [`Refusal`]; in a dry run, the refusals that it covers
+/// are noted in the admission instead.
 pub fn evaluate(
     request: &dyn Request,
     location: &Location,
@@ -69,7 +69,7 @@ fn line(
     let settings = &location.authentication;
     let identity = recognise(request, settings, memo, worker)?;
     if location.dry_run == DryRun::All {
-        // It lets the identity through whatever is decided.
+        // It lets the identity through, whatever is decided.
         use_up(&identity, request, settings, memo, worker)?;
     }
     let permit = decide::decide(identity, &location.requirements)?;
@@ -85,7 +85,7 @@ fn line(
     }
     let (limits, charged) = (&location.limits, &mut memo.charged);
     let admission = admit::limit(permit, limits, charged, request, worker.table, worker.now.tick)?;
-    // What was noted before a redirect counts only where it is a dry run again.
+    // Notes from before a redirect apply only if this is a dry run again.
     let noted = memo.noted.as_ref().filter(|_| location.dry_run != DryRun::Off);
     Ok(admission.noting(noted))
 }
@@ -156,7 +156,7 @@ pub fn explain(
         })
 }
 
-/// Uses up the proof that an identity rests on; who is refused is no identity any more.
+/// Uses up the proof that an identity rests on; if that fails, there is no identity.
 fn use_up(
     identity: &Identity,
     request: &dyn Request,
@@ -198,7 +198,7 @@ pub struct Memo {
     charged: Charged,
     /// Whether the address has been charged for a refused credential of this request.
     has_failed: bool,
-    /// Whether the request is being judged, or has been: what asks for the identity then only shows it.
+    /// Whether the request is being judged, or has been: a variable then only shows the identity.
     is_judged: bool,
     noted: Option<Refusal>,
     proof: proof::Known,
@@ -216,7 +216,7 @@ impl Memo {
         !core::mem::replace(&mut self.has_failed, true)
     }
 
-    /// Tells whether the request is being judged where it is, or has been. To be called before variables
+    /// Tells whether the request is being judged where it is, or has been. Called before variables
     /// are read for that.
     pub const fn set_judged(&mut self, is_judged: bool) {
         self.is_judged = is_judged;

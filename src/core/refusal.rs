@@ -50,7 +50,7 @@ macro_rules! reasons {
     };
 }
 
-/// What a reason says of who sent the request.
+/// What a reason says about the client.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// A credential was presented and found bad: `mesh_failure_limit` counts it.
@@ -59,7 +59,7 @@ pub enum Kind {
     Blameless,
     /// A limit is reached: `mesh_limit_status` is its status, and a dry run of limits covers it.
     Limit,
-    /// It is ours or the issuer's not to be ready; after so many seconds it may be otherwise.
+    /// The module or the issuer is not ready; after so many seconds it may be.
     Unready(Option<u32>),
 }
 
@@ -271,7 +271,7 @@ impl Refusal {
         self.reason
     }
 
-    /// The status of the answer; `mesh_limit_status` replaces that of a limit.
+    /// The status of the answer; `mesh_limit_status` replaces it for a limit.
     pub const fn status(&self, limit_status: u16) -> u16 {
         match self.reason.kind() {
             Kind::Limit => limit_status,

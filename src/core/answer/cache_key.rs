@@ -4,8 +4,8 @@ use crate::identity::{Attribute, Identity};
 
 /// Tells whether the parts of a key hold the caller's principal or service, or one of its credentials.
 ///
-/// It looks for the texts alone, wherever they stand: a short name may be there by chance, so that
-/// `true` proves nothing and `false` is worth a warning.
+/// It looks for the texts alone, wherever they are: a short name may be there by chance, so `true`
+/// proves nothing and `false` is worth a warning.
 pub fn tells_apart(key: &[&[u8]], caller: &Identity, credentials: &[&[u8]]) -> bool {
     let names = [Attribute::Principal, Attribute::Service];
     let mut names = names.into_iter().filter_map(|it| caller.attribute(it));
@@ -13,7 +13,7 @@ pub fn tells_apart(key: &[&[u8]], caller: &Identity, credentials: &[&[u8]]) -> b
         || credentials.iter().any(|credential| holds(key, credential))
 }
 
-/// Tells whether a part of a key holds a text; an empty one is nowhere.
+/// Tells whether a part of a key holds a text; an empty one is never held.
 fn holds(key: &[&[u8]], text: &[u8]) -> bool {
     !text.is_empty() && key.iter().any(|part| memchr::memmem::find(part, text).is_some())
 }

@@ -1,4 +1,4 @@
-//! What a refused client is told to do: the `WWW-Authenticate` field.
+//! How a refused client is told what to do: the `WWW-Authenticate` field.
 
 use core::fmt::Write as _;
 
@@ -19,8 +19,8 @@ pub struct Offer<'o> {
 /// The `WWW-Authenticate` value (RFC 6750 section 3, RFC 9449 section 7.1) for a client that
 /// sent its token by `used`, if it did.
 ///
-/// The scheme that was used tells the error; a 401 names the other one beside it, where both
-/// are accepted.
+/// The scheme that was used reports the error; a 401 names the other one beside it, if both are
+/// accepted.
 pub fn challenge(refusal: &Refusal, offer: &Offer<'_>, used: Option<Scheme>) -> Option<String> {
     let reason = refusal.reason();
     let (error, status) = (reason.error(), reason.status());
@@ -32,7 +32,7 @@ pub fn challenge(refusal: &Refusal, offer: &Offer<'_>, used: Option<Scheme>) -> 
         Mode::Off => &[Scheme::Bearer],
         Mode::Require => &[Scheme::Dpop],
     };
-    // A client that used what is not offered learns what is.
+    // A client that used a scheme which is not offered learns which one is.
     let told = used.filter(|used| offered.contains(used)).or(offered.first().copied())?;
     let mut field = String::new();
     for scheme in offered.iter().filter(|scheme| status == 401 || **scheme == told) {
@@ -43,14 +43,14 @@ pub fn challenge(refusal: &Refusal, offer: &Offer<'_>, used: Option<Scheme>) -> 
     Some(field)
 }
 
-/// One challenge, with the error where there is a reason to tell it.
+/// One challenge, with the error if there is a reason to tell.
 fn one(scheme: Scheme, reason: Option<Reason>, offer: &Offer<'_>) -> String {
     let mut text = match scheme {
         Scheme::Bearer => "Bearer realm=\"mesh\"".to_owned(),
         Scheme::Dpop => "DPoP realm=\"mesh\"".to_owned(),
     };
     if let Some((reason, error)) = reason.and_then(|reason| Some((reason, reason.error()?))) {
-        // What is wrong with a proof is wrong with the token of a client that knows of none.
+        // A client that sent no proof is told that its token is wrong.
         let error = match (scheme, error) {
             (Scheme::Bearer, PROOF_ERROR | NONCE_ERROR) => TOKEN_ERROR,
             (Scheme::Bearer | Scheme::Dpop, error) => error,

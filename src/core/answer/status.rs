@@ -1,5 +1,5 @@
-//! What `mesh_status` shows: each issuer's keys, their age and their last fault, what each worker has
-//! in force, and how full the memory of the limits is.
+//! The content of `mesh_status`: each issuer's keys, their age and their last fault, what each
+//! worker has in force, and how full the memory of the limits is.
 
 use serde::Serialize;
 
@@ -17,14 +17,14 @@ pub struct Status<'s> {
     pub trust: &'s Trust,
     /// The keys that this worker has in force.
     pub snapshot: &'s Snapshot,
-    /// The documents that all workers share, in the order of the issuers; none where no worker
+    /// The documents that all workers share, in the order of the issuers; `None` if no worker
     /// shares any.
     pub documents: Option<&'s Documents<'s>>,
     /// How many workers there are.
     pub workers: usize,
     /// The number and the pid of this worker.
     pub this: (usize, u32),
-    /// The limits; none where the configuration has no zone.
+    /// The limits; `None` if the configuration has no zone.
     pub table: Option<Table<'s>>,
     /// The time.
     pub now: Now,
@@ -53,11 +53,11 @@ struct PartLine {
     slots: usize,
     /// About how many of them are taken now.
     in_debt: usize,
-    /// Charges that found none since the zone began.
+    /// Charges that found no slot since the zone began.
     full: u64,
 }
 
-/// The list of what is revoked that this worker has in force.
+/// The list of revocations that this worker has in force.
 #[derive(Serialize)]
 struct RevocationLine {
     /// Whether the last good one is known.
@@ -71,7 +71,7 @@ struct IssuerLine<'s> {
     issuer: &'s str,
     source: SourceLine,
     keys: Vec<KeyLine<'s>>,
-    /// That of the document which is published; of a file, that of the keys in this worker.
+    /// The generation of the published document; for a file, of the keys in this worker.
     generation: Option<u64>,
     /// Seconds since the server confirmed the document.
     age: Option<i64>,

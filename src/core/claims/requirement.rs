@@ -1,4 +1,4 @@
-//! What a location requires of a token's claims, judged once for each token.
+//! The claims that a location requires of a token, judged once for each token.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use crate::text::json::{Item, Pointer, View, canonical, is_number};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Requirement {
     claims: Box<[Pointer]>,
-    /// The values of which one must be held; without any, it is enough that a claim is there.
+    /// The values of which one must be held; without any, a claim must be there.
     values: Box<[Value]>,
     /// The values that must not be held.
     others: Box<[Value]>,
@@ -26,7 +26,7 @@ struct Value {
     number: Option<Box<str>>,
 }
 
-/// What a token's claims are to a [`Requirement`].
+/// The verdict of a [`Requirement`] on a token's claims.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// None of the claims is there.
@@ -35,7 +35,7 @@ pub enum Verdict {
     Holds,
     /// A claim is there, and does not hold what is required.
     Other,
-    /// What a claim holds cannot be told: it is elsewhere, or of another form.
+    /// The value of a claim is not certain: it is elsewhere, or of another form.
     Unknown,
 }
 
@@ -55,8 +55,8 @@ impl Requirement {
     /// Reads the words of a line: JSON pointers with `|` between, and values, of which `!` in front
     /// says that none of the claims must hold them.
     ///
-    /// In a pointer, `~2` is a `|`; one that no `/` follows stands for itself. `\!` begins a value
-    /// with an exclamation mark.
+    /// In a pointer, `~2` is a `|`; a `|` that no `/` follows is literal. `\!` begins a value with
+    /// an exclamation mark.
     ///
     /// # Errors
     ///
@@ -121,9 +121,9 @@ impl Requirement {
 
     /// Judges the claims of a token.
     ///
-    /// A value must not be held that cannot be told apart from being held: a claim that is elsewhere,
-    /// or an object or holds one, is none that does not hold it; and if no claim is there, nobody has
-    /// said anything.
+    /// A value that must not be held is taken as held unless the claims are known not to hold it: a
+    /// claim that is elsewhere, or that is or has an object, is not known; and if no claim is
+    /// there, nothing is known.
     pub(crate) fn judge(&self, claims: &Claims<'_>) -> Verdict {
         let (mut verdict, mut is_unclear, mut is_held) = (Verdict::Absent, false, false);
         for pointer in &self.claims {
@@ -155,7 +155,7 @@ impl Requirement {
     }
 }
 
-/// Whether it is plain what a claim holds.
+/// Whether the value of a claim is certain.
 fn is_flat(claim: Item<'_>) -> bool {
     let is_plain = |item: Item<'_>| !matches!(item.view(), View::Array(_) | View::Object(_));
     match claim.view() {
@@ -166,8 +166,8 @@ fn is_flat(claim: Item<'_>) -> bool {
 }
 
 impl Value {
-    /// Whether a claim is this value or a list of it, where a string is a list of scopes with a space
-    /// between (RFC 6749 section 3.3), if it is the claim of scopes.
+    /// Whether a claim is this value or a list of it; in the claim of scopes, a string is a list of
+    /// scopes with a space between (RFC 6749 section 3.3).
     fn is_held_by(&self, claim: Item<'_>, scopes: bool) -> bool {
         match claim.view() {
             View::Array(mut items) => items.any(|item| self.is(item)),
@@ -199,9 +199,9 @@ impl fmt::Display for Requirement {
 pub enum RequirementError {
     /// A value must be held, and must not.
     Both,
-    /// `!` stands alone.
+    /// `!` is alone.
     NoOther,
-    /// A value of the claim of scopes is none.
+    /// A value for the claim of scopes cannot be a scope.
     NoScope(Box<str>),
     /// There is no value.
     NoValue,
@@ -268,8 +268,7 @@ impl Verdicts {
         Self { first, more: (!more.is_empty()).then(|| more.into()) }
     }
 
-    /// The verdict of the requirement with that number; of one that was not judged, that the claim
-    /// is not there.
+    /// The verdict of the requirement with that number; `Absent` for one that was not judged.
     pub(crate) fn get(&self, number: usize) -> Verdict {
         let word = match (number / IN_A_WORD).checked_sub(1) {
             None => Some(&self.first),

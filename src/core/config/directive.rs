@@ -1,4 +1,4 @@
-//! The table of directives: what each is called, where it may stand, and what its words mean.
+//! The table of directives: their names, contexts and syntax, and what their words mean.
 //!
 //! The shell turns these rows into Nginx's command tables and calls `apply`; `meshctl help` prints
 //! them as the manual.
@@ -38,7 +38,7 @@ pub struct Directive<C: 'static> {
     pub default: &'static str,
     /// What it does, in Markdown.
     pub doc: &'static str,
-    /// Where it may stand.
+    /// The contexts that it is allowed in.
     pub contexts: &'static [Context],
     /// The least and the most words after the name.
     pub words: (usize, usize),
@@ -81,7 +81,7 @@ impl Context {
 pub struct Line<'l> {
     /// The words after the directive's name.
     pub words: &'l [&'l str],
-    /// Where it stands.
+    /// Its place in the configuration.
     pub place: &'l Place,
 }
 
@@ -100,7 +100,8 @@ impl<'l> Line<'l> {
 const EVERYWHERE: &[Context] =
     &[Context::Http, Context::Server, Context::Location, Context::LimitExcept];
 
-/// Why no directive that may stand in `limit_except` may stand in an `if`, and what to write instead.
+/// Why directives that are allowed in `limit_except` are refused in an `if`, and what to write
+/// instead.
 pub const IN_IF: &str = "stands in \"if\", of which Nginx uses only the last that matches: another \
                          \"if\" would open the place. Put it into a location of its own or, for some \
                          methods, into limit_except";
@@ -140,7 +141,7 @@ fn on_off(line: &Line<'_>) -> Result<bool, ConfigError> {
     }
 }
 
-/// The list of a level: `off` empties it and must stand alone.
+/// The list of a level: `off` empties it and must be alone.
 fn list<'r, T>(
     slot: &'r mut Option<Vec<T>>,
     line: &Line<'_>,
@@ -235,7 +236,7 @@ pub fn read<C>(
     apply(row, settings, words, place)
 }
 
-/// A row of any table, for what treats all alike.
+/// A row of any table, for code that treats all alike.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The directive's name.
@@ -246,7 +247,7 @@ pub struct Row {
     pub default: &'static str,
     /// What it does, in Markdown.
     pub doc: &'static str,
-    /// Where it may stand.
+    /// The contexts that it is allowed in.
     pub contexts: &'static [Context],
 }
 

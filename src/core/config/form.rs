@@ -23,7 +23,7 @@ impl RawIssuer {
         Ok(Some(claim.clone()))
     }
 
-    /// The issuer's URL and the form of its tokens; they hang together.
+    /// The issuer's URL and the form of its tokens, which depend on each other.
     pub(super) fn form(&self) -> Result<(Box<str>, Form), ConfigError> {
         let refused = |what: &str| {
             let name = &self.name;
@@ -38,12 +38,12 @@ impl RawIssuer {
         if let (Some((one, _)), Some((other, _))) = (kinds.next(), kinds.next()) {
             return Err(refused(&format!("has both \"{one}\" and \"{other}\"")));
         }
-        // They sign for the load balancers of everybody, whatever their owners have them say.
+        // These keys sign for the load balancers of all customers, whatever those have them say.
         if self.alb_keys.is_some() && self.alb.is_none() {
             return Err(refused("has \"alb_keys\", and no \"alb\" to say whose"));
         }
         if let Some(domain) = &self.trust_domain {
-            // Its own SPIFFE ID stands for one that names no URL.
+            // A trust domain without a URL has its own SPIFFE ID as its URL.
             let url = self.url.clone().unwrap_or_else(|| format!("spiffe://{domain}").into());
             return match url.contains(TENANT) {
                 true => {

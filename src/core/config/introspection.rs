@@ -1,4 +1,4 @@
-//! What a `mesh_issuer` block says of introspection.
+//! The lines of a `mesh_issuer` block about introspection.
 
 use core::time::Duration;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ impl RawIntrospection {
 }
 
 impl RawIssuer {
-    /// How the issuer is asked about tokens; none where it is not.
+    /// How the issuer is asked about tokens; `None` if it is not.
     pub(super) fn introspection(&self) -> Result<Option<Introspection>, ConfigError> {
         let raw = &self.introspection;
         let refused = |what: &str| {

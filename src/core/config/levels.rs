@@ -1,7 +1,7 @@
 //! The blocks of a configuration as a tree: which settings do nothing in it, and which do too little.
 //!
-//! `mesh_require_claim` in a block that nobody authenticates in reads like protection and is none. Nginx
-//! merges blocks from the outside in, so that this is judged once all of them are known.
+//! `mesh_require_claim` in a block without authentication reads like protection and is none. Nginx
+//! merges blocks from the outside in, so this is judged once all of them are known.
 
 use super::{ConfigError, Location, Place, RawLocation};
 use crate::issuer::Issuer;
@@ -14,7 +14,7 @@ pub struct Need {
     pub setting: Setting,
     /// Whether it is a promise that an open location breaks, or merely in vain there.
     pub is_promise: bool,
-    /// Where it stands.
+    /// Its place in the configuration.
     pub place: Place,
 }
 
@@ -61,12 +61,12 @@ pub enum Block<'n> {
     Location(&'n str),
     /// A `server`.
     Server,
-    /// A `limit_except` or an `if`, which is a location without a name to Nginx. In an `if` stands no
-    /// directive of ours: it is as the block around it.
+    /// A `limit_except` or an `if`, which is a location without a name to Nginx. An `if` has no
+    /// directive of ours: it is like the block around it.
     Unnamed,
 }
 
-/// Every block, each behind the one that it stands in; the first is `http`.
+/// Every block, each behind the one that it is in; the first is `http`.
 #[derive(Debug, Default)]
 pub struct Levels {
     all: Vec<Level>,
@@ -97,8 +97,8 @@ enum Kind {
 }
 
 impl Levels {
-    /// Notes a block as typed, before it inherits anything; `outer` is the number of the block around
-    /// it, none for `http`, whose lines are `http`. Returns its number.
+    /// Notes a block as typed, before it inherits anything; `outer` is the number of the block
+    /// around it, `None` for `http`, whose lines are `http`. Returns its number.
     pub fn enter(
         &mut self,
         outer: Option<usize>,
@@ -133,7 +133,7 @@ impl Levels {
         self.all.len().saturating_sub(1)
     }
 
-    /// Notes what a block has come to, with all that it inherits.
+    /// Notes the settings of a block, with all that it inherits.
     pub fn settle(&mut self, level: usize, merged: &RawLocation, location: Option<&Location>) {
         let Some(level) = self.all.get_mut(level) else { return };
         level.authenticates = location.is_some();
@@ -146,7 +146,7 @@ impl Levels {
         }
     }
 
-    /// Judges the whole, and returns what the operator is to be warned of.
+    /// Judges the whole, and returns the warnings for the operator.
     ///
     /// # Errors
     ///
@@ -192,8 +192,8 @@ impl Levels {
         inner
     }
 
-    /// Warns of blocks that inherit a setting which does nothing in them, unless somebody has said that
-    /// they are open.
+    /// Warns of blocks that inherit a setting which does nothing in them, unless the configuration
+    /// says that they are open.
     fn in_vain(&self, at: usize, setting: Setting, inner: &[bool], advice: &mut Vec<ConfigError>) {
         let mut inherited: Vec<Inherited<'_>> = Vec::with_capacity(self.all.len());
         for (index, level) in self.all.iter().enumerate() {
@@ -201,7 +201,7 @@ impl Levels {
             let own = level.needs.iter().find(|need| need.setting == setting);
             let outer = inherited.get(level.parent).copied().unwrap_or_default();
             let mut here = if level.set.get(at) == Some(&true) || index == 0 {
-                // What does nothing in the whole block is said once, of the block.
+                // A setting that does nothing in the whole block is reported once, for the block.
                 let is_told = !holds && !level.authenticates;
                 Inherited { from: own.map(|need| &need.place), is_told }
             } else {
@@ -211,7 +211,7 @@ impl Levels {
             let is_block = match &level.kind {
                 Kind::Http | Kind::Unnamed => false,
                 Kind::Location(_) => true,
-                // Its locations speak for themselves.
+                // Its locations are reported instead.
                 Kind::Server => !holds,
             };
             if let Some(place) = here.from
@@ -262,7 +262,7 @@ impl Levels {
         self.all.iter().any(|level| level.authenticates && is_part(level))
     }
 
-    /// Whether requests come to a block: to an `if` of a server comes none.
+    /// Whether requests come to a block: none comes to an `if` of a server.
     fn serves(&self, level: &Level) -> bool {
         let outer = self.all.get(level.parent).map(|outer| &outer.kind);
         level.kind != Kind::Unnamed || outer != Some(&Kind::Server)
@@ -278,11 +278,11 @@ impl Levels {
     }
 }
 
-/// What a block has of a setting.
+/// The setting that a block inherits.
 #[derive(Clone, Copy, Default)]
 struct Inherited<'l> {
     from: Option<&'l Place>,
-    /// Whether nothing more is to be said of it within.
+    /// Whether blocks within need no further warning.
     is_told: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a protected resource says of itself (RFC 9728).
+//! The metadata of a protected resource (RFC 9728).
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct RawProtected {
     pub name: Option<Box<str>>,
     /// `documentation=`
     pub documentation: Option<Endpoint>,
-    /// Where it stands.
+    /// Its place in the configuration.
     pub place: Place,
 }
 
@@ -35,7 +35,7 @@ impl Identifier {
     ///
     /// # Errors
     ///
-    /// Those of an [`Endpoint`]; and for what could not stand in a header field.
+    /// As for an [`Endpoint`]; and for text that cannot be in a header field.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
         if !text.bytes().all(is_plain) {
@@ -49,8 +49,8 @@ impl Identifier {
         self.0.as_str()
     }
 
-    /// Where its metadata is: the well-known path between the host and the rest, whose slash goes
-    /// where nothing but a query follows it (RFC 9728 section 3.1).
+    /// The URL of its metadata: the well-known path between the host and the rest, whose slash is
+    /// dropped if nothing but a query follows it (RFC 9728 section 3.1).
     pub fn metadata_url(&self) -> String {
         let text = self.as_str();
         let host = text.find("://").map_or(0, |at| at.saturating_add(3));
@@ -107,7 +107,7 @@ impl ProtectedResources {
         Ok(Arc::clone(&resource.metadata_url))
     }
 
-    /// The number of a resource; its parameters may stand in one of its lines or in all.
+    /// The number of a resource; its parameters may be in one of its lines or in all.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl ProtectedResources {
         Ok(index)
     }
 
-    /// The metadata document of a resource; none where no location protects it.
+    /// The metadata document of a resource; `None` if no location protects it.
     pub fn document(&self, index: usize, issuers: &[Issuer]) -> Option<String> {
         self.0.get(index).filter(|it| it.is_protected).map(|it| it.document(issuers).to_string())
     }

@@ -1,9 +1,9 @@
-//! Where a directive stands, and why one is refused.
+//! The place of a directive, and why one is refused.
 
 use core::fmt;
 use std::sync::Arc;
 
-/// Where a directive stands.
+/// The place of a directive.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Place {
     /// The file, as Nginx names it.

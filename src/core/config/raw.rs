@@ -38,7 +38,7 @@ pub struct RawMain {
     pub revocation: Option<PathBuf>,
     /// `mesh_claim`: the variable's name without `$`, and the claim.
     pub claims: Vec<(Box<str>, Pointer)>,
-    /// What the operator is to be told of lines that are taken.
+    /// Warnings for the operator about lines that are accepted.
     pub advice: Vec<ConfigError>,
 }
 
@@ -91,7 +91,7 @@ pub struct RawIssuer {
     pub trust_domain: Option<TrustDomain>,
     /// `groups_claim`.
     pub groups_claim: Option<Pointer>,
-    /// What is about introspection.
+    /// The lines about introspection.
     pub introspection: RawIntrospection,
 }
 
@@ -136,7 +136,7 @@ impl RawIssuer {
             (Some(RawJwks::Server(url)), None, None) => Entry::Jwks(url.clone()),
             (None, Some(url), None) => Entry::Discovery(url.clone()),
             (None, None, Some(url)) => Entry::AlbKeys(url.clone()),
-            // What is at the template's own place is nobody's document.
+            // The document at the template's own URL belongs to no tenant.
             (Some(RawJwks::File(_)) | None, None, None) if self.tenants.is_some() => {
                 return Err(refused(&format!(
                     "has \"{TENANT}\" in its issuer, and no \"discovery\" or \"jwks\" to ask for \
@@ -184,7 +184,7 @@ impl RawIssuer {
 
     /// The lines that are about keys beside `jwks`, and whether each is set.
     fn about_keys(&self) -> [(&'static str, bool); 8] {
-        // All that there is: a line that is added does not compile before it is told what it is about.
+        // All fields: a line that is added does not compile before it is told what it is about.
         let Self {
             discovery,
             alb_keys,
@@ -314,7 +314,7 @@ pub struct RawLocation {
     pub dpop_nonce: Option<Option<i64>>,
     /// `mesh_resource`; the inner `None` is `off`.
     pub resource: Option<Option<RawProtected>>,
-    /// Where `mesh_resource_metadata` stands; never inherited.
+    /// The place of `mesh_resource_metadata`; never inherited.
     pub resource_metadata: Option<Place>,
     /// `mesh_require_claim`; empty is `off`.
     pub requirements: Option<Vec<Arc<Requirement>>>,
@@ -340,16 +340,16 @@ pub struct RawLocation {
     pub status: Option<bool>,
     /// The lines that do nothing unless requests are authenticated; never inherited.
     pub needs: Vec<Need>,
-    /// What the operator is to be told of lines that are taken; never inherited.
+    /// Warnings for the operator about lines that are accepted; never inherited.
     pub advice: Vec<ConfigError>,
 }
 
 /// A `mesh_authenticate` line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RawAuthenticate {
-    /// The methods; none for `off`.
+    /// The methods; `None` for `off`.
     pub methods: Option<Methods>,
-    /// Where it stands.
+    /// Its place in the configuration.
     pub place: Place,
 }
 
@@ -369,7 +369,7 @@ pub struct RawAccept {
     pub issuer: Box<str>,
     /// `audience=`.
     pub audiences: Vec<Box<str>>,
-    /// Where it stands.
+    /// Its place in the configuration.
     pub place: Place,
 }
 
@@ -380,7 +380,7 @@ pub struct RawLimit {
     pub quota: Quota,
     /// `key=`.
     pub key: RawLimitKey,
-    /// Where it stands.
+    /// Its place in the configuration.
     pub place: Place,
 }
 
@@ -401,7 +401,7 @@ impl RawLocation {
                 *inner = outer.cloned();
             }
         }
-        // All that there is: a setting that is added does not compile before it is inherited, or not.
+        // All fields: a setting that is added does not compile before it is inherited, or not.
         let Self {
             authenticate,
             token_sources,

@@ -47,7 +47,7 @@ fn holder(pid: u32) -> Holder {
     Holder::new(pid, 1).unwrap()
 }
 
-/// Publishes as a new leader, who takes any other one for dead.
+/// Publishes as a new leader, which takes any other one for dead.
 fn publish(documents: &Documents<'_>, document: usize, bytes: &[u8], time: i64) -> bool {
     let Some(lead) = documents.take_lead(0) else { return false };
     let lock = documents.lock(holder(1)).or_else(|other| documents.seize(other, holder(2)));
@@ -218,7 +218,7 @@ fn a_document_that_is_spoilt_is_not_read_and_the_one_before_it_is() {
     let zone = Zone::new(&SOURCES);
     let documents = zone.open();
     assert!(publish(&documents, 0, b"one", 1) && publish(&documents, 0, b"two", 2));
-    // What a writer does that was taken for dead.
+    // As a writer does that was taken for dead.
     let second =
         zone.words.iter().find(|word| word.load(Relaxed) == u64::from_le_bytes(*b"two\0\0\0\0\0"));
     second.unwrap().store(1, Relaxed);

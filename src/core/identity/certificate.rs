@@ -21,8 +21,8 @@ pub(crate) struct Proven {
 }
 
 impl Proven {
-    /// Verifies a peer's certificate, as far as the chain's verdict does not. `settings` is the number of
-    /// those that `names` is of.
+    /// Verifies a peer's certificate, as far as the chain's verdict does not. `settings` is the
+    /// number of the settings that `names` is from.
     pub(crate) fn verify(
         peer: &Peer,
         settings: usize,
@@ -40,7 +40,7 @@ impl Proven {
         Ok(Self { certificate: Rc::clone(certificate), chosen, settings })
     }
 
-    /// Its name, which is there.
+    /// Its name, which is known to be there.
     pub(crate) fn name(&self) -> Option<CertificateName<'_>> {
         self.certificate.chosen(self.chosen)
     }
@@ -76,14 +76,14 @@ impl Proven {
         self.certificate.facts()
     }
 
-    /// What an identity that is this certificate alone is exported as, if that is remembered.
+    /// The exported form of an identity that is this certificate alone, if it is remembered.
     pub(crate) fn rendered(&self, make: impl FnOnce() -> Rendered) -> Option<&Rendered> {
         self.certificate.rendered(self.settings, make)
     }
 }
 
-/// What there is to say of a certificate that was refused for `reason`: the rule that does not hold,
-/// and what the location asks for. `None` if the reason says it all, or is about something else.
+/// More about a certificate that was refused for `reason`: the rule that it breaks, and what the
+/// location asks for. `None` if the reason says it all, or is about something else.
 pub(crate) fn explain(
     peer: Option<&Peer>,
     reason: Reason,
@@ -106,7 +106,7 @@ impl From<CertificateError> for Reason {
         match error {
             CertificateError::Expired | CertificateError::NotYetValid => Self::CertificateExpired,
             CertificateError::Malformed | CertificateError::TooLarge => Self::CertificateMalformed,
-            // It can be read, and what it says is no identity.
+            // It can be read, but it has no identity.
             _ => Self::CertificateNameless,
         }
     }

@@ -1,4 +1,4 @@
-//! What goes upstream of an admission: the exported header fields.
+//! The header fields that carry an admission's identity upstream.
 
 use core::ops::Range;
 use std::borrow::Cow;

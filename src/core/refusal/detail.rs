@@ -54,7 +54,7 @@ fn cut(value: &str) -> &str {
     end.and_then(|end| value.get(..end)).unwrap_or(value)
 }
 
-/// As it stands in a line of the log, behind the reason.
+/// As in a line of the log, behind the reason.
 impl fmt::Display for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

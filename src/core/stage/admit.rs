@@ -124,7 +124,7 @@ fn refusal(due: &[&Limit], limited: Limited) -> Refusal {
     }
 }
 
-/// What one request has been charged for.
+/// The limits that one request has been charged for.
 #[derive(Debug, Default)]
 pub struct Charged {
     /// The number of the first limit: most requests have no other.
@@ -153,7 +153,7 @@ fn bucket(
         table.key(quota, parts.get(..count).unwrap_or_default())
     };
     let kept = |make: &dyn Fn() -> Key| match identity.token() {
-        // Where there is a token, all of it is the token's.
+        // With a token, all of it is the token's.
         Some(token) => token.bucket(limit.index, make),
         None => make(),
     };
@@ -183,7 +183,7 @@ impl Admission {
         self
     }
 
-    /// Who was admitted; nobody where a dry run let an unverified request pass.
+    /// The identity that was admitted; `None` if a dry run let an unverified request pass.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_deref()
     }
@@ -208,7 +208,7 @@ impl Admission {
         Fields::of(self.identity())
     }
 
-    /// The same, as they are written once a token.
+    /// The same, as they are written once per token.
     pub fn rendered(&self) -> Option<std::borrow::Cow<'_, Rendered>> {
         self.identity().map(Identity::rendered)
     }

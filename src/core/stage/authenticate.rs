@@ -1,4 +1,4 @@
-//! Who a request comes from: from credentials to an identity.
+//! Authentication: from credentials to an identity.
 
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ pub use worker::WorkerState;
 ///
 /// # Errors
 ///
-/// A [`Stop`]; whether a refusal is a failure to be charged to the address is the caller's to see.
+/// A [`Stop`]; the caller sees whether a refusal is a failure to be charged to the address.
 pub fn authenticate(
     credentials: &Credentials<'_>,
     settings: &Authentication,
@@ -59,8 +59,8 @@ fn find(
     })
 }
 
-/// What its issuer has said of a token that was not found by [`find`]; without a word of it the
-/// issuer is to be asked.
+/// The issuer's answer about a token that was not found by [`find`]; without an answer the issuer
+/// is to be asked.
 fn introspect(token: &[u8], issuer: usize, worker: &mut WorkerState<'_>) -> Stop {
     if token.len() > CompactJws::MAX {
         return Reason::TokenTooLarge.into();
@@ -82,7 +82,7 @@ fn introspector(token: &[u8], settings: &Authentication, trust: &Trust) -> Optio
     Some(index)
 }
 
-/// Charges the address for a refused credential, where the location limits failures.
+/// Charges the address for a refused credential, if the location limits failures.
 pub(crate) fn charge_failure(address: &[u8], settings: &Authentication, worker: &WorkerState<'_>) {
     if let Some(table) = worker.table
         && let Some(failure) = Failure::of(address, settings)

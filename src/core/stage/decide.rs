@@ -12,7 +12,7 @@ use crate::refusal::{Detail, Reason, Refusal};
 pub struct Required {
     /// Its index in [`crate::claims::Kept::required`]: every token was judged by it already.
     pub index: usize,
-    /// What it is, to be told to who wonders.
+    /// The requirement itself, to be shown.
     pub requirement: Arc<Requirement>,
 }
 
@@ -26,7 +26,7 @@ pub struct Permit {
 /// The rule that permits where there is no policy.
 pub const NO_POLICY: &str = "no-policy";
 
-/// Lets an identity through when every required claim holds.
+/// Lets an identity through if every required claim holds.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@
 use super::{Context, Directive, once};
 use crate::config::RawLocation;
 
-/// What may stand in `location` alone.
+/// The directives that are allowed in `location` alone.
 pub const ANSWER: &[Directive<RawLocation>] = &[Directive {
     name: "mesh_status",
     syntax: "",

@@ -55,7 +55,7 @@ pub(super) fn nonce(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), Config
     once(&mut raw.dpop_nonce, is_on.then(|| lifetime.unwrap_or(LIFETIME)))
 }
 
-/// A time from a second on.
+/// A time of at least a second.
 fn time(word: &str, most: i64) -> Result<i64, ConfigError> {
     let time = seconds(word)?;
     if (1..=most).contains(&time) {
@@ -67,7 +67,7 @@ fn time(word: &str, most: i64) -> Result<i64, ConfigError> {
 /// The memory of proofs is sized by it.
 const MOST_AGE: i64 = 600;
 
-/// Seconds of a nonce where none are given.
+/// Seconds of a nonce if none are given.
 const LIFETIME: i64 = 300;
 
 const MOST_LIFETIME: i64 = 86_400;

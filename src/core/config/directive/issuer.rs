@@ -14,7 +14,7 @@ use crate::text::endpoint::Endpoint;
 
 const HERE: &[Context] = &[Context::Issuer];
 
-/// What may stand in a `mesh_issuer` block.
+/// The directives of a `mesh_issuer` block.
 pub const ISSUER: &[Directive<RawIssuer>] = &[
     row(
         "issuer",

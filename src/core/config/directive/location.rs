@@ -14,7 +14,7 @@ use crate::request::Methods;
 use crate::request::source::{MAX_SOURCES, Source, is_name, may_be_source};
 use crate::request::upgrade::{Upgrades, is_protocol};
 
-/// What may stand in `http`, `server` and `location`.
+/// The directives that are allowed in `http`, `server` and `location`.
 pub const LOCATION: &[Directive<RawLocation>] = &[
     row(
         "mesh_authenticate",

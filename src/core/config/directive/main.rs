@@ -3,7 +3,7 @@
 use super::{Context, Directive, Line, bytes, once};
 use crate::config::{ConfigError, RawIssuer, RawMain};
 
-/// What may stand in `http` alone.
+/// The directives that are allowed in `http` alone.
 pub const MAIN: &[Directive<RawMain>] = &[
     Directive {
         name: "mesh_zone",
@@ -101,7 +101,7 @@ fn zone_size(line: &Line<'_>) -> Result<usize, ConfigError> {
 /// Room for the slab allocator's own pages and a table; Nginx asks for eight pages at least.
 const LEAST_ZONE: usize = 64 * 1024;
 
-/// Words that directives have where a name could stand, or may have one day.
+/// Words that directives use in place of a name, or may use one day.
 const RESERVED: [&str; 9] =
     ["all", "any", "certificate", "default", "hop", "none", "off", "on", "token"];
 

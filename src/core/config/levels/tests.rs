@@ -12,7 +12,7 @@ fn main_with(issuer: Lines<'_>) -> RawMain {
     testing::issuers(&[("idp", &[usual, issuer].concat())])
 }
 
-/// Reads lines, each of which stands at a line of its own.
+/// Reads lines, each of which is at a line of its own.
 fn typed(lines: &[&str], line: &mut usize) -> RawLocation {
     let mut raw = RawLocation::default();
     for text in lines {
@@ -147,7 +147,7 @@ fn a_setting_that_is_inherited_in_vain_is_warned_of_unless_somebody_says_off() {
     let replaced =
         server(&[CLAIM], vec![at("/a", &[TOKEN]), at("/b", &["mesh_require_claim off"])]);
     assert_eq!(judge(&[], &[replaced]), Ok(vec![]));
-    // Of a server that is open as a whole once, and of one that is not by its locations.
+    // A server that is open as a whole is reported once, any other by its locations.
     let within = vec![at("/c", &[]), at("/d", &[])];
     let servers = [server(&[TOKEN], vec![]), server(&[], within)];
     assert_eq!(judge(&[CLAIM], &servers), Ok(vec![vain("a server", 1)]));

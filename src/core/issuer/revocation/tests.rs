@@ -245,7 +245,7 @@ proptest! {
         let about = |from: Option<usize>| {
             let mut same = entries.iter().filter(|it| it.0 == kind && it.1 == name && it.2 == from);
             let Some(first) = same.next() else { return false };
-            // Listed twice, the later times count.
+            // Listed twice, the later times apply.
             let (before, until) = same.fold((first.3, first.4), |(before, until), it| {
                 (before.zip(it.3).map(|(a, b)| a.max(b)), until.zip(it.4).map(|(a, b)| a.max(b)))
             });

@@ -100,7 +100,7 @@ fn a_bound_token_needs_its_certificate_on_the_connection() {
     let token = key.token(&json!({ "cnf": { "x5t#S256": thumbprint } }));
     assert_eq!(server.reason(&Sent::token(&token)), Reason::BindingMismatch);
     server.ask(&Sent::token(&token).with(&own, ChainVerdict::Verified)).unwrap();
-    // RFC 8705 section 3: the chain need not be trusted, the key's possession is what counts.
+    // RFC 8705 section 3: the chain need not be trusted, the possession of the key decides.
     server.ask(&Sent::token(&token).with(&own, ChainVerdict::Failed)).unwrap();
     assert_eq!(
         server.reason(&Sent::token(&token).with(&other, ChainVerdict::Verified)),

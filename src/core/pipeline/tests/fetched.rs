@@ -1,4 +1,4 @@
-//! Keys that come from a server: how long they count, and what is wished for.
+//! Keys that come from a server: how long they are valid, and what is wished for.
 
 use super::*;
 

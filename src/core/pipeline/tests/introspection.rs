@@ -1,4 +1,5 @@
-//! Opaque tokens: who is asked, what is remembered, and that every check runs on every request.
+//! Opaque tokens: which issuer is asked, what is remembered, and that every check runs on every
+//! request.
 
 use core::time::Duration;
 
@@ -23,7 +24,7 @@ impl Server {
         self.wanted.take().map(|Need::Introspection(question)| *question)
     }
 
-    /// Lets the issuer say that; good answers count for 60 seconds, bad ones for 10.
+    /// Lets the issuer say that; good answers are cached for 60 seconds, bad ones for 10.
     fn says(&mut self, question: &Question, answer: &Value) {
         let body = answer.to_string();
         let now = self.now.unix;
@@ -301,7 +302,7 @@ fn a_known_token_is_revoked_by_each_of_its_names() {
     for (entry, covers) in [
         (json!({ "sid": "o1" }), [true, true]),
         (json!({ "sub": "orders-api" }), [true, true]),
-        // What a signed token says itself, where its issuer leaves it out.
+        // A signed token may say itself what its issuer leaves out.
         (json!({ "jti": "t2" }), [false, true]),
         (json!({ "kid": "k1" }), [false, true]),
     ] {

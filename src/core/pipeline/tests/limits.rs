@@ -219,7 +219,7 @@ fn a_network_pays_for_addresses_that_fill_their_part() {
     assert!(told[..256].iter().all(|reason| *reason == Reason::TokenMalformed));
     let limited = told.iter().filter(|reason| **reason == Reason::FailureLimited).count();
     assert!(limited > 500, "{limited}: what has no room is charged to its network");
-    // Of a network for each address there is nothing to charge, and nobody is refused for it.
+    // If each address has its own network, there is nothing to charge, and no request is refused.
     let told: Vec<_> = (100..2_148).map(|network| server.reason(&bad(network, 0))).collect();
     assert!(told[1_024..].iter().all(|reason| *reason == Reason::TokenMalformed));
     server.ask(&Sent { address: bad(7, 2_047).address, ..seen }).unwrap();

@@ -362,7 +362,7 @@ fn a_variable_uses_the_proof_up_before_the_request_is_judged_and_not_after() {
     assert_eq!(denied.reason(), Reason::ClaimRefused);
     assert_eq!(server.identify(&proof("late"), &mut memo).unwrap().service(), "orders-api");
     server.ask_in(1, &proof("late"), &mut Memo::default()).unwrap();
-    // Who was refused for the proof is nobody.
+    // A request that is refused for its proof has no identity.
     let mut memo = Memo::default();
     let replayed = server.ask_in(1, &proof("late"), &mut memo).unwrap_err();
     assert_eq!(replayed.reason(), Reason::DpopReplayed);

@@ -54,7 +54,7 @@ fn a_request_owes_once_for_its_credential() {
         }
         server.ask_in(0, &bad, &mut memo).unwrap_err();
         assert!(!memo.owes(), "a failure is owed for");
-        // Nothing was charged here for what somebody else charges.
+        // Nothing was charged here for a failure that is charged elsewhere.
         let expected = if owes_already { Reason::AudienceRefused } else { Reason::FailureLimited };
         let other = Sent::token(&key.token(&json!({ "aud": "else" })));
         assert_eq!(server.reason(&other), expected);

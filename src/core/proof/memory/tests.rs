@@ -13,7 +13,7 @@ const SECRETS: Secrets = Secrets { seed: [1, 2], nonces: [3, 4, 5, 6] };
 struct Zone {
     header: MemoryHeader,
     buckets: Vec<MemoryBucket>,
-    /// None, where a test has more proofs of one key than a sixteenth of it.
+    /// Empty if a test has more proofs of one key than a sixteenth of it.
     shares: Vec<ShareBucket>,
 }
 
@@ -73,7 +73,7 @@ fn a_key_holds_a_sixteenth_at_most_and_a_replay_takes_nothing() {
     let held = told.iter().filter(|told| **told == Remembered::First).count() + 1;
     assert!(held > most * 9 / 10 && held <= most, "{held} of {most}");
     assert!(told.iter().all(|told| [Remembered::First, Remembered::TooMany].contains(told)));
-    // Half of it at once, and nobody else is held to that.
+    // Half of it at once, and no other key is held to that.
     let later = NOW + MAX_AGE + SLACK - 1;
     for key in 2..8 {
         let at_once = (0..most).map(|n| zone.remember_of(key, &n.to_string(), later));

@@ -15,7 +15,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// One from that address; none where failures are not limited.
+    /// One from that address; `None` if failures are not limited.
     pub fn of(address: &[u8], settings: &Authentication) -> Option<Self> {
         let quota = Arc::clone(settings.failure_limit.as_ref()?);
         let mut kept = [0; MOST];
@@ -40,8 +40,8 @@ pub(super) fn peek(
     table.peek_debit(&charges(quota, address, table), now)
 }
 
-/// The charge on an address, and that on its network for when there is no room for the address: a
-/// stranger with a network of his own fills the part with addresses, and is one network all the same.
+/// The charge on an address, and the one on its network for when there is no room for the address:
+/// an attacker with a network can fill the part with addresses, but still has one network.
 fn charges<'q>(quota: &'q Quota, address: &[u8], table: Table<'_>) -> [Charge<'q>; 2] {
     let network = match address {
         [network @ .., _] if address.len() == 4 => network,

@@ -1,4 +1,4 @@
-//! What a location says of how a request is authenticated.
+//! A location's settings for authentication.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::request::source::Source;
 /// The settings that a request is authenticated by.
 #[derive(Clone, Debug)]
 pub struct Authentication {
-    /// Equal for equal settings: what an identity is remembered under.
+    /// Equal for equal settings: an identity is remembered under it.
     pub id: usize,
     /// Which credentials are read.
     pub methods: Methods,
@@ -35,7 +35,7 @@ pub struct Authentication {
 impl Authentication {
     /// Whether both authenticate every request alike.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        // All that there is: a setting that is added does not compile before it is compared.
+        // All fields: a setting that is added does not compile before it is compared.
         let Self {
             id: _,
             methods,

@@ -19,7 +19,7 @@ pub struct WorkerState<'w> {
     pub snapshot: &'w Snapshot,
     /// The signatures that are verified already.
     pub cache: &'w mut TokenCache,
-    /// The opaque tokens that their issuers have spoken of.
+    /// The opaque tokens that their issuers have answered about.
     pub introspections: &'w mut Introspections,
     /// The limits; `None` if the configuration has no zone.
     pub table: Option<Table<'w>>,

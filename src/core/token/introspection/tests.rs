@@ -49,7 +49,7 @@ fn a_token_is_opaque_unless_it_has_the_form_of_a_signed_one() {
     for token in [
         signed(r#"{"alg":"RS256"}"#, "{}"),
         signed(r#" {"alg":"none"}"#, "not even JSON"),
-        // What is read in two ways is refused as a signed token, and not shown to anybody.
+        // An ambiguous token is refused as a signed token, and not shown to any issuer.
         signed(r#"{"alg":"RS256","alg":"none"}"#, "{}"),
         signed("{", "{}"),
         b"eyJhIjoxfQ==.e30=.c2ln=".to_vec(),

@@ -85,7 +85,7 @@ fn of_keys_that_cannot_be_told_apart_none_is_used() {
         own(&[a.clone(), other, b.clone(), third, c]),
         [AMBIGUOUS, None, AMBIGUOUS, None, AMBIGUOUS]
     );
-    // Two of the same and another: it is not the majority that counts.
+    // Two of the same and another: the majority does not decide.
     assert_eq!(own(&[a.clone(), a.clone(), b.clone()]), [AMBIGUOUS; 3]);
     assert_eq!(own(&[b.clone(), a.clone(), a.clone()]), [AMBIGUOUS; 3]);
     // A key without `alg` may be meant by what another one names.
@@ -281,7 +281,7 @@ fn each_of_a_thousand_keys_is_found_by_its_names() {
 }
 
 proptest! {
-    /// Every name of every key, and no other, is found by halving as by looking at each.
+    /// Binary search finds every name of every key, and no other, as a look at each does.
     #[test]
     fn names_are_found_as_if_each_key_was_looked_at(
         kids in prop::collection::vec("[ab]{0,3}", 1..12), asked in "[ab]{0,3}",

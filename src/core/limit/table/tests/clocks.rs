@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The true time, which stands still unless it is set.
+/// The true time, which stays the same unless it is set.
 #[derive(Debug)]
 pub(super) struct Clock(AtomicU64);
 

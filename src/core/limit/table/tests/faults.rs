@@ -1,5 +1,5 @@
-//! What should not be, and does no lasting harm: clocks that lag, debts that nobody has made, workers
-//! that are killed, settings that were lowered.
+//! Faults that do no lasting harm: clocks that lag, debts of no request, workers that are killed,
+//! settings that were lowered.
 
 use super::*;
 

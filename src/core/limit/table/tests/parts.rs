@@ -133,7 +133,8 @@ fn a_debit_is_on_the_first_charge_that_finds_a_slot() {
     assert!(table.peek_debit(&newcomer, at(7_500)).is_err());
     assert!(table.peek_debit(&debit(5, 900), at(7_500)).is_ok(), "it has its own");
     assert_eq!(table.full(Part::Failures), 21);
-    // Where there is no room for the network either, it is counted, and nobody is refused.
+    // If there is no room for the network either, the failure is counted, and no request is
+    // refused.
     for network in 901..908 {
         table.debit(&debit(100, network), at(7_500));
     }

@@ -1,4 +1,4 @@
-//! Who finds a slot, and who makes room for a newcomer.
+//! Which key finds a slot, and which makes room for a newcomer.
 
 use super::*;
 
@@ -15,11 +15,11 @@ fn a_full_table_admits_newcomers_and_counts_them() {
         assert_eq!((charged.uncounted(), charged.remaining()), (1, None));
         assert_eq!(table.uncounted(), count);
     }
-    // None of those who were there is forgotten.
+    // None of the keys that were there is forgotten.
     for who in ["1", "2", "3", "4", "5", "6", "7", "8"] {
         assert!(table.charge(&[charge(&table, &quota, who)], at(1)).is_err());
     }
-    // The first one who is idle again makes room.
+    // The first key that is idle again makes room.
     assert_eq!(
         table.charge(&[charge(&table, &quota, "newcomer")], at(1_000)).unwrap().uncounted(),
         0

@@ -29,7 +29,7 @@ fn concurrent_charges_on_one_key_admit_exactly_its_capacity() {
     for round in 0..200 {
         let zone = Zone::new(1);
         let table = zone.table_in(&clock);
-        // In every other round the key must take the slot of somebody who is idle.
+        // In every other round the key must take the slot of an idle one.
         for stranger in 0..(round % 2) * 8 {
             let _ = table.charge(&[charge(&table, &quota, &format!("{stranger}"))], at(0)).unwrap();
         }
@@ -70,7 +70,7 @@ fn concurrent_charges_of_two_quotas_leave_exactly_what_was_admitted() {
 
 #[test]
 fn strangers_in_a_crowded_table_never_refuse_each_other() {
-    // More keys than slots, each within its own capacity: whoever is refused is refused falsely.
+    // More keys than slots, each within its own capacity: every refusal is a false one.
     let quota = quota("q", "1000r/s", 0);
     let zone = Zone::new(1);
     let table = zone.table();

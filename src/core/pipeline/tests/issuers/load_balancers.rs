@@ -76,7 +76,7 @@ fn what_a_load_balancer_did_not_say_is_refused() {
     for (head, body, expected) in [
         (json!({ "signer": OTHER_ALB }), json!({}), Reason::SignerRefused),
         (json!({ "signer": "" }), json!({}), Reason::SignerRefused),
-        // Without a signer it is a token of the issuer itself, with a key of somebody else.
+        // Without a signer it is a token of the issuer itself, with a key of another one.
         (json!({ "signer": null }), json!({}), Reason::TokenMalformed),
         (json!({ "signer": [ALB] }), json!({}), Reason::TokenMalformed),
         (json!({ "client": "other" }), json!({}), Reason::AudienceRefused),
