@@ -1,4 +1,4 @@
-//! What is answered: challenges, the status of a gateway, and whether cached answers tell callers apart.
+//! Answers: challenges, the status of a gateway, and whether cached answers tell callers apart.
 
 pub mod cache_key;
 pub mod challenge;

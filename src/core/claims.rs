@@ -135,7 +135,7 @@ impl<'c> Claims<'c> {
 pub struct Kept {
     /// The claims that variables show (`mesh_claim`), each as text.
     pub shown: Box<[Pointer]>,
-    /// What some location requires, each judged once.
+    /// The requirements of all locations, each judged once.
     pub required: Box<[Arc<Requirement>]>,
     /// Whether some location accepts other audiences than the issuer's own.
     pub audiences: bool,

@@ -32,7 +32,7 @@ pub use raw::{
     RawMain,
 };
 
-/// What a dry run covers.
+/// The refusals that a dry run covers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum DryRun {
     /// Every refusal.
@@ -181,7 +181,7 @@ impl Resolver {
         sources
     }
 
-    /// Whether any location has a limit, so that a zone is needed.
+    /// Whether any location has a limit, so a zone is needed.
     pub fn has_limits(&self) -> bool {
         !self.quotas.is_empty() || self.settings.iter().any(|it| it.failure_limit.is_some())
     }

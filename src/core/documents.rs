@@ -299,8 +299,8 @@ impl fmt::Display for DocumentsError {
 
 impl core::error::Error for DocumentsError {}
 
-/// What tells the memory of documents from any other; any change of [`Header`], [`Slot`] and what follows
-/// them raises its layout.
+/// The label that tells the memory of documents from any other; any change of [`Header`], [`Slot`]
+/// and the words behind them raises its layout.
 const LABEL: Label =
     Label { magic: u64::from_le_bytes(*b"meshdocs"), layout: 2, contents: "documents" };
 

@@ -113,7 +113,7 @@ impl Identity {
         }
     }
 
-    /// What the principal is: a name of a token, or of this kind of a certificate.
+    /// The kind of the principal: `token`, or the kind of the certificate's name.
     fn kind(&self) -> &'static str {
         match (&self.token, &self.certificate) {
             (None, Some(certificate)) => certificate.kind(),

@@ -182,7 +182,7 @@ impl KeySource {
 /// How keys are fetched from a server, and how long they are valid.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Remote {
-    /// What is asked first.
+    /// The URL that is asked first.
     pub entry: Entry,
     /// Time between two fetches.
     pub refresh: Duration,
@@ -207,7 +207,7 @@ impl Remote {
     }
 }
 
-/// What is asked first for an issuer's keys.
+/// The URL that is asked first for an issuer's keys.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Entry {
     /// The public keys of AWS load balancers. A key that a token names is fetched from this URL,

@@ -19,15 +19,15 @@
 //! | word | meaning | where |
 //! | --- | --- | --- |
 //! | request | what the shell answers about one HTTP request, each answer borrowed | [`request::Request`] |
-//! | credential | what arrived, believed by nobody | [`request::Credentials`] |
+//! | credential | what arrived, still unverified | [`request::Credentials`] |
 //! | identity, principal, service | who it is, verified; the name at its issuer; the workload's stable name | [`identity::Identity`] |
 //! | proof | that the client holds the key that its token is bound to | [`mod@proof`] |
 //! | protected resource | what the locations of one name protect, as clients are told | [`config::metadata`] |
 //! | issuer, audience | who signs tokens, for whom | [`issuer::Issuer`] |
 //! | introspection, question | a token that only its issuer can read, and what it is asked | [`token::introspection::Introspections`] |
 //! | trust, snapshot | the issuers, and the keys of all of them at one generation | [`issuer::trust::Trust`], [`issuer::trust::Snapshot`] |
-//! | document, lead, wish | a key set that all workers share, who fetches it, a key that nobody has yet | [`documents::Documents`] |
-//! | source | where in a request a token may stand | [`request::source::Source`] |
+//! | document, lead, wish | a key set that all workers share, the right to fetch it, a key that no worker has yet | [`documents::Documents`] |
+//! | source | where in a request a token may be | [`request::source::Source`] |
 //! | form | what tells an issuer's tokens from those of others | [`issuer::Form`] |
 //! | location | the frozen settings of one place in the configuration | [`config::Location`] |
 //! | permit | an identity that the location's rules let through | [`stage::decide::Permit`] |
@@ -65,7 +65,7 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-// The rooms from the ground up: each knows those of the floors before its own alone, which a test
+// The rooms from the ground up: each knows only those of the floors before its own, which a test
 // below holds them to.
 pub mod memory;
 pub mod text;

@@ -1,4 +1,4 @@
-//! What shared memory has in common: the words that it begins with, and where a hash falls in it.
+//! The common parts of shared memory: the words that it begins with, and where a hash falls in it.
 
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -8,7 +8,7 @@ pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64};
 
-/// What tells memory of one kind from any other.
+/// The label that tells memory of one kind from any other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Label {
     /// Eight bytes of its own.
@@ -19,7 +19,7 @@ pub(crate) struct Label {
     pub(crate) contents: &'static str,
 }
 
-/// What memory begins with: 24 bytes, all atomics; zeroed memory was never used.
+/// The words that memory begins with: 24 bytes, all atomics; zeroed memory was never used.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Stamp {

@@ -1,4 +1,4 @@
-//! Who a peer is: its certificate, and the names that it may go by.
+//! The identity of a peer: its certificate, and the names that it may go by.
 
 pub mod arn;
 pub mod spiffe;

@@ -55,7 +55,7 @@ pub fn evaluate(
             Outcome::Admitted(Admission::in_dry_run(identity, refusal))
         }
         Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
-        // What is not decided yet is no refusal that a dry run could let pass.
+        // A request that is not decided yet is not refused, so a dry run cannot let it pass.
         Err(Stop::Waits(need)) => Outcome::Waits(need),
     }
 }
@@ -186,7 +186,7 @@ fn fail(
     }
 }
 
-/// What one request has proven and paid, kept over internal redirects.
+/// The proofs and payments of one request, kept over internal redirects.
 ///
 /// An identity is found again under the same authentication settings only: a redirect under the
 /// same settings verifies once, under others anew. The decision is always made anew.

@@ -7,7 +7,7 @@ use crate::proof::Mode;
 use crate::refusal::{NONCE_ERROR, PROOF_ERROR, Reason, Refusal, TOKEN_ERROR};
 use crate::request::Scheme;
 
-/// What a location that reads tokens offers its clients.
+/// The offer of a location that reads tokens to its clients.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Offer<'o> {
     /// Which tokens it takes.

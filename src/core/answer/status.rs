@@ -10,7 +10,7 @@ use crate::key::algorithm::{Algorithm, AlgorithmSet};
 use crate::limit::{Part, Table};
 use crate::text::time::{Now, UnixTime};
 
-/// What there is to show, seen by one worker.
+/// The state that is shown, seen by one worker.
 #[derive(Debug)]
 pub struct Status<'s> {
     /// The issuers.

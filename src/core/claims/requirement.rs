@@ -234,7 +234,7 @@ impl core::error::Error for RequirementError {}
 /// The verdicts on one token, by the number of the requirement.
 #[derive(Debug)]
 pub struct Verdicts {
-    /// Of the first 32, two bits each: most configurations have no more.
+    /// The first 32 verdicts, two bits each: most configurations have no more.
     first: u64,
     more: Option<Box<[u64]>>,
 }

@@ -86,7 +86,7 @@ pub struct Line<'l> {
 }
 
 impl<'l> Line<'l> {
-    /// The first word; Nginx has counted them, so that it is there.
+    /// The first word; Nginx has counted them, so it is there.
     fn first(&self) -> &'l str {
         self.words.first().copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What kind of issuer a block describes, from the lines that say so.
+//! The kind of issuer that a block describes, from the lines that say so.
 
 use super::{ConfigError, RawIssuer};
 use crate::issuer::{Form, TENANT};

@@ -21,7 +21,7 @@ use crate::request::upgrade::Upgrades;
 use crate::text::endpoint::{Endpoint, EndpointError};
 use crate::text::json::Pointer;
 
-/// What `http` holds, as typed.
+/// The settings of `http`, as typed.
 #[derive(Debug, Default)]
 pub struct RawMain {
     /// `mesh_zone`: bytes.
@@ -95,7 +95,7 @@ pub struct RawIssuer {
     pub introspection: RawIntrospection,
 }
 
-/// What `jwks` names.
+/// The source that `jwks` names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RawJwks {
     /// A file.
@@ -295,7 +295,7 @@ impl RawMain {
     }
 }
 
-/// What a location holds, as typed; each field is inherited when it is `None`.
+/// The settings of a location, as typed; each field is inherited if it is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct RawLocation {
     /// `mesh_authenticate`.

@@ -88,8 +88,8 @@ impl<'z> Documents<'z> {
     ///
     /// # Errors
     ///
-    /// Who holds it. If that process is dead, or holds the lock for far longer than a write takes,
-    /// [`Documents::seize`] is right.
+    /// The process that holds it. If that process is dead, or holds the lock for far longer than a
+    /// write takes, [`Documents::seize`] is right.
     pub fn lock(&self, holder: Holder) -> Result<Lock<'z>, Holder> {
         self.exchange_lock(0, holder)
     }
@@ -98,7 +98,7 @@ impl<'z> Documents<'z> {
     ///
     /// # Errors
     ///
-    /// Who holds it now.
+    /// The process that holds it now.
     pub fn seize(&self, from: Holder, holder: Holder) -> Result<Lock<'z>, Holder> {
         self.exchange_lock(from.0.get(), holder)
     }

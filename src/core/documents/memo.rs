@@ -1,4 +1,4 @@
-//! What a worker has wished for lately, so that a flood of tokens does not become a flood of wishes.
+//! The recent wishes of a worker, so that a flood of tokens does not become a flood of wishes.
 
 use core::hash::BuildHasher;
 use std::collections::HashMap;

@@ -78,7 +78,7 @@ impl fmt::Display for RecordError {
 
 impl core::error::Error for RecordError {}
 
-/// What a record begins with; the number is the version of its form.
+/// The beginning of a record; the number is the version of its form.
 const WORD: &str = "mesh-keys 1";
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub fn zone_name(sources: &[Source]) -> String {
     format!("{ZONE}{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
-/// What the name of every such memory begins with.
+/// The beginning of the name of every such memory.
 pub const ZONE: &str = "mesh_documents_";
 
 /// The digest of what went into a context.

@@ -94,7 +94,7 @@ fn who_lost_the_lead_or_the_lock_changes_nothing() {
     assert!(documents.leads(new) && !documents.leads(old));
     assert!(!documents.publish(0, b"two", at(2), old, &lock));
     assert!(!documents.confirm(0, at(2), old, &lock));
-    // What needs no leader.
+    // These need no leader.
     assert!(documents.record(1, b"file", at(2), &lock));
     assert_eq!(documents.read(1).unwrap().bytes, b"file");
 
@@ -275,7 +275,7 @@ fn wishes_come_in_their_order_once_each_and_only_modest_ones() {
     let taken: Vec<_> = core::iter::from_fn(|| documents.take_wish(0)).collect();
     assert_eq!(taken, ["a".into(), "b".into(), longest.into_boxed_str()]);
     assert_eq!(documents.take_wish(1).as_deref(), Some("c"));
-    // Of many, the newest.
+    // Of many wishes, the newest.
     for number in 0..100 {
         documents.wish(0, &number.to_string());
     }

@@ -62,7 +62,7 @@ impl Proven {
         }
     }
 
-    /// Of which kind the name is, as `mesh_certificate_name` calls it.
+    /// The kind of the name, as `mesh_certificate_name` calls it.
     pub(crate) const fn kind(&self) -> &'static str {
         match self.chosen {
             Chosen::CommonName => "cn",

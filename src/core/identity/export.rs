@@ -25,7 +25,7 @@ pub struct Field {
     pub lowercase: &'static str,
     /// That hash (`ngx_hash_key`).
     pub hash: usize,
-    /// What its value is; the attribute's variable has the documentation.
+    /// The attribute that it carries, whose variable has the documentation.
     pub attribute: Attribute,
 }
 

@@ -10,9 +10,9 @@ use crate::text::endpoint::Endpoint;
 /// How an issuer is asked about a token that only it can read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Introspection {
-    /// Whom to ask.
+    /// The URL to ask.
     pub endpoint: Endpoint,
-    /// Who asks.
+    /// The client that asks.
     pub client: Client,
     /// Whether it is asked about its signed tokens too.
     pub always: bool,
@@ -31,7 +31,7 @@ pub struct Introspection {
     pub trusted_certificate: Option<PathBuf>,
 }
 
-/// Who asks, as the issuer knows it.
+/// The client that asks, as the issuer knows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Client {
     /// The client's name at the issuer.

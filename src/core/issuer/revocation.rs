@@ -23,7 +23,7 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// Bytes that a name may have: as many as a token, so that no token holds a longer one.
 pub const MAX_NAME_BYTES: usize = crate::key::jws::CompactJws::MAX;
 
-/// By what something is revoked.
+/// The kinds of revocation.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Kind {
     /// `jti`: one token (RFC 7519 section 4.1.7).
@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// A list of what is revoked.
+/// A list of revocations.
 #[derive(Debug)]
 pub struct Revocations {
     hashes: RandomState,
@@ -78,7 +78,7 @@ struct Entry {
     until: i64,
 }
 
-/// What a token can be revoked by.
+/// The names that a token can be revoked by.
 #[derive(Clone, Copy, Debug)]
 pub struct Revocable<'t> {
     /// The index of its issuer in [`crate::issuer::trust::Trust`].

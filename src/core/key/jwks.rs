@@ -184,7 +184,7 @@ pub struct FoundKey<'k> {
 }
 
 impl<'k> FoundKey<'k> {
-    /// What verifies the signature.
+    /// The key that verifies the signature.
     #[must_use]
     pub const fn verifying(&self) -> &'k VerifyingKey {
         self.verifying
@@ -249,7 +249,7 @@ impl Key {
     }
 }
 
-/// What a JWK says that a token may name it by.
+/// The names of a JWK that a token may use.
 #[derive(Debug, Default)]
 struct Names {
     kid: Option<Box<str>>,

@@ -318,7 +318,7 @@ impl Headers {
     }
 }
 
-/// What is before and behind the byte `at`.
+/// The bytes before and behind the byte `at`.
 fn cut(bytes: &[u8], at: Option<usize>) -> Option<(&[u8], &[u8])> {
     let (before, [_, behind @ ..]) = bytes.split_at_checked(at?)? else { return None };
     Some((before, behind))

@@ -50,7 +50,7 @@ impl<'q> Charge<'q> {
         if self.is_shared { self.part.shared(buckets) } else { self.part.own(buckets) }
     }
 
-    /// What the bucket holds.
+    /// The size of the bucket.
     pub(super) const fn measure(&self) -> Measure {
         self.measure
     }
@@ -61,7 +61,7 @@ impl<'q> Charge<'q> {
     }
 }
 
-/// What is left after a request was charged.
+/// The remaining units after a request was charged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct Charged {
@@ -92,7 +92,7 @@ impl Charged {
         self.uncounted
     }
 
-    /// What is left when nothing was charged.
+    /// The remaining units if nothing was charged.
     pub(super) const fn nothing() -> Self {
         Self { tightest: None, uncounted: 0 }
     }

@@ -49,7 +49,7 @@ impl Period {
         }
     }
 
-    /// How a rate ends that counts by it.
+    /// The suffix of a rate by this period.
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Day => "r/d",
@@ -317,7 +317,7 @@ impl Measure {
         }
     }
 
-    /// What a bucket with this debt still admits at once.
+    /// The units that a bucket with this debt still admits at once.
     pub(super) const fn remaining(self, debt: u64) -> Remaining {
         match self.window.saturating_sub(debt).checked_div(self.interval) {
             Some(units) => Remaining(units),

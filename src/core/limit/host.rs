@@ -1,4 +1,4 @@
-//! What the limits need from their process, and the time that all workers share.
+//! The clock and the log that the limits need, and the time that all workers share.
 //!
 //! A worker reads the clock once in a turn of its event loop, so the workers' clocks lag by
 //! milliseconds, each by its own. A charge by a clock that lags behind another worker's sees the

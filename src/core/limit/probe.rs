@@ -30,7 +30,7 @@ use super::key::{Key, PLACES};
 use super::slot::{Mark, Owner, Slot, Word};
 use crate::text::time::Tick;
 
-/// The slots in which one key may be, and what it is about to be charged.
+/// The slots in which one key may be, and the charge that it is about to get.
 pub(super) struct Probe<'z> {
     places: [&'z [Slot]; PLACES],
     measure: Measure,
@@ -310,8 +310,8 @@ impl<'z> Probe<'z> {
     }
 }
 
-/// Orders what this worker wrote before what it reads next: nothing to do, for all operations on a
-/// slot are sequentially consistent.
+/// Orders this worker's writes before its next reads: nothing to do, for all operations on a slot
+/// are sequentially consistent.
 #[cfg(not(loom))]
 const fn settle() {}
 

@@ -1,4 +1,4 @@
-//! One key's place in shared memory: who owns it and how far in debt it is.
+//! One key's place in shared memory: its owner, and how far in debt it is.
 //!
 //! Two words cannot change in one step, so each tells of changes to the other. The debt carries a
 //! mark of its owner: under another mark it is void, so no key inherits another's debt. The owner
@@ -25,7 +25,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Who owns the slot, at which turn.
+    /// The owner of the slot, and its turn.
     pub(super) fn owner(&self) -> Owner {
         Owner(self.owner.load(SeqCst))
     }

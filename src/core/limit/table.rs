@@ -14,7 +14,7 @@ use super::tally::Tally;
 use crate::memory::{AtomicU64, Label, MemoryError, Stamp};
 use crate::text::time::Tick;
 
-/// What a zone begins with: three pairs of cache lines, all atomics; zeroed memory is a header that
+/// The header of a zone: three pairs of cache lines, all atomics; zeroed memory is a header that
 /// was never used.
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
@@ -321,7 +321,7 @@ pub const BUCKETS_OFFSET: usize = 384;
 /// The size of a [`Bucket`]: two cache lines, fetched as a pair.
 const BUCKET_BYTES: usize = 128;
 
-/// What tells the memory of the limits from any other.
+/// The label that tells the memory of the limits from any other.
 const LABEL: Label =
     Label { magic: u64::from_le_bytes(*b"meshrate"), layout: 2, contents: "limits" };
 

@@ -16,7 +16,7 @@ pub(super) struct Proof<'p> {
     signature: Vec<u8>,
     algorithm: Algorithm,
     jwk: Map<String, Value>,
-    /// By what a token names the key.
+    /// The thumbprint by which a token names the key.
     pub(super) thumbprint: [u8; 32],
     /// `htm`
     pub(super) method: Box<str>,

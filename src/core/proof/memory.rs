@@ -8,7 +8,7 @@
 //! 2. writes the second word,
 //! 3. looks at all places of the proof once more: if another slot before its own holds the proof,
 //!    or a certain one behind it, that one was first; one behind it that is not certain, it voids,
-//! 4. makes its own claim certain, which fails if somebody voided it.
+//! 4. makes its own claim certain, which fails if another worker voided it.
 //!
 //! Of any number of workers, one gets through 4: each claims before it looks, so that of two the
 //! later one sees the earlier, and the order of the places decides between those that see each
@@ -34,13 +34,13 @@ mod search;
 pub(super) use search::{Fingerprint, Remembered};
 use search::{PLACES, Search, Slot};
 
-/// What the memory begins with: 128 bytes, all atomics; zeroed memory was never used.
+/// The header of the memory: 128 bytes, all atomics; zeroed memory was never used.
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub struct MemoryHeader {
     stamp: Stamp,
     seed: [AtomicU64; 2],
-    /// What nonces are made with.
+    /// The secret that nonces are made with.
     secret: [AtomicU64; 4],
     /// The most seconds after `iat` that any configuration has taken a proof.
     keep: AtomicU64,
@@ -73,12 +73,12 @@ pub struct Memory<'z> {
     shares: Shares<'z>,
 }
 
-/// What new memory begins with; all of it random.
+/// The secrets of new memory, all of them random.
 #[derive(Clone, Copy)]
 pub struct Secrets {
     /// So that no client can aim at a slot.
     pub seed: [u64; 2],
-    /// What nonces are made with.
+    /// The secret that nonces are made with.
     pub nonces: [u64; 4],
 }
 
@@ -246,7 +246,7 @@ pub(super) const SLACK: i64 = 60;
 /// The size of a [`MemoryBucket`]: two cache lines, fetched as a pair.
 const BUCKET_BYTES: usize = 128;
 
-/// What tells the memory of proofs from any other.
+/// The label that tells the memory of proofs from any other.
 const LABEL: Label =
     Label { magic: u64::from_le_bytes(*b"meshdpop"), layout: 2, contents: "proofs" };
 

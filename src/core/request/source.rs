@@ -85,7 +85,8 @@ impl Source {
         let value = match field {
             Field::Absent => return Ok(None),
             Field::One(value) => value,
-            // Of cookies too, whatever their names: RFC 6265 section 5.4 allows one field.
+            // This holds for cookies too, whatever their names: RFC 6265 section 5.4 allows one
+            // field.
             Field::Several => return Err(Reason::CredentialConflict),
         };
         match self {
@@ -234,7 +235,7 @@ fn behind_bearer(field: &[u8]) -> Result<Option<&[u8]>, Reason> {
     let mut rest = protocols(field).skip_while(|it| !is_bearer(it));
     let Some(bearer) = rest.next() else { return Ok(None) };
     let Some(token) = rest.next() else { return Err(Reason::TokenMalformed) };
-    // What is named again would be left in the field when the token is taken out.
+    // A protocol that is named again would be left in the field when the token is taken out.
     let names_again = |it: &[u8]| it == token || is_bearer(it);
     let before = protocols(field).take_while(|it| !is_bearer(it)).any(|it| it == token);
     if is_bearer(token) || before || rest.any(names_again) {
@@ -264,7 +265,7 @@ pub fn without_bearer(field: &[u8]) -> Option<Vec<u8>> {
     (!rest.is_empty()).then_some(rest)
 }
 
-/// Whether a name can be that of a field or of a cookie: a token of RFC 9110 section 5.6.2.
+/// Whether a name can be of a field or of a cookie: a token of RFC 9110 section 5.6.2.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 128

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Target;
 use crate::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
 
-/// What the shell answers about a connection: a stream has no more. Each answer is computed when it is
+/// The shell's answers about a connection: a stream has no more. Each answer is computed when it is
 /// asked for.
 pub trait Connection {
     /// The certificate that the peer presented on this connection, parsed once per connection.
@@ -19,7 +19,7 @@ pub trait Connection {
     fn variable(&self, index: usize) -> Option<&[u8]>;
 }
 
-/// What the shell answers about one request on a connection.
+/// The shell's answers about one request on a connection.
 pub trait Request: Connection {
     /// The `Authorization` fields.
     fn authorization(&self) -> Field<'_>;

@@ -175,7 +175,7 @@ impl Admission {
         Self { identity, rule: "dry-run", remaining: None, would_refuse: Some(would_refuse) }
     }
 
-    /// The same admission, with what a dry run kept to itself on the way.
+    /// The same admission, with the notes of a dry run on the way.
     pub(crate) fn noting(mut self, noted: Option<&Refusal>) -> Self {
         if self.would_refuse.is_none() {
             self.would_refuse = noted.cloned();
@@ -198,7 +198,7 @@ impl Admission {
         self.remaining
     }
 
-    /// What would have been refused, had it not been a dry run.
+    /// The refusal that a dry run let pass.
     pub const fn would_refuse(&self) -> Option<&Refusal> {
         self.would_refuse.as_ref()
     }

@@ -23,7 +23,7 @@ pub struct Permit {
     rule: &'static str,
 }
 
-/// The rule that permits where there is no policy.
+/// The rule that permits if there is no policy.
 pub const NO_POLICY: &str = "no-policy";
 
 /// Lets an identity through if every required claim holds.
@@ -45,12 +45,12 @@ pub fn decide(identity: Rc<Identity>, required: &[Required]) -> Result<Permit, R
 }
 
 impl Permit {
-    /// Whom it permits.
+    /// The identity that it permits.
     pub const fn identity(&self) -> &Rc<Identity> {
         &self.identity
     }
 
-    /// Whom it permits, and the rule that did.
+    /// The identity that it permits, and the rule that did.
     pub(crate) fn into_parts(self) -> (Rc<Identity>, &'static str) {
         (self.identity, self.rule)
     }

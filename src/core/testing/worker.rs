@@ -11,7 +11,7 @@ use crate::text::time::{Now, Tick, UnixTime};
 use crate::token::introspection::Introspections;
 use crate::token::{TokenCache, Wish};
 
-/// What a worker keeps between two requests.
+/// The state of a worker between two requests.
 #[derive(Debug)]
 pub struct Worker {
     /// The issuers, with their keys.
@@ -22,11 +22,11 @@ pub struct Worker {
     pub introspections: Introspections,
     /// The zone for limits.
     pub zone: Zone,
-    /// What remembers the proofs.
+    /// The memory of proofs.
     pub proofs: Proven,
     /// The clocks.
     pub now: Now,
-    /// What the last request wished for.
+    /// The wish of the last request.
     pub wish: Option<Wish>,
 }
 
@@ -87,7 +87,7 @@ impl Worker {
         }
     }
 
-    /// What the line makes of a request by what the worker has.
+    /// The outcome of a request, judged by this worker.
     ///
     /// # Panics
     ///

@@ -46,7 +46,7 @@ impl fmt::Debug for Clean<'_> {
 ///
 /// # Errors
 ///
-/// Only those of the sink.
+/// As the sink.
 pub fn write_byte(sink: &mut dyn fmt::Write, byte: u8) -> fmt::Result {
     if matches!(byte, b' '..=b'~') {
         sink.write_char(char::from(byte))

@@ -52,8 +52,8 @@ impl Tick {
 /// The two clocks of one request, read once by the shell.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// What `exp` and `nbf` are compared with.
+    /// The time that `exp` and `nbf` are compared with.
     pub unix: UnixTime,
-    /// What the limits count in.
+    /// The time that the limits count in.
     pub tick: Tick,
 }

@@ -73,7 +73,8 @@ impl TokenCache {
         token.len().saturating_add(verified.weight()).saturating_add(512)
     }
 
-    /// What is counted, what its entries are counted as, what they take, and what they may.
+    /// The bytes that are counted, the sum over the entries, the bytes that they take, and the
+    /// limit.
     #[cfg(test)]
     pub(crate) fn recount(&self) -> [usize; 4] {
         let counted = self.tokens.iter().map(|(token, known)| Self::weight(token, known)).sum();

@@ -1,4 +1,4 @@
-//! What the claims of a token say, each read as strictly as its specification has it.
+//! The claims of a token, each read as strictly as its specification has it.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::refusal::{Detail, Reason, Refusal};
 use crate::text::base64url;
 use crate::text::json::{self, Item, Items, Pointer, View};
 
-/// What `cnf` binds a token to (RFC 7800, RFC 8705 section 3.1, RFC 9449 section 6.1).
+/// The binding of a token by `cnf` (RFC 7800, RFC 8705 section 3.1, RFC 9449 section 6.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Confirmation {
     /// There is no `cnf`: a plain bearer token.
@@ -179,7 +179,7 @@ pub(super) fn groups<'c>(pointer: &Pointer, claims: &Claims<'c>) -> Option<Strin
     Strings::of(value)
 }
 
-/// What texts take: each its bytes, its pointer and length, and about two words of the allocator.
+/// The size of texts: each its bytes, pointer and length, and about two words of the allocator.
 pub(super) fn weight<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
     texts.map(|text| text.len().saturating_add(48)).sum()
 }

@@ -72,7 +72,7 @@ pub fn explain_signature(token: &[u8], reason: Reason, keys: &KeySet) -> Option<
     })
 }
 
-/// What names a key, the first that is there.
+/// The names of a key that a token gives, of which the first is taken.
 const NAMES: [&str; 3] = ["kid", "x5t#S256", "x5t"];
 
 const ENCRYPTED: &str = "the token is encrypted (a JWE), and only signed tokens can be read here: have \

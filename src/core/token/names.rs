@@ -4,7 +4,7 @@ use super::claim::name;
 use crate::refusal::Refusal;
 use crate::text::json::Item;
 
-/// What a token can be revoked by, besides its subject.
+/// The names that a token can be revoked by, besides its subject.
 #[derive(Debug)]
 pub(super) struct Names {
     token: Option<Box<str>>,

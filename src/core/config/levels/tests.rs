@@ -24,7 +24,7 @@ fn typed(lines: &[&str], line: &mut usize) -> RawLocation {
     raw
 }
 
-/// Merges as Nginx does, and judges: the lines of what is refused, else of what is warned of.
+/// Merges as Nginx does, and judges: the lines that are refused, else the lines that are warned of.
 fn judge_of(main: &RawMain, http: &[&str], servers: &[Tree<'_>]) -> Result<Vec<String>, String> {
     let mut line = 0;
     let http = typed(http, &mut line);
@@ -153,7 +153,7 @@ fn a_setting_that_is_inherited_in_vain_is_warned_of_unless_somebody_says_off() {
     assert_eq!(judge(&[CLAIM], &servers), Ok(vec![vain("a server", 1)]));
     let within = vec![at("/c", &[]), at("/d", &[TOKEN])];
     assert_eq!(judge(&[CLAIM], &[server(&[], within)]), Ok(vec![vain("location \"/c\"", 1)]));
-    // One between says so; the locations in it are as open as it is.
+    // The block between is off; the locations in it are as open as that block.
     let deep = vec![at("/b/c", &[])];
     let between = vec![at("/a", &[TOKEN]), around("/b", &[OFF], deep.clone())];
     assert_eq!(judge(&[], &[server(&[CLAIM], between)]), Ok(vec![]));

@@ -1,4 +1,4 @@
-//! What can be wrong with a list.
+//! Faults of a list.
 
 use core::fmt;
 

@@ -62,10 +62,10 @@ impl Revocations {
     }
 }
 
-/// What serde's own error cannot carry out of a visitor.
+/// A fault that serde's own error cannot carry out of a visitor.
 struct Why {
     fault: Cell<Option<Fault>>,
-    /// What a value should be, should it be of another type.
+    /// The expected type, if a value has another one.
     expected: Cell<&'static str>,
 }
 

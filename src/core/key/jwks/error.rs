@@ -1,4 +1,4 @@
-//! What can be wrong with a JWK set, with one of its keys, or with asking for a key.
+//! Faults of a JWK set, of one of its keys, or of asking for a key.
 
 use core::fmt;
 

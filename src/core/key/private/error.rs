@@ -21,9 +21,9 @@ pub enum KeyError {
     Json(JsonError),
     /// A member of the JWK cannot be used.
     Member {
-        /// Which.
+        /// Its name.
         name: &'static str,
-        /// What it is that it should not be.
+        /// What is wrong with it.
         problem: &'static str,
     },
     /// The signature could not be made.

@@ -68,7 +68,7 @@ fn every_form_of_pem_is_read() {
             Pair::Rsa(pair) => {
                 let pkcs8: Pkcs8V1Der<'_> = pair.as_der().unwrap();
                 let info = pkcs8.as_ref();
-                // What is before the key takes 26 bytes, if its length has two.
+                // The key begins at byte 26, if its length has two.
                 (info.into(), Some(pem("RSA PRIVATE KEY", &info[26..])))
             }
         };

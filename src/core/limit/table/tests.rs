@@ -58,7 +58,7 @@ impl Table<'_> {
         Ok(charge.measure().remaining(debt).units())
     }
 
-    /// Of keys that clients choose.
+    /// The uncounted charges on keys that clients choose.
     fn uncounted(&self) -> u64 {
         self.full(Part::Chosen)
     }

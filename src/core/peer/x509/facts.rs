@@ -1,4 +1,4 @@
-//! What a certificate says of its owner besides the identity: for variables alone.
+//! Facts about a certificate's owner besides the identity: for variables alone.
 
 use core::fmt::Write as _;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -13,7 +13,7 @@ use crate::{
     text::encode::json_array,
 };
 
-/// What a certificate says besides; each is `None` if it says nothing.
+/// The facts of a certificate; each is `None` if it says nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     /// The subject as RFC 4514 writes it.

@@ -197,7 +197,7 @@ fn a_pattern_finds_exactly_one_dns_name() {
     assert_eq!(name(&svid, rules("*.test", NameKinds::SPIFFE)), Ok(format!("spiffe {ID}")));
 }
 
-/// What the tools of Kubernetes make, under the rules that are recommended for each.
+/// Certificates of the tools of Kubernetes, under the rules that are recommended for each.
 #[test]
 fn certificates_of_the_field_have_their_name() {
     let pattern = |text: &str, kinds| NameRules::new(kinds, DnsPattern::parse(text));

@@ -35,7 +35,7 @@ impl Fingerprint {
     }
 
     pub(super) fn places(self, buckets: usize) -> [usize; PLACES] {
-        // Each from 64 bits of which most are in no slot, well mixed.
+        // Each from 64 bits, most of which are in no slot, well mixed.
         let second = self.first.rotate_left(16).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let third = self.first.rotate_left(8).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
         [scale(self.first, buckets), scale(second, buckets), scale(third, buckets)]
@@ -93,8 +93,8 @@ impl State {
         self.0 >> MARK_AT == proof.mark()
     }
 
-    /// Whether it is kept at `now`; time wraps after 68 years, and what is further ahead than any
-    /// proof is kept is none.
+    /// Whether it is kept at `now`. Time wraps after 68 years, so a time further ahead than any
+    /// proof is kept means none.
     pub(super) const fn is_kept(self, now: i64) -> bool {
         let until = (self.0 >> 1) & TIME;
         let left = until.wrapping_sub(now.cast_unsigned()) & TIME;
@@ -120,7 +120,7 @@ impl Slot {
                 return None;
             }
             let is_same = !state.is_certain() || self.rest.load(SeqCst) == proof.rest;
-            // What was read in between belongs to this state if it still is the same.
+            // The words read in between belong to this state if it is still the same.
             if self.state() == state {
                 return is_same.then_some(state);
             }

@@ -1,4 +1,4 @@
-//! What a refused credential costs the address that it came from (`mesh_failure_limit`).
+//! The charge for a refused credential on the address that it came from (`mesh_failure_limit`).
 
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@ pub struct WorkerState<'w> {
     pub proofs: Proofs<'w>,
     /// The time of this request.
     pub now: Now,
-    /// What a dry run of the limits let pass.
+    /// The refusal that a dry run of the limits let pass.
     pub noted: Option<Refusal>,
     /// A key that was not there, to be asked for.
     pub wish: Option<Wish>,

@@ -80,7 +80,7 @@ pub struct Item<'a> {
     at: usize,
 }
 
-/// What a value is.
+/// The kind of a value, and its content.
 #[derive(Clone, Copy, Debug)]
 pub enum View<'a> {
     /// An array.
@@ -98,7 +98,7 @@ pub enum View<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// What it is.
+    /// Its kind and content.
     pub fn view(self) -> View<'a> {
         let Item { document, at } = self;
         let node = document.node(at);

@@ -25,7 +25,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
         })
 }
 
-/// What serde's own error cannot carry out of a visitor.
+/// A fault that serde's own error cannot carry out of a visitor.
 #[derive(Clone, Copy)]
 enum Refusal {
     Duplicate,

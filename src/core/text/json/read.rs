@@ -11,7 +11,7 @@ impl<'d> Document<'d> {
     ///
     /// # Errors
     ///
-    /// Those of [`super::parse`].
+    /// As [`super::parse`].
     pub fn parse(bytes: &'d [u8]) -> Result<Self, JsonError> {
         read(bytes)
     }
@@ -375,7 +375,7 @@ impl<'d> Reader<'d> {
 /// How many bytes a number without exponent may have and be sure to fit in a double.
 const SURELY_FINITE: usize = 300;
 
-/// What tells most names apart: how long they are, and how they begin and end.
+/// A mark that tells most names apart: how long they are, and how they begin and end.
 fn look_of(name: &str) -> usize {
     let bytes = name.as_bytes();
     let end = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);

@@ -59,12 +59,12 @@ fn a_shared_tick_that_is_far_ahead_is_not_believed() {
         zone.header.tick.set(at(ahead));
         assert!(table.charge(&[charge(&table, &quota, "a")], at(0)).is_ok());
         let wait = table.charge(&[charge(&table, &quota, "a")], at(0)).unwrap_err().retry_after();
-        // What was charged by a tick that is ahead is in debt until then.
+        // A charge by a tick that is ahead is owed until then.
         assert_eq!(wait, Duration::from_secs(60), "{ahead}");
         let shared = zone.header.tick.latest(Tick::from_nanos(0), &clock);
         assert_eq!(shared, at(if is_believed { ahead } else { 0 }));
     }
-    // A worker that was asleep believes what the clock confirms.
+    // A worker that was asleep believes a time that the clock confirms.
     let zone = Zone::new(1);
     let table = zone.table_in(&clock);
     clock.set(at(60_000));

@@ -65,7 +65,7 @@ proptest! {
             if after <= millis + 200 {
                 prop_assert!(admitted.is_ok());
             }
-            // What was not counted is not owed.
+            // A charge that was not counted is not owed.
             if admitted.is_ok_and(|charged| charged.uncounted() == 0) {
                 model.insert(who, after);
             }

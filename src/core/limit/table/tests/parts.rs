@@ -81,7 +81,7 @@ fn newcomers_of_a_quota_share_a_bucket_and_who_is_in_debt_stays_limited() {
     let both = [on(&table, Part::Identities, &other, 1), newcomer[0]];
     assert!(table.charge(&both[..1], at(0)).is_ok());
     assert!(table.charge(&both[..1], at(0)).unwrap_err().is_overflow());
-    // What one of several refuses is given back to the overflow.
+    // If one of several charges is refused, the overflow gets its own back.
     assert!(table.charge(&both, at(3_750)).is_ok());
     assert!(table.charge(&newcomer, at(7_500)).is_ok());
     assert!(table.charge(&both, at(7_500)).unwrap_err().is_overflow());

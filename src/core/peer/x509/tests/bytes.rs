@@ -1,4 +1,4 @@
-//! What arrives as bytes: sizes, sections, lengths, and certificates that were broken by hand.
+//! Certificates as bytes: sizes, sections, lengths, and certificates that were broken by hand.
 
 #![expect(clippy::arithmetic_side_effects, reason = "indexes into certificates made here")]
 
