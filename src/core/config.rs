@@ -19,6 +19,7 @@ use crate::text::json::Pointer;
 pub mod directive;
 mod form;
 mod introspection;
+mod keys;
 mod levels;
 pub mod metadata;
 pub mod place;

@@ -10,7 +10,7 @@ use crate::issuer::{Accept, Issuer};
 use crate::key::jws::{CompactJws, Headers, JwsError};
 use crate::limit::Key;
 use crate::refusal::{Detail, Reason, Refusal};
-use crate::text::encode::{encode, json_array};
+use crate::text::encode::json_array;
 use crate::text::json::{Document, Item, JsonError, Pointer};
 use crate::text::rendered::Rendered;
 use crate::text::time::UnixTime;
@@ -22,6 +22,7 @@ pub mod introspection;
 mod names;
 mod origin;
 mod texts;
+mod weight;
 mod wish;
 
 pub use cache::TokenCache;
@@ -29,7 +30,7 @@ pub use claim::Confirmation;
 pub(crate) use claim::numeric_date;
 use claim::{
     audience, audiences, check_distributed, confirmation, groups, is_access_token, same_type,
-    shown, subject, weight,
+    shown, subject,
 };
 pub use explain::{explain, explain_signature};
 use names::Names;
@@ -351,45 +352,6 @@ impl VerifiedToken {
     /// The verdict on its claims by the requirement with that index in [`Kept::required`].
     pub fn verdict(&self, index: usize) -> Verdict {
         self.verdicts.get(index)
-    }
-}
-
-/// Bytes of a [`Rendered`] form besides names and groups.
-const RENDERED_REST: usize = 128;
-
-impl VerifiedToken {
-    /// About the bytes of its claims: a list of one letter each takes ten times its JSON.
-    pub(crate) fn weight(&self) -> usize {
-        let shown = self.shown.iter().map(|shown| shown.as_deref().unwrap_or_default());
-        let names = self.names.as_deref().map_or(0, Names::weight);
-        let parts = [
-            self.texts.weight(),
-            weight(self.audiences.iter().map(|audience| &**audience)),
-            weight(shown),
-            self.verdicts.weight(),
-            names,
-            self.rendered_most(),
-        ];
-        parts.into_iter().fold(0, usize::saturating_add)
-    }
-
-    /// The most that its [`Rendered`] form takes, whether or not it is there: a token is weighed when
-    /// it is kept and when it leaves the cache, and it is rendered at its first export between both.
-    fn rendered_most(&self) -> usize {
-        let encoded = |text: Option<&str>| text.map_or(0, |text| encode(text).len());
-        let principal = encoded(self.principal());
-        // The principal may be a SPIFFE ID as well; the rest is the method and the name of an issuer,
-        // which the configuration gives.
-        let texts =
-            [encoded(self.service()), principal, principal, self.groups().map_or(0, str::len)];
-        texts.into_iter().fold(RENDERED_REST, usize::saturating_add)
-    }
-
-    /// Its present weight.
-    #[cfg(test)]
-    pub(crate) fn weight_as_it_is(&self) -> usize {
-        let rendered = self.rendered.get().map_or(0, |rendered| rendered.text().len());
-        self.weight().saturating_sub(self.rendered_most()).saturating_add(rendered)
     }
 }
 

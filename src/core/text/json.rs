@@ -11,6 +11,7 @@ use serde_json::Value;
 mod document;
 mod mark;
 mod number;
+mod plain;
 mod pointer;
 mod read;
 
