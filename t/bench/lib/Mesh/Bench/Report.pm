@@ -84,8 +84,10 @@ sub micros ($report) {
     return table(['case', 'bare', 'least', map { ($_, 'least', 'over', 'ratio') } @sides], @rows);
 }
 
-# The table of the manual: the cases of a row in one line.
+# The table of the manual: the cases of a row in one line, and the columns that were measured.
 sub manual ($report) {
+    my $is_timed = grep { $_->{micros} } $report->{cases}->@*;
+    my $is_against = grep { $_->{name} eq 'old' } $report->{sides}->@*;
     my (@rows, %seen);
     for my $case ($report->{cases}->@*) {
         next if $seen{ $case->{row} }++;
@@ -94,24 +96,30 @@ sub manual ($report) {
             my @values = map { $values->($_) } @cases;
             return (grep { length } @values) ? join ' / ', @values : '';
         };
-        my $micros = sub ($name) { $joined->(sub ($it) { hundredths((($it->{micros} // {})->{new} // {})->{$name}) }) };
-        push @rows, [
-            $case->{row}, (map { $micros->($_) } qw(base median over ratio)),
-            $joined->(sub ($it) { grouped((($it->{instructions} // {})->{new} // {})->{over}) }),
-        ];
+        my $row = sub ($what, $side) {
+            my $micros = sub ($name) {
+                return $joined->(sub ($it) { hundredths((($it->{micros} // {})->{$side} // {})->{$name}) });
+            };
+            my $over = sub ($of) { $joined->(sub ($it) { grouped((($it->{instructions} // {})->{$of} // {})->{over}) }) };
+            my $ratio = sub ($it) {
+                my ($old, $new) = map { (($it->{instructions} // {})->{$_} // {})->{over} } 'old', $side;
+                return defined $old && defined $new ? share_of($new, $old) : '';
+            };
+            push @rows, [
+                $what, ($is_timed ? map { $micros->($_) } qw(base median over ratio) : ()),
+                ($is_against ? $over->('old') : ()), $over->($side), ($is_against ? $joined->($ratio) : ()),
+            ];
+        };
+        $row->($case->{row}, 'new');
         for my $side (map { $_->{name} } $report->{sides}->@*) {
             next if $side =~ /^(?:bare|old|new)$/;
-            my $any = grep { ($_->{micros} // {})->{$side} || ($_->{instructions} // {})->{$side} } @cases;
-            next unless $any;
-            my $of = sub ($name) { $joined->(sub ($it) { hundredths((($it->{micros} // {})->{$side} // {})->{$name}) }) };
-            push @rows, [
-                "for comparison: $side", (map { $of->($_) } qw(base median over ratio)),
-                $joined->(sub ($it) { grouped((($it->{instructions} // {})->{$side} // {})->{over}) }),
-            ];
+            $row->("for comparison: $side", $side)
+                if grep { ($_->{micros} // {})->{$side} || ($_->{instructions} // {})->{$side} } @cases;
         }
     }
     return heading($report) . "\n" . table(
-        ['what', 'base µs', 'measured µs', 'over µs', 'ratio', 'instructions over the base'], @rows)
+        ['what', ($is_timed ? ('base us', 'measured us', 'over us', 'ratio') : ()),
+            ($is_against ? 'instructions before' : ()), 'instructions over the base', ($is_against ? 'ratio' : ())], @rows)
         . "\n" . closing($report);
 }
 
