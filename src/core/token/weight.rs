@@ -24,7 +24,7 @@ impl VerifiedToken {
         parts.into_iter().fold(0, usize::saturating_add)
     }
 
-    /// The most that its [`Rendered`] form takes, whether or not it is there: a token is weighed when
+    /// The most that its rendered form takes, whether or not it is there: a token is weighed when
     /// it is kept and when it leaves the cache, and it is rendered at its first export between both.
     fn rendered_most(&self) -> usize {
         let encoded = |text: Option<&str>| text.map_or(0, |text| encode(text).len());
