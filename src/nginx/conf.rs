@@ -9,7 +9,7 @@ use core::ptr;
 use std::path::{Path, PathBuf};
 
 use mesh_core::config::{Block, ConfigError, Levels, RawMain, Resolver};
-use mesh_core::key::jwks::{self};
+use mesh_core::key::jwks;
 use mesh_core::token::TokenCache;
 use mesh_core::token::introspection::Introspections;
 use nginx_sys::{

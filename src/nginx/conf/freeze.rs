@@ -1,7 +1,6 @@
 //! How the settings of a cycle are frozen, once all blocks are read: files, zones, documents, trust.
 
 use core::cell::RefCell;
-use core::ptr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -111,9 +110,8 @@ fn read_key_files(
 fn declare_zones(cf: *mut ngx_conf_t, main: &mut MainConf, resolver: &Resolver) -> Result<(), ()> {
     if resolver.has_limits() || main.raw.zone.is_some() {
         let size = main.raw.zone.unwrap_or(DEFAULT_ZONE);
-        let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
         // SAFETY: Nginx passed `cf` to `postconfiguration`.
-        let zone = unsafe { LimitZone::add(cf, size, tag) }.map_err(|error| {
+        let zone = unsafe { LimitZone::add(cf, size) }.map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_zone: {error}"));
         })?;
         main.zone = Some(zone);
@@ -121,9 +119,8 @@ fn declare_zones(cf: *mut ngx_conf_t, main: &mut MainConf, resolver: &Resolver) 
     if resolver.proof_age().is_some() || main.raw.dpop_zone.is_some() {
         let size = main.raw.dpop_zone.unwrap_or(DEFAULT_DPOP_ZONE);
         let max_age = resolver.proof_age().unwrap_or(0);
-        let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
         // SAFETY: as above.
-        let zone = unsafe { ProofZone::add(cf, size, tag, max_age) }.map_err(|error| {
+        let zone = unsafe { ProofZone::add(cf, size, max_age) }.map_err(|error| {
             log_elsewhere(cf).write(Level::Emerg, format_args!("mesh_dpop_zone: {error}"));
         })?;
         main.proofs = Some(zone);

@@ -28,13 +28,13 @@ use mesh_core::documents::{
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::text::time::UnixTime;
 use nginx_sys::{
-    ngx_conf_t, ngx_core_conf_t, ngx_cycle_t, ngx_pagesize, ngx_shared_memory_add, ngx_shm_zone_t,
-    ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
+    ngx_conf_t, ngx_core_conf_t, ngx_cycle_t, ngx_pagesize, ngx_shm_zone_t, ngx_slab_alloc,
+    ngx_slab_pool_t,
 };
 
 use crate::nginx::memory::state::State;
 use crate::nginx::memory::writer::Writer;
-use crate::nginx::memory::zone::{Contents, init};
+use crate::nginx::memory::zone::{Contents, declare, tag};
 use crate::nginx::ngx::bytes::bytes;
 use crate::nginx::ngx::list::Elements;
 use crate::nginx::ngx::log::{Level, Log};
@@ -100,12 +100,8 @@ impl DocumentsZone {
                 number: Cell::new(None),
             };
             let plan = NonNull::new(in_pool((*cf).pool, plan)).ok_or(ZoneError::Refused)?;
-            let text = &plan.as_ref().name;
-            let mut name = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
-            let tag = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
-            let zone = ngx_shared_memory_add(cf, &raw mut name, size, tag);
-            let zone = NonNull::new(zone).ok_or(ZoneError::Refused)?;
-            (*zone.as_ptr()).init = Some(init::<Self>);
+            let zone = declare::<Self>(cf, &plan.as_ref().name, size);
+            let zone = zone.map_err(|_| ZoneError::Refused)?;
             (*zone.as_ptr()).data = plan.as_ptr().cast();
             plan.as_ref().zone.set(zone.as_ptr());
             Ok(Some(Self(plan)))
@@ -224,7 +220,6 @@ impl Plan {
 
 /// The documents of the running cycle; empty at a start.
 fn old_documents() -> Vec<Documents<'static>> {
-    let tag: *mut c_void = ptr::from_ref(crate::nginx::module()).cast_mut().cast();
     // SAFETY: `ngx_cycle` is the old cycle as long as `ngx_init_cycle` runs, or the empty one of
     // `main`, whose list has no elements. Its zones are mapped until that function ends, and zones
     // with our tag and such a name were begun here.
@@ -232,7 +227,7 @@ fn old_documents() -> Vec<Documents<'static>> {
         Elements::of(&raw const (*nginx_sys::ngx_cycle).shared_memory)
             .map(<*mut c_void>::cast::<ngx_shm_zone_t>)
             .filter(|&zone| {
-                (*zone).tag == tag
+                (*zone).tag == tag()
                     && bytes(&raw const (*zone).shm.name).starts_with(ZONE.as_bytes())
                     && !(*zone).shm.addr.is_null()
             })

@@ -11,7 +11,7 @@ use mesh_core::memory::MemoryError;
 use nginx_sys::{ngx_conf_t, ngx_shm_zone_t, ngx_slab_pool_t};
 
 use super::host::Process;
-use super::zone::{Contents, InZone, ZoneError, block_size, declare, init, take_over};
+use super::zone::{Contents, InZone, ZoneError, block_size, declare, take_over};
 use crate::nginx::ngx::log::Log;
 
 /// The zone of one configuration, to be kept in its main structure.
@@ -21,8 +21,6 @@ pub(crate) struct LimitZone(NonNull<ngx_shm_zone_t>);
 impl LimitZone {
     /// Asks Nginx for the zone; the memory is there when the configuration takes effect.
     ///
-    /// `tag` is the address of the module's descriptor.
-    ///
     /// # Errors
     ///
     /// [`ZoneError`]; Nginx has logged [`ZoneError::Refused`] already.
@@ -30,13 +28,9 @@ impl LimitZone {
     /// # Safety
     ///
     /// `cf` is the structure that Nginx passed to a directive or to `postconfiguration`.
-    pub(crate) unsafe fn add(
-        cf: *mut ngx_conf_t,
-        size: usize,
-        tag: *mut c_void,
-    ) -> Result<Self, ZoneError> {
+    pub(crate) unsafe fn add(cf: *mut ngx_conf_t, size: usize) -> Result<Self, ZoneError> {
         // SAFETY: the caller vouches for `cf`.
-        unsafe { declare(cf, NAME, size, tag, init::<Self>) }.map(Self)
+        unsafe { declare::<Self>(cf, NAME, size) }.map(Self)
     }
 
     /// The table, once the configuration has taken effect; `None` under `nginx -s`.

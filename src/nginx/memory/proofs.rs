@@ -9,7 +9,7 @@ use aws_lc_rs::rand;
 use mesh_core::proof::{Memory, MemoryBucket, MemoryHeader, Secrets, ShareBucket};
 use nginx_sys::{ngx_conf_t, ngx_shm_zone_t, ngx_slab_pool_t};
 
-use super::zone::{Contents, InZone, ZoneError, block_size, declare, init, take_over};
+use super::zone::{Contents, InZone, ZoneError, block_size, declare, take_over};
 use crate::nginx::ngx::log::Log;
 use crate::nginx::ngx::pool::in_pool;
 
@@ -39,12 +39,11 @@ impl ProofZone {
     pub(crate) unsafe fn add(
         cf: *mut ngx_conf_t,
         size: usize,
-        tag: *mut c_void,
         max_age: i64,
     ) -> Result<Self, ZoneError> {
         // SAFETY: the caller vouches for `cf`, whose pool is the cycle's, which the zone is in too.
         unsafe {
-            let zone = declare(cf, NAME, size, tag, init::<Self>)?;
+            let zone = declare::<Self>(cf, NAME, size)?;
             let data = in_pool((*cf).pool, Data { max_age, is_open: Cell::new(false) });
             if data.is_null() {
                 return Err(ZoneError::NoBlock);

@@ -31,27 +31,31 @@ use crate::nginx::ngx::log::{Level, Log};
 ///
 /// # Safety
 ///
-/// `cf` is the structure that Nginx passed to a directive or to `postconfiguration`.
-pub(super) unsafe fn declare(
+/// `cf` is the structure that Nginx passed to a directive or to `postconfiguration`, and `name` lives as
+/// long as the cycle.
+pub(super) unsafe fn declare<C: Contents>(
     cf: *mut ngx_conf_t,
-    name: &'static str,
+    name: &str,
     size: usize,
-    tag: *mut c_void,
-    init: Init,
 ) -> Result<NonNull<ngx_shm_zone_t>, ZoneError> {
     let least = page_size().saturating_mul(MIN_PAGES);
     if size < least {
         return Err(ZoneError::TooSmall { least });
     }
     let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
-    // SAFETY: the caller vouches for `cf`. Nginx copies the string's structure and only reads its
-    // bytes, which are static; the zone it returns lives in the cycle's pool.
+    // SAFETY: the caller vouches for `cf` and for the name. Nginx copies the string's structure and only
+    // reads its bytes; the zone it returns lives in the cycle's pool.
     unsafe {
-        let zone = ngx_shared_memory_add(cf, &raw mut name, size, tag);
+        let zone = ngx_shared_memory_add(cf, &raw mut name, size, tag());
         let zone = NonNull::new(zone).ok_or(ZoneError::Refused)?;
-        (*zone.as_ptr()).init = Some(init);
+        (*zone.as_ptr()).init = Some(init::<C>);
         Ok(zone)
     }
+}
+
+/// What tells our zones from those of other modules: the address of the module's descriptor.
+pub(super) const fn tag() -> *mut c_void {
+    ptr::from_ref(crate::nginx::module()).cast_mut().cast()
 }
 
 /// The pool of a zone whose pages are all one block: the old cycle's, or a new one, which is zeroed.
@@ -108,8 +112,6 @@ fn refuse_to_resize_under_requests(
     }
 }
 
-type Init = unsafe extern "C" fn(*mut ngx_shm_zone_t, *mut c_void) -> ngx_int_t;
-
 /// The bytes in all pages of a pool, whether or not they are allocated (`ngx_slab_init`).
 ///
 /// # Safety
@@ -135,7 +137,7 @@ pub(super) trait Contents: Sized {
     ///
     /// # Safety
     ///
-    /// The zone was declared with [`init`] of these contents.
+    /// The zone was declared with these contents.
     unsafe fn of(zone: NonNull<ngx_shm_zone_t>) -> Option<Self>;
 
     /// Takes the zone over from the old cycle, or begins it.
@@ -148,10 +150,7 @@ pub(super) trait Contents: Sized {
 }
 
 /// Nginx's call when a configuration takes effect, before there are workers of it.
-pub(super) unsafe extern "C" fn init<C: Contents>(
-    zone: *mut ngx_shm_zone_t,
-    old: *mut c_void,
-) -> ngx_int_t {
+unsafe extern "C" fn init<C: Contents>(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
     let Some(zone) = NonNull::new(zone) else { return NGX_ERROR as ngx_int_t };
     // SAFETY: `ngx_init_cycle` points the zone's log to the new cycle's before it calls.
     let log = unsafe { Log::new((*zone.as_ptr()).shm.log) };

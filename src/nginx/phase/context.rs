@@ -33,7 +33,7 @@ pub(crate) struct Context {
     outcome: RefCell<Option<Outcome>>,
     /// The outcomes of judged subrequests, by their addresses: a subrequest lives in the pool of its
     /// main request, where no address is used twice. Made with the first one: few requests have one.
-    subrequests: RefCell<Option<BTreeMap<usize, Outcome>>>,
+    subrequests: RefCell<Option<Judged>>,
     /// The location in which another module has admitted the main request.
     passed: Cell<Option<usize>>,
     /// The location in which the request is judged, or was last.
@@ -239,14 +239,13 @@ impl Context {
             return main.as_ref().map(show);
         }
         let judged = self.subrequests.try_borrow().ok()?;
-        let own = |it: Live<'_>| judged.as_ref()?.get(&(it.as_ptr() as usize));
-        if let Some(own) = own(r) {
+        if let Some(own) = own(&judged, r) {
             return Some(show(own));
         }
         // It passed under the settings of a request above it, or is a copy of that one.
         let location = settings::location(r)?.id;
         let mut above = core::iter::successors(r.parent(), |it| it.parent())
-            .filter_map(|it| if it.is_main() { main.as_ref() } else { own(it) });
+            .filter_map(|it| if it.is_main() { main.as_ref() } else { own(&judged, it) });
         above.find(|outcome| outcome.location == location).map(show)
     }
 
@@ -283,10 +282,8 @@ impl Context {
 
     /// Whether a subrequest was admitted by an outcome of its own.
     pub(crate) fn is_admitted_subrequest(&self, r: Live<'_>) -> bool {
-        self.subrequests.try_borrow().is_ok_and(|judged| {
-            let own = judged.as_ref().and_then(|judged| judged.get(&(r.as_ptr() as usize)));
-            own.is_some_and(|own| own.found.is_ok())
-        })
+        let judged = self.subrequests.try_borrow();
+        judged.is_ok_and(|judged| own(&judged, r).is_some_and(|own| own.found.is_ok()))
     }
 
     /// Notes that the address owes for the request's token if it is refused; `false` if that is noted
@@ -340,6 +337,14 @@ impl Context {
             *outcome = None;
         }
     }
+}
+
+/// The outcomes of subrequests, by their addresses.
+type Judged = BTreeMap<usize, Outcome>;
+
+/// The outcome of a subrequest, if it was judged.
+fn own<'o>(judged: &'o Option<Judged>, r: Live<'_>) -> Option<&'o Outcome> {
+    judged.as_ref()?.get(&(r.as_ptr() as usize))
 }
 
 /// The outcome of a request or of a subrequest.
