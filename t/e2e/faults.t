@@ -76,9 +76,14 @@ my %new = map { $_ => $site{$_}->signed_by('new') } keys %site;
 my $page;
 until_all('keys at the start', $server, sub ($row) { polite_verdict($server, $known{$row}) eq '200' });
 
-# From here on nobody gets good documents, which name a second key.
+# From here on nobody gets good documents. They name a second key once each fault has been met: a fetch
+# that began before the fault may still ask for the keys behind good metadata.
 $site{$_}->requests for keys %site;
 my $began = time;
+$site{$_}->fault($_) for @rows;
+until_all('the first fault', $server, sub ($row) {
+    return $row eq $slow || $row eq $control || status_by_row($server)->{$row}{last_error};
+});
 $site{$_}->fault($_, publish => ['old', 'new']) for @rows;
 $site{$control}->fault(undef, publish => ['old', 'new']);
 
