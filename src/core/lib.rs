@@ -74,6 +74,7 @@ pub mod claims;
 pub mod key;
 pub mod limit;
 pub mod peer;
+pub mod platform;
 
 pub mod issuer;
 pub mod refusal;
