@@ -6,3 +6,31 @@
 
 pub mod kind;
 pub mod name;
+pub mod operation;
+mod route;
+mod router;
+mod selector;
+pub mod table;
+mod target;
+mod template;
+
+pub use route::{Asked, Extract, Field, Fields, Platform, Route};
+
+/// Why a request has no name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refused<'t> {
+    /// No row of the table is this request.
+    Unknown,
+    /// The table refuses it, and says why.
+    OnPurpose(&'t str),
+    /// Servers may take it in more than one way.
+    Ambiguous(&'static str),
+    /// It does not follow the rules of a request.
+    Malformed(&'static str),
+    /// No resource of its kind can have the name that it holds.
+    Name,
+    /// It does not hold what names its resource.
+    Missing,
+    /// It names too many resources.
+    TooMany,
+}

@@ -1,0 +1,172 @@
+//! The names of a request's resources.
+
+use std::borrow::Cow;
+
+use super::{Extract, Route};
+use crate::platform::Refused;
+use crate::platform::kind::ActionId;
+use crate::platform::name::{Form, Name};
+use crate::platform::operation::{Resource, Resources};
+use crate::platform::selector::{Clause, Joined, Missing, Selector, Source};
+
+/// The names that were found so far.
+pub(super) struct Naming<'p, 'n> {
+    route: &'n Route<'p, 'n>,
+    body: Option<&'n dyn Extract>,
+    pub(super) resources: Resources<'n>,
+}
+
+type Parts = [(Source, Missing)];
+
+impl<'p, 'n> Naming<'p, 'n> {
+    pub(super) fn new(route: &'n Route<'p, '_>, body: Option<&'n dyn Extract>) -> Self {
+        Self { route, body, resources: Resources::default() }
+    }
+
+    /// Adds the resources of a clause.
+    pub(super) fn clause(
+        &mut self,
+        clause: &'n Clause,
+        action: ActionId,
+    ) -> Result<(), Refused<'static>> {
+        if let Some(when) = &clause.when
+            && !self.is_there(when)?
+        {
+            return Ok(());
+        }
+        let kind = clause.kind;
+        let form =
+            self.route.platform.table.kinds().get(kind).map_or(Form::Plain, |kind| kind.form);
+        for selector in &clause.selectors {
+            let resources = &mut self.resources;
+            let mut take = |name: Name<'n>| match resources.push(Resource { kind, action, name }) {
+                true => Ok(()),
+                false => Err(Refused::TooMany),
+            };
+            let (route, body) = (self.route, self.body);
+            let (parts, joined, missing) = match selector {
+                Selector::All => {
+                    take(None)?;
+                    continue;
+                }
+                Selector::Named { parts, joined, missing } => (parts.as_slice(), *joined, *missing),
+            };
+            let count = match (parts, joined) {
+                ([(source, _)], _) => each(route, body, source, form, &mut take)?,
+                (parts, Joined::Equal) => equal(route, body, parts, form, &mut take)?,
+                (parts, Joined::By(separator)) => {
+                    by(route, body, parts, separator, form, &mut take)?
+                }
+            };
+            match missing {
+                _ if count > 0 => {}
+                Missing::Refused => return Err(Refused::Missing),
+                Missing::Nothing => {}
+                Missing::All => take(None)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_there(&self, source: &'n Source) -> Result<bool, Refused<'static>> {
+        match source {
+            Source::Body(place) => Ok(self.body.is_some_and(|body| body.is_there(*place))),
+            source => Ok(self.route.only(source, self.body)?.is_some()),
+        }
+    }
+}
+
+type Take<'t, 'n> = &'t mut dyn FnMut(Name<'n>) -> Result<(), Refused<'static>>;
+
+/// Takes each value of a place; how many there are.
+fn each<'n>(
+    route: &'n Route<'_, '_>,
+    body: Option<&'n dyn Extract>,
+    source: &'n Source,
+    form: Form,
+    take: Take<'_, 'n>,
+) -> Result<usize, Refused<'static>> {
+    let mut count = 0_usize;
+    route.each(source, body, &mut |value| {
+        count = count.saturating_add(1);
+        take(normal(form, value, route.is_dash(source))?)
+    })?;
+    Ok(count)
+}
+
+/// Takes the one name that each place gives that is there.
+fn equal<'n>(
+    route: &'n Route<'_, '_>,
+    body: Option<&'n dyn Extract>,
+    parts: &'n Parts,
+    form: Form,
+    take: Take<'_, 'n>,
+) -> Result<usize, Refused<'static>> {
+    let mut known: Option<Name<'n>> = None;
+    for (source, _) in parts {
+        let Some(value) = route.only(source, body)? else { continue };
+        let name = normal(form, value, route.is_dash(source))?;
+        match &known {
+            None => known = Some(name),
+            Some(known) if *known == name => {}
+            Some(_) => return Err(Refused::Ambiguous("one resource has two names")),
+        }
+    }
+    known.map_or(Ok(0), |name| take(name).map(|()| 1))
+}
+
+/// Takes the name that its parts make.
+fn by<'n>(
+    route: &'n Route<'_, '_>,
+    body: Option<&'n dyn Extract>,
+    parts: &'n Parts,
+    separator: char,
+    form: Form,
+    take: Take<'_, 'n>,
+) -> Result<usize, Refused<'static>> {
+    let mut joined = String::new();
+    let (mut is_cut, mut count) = (false, 0_usize);
+    for (source, missing) in parts {
+        let Some(value) = route.only(source, body)? else {
+            if *missing == Missing::Refused {
+                return Err(Refused::Missing);
+            }
+            is_cut = true;
+            continue;
+        };
+        if is_cut {
+            // A name without its head may be anywhere.
+            return take(None).map(|()| 1);
+        }
+        // A part of several is not what the platform would read.
+        if value.is_empty() || value.contains(separator) {
+            return Err(Refused::Name);
+        }
+        if count > 0 {
+            joined.push(separator);
+        }
+        joined.push_str(&value);
+        count = count.saturating_add(1);
+    }
+    if count == 0 {
+        return Ok(0);
+    }
+    take(normal(form, Cow::Owned(joined), false)?).map(|()| 1)
+}
+
+fn normal<'n>(
+    form: Form,
+    value: Cow<'n, str>,
+    is_dash: bool,
+) -> Result<Name<'n>, Refused<'static>> {
+    if is_dash && value == "-" {
+        return Ok(None);
+    }
+    match value {
+        Cow::Borrowed(value) => form.normal(value).map_err(|_| Refused::Name),
+        Cow::Owned(value) => {
+            let name = form.normal(&value).map_err(|_| Refused::Name)?;
+            Ok(name.map(|name| Cow::Owned(name.into_owned())))
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! A platform's table: which request is which operation.
+
+mod read;
+mod row;
+
+#[cfg(test)]
+mod tests;
+
+use core::cmp::Ordering;
+use core::fmt;
+
+pub use read::Error;
+pub(super) use row::{Bodies, Effect, Row};
+
+use super::kind::{ActionId, Actions, KindId, Kinds};
+use super::router::Router;
+use super::selector::Source;
+
+/// An operation of one platform, by its place among them.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct OperationId(u16);
+
+/// A platform's table.
+pub struct Table {
+    name: Box<str>,
+    kinds: Kinds,
+    operations: Vec<Box<str>>,
+    pub(super) rows: Vec<Row>,
+    pub(super) router: Router,
+    pub(super) folds: bool,
+    pub(super) scopes: Vec<Scope>,
+    strip: Vec<Box<str>>,
+    dialects: Vec<Box<str>>,
+    options: Vec<(Box<str>, Box<str>)>,
+    text: Box<str>,
+}
+
+/// An id that is no resource, and that a location may pin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Scope {
+    pub(super) word: Box<str>,
+    pub(super) sources: Vec<ScopeSource>,
+}
+
+/// Where such an id stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum ScopeSource {
+    /// In a parameter of this name, of any row.
+    Parameter(Box<str>),
+    /// Anywhere else.
+    Other(Source),
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.rows.len();
+        f.debug_struct("Table")
+            .field("name", &self.name)
+            .field("rows", &rows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// Reads a table.
+    ///
+    /// # Errors
+    ///
+    /// Each line that is wrong, and why; not which rows overlap: see [`Table::overlaps`].
+    pub fn parse(text: &str) -> Result<Self, Vec<Error>> {
+        read::read(text)
+    }
+
+    /// The platform's word in a policy.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The kinds of its resources.
+    pub const fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    /// How many rows it has.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it has no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The operation of a name.
+    pub fn operation(&self, name: &str) -> Option<OperationId> {
+        let place = self.operations.iter().position(|known| &**known == name)?;
+        u16::try_from(place).ok().map(OperationId)
+    }
+
+    /// The name of an operation.
+    pub fn operation_name(&self, id: OperationId) -> &str {
+        self.operations.get(usize::from(id.0)).map_or("", |name| name)
+    }
+
+    /// The names of all operations.
+    pub fn operation_names(&self) -> impl Iterator<Item = &str> {
+        self.operations.iter().map(|name| &**name)
+    }
+
+    /// What an operation may do: each kind and action of each of its rows.
+    pub fn uses_of(&self, operation: OperationId) -> impl Iterator<Item = (KindId, ActionId)> {
+        self.rows.iter().filter(move |row| row.operation == operation).flat_map(Row::uses)
+    }
+
+    /// What operations do with a kind.
+    pub fn actions_on(&self, kind: KindId) -> Actions {
+        let uses = self.rows.iter().flat_map(Row::uses).filter(|(used, _)| *used == kind);
+        uses.fold(Actions::NONE, |all, (_, action)| all.and(Actions::of(action)))
+    }
+
+    /// Fields of a request that choose an identity or hold a credential, in lower case.
+    pub fn strip(&self) -> impl Iterator<Item = &str> {
+        self.strip.iter().map(|field| &**field)
+    }
+
+    /// The words of `dialect=`.
+    pub fn dialects(&self) -> impl Iterator<Item = &str> {
+        self.dialects.iter().map(|word| &**word)
+    }
+
+    /// The words that turn rows on which are refused otherwise, each with the reason.
+    pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options.iter().map(|(word, reason)| (&**word, &**reason))
+    }
+
+    /// The words of ids that a location may pin.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().map(|scope| &*scope.word)
+    }
+
+    /// The text that it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Pairs of rows of which a request may be either, when neither says more about it.
+    pub fn overlaps(&self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for (place, one) in self.rows.iter().enumerate() {
+            for other in self.rows.get(place.saturating_add(1)..).unwrap_or_default() {
+                let is_one = matches!(
+                    one.template.overlap(&other.template),
+                    Some(None | Some(Ordering::Equal))
+                );
+                if is_one && one.is_like(other) && !self.is_settled(one, other) {
+                    errors.push(Error {
+                        line: other.line,
+                        text: format!("a request may be this row or the one of line {}", one.line),
+                    });
+                }
+            }
+        }
+        errors
+    }
+
+    fn is_settled(&self, one: &Row, other: &Row) -> bool {
+        let wins = |row: &Row, over: &Row| {
+            row.over.as_deref().is_some_and(|name| name == self.operation_name(over.operation))
+        };
+        wins(one, other) || wins(other, one)
+    }
+}

@@ -1,0 +1,168 @@
+//! The path and the query of a request, cut into what is compared.
+
+use std::borrow::Cow;
+
+use super::Refused;
+
+/// How many segments a path may have.
+pub(super) const MAX_SEGMENTS: usize = 64;
+
+/// One segment of a path.
+#[derive(Clone, Debug)]
+pub(super) struct Segment<'r> {
+    /// As it was received.
+    pub(super) raw: &'r str,
+    /// Decoded once.
+    pub(super) text: Cow<'r, str>,
+}
+
+/// Letters of a decoded segment that servers take in different ways.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Odd {
+    /// There are none.
+    #[default]
+    None,
+    /// A slash alone, which was escaped.
+    Slash,
+    /// One of `; \ % ? #`.
+    Other,
+}
+
+/// A path, and the query behind it.
+#[derive(Debug)]
+pub(super) struct Target<'r> {
+    pub(super) segments: Vec<Segment<'r>>,
+    pub(super) query: Option<&'r str>,
+}
+
+impl<'r> Target<'r> {
+    /// Cuts the target of a request (RFC 9112 section 3.2.1) as it was received.
+    ///
+    /// `is_decoded` says that Nginx has decoded the path already, and sends it so.
+    pub(super) fn parse(
+        path: &'r [u8],
+        query: Option<&'r [u8]>,
+        is_decoded: bool,
+    ) -> Result<Self, Refused<'static>> {
+        let path =
+            core::str::from_utf8(path).map_err(|_| Refused::Malformed("the path is not UTF-8"))?;
+        let query = query.map(core::str::from_utf8).transpose();
+        let query = query.map_err(|_| Refused::Malformed("the query is not UTF-8"))?;
+        let rest = path
+            .strip_prefix('/')
+            .ok_or(Refused::Malformed("the path does not begin with a slash"))?;
+        let mut segments = Vec::with_capacity(12);
+        // A final slash does not matter.
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.is_empty() {
+            // `//` is not the root.
+            let is_root = path.len() <= 1;
+            return if is_root { Ok(Self { segments, query }) } else { Err(Refused::Unknown) };
+        }
+        for raw in rest.split('/') {
+            if segments.len() >= MAX_SEGMENTS {
+                return Err(Refused::Unknown);
+            }
+            segments.push(Segment::parse(raw, is_decoded)?);
+        }
+        Ok(Self { segments, query })
+    }
+}
+
+impl<'r> Segment<'r> {
+    fn parse(raw: &'r str, is_decoded: bool) -> Result<Self, Refused<'static>> {
+        let text = match raw.contains('%') && !is_decoded {
+            true => Cow::Owned(decode(raw, false)?),
+            false => Cow::Borrowed(raw),
+        };
+        if matches!(&*text, "." | "..") {
+            return Err(Refused::Ambiguous("a segment of the path is a dot segment"));
+        }
+        if text.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(Refused::Malformed("the path holds a control character"));
+        }
+        Ok(Self { raw, text })
+    }
+
+    /// What of it servers take in different ways.
+    pub(super) fn odd(&self) -> Odd {
+        let mut odd = Odd::None;
+        for byte in self.text.bytes() {
+            match byte {
+                b';' | b'\\' | b'%' | b'?' | b'#' => return Odd::Other,
+                b'/' => odd = Odd::Slash,
+                _ => {}
+            }
+        }
+        odd
+    }
+
+    /// Whether a colon was escaped, which hides a verb from servers that decode late.
+    pub(super) fn hides_a_colon(&self) -> bool {
+        matches!(self.text, Cow::Owned(_))
+            && self.text.matches(':').count() != self.raw.matches(':').count()
+    }
+}
+
+/// The members of a query, decoded: names and values.
+pub(super) fn members(
+    query: &str,
+) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Refused<'static>>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        // Some servers divide members by it.
+        if pair.contains(';') {
+            return Err(Refused::Ambiguous("a member of the query holds a semicolon"));
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode_plus(name)?, decode_plus(value)?))
+    })
+}
+
+fn decode_plus(text: &str) -> Result<Cow<'_, str>, Refused<'static>> {
+    if text.contains(['%', '+']) {
+        decode(text, true).map(Cow::Owned)
+    } else {
+        Ok(Cow::Borrowed(text))
+    }
+}
+
+/// Decodes escapes once. In a path, an escaped dot is refused: no client escapes one.
+fn decode(text: &str, is_query: bool) -> Result<String, Refused<'static>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match byte {
+            b'%' => {
+                let [high, low, after @ ..] = rest else {
+                    return Err(Refused::Malformed("an escape is cut short"));
+                };
+                rest = after;
+                let digit =
+                    |digit: u8| char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok());
+                let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+                    return Err(Refused::Malformed("an escape is not hexadecimal"));
+                };
+                let value = high << 4 | low;
+                if value == b'.' && !is_query {
+                    return Err(Refused::Ambiguous("a dot of the path is escaped"));
+                }
+                bytes.push(value);
+            }
+            b'+' if is_query => bytes.push(b' '),
+            byte => bytes.push(*byte),
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Refused::Malformed("an escaped name is not UTF-8"))
+}
+
+/// Whether two names are one to a server that does not tell case, `_` and `-`.
+pub(super) fn is_alike(one: &str, other: &str) -> bool {
+    let letters = |text: &str| {
+        let bytes = text.bytes().filter(|byte| !b"_-".contains(byte));
+        bytes.map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
+    };
+    // Of other lengths, nearly all are told apart at once.
+    one.len().abs_diff(other.len()) <= one.len().max(other.len()) / 2
+        && letters(one) == letters(other)
+}
