@@ -10,8 +10,8 @@ use crate::issuer::{Accept, Issuer};
 use crate::limit::Quota;
 use crate::limit::{Limit, LimitKey};
 use crate::proof;
-use crate::request::Methods;
 use crate::request::source::Source;
+use crate::request::{Method, Methods};
 use crate::stage::authenticate::Authentication;
 use crate::stage::decide::Required;
 use crate::text::json::Pointer;
@@ -173,7 +173,11 @@ impl Resolver {
     /// The places that tokens are read from, each once.
     pub fn sources(&self) -> Vec<Source> {
         let mut sources: Vec<Source> = Vec::new();
-        for source in self.settings.iter().filter(|it| it.methods.token).flat_map(|it| &it.sources)
+        for source in self
+            .settings
+            .iter()
+            .filter(|it| it.methods.reads(Method::Token))
+            .flat_map(|it| &it.sources)
         {
             if !sources.contains(source) {
                 sources.push(source.clone());
@@ -239,7 +243,7 @@ impl Resolver {
             .collect::<Result<_, _>>()?;
         let authentication = self.authentication(raw, *methods, place, dry_run)?;
         let resource_metadata = match &raw.resource {
-            Some(Some(resource)) if methods.token => {
+            Some(Some(resource)) if methods.reads(Method::Token) => {
                 Some(self.resources.protect(resource, &authentication)?)
             }
             _ => None,
@@ -271,7 +275,8 @@ impl Resolver {
         place: &Place,
         dry_run: DryRun,
     ) -> Result<Authentication, ConfigError> {
-        let accept = if methods.token { self.accept(raw, place)? } else { Box::default() };
+        let accept =
+            if methods.reads(Method::Token) { self.accept(raw, place)? } else { Box::default() };
         let mut wanted = Authentication {
             id: self.settings.len(),
             methods,
@@ -377,7 +382,7 @@ impl Resolver {
 
 /// How a location judges proofs; without a token there is no proof to judge.
 fn proofs(raw: &RawLocation, methods: Methods) -> proof::Settings {
-    if !methods.token {
+    if !methods.reads(Method::Token) {
         return proof::Settings { mode: proof::Mode::Off, ..proof::Settings::default() };
     }
     let line = raw.dpop.unwrap_or(RawDpop { mode: proof::Mode::default(), max_age: None });

@@ -8,6 +8,7 @@ use crate::config::place::{ConfigError, Place};
 use crate::issuer::Issuer;
 use crate::key::algorithm::{Algorithm, ED25519};
 use crate::proof::Mode;
+use crate::request::Method;
 use crate::stage::authenticate::Authentication;
 use crate::text::endpoint::{Endpoint, EndpointError};
 
@@ -101,7 +102,7 @@ impl ProtectedResources {
         resource.needs_dpop =
             mode == Mode::Require && (resource.needs_dpop || !resource.is_protected);
         resource.takes_dpop |= mode != Mode::Off;
-        resource.asks_certificates |= authentication.methods.certificate;
+        resource.asks_certificates |= authentication.methods.reads(Method::Certificate);
         resource.is_protected = true;
         resource.issuers.extend(authentication.accept.iter().map(|accept| accept.issuer));
         Ok(Arc::clone(&resource.metadata_url))

@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::refusal::{Reason, Refusal};
 use crate::request::source::{Source, token68};
-use crate::request::{Methods, Peer, Request, Scheme};
+use crate::request::{Method, Methods, Peer, Request, Scheme};
 
 /// The credentials that a location asked to see.
 pub struct Credentials<'r> {
@@ -53,7 +53,7 @@ impl<'r> Credentials<'r> {
         sources: &[Source],
     ) -> Result<Self, Refusal> {
         let (mut token, mut source) = (None, 0);
-        let sources = if methods.token { sources } else { &[] };
+        let sources = if methods.reads(Method::Token) { sources } else { &[] };
         // Of several places, the first that holds anything but a token decides.
         let is_checked = sources.len() != 1;
         for (at, place) in sources.iter().enumerate() {
@@ -107,7 +107,7 @@ impl<'r> Credentials<'r> {
 
     /// Whether anything of what `methods` names was presented.
     pub(crate) fn is_any(&self, methods: Methods) -> bool {
-        self.token.is_some() || (methods.certificate && self.peer().is_some())
+        self.token.is_some() || (methods.reads(Method::Certificate) && self.peer().is_some())
     }
 
     /// Where it came from, for the limit on failures.

@@ -56,17 +56,6 @@ pub struct Peer {
     pub certificate: Result<Rc<PeerCertificate>, CertificateError>,
 }
 
-/// The ways of proving an identity that a location reads.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Methods {
-    /// A bearer token (RFC 6750).
-    pub token: bool,
-    /// A peer certificate.
-    pub certificate: bool,
-    /// `any`: one of them is enough; otherwise all are needed.
-    pub any: bool,
-}
-
 /// How a token was sent: the scheme of the `Authorization` field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scheme {

@@ -9,7 +9,7 @@ use crate::key::jws::CompactJws;
 use crate::need::{Need, Stop};
 use crate::proof::{self, Unused};
 use crate::refusal::{Reason, Refusal};
-use crate::request::{Credentials, Scheme};
+use crate::request::{Credentials, Method, Scheme};
 use crate::token::introspection::{self, Known};
 use crate::token::{self, VerifiedToken};
 
@@ -124,12 +124,12 @@ fn verify(
                 verify_token((scheme, token), known, credentials, settings, worker)?;
             (Some(token), proof)
         }
-        _ if methods.token && !methods.any => return Err(Reason::CredentialMissing.into()),
+        _ if methods.requires(Method::Token) => return Err(Reason::CredentialMissing.into()),
         _ => (None, None),
     };
-    let peer = if methods.certificate { credentials.peer() } else { None };
+    let peer = if methods.reads(Method::Certificate) { credentials.peer() } else { None };
     let certificate = match peer {
-        None if methods.certificate && !methods.any => {
+        None if methods.requires(Method::Certificate) => {
             return Err(Reason::CertificateMissing.into());
         }
         None => None,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mesh_core::config::{Block, ConfigError};
 use mesh_core::issuer::Issuer;
+use mesh_core::request::Method;
 use mesh_core::text::clean::Clean;
 use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t};
 
@@ -22,7 +23,7 @@ use crate::nginx::state::shown::shows_credential;
 pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_char {
     let Some(location) = &inner.location else { return ptr::null_mut() };
     let methods = location.authentication.methods;
-    if methods.certificate && !methods.any && !server_verifies_certificates(cf) {
+    if methods.requires(Method::Certificate) && !server_verifies_certificates(cf) {
         let message = "mesh_authenticate certificate needs ssl_verify_client on, optional or \
                        optional_no_ca in the same server";
         let error = match &inner.raw.authenticate {

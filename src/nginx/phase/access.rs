@@ -3,7 +3,7 @@
 use mesh_core::answer::challenge::challenge;
 use mesh_core::config::LogLevel;
 use mesh_core::refusal::Refusal;
-use mesh_core::request::Scheme;
+use mesh_core::request::{Method, Scheme};
 use mesh_core::stage::admit::Admission;
 use mesh_core::text::clean::Clean;
 use nginx_sys::{NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_OK, ngx_http_finalize_request, ngx_int_t};
@@ -100,7 +100,7 @@ pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
     let status = ngx_int_t::try_from(refusal.status(location.limit_status)).ok()?;
     log_refusal(turn, refusal, "");
     let used = context.authorization().and_then(Scheme::of).map(|(scheme, _)| scheme);
-    if location.authentication.methods.token
+    if location.authentication.methods.reads(Method::Token)
         && let Some(challenge) = challenge(refusal, &location.offer(), used)
     {
         headers::set_challenge(r, challenge.as_bytes()).ok()?;

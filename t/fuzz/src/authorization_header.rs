@@ -2,7 +2,7 @@
 
 use mesh_core::refusal::Reason;
 use mesh_core::request::source::Source;
-use mesh_core::request::{Credentials, Methods};
+use mesh_core::request::{Credentials, Method, Methods};
 use mesh_core::testing::Sent;
 
 const SOURCES: [Source; 1] = [Source::Authorization];
@@ -16,7 +16,7 @@ pub fn authorization_header(data: &[u8]) -> bool {
     let fields: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     let request =
         fields.iter().fold(Sent::default(), |sent, field| sent.and("authorization", *field));
-    let methods = |token| Methods { token, certificate: !token, any: false };
+    let methods = |token| Methods::only(if token { Method::Token } else { Method::Certificate });
     let unread =
         Credentials::extract(&request, methods(false), &SOURCES).expect("no token is read");
     assert_eq!(unread.bearer(), None);

@@ -230,21 +230,11 @@ const fn row(
 }
 
 fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
-    let none = Methods { token: false, certificate: false, any: false };
     let methods = match line.words {
         ["off"] => None,
-        ["any"] => Some(Methods { token: true, certificate: true, any: true }),
-        ["token"] => Some(Methods { token: true, ..none }),
-        ["certificate"] => Some(Methods { certificate: true, ..none }),
-        ["token", "certificate"] | ["certificate", "token"] => {
-            Some(Methods { token: true, certificate: true, any: false })
-        }
-        words => {
-            return Err(unknown(
-                &words.join(" "),
-                "off, any, token, certificate, or token certificate",
-            ));
-        }
+        words => Some(Methods::parse(words).ok_or_else(|| {
+            unknown(&words.join(" "), "off, any, token, certificate, or token certificate")
+        })?),
     };
     once(&mut raw.authenticate, RawAuthenticate { methods, place: line.place.clone() })
 }

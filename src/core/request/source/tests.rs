@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::{Credentials, Methods};
+use crate::request::{Credentials, Method, Methods};
 use crate::testing::Sent;
 
 /// The token that is found in any of three places, and in which.
 fn found(fields: &[(&str, &str)]) -> Result<Option<(String, usize)>, Reason> {
     let sources =
         [Source::Authorization, Source::Header("x-token".into()), Source::Cookie("session".into())];
-    let methods = Methods { token: true, certificate: false, any: false };
+    let methods = Methods::only(Method::Token);
     let request = Sent::of(fields);
     let credentials =
         Credentials::extract(&request, methods, &sources).map_err(|refusal| refusal.reason())?;
