@@ -30,6 +30,8 @@
 //! | source | where in a request a token may be | [`request::source::Source`] |
 //! | form | what tells an issuer's tokens from those of others | [`issuer::Form`] |
 //! | location | the frozen settings of one place in the configuration | [`config::Location`] |
+//! | platform, table | an API whose requests have names, and the text that gives them | [`platform::Platform`], [`platform::table::Table`] |
+//! | operation, resource | what a request asks for in the platform's own words, and what it names | [`platform::operation`] |
 //! | permit | an identity that the location's rules let through | [`stage::decide::Permit`] |
 //! | quota, cost | how much an identity may do | [`limit::Quota`] |
 //! | admission | a permit whose limits are charged | [`stage::admit::Admission`] |

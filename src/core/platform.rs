@@ -10,6 +10,7 @@ pub mod operation;
 mod route;
 mod router;
 mod selector;
+pub mod shipped;
 pub mod table;
 mod target;
 mod template;

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Refused;
+use super::kind::{ActionId, KindId};
 use super::operation::{Operation, Resource};
 use super::router::Found;
 use super::selector::{Members, Source};
-use super::table::{Bodies, Effect, Row, ScopeSource, Table};
+use super::table::{Bodies, Effect, OperationId, Row, ScopeSource, Table};
 use super::target::{self, Odd, Segment, Target};
 use naming::Naming;
 
@@ -276,6 +277,21 @@ impl<'p, 'r> Route<'p, 'r> {
     /// Whether it may ask for another protocol.
     pub const fn is_upgrade(&self) -> bool {
         self.row.flags.is_upgrade
+    }
+
+    /// The operation.
+    pub const fn operation(&self) -> OperationId {
+        self.row.operation
+    }
+
+    /// What the first clause of the row names, if nothing overrides it.
+    pub fn kind_and_action(&self) -> Option<(KindId, ActionId)> {
+        self.row.uses().next()
+    }
+
+    /// Whether the row says that `*` in a policy does not hold it.
+    pub const fn is_named(&self) -> bool {
+        self.row.flags.is_named
     }
 
     /// The line of its row, from one on.
