@@ -89,6 +89,7 @@ pub mod need;
 pub mod proof;
 
 pub mod identity;
+pub mod policy;
 
 pub mod answer;
 pub mod stage;

@@ -68,7 +68,7 @@ impl Form {
     pub const fn separator(self) -> Option<u8> {
         match self {
             Self::Dotted => Some(b'.'),
-            Self::Slashed | Self::Path | Self::File => Some(b'/'),
+            Self::Slashed | Self::Path | Self::File | Self::Url => Some(b'/'),
             _ => None,
         }
     }

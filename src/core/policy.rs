@@ -1,0 +1,15 @@
+//! Who may do what: the document that an operator writes, and the reading of it.
+//!
+//! A policy is read once, by [`read`], into a [`Policy`] whose words are resolved against the tables of
+//! the platforms. [`plain::decide`] is its reading as the manual states it, without an index: slow, and
+//! what a faster one is held to.
+
+pub mod document;
+pub mod model;
+pub mod pattern;
+pub mod plain;
+pub mod subject;
+
+pub use document::{Fault, read};
+pub use model::Policy;
+pub use subject::Subject;

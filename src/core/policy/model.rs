@@ -1,0 +1,165 @@
+//! A policy whose words are resolved: who may do what.
+
+use std::sync::Arc;
+
+use super::pattern::Pattern;
+use crate::claims::Requirement;
+use crate::platform::kind::{Actions, KindId};
+use crate::platform::table::{OperationId, Table};
+use crate::text::time::UnixTime;
+
+/// A policy.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// The tables that its words are of.
+    pub tables: Vec<Arc<Table>>,
+    /// In the order of the document.
+    pub services: Vec<Service>,
+    /// In the order of the document.
+    pub groups: Vec<Group>,
+    /// In the order of the document, those that ship first.
+    pub roles: Vec<Role>,
+    /// In the order of the document.
+    pub bindings: Vec<Binding>,
+    /// In the order of the document.
+    pub denials: Vec<Denial>,
+}
+
+/// A service: any one of its lines identifies it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Service {
+    /// Its name in the policy.
+    pub name: Box<str>,
+    /// How it is known.
+    pub lines: Vec<ServiceLine>,
+}
+
+/// What identifies a service: all that is said must hold of the principal.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ServiceLine {
+    /// The SPIFFE ID of the principal.
+    pub spiffe: Option<Box<str>>,
+    /// The issuer's name in the configuration, and the service that its token names.
+    pub token: Option<(Box<str>, Box<str>)>,
+}
+
+/// A readable name for groups.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Group {
+    /// Its name in the policy.
+    pub name: Box<str>,
+    /// The groups of issuers that it means.
+    pub members: Vec<IssuerGroup>,
+}
+
+/// A group as its issuer names it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct IssuerGroup {
+    /// The issuer's name in the configuration.
+    pub issuer: Box<str>,
+    /// The group as the token names it.
+    pub group: Box<str>,
+}
+
+/// What somebody may do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Role {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its own grants and those of the roles that it includes.
+    pub grants: Vec<Grant>,
+}
+
+/// What a grant or a denial is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Scope {
+    /// The platform, by its place among the tables.
+    pub platform: usize,
+    /// The names of each kind.
+    pub kinds: Vec<(KindId, Vec<Pattern>)>,
+    /// The actions that are listed.
+    pub actions: Actions,
+    /// Whether `*` is among them.
+    pub is_any: bool,
+    /// Single operations.
+    pub operations: Vec<OperationId>,
+}
+
+/// What a role allows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Grant {
+    /// What it is about.
+    pub scope: Scope,
+}
+
+/// Who is meant: any of these.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Subjects {
+    /// By their places among the services.
+    pub services: Vec<usize>,
+    /// Groups of issuers.
+    pub groups: Vec<IssuerGroup>,
+    /// Whether it is everybody with any group.
+    pub any_group: bool,
+}
+
+impl Subjects {
+    /// Whether none is meant.
+    pub const fn is_empty(&self) -> bool {
+        self.services.is_empty() && self.groups.is_empty() && !self.any_group
+    }
+}
+
+/// When a rule holds: all of these.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// From this moment on.
+    pub from: Option<UnixTime>,
+    /// Before this moment.
+    pub until: Option<UnixTime>,
+    /// Of one of these networks.
+    pub addresses: Vec<Network>,
+    /// What claims must hold.
+    pub claims: Vec<Arc<Requirement>>,
+}
+
+/// A network of addresses; IPv4 in the form of IPv6 (RFC 4291 section 2.5.5.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Network {
+    /// Its bits, those of the hosts zero.
+    pub bits: u128,
+    /// Which of them count.
+    pub mask: u128,
+}
+
+/// A role for some subjects.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Its name: the rule that a decision is told by.
+    pub name: Box<str>,
+    /// By its place among the roles.
+    pub role: usize,
+    /// Who.
+    pub subjects: Subjects,
+    /// When.
+    pub conditions: Conditions,
+    /// Whether it is only noted what it would do.
+    pub dry_run: bool,
+}
+
+/// What nobody may, or some may not.
+#[derive(Clone, Debug)]
+pub struct Denial {
+    /// Its name: the rule that a decision is told by.
+    pub name: Box<str>,
+    /// Whom; everybody if none is named.
+    pub subjects: Subjects,
+    /// Who is excepted.
+    pub unless: Subjects,
+    /// What.
+    pub scope: Scope,
+    /// When.
+    pub conditions: Conditions,
+    /// Whether it is only noted what it would do.
+    pub dry_run: bool,
+}

@@ -1,0 +1,286 @@
+//! Patterns of names, as grants and denials write them.
+
+use crate::platform::name::Form;
+
+/// Which names of one kind a rule is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Pattern {
+    /// `*` or `**`: every name, and all resources at once.
+    All,
+    /// One name, in its normal form.
+    Literal(Box<str>),
+    /// One of these numbers, which have names in the policy.
+    Numbers(Box<[Box<str>]>),
+    /// What begins and ends so, whatever is between.
+    Around(Part),
+    /// The parts of a name one by one, and all that is below if `below`.
+    Parts {
+        /// What divides them.
+        separator: char,
+        /// Each of them.
+        parts: Box<[Part]>,
+        /// Whether it is what lies below, and not the place itself.
+        below: bool,
+    },
+}
+
+/// A part of a name: its beginning and its end, with anything between if there is an end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Part {
+    head: Box<str>,
+    tail: Option<Box<str>>,
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PatternError {
+    /// No resource of the kind can have such a name.
+    Name,
+    /// More than one asterisk where one may stand.
+    Stars,
+    /// It would hold everything for a kind that does not begin with a slash.
+    Root,
+}
+
+impl PatternError {
+    /// What is wrong, for the error of a line.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Name => "no resource of this kind can have such a name",
+            Self::Stars => {
+                "a part of a name has at most one \"*\", and \"**\" stands at the end, behind a separator"
+            }
+            Self::Root => "a path begins with \"/\"",
+        }
+    }
+}
+
+impl Pattern {
+    /// Reads a pattern of names that are not numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`PatternError`].
+    pub fn parse(text: &str, form: Form) -> Result<Self, PatternError> {
+        if text == "*" || text == "**" {
+            return Ok(Self::All);
+        }
+        let Some(separator) = form.separator().map(char::from) else {
+            return match text.matches('*').count() {
+                0 => literal(text, form),
+                1 => {
+                    let text = if form.folds() { text.to_ascii_lowercase() } else { text.into() };
+                    let is_right = form.normal(&text.replace('*', "a")).is_ok();
+                    if is_right {
+                        Ok(Self::Around(Part::parse(&text)?))
+                    } else {
+                        Err(PatternError::Name)
+                    }
+                }
+                _ => Err(PatternError::Stars),
+            };
+        };
+        if !text.contains('*') {
+            return literal(text, form);
+        }
+        let (above, below) = match text.strip_suffix("**") {
+            Some(above) => (above.strip_suffix(separator).ok_or(PatternError::Stars)?, true),
+            None => (text, false),
+        };
+        // Below the root.
+        let above = if above.is_empty() { "/" } else { above };
+        let normal =
+            form.normal(above).map_err(|_| PatternError::Name)?.ok_or(PatternError::Root)?;
+        let normal = if normal == "/" { "" } else { &*normal };
+        let parts = normal.split(separator).map(Part::parse).collect::<Result<_, _>>()?;
+        Ok(Self::Parts { separator, parts, below })
+    }
+
+    /// Whether it holds a name; `None` is all resources at once.
+    pub fn holds(&self, name: Option<&str>) -> bool {
+        let Some(name) = name else { return *self == Self::All };
+        match self {
+            Self::All => true,
+            Self::Literal(literal) => **literal == *name,
+            Self::Numbers(numbers) => numbers.iter().any(|number| **number == *name),
+            Self::Around(part) => part.holds(name),
+            Self::Parts { separator, parts, below } => {
+                let mut found = split(name, *separator);
+                let is_under =
+                    parts.iter().all(|part| found.next().is_some_and(|it| part.holds(it)));
+                is_under && found.next().is_some() == *below
+            }
+        }
+    }
+
+    /// Whether it holds a name, one above it, or one below it, in a tree.
+    pub fn touches(&self, name: Option<&str>, separator: char) -> bool {
+        let Some(name) = name else { return true };
+        let (parts, below) = match self {
+            Self::All => return true,
+            Self::Literal(literal) => {
+                let parts: Box<[Part]> = split(literal, separator).map(Part::literal).collect();
+                return meets(&parts, true, name, separator);
+            }
+            Self::Numbers(_) | Self::Around(_) => return self.holds(Some(name)),
+            Self::Parts { parts, below, .. } => (parts, *below),
+        };
+        // What is below a place that it holds is below it as well.
+        let _ = below;
+        meets(parts, true, name, separator)
+    }
+}
+
+/// Whether one of two places is above the other, or both are one.
+fn meets(parts: &[Part], _below: bool, name: &str, separator: char) -> bool {
+    let mut parts = parts.iter();
+    let mut found = split(name, separator);
+    loop {
+        match (parts.next(), found.next()) {
+            (Some(part), Some(found)) if part.holds(found) => {}
+            (Some(_), Some(_)) => return false,
+            _ => return true,
+        }
+    }
+}
+
+/// The parts of a name; the root has none but the empty one that every path begins with.
+fn split(name: &str, separator: char) -> impl Iterator<Item = &str> {
+    let name = if name == "/" { "" } else { name };
+    name.split(separator)
+}
+
+fn literal(text: &str, form: Form) -> Result<Pattern, PatternError> {
+    let name = form.normal(text).map_err(|_| PatternError::Name)?;
+    name.map(|name| Pattern::Literal(name.into())).ok_or(PatternError::Root)
+}
+
+impl Part {
+    fn parse(text: &str) -> Result<Self, PatternError> {
+        match text.split_once('*') {
+            None => Ok(Self::literal(text)),
+            Some((_, tail)) if tail.contains('*') => Err(PatternError::Stars),
+            Some((head, tail)) => Ok(Self { head: head.into(), tail: Some(tail.into()) }),
+        }
+    }
+
+    fn literal(text: &str) -> Self {
+        Self { head: text.into(), tail: None }
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        match &self.tail {
+            None => *self.head == *text,
+            // A name has at least both.
+            Some(tail) => {
+                text.strip_prefix(&*self.head).is_some_and(|rest| rest.ends_with(&**tail))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn assert_holds(form: Form, pattern: &str, held: &[&str], others: &[&str]) {
+        let pattern = Pattern::parse(pattern, form).unwrap();
+        for name in held {
+            assert!(pattern.holds(Some(name)), "{pattern:?} {name}");
+        }
+        for name in others {
+            assert!(!pattern.holds(Some(name)), "{pattern:?} {name}");
+        }
+    }
+
+    #[test]
+    fn an_asterisk_alone_holds_every_name_and_all() {
+        for text in ["*", "**"] {
+            for (_, form) in Form::WORDS {
+                let pattern = Pattern::parse(text, form).unwrap();
+                assert!(pattern.holds(None) && pattern.holds(Some("/a/b.c")));
+            }
+        }
+        for text in ["a*", "*a", "a*b"] {
+            assert!(!Pattern::parse(text, Form::Token).unwrap().holds(None));
+        }
+    }
+
+    #[test]
+    fn an_asterisk_crosses_everything_if_a_name_has_no_parts() {
+        assert_holds(Form::Token, "orders.*", &["orders.", "orders.a.b"], &["orders", "xorders.a"]);
+        assert_holds(Form::Token, "*.dlq", &[".dlq", "a.b.dlq"], &["a.dlqx"]);
+        assert_holds(Form::Token, "a*a", &["aa", "aba"], &["a", "ab"]);
+        assert_holds(Form::Fold, "Load_*", &["load_orders/2026"], &["Load_orders"]);
+        assert_eq!(Pattern::parse("a*b*", Form::Token), Err(PatternError::Stars));
+        assert_eq!(Pattern::parse("a/*", Form::Token), Err(PatternError::Name));
+    }
+
+    #[test]
+    fn an_asterisk_stays_in_its_part() {
+        assert_holds(Form::Dotted, "Main.*", &["main.sales"], &["main", "main.sales.orders"]);
+        assert_holds(Form::Dotted, "main.*.*", &["main.sales.orders"], &["main.sales"]);
+        assert_holds(Form::Dotted, "main.s*.o*s", &["main.sales.orders"], &["main.sales.order"]);
+        assert_holds(
+            Form::Path,
+            "/Shared/*",
+            &["/Shared/a"],
+            &["/Shared", "/Shared/a/b", "/Shared2/a"],
+        );
+        assert_holds(Form::Path, "/Workspace/Shared/*", &["/Shared/a"], &["/Workspace/Shared/a"]);
+        assert_holds(Form::Path, "/*", &["/a"], &["/", "/a/b"]);
+        assert_holds(
+            Form::File,
+            "/Volumes/Main/*/v/*",
+            &["/Volumes/main/s/v/X"],
+            &["/Volumes/Main/s/v/X"],
+        );
+        assert_holds(Form::Slashed, "Prod/*", &["prod/key"], &["prod", "prod/a/b"]);
+    }
+
+    #[test]
+    fn two_asterisks_hold_what_is_below() {
+        assert_holds(Form::Path, "/Shared/**", &["/Shared/a", "/Shared/a/b"], &["/Shared", "/"]);
+        assert_holds(Form::Path, "/**", &["/a", "/a/b"], &["/"]);
+        assert_holds(Form::Dotted, "main.**", &["main.a", "main.a.b"], &["main"]);
+        for text in ["/Shared**", "**/a", "/a/**/b"] {
+            assert!(Pattern::parse(text, Form::Path).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_touches_what_is_above_and_below() {
+        let touches = |pattern: &str, name: &str| {
+            Pattern::parse(pattern, Form::Path).unwrap().touches(Some(name), '/')
+        };
+        for name in ["/", "/Shared", "/Shared/pii", "/Shared/pii/a"] {
+            assert!(touches("/Shared/pii/**", name), "{name}");
+            assert!(touches("/Shared/pii", name), "{name}");
+            assert!(touches("/S*/pii", name), "{name}");
+        }
+        for name in ["/Users", "/Shared/other", "/Shared/piis", "/Shared2"] {
+            assert!(!touches("/Shared/pii/**", name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_literal_holds_itself_alone(name in "[a-z]{1,4}", other in "[a-z]{1,4}") {
+            for (_, form) in Form::WORDS {
+                if let Ok(pattern @ Pattern::Literal(_)) = Pattern::parse(&name, form) {
+                    prop_assert_eq!(pattern.holds(Some(&other)), name == other);
+                }
+            }
+        }
+
+        #[test]
+        fn a_pattern_holds_only_what_it_touches(pattern in "(/[ab]{1,2}\\*?){1,3}(/\\*\\*)?", name in "(/[ab]{1,2}){1,4}") {
+            if let Ok(pattern) = Pattern::parse(&pattern, Form::Path) {
+                prop_assert!(!pattern.holds(Some(&name)) || pattern.touches(Some(&name), '/'));
+            }
+        }
+    }
+}
