@@ -1,5 +1,6 @@
 //! A policy whose words are resolved: who may do what.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::pattern::Pattern;
@@ -15,7 +16,7 @@ pub struct Policy {
     pub tables: Vec<Arc<Table>>,
     /// In the order of the document.
     pub services: Vec<Service>,
-    /// In the order of the document.
+    /// Those that have a name in the document, and those of issuers that rules name themselves.
     pub groups: Vec<Group>,
     /// In the order of the document, those that ship first.
     pub roles: Vec<Role>,
@@ -43,10 +44,10 @@ pub struct ServiceLine {
     pub token: Option<(Box<str>, Box<str>)>,
 }
 
-/// A readable name for groups.
+/// Groups of issuers under one name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Group {
-    /// Its name in the policy.
+    /// Its name in the policy; of an issuer's own group, `ISSUER/GROUP`.
     pub name: Box<str>,
     /// The groups of issuers that it means.
     pub members: Vec<IssuerGroup>,
@@ -66,8 +67,27 @@ pub struct IssuerGroup {
 pub struct Role {
     /// Its name.
     pub name: Box<str>,
-    /// Its own grants and those of the roles that it includes.
+    /// Its own grants: see [`Policy::grants`].
     pub grants: Vec<Grant>,
+    /// The roles that it includes, by their places among the roles.
+    pub includes: Vec<usize>,
+}
+
+impl Policy {
+    /// The grants of a role and of all that it includes, each role once.
+    ///
+    /// Roles refer to each other instead of holding copies: a chain of them takes no more memory than
+    /// the document.
+    pub fn grants(&self, role: usize) -> impl Iterator<Item = &Grant> {
+        let mut found = vec![role];
+        let mut seen = BTreeSet::from([role]);
+        let mut next = 0;
+        while let Some(role) = found.get(next).and_then(|place| self.roles.get(*place)) {
+            found.extend(role.includes.iter().filter(|place| seen.insert(**place)));
+            next = next.saturating_add(1);
+        }
+        found.into_iter().filter_map(|place| self.roles.get(place)).flat_map(|role| &role.grants)
+    }
 }
 
 /// What a grant or a denial is about.
@@ -97,16 +117,14 @@ pub struct Grant {
 pub struct Subjects {
     /// By their places among the services.
     pub services: Vec<usize>,
-    /// Groups of issuers.
-    pub groups: Vec<IssuerGroup>,
-    /// Whether it is everybody with any group.
-    pub any_group: bool,
+    /// By their places among the groups.
+    pub groups: Vec<usize>,
 }
 
 impl Subjects {
     /// Whether none is meant.
     pub const fn is_empty(&self) -> bool {
-        self.services.is_empty() && self.groups.is_empty() && !self.any_group
+        self.services.is_empty() && self.groups.is_empty()
     }
 }
 

@@ -1,6 +1,9 @@
 //! The plain reading of a policy: each rule in turn, as the manual states it.
 
+use std::collections::BTreeSet;
+
 use super::model::{Binding, Denial, Policy, Scope};
+use super::pattern::Pattern;
 use super::subject::{Known, Subject};
 use crate::platform::kind::{ActionId, Actions, KindId};
 use crate::platform::table::{OperationId, Table};
@@ -25,7 +28,8 @@ pub struct Asked<'a> {
     pub operation: OperationId,
     /// Whether its answer holds names and settings, and no contents.
     pub is_list: bool,
-    /// Whether its row says that `*` does not hold it.
+    /// Whether its row says that `*` does not hold it: see
+    /// [`Route::is_named`](crate::platform::Route::is_named).
     pub is_named: bool,
     /// What it names: at least one.
     pub resources: &'a [Asks<'a>],
@@ -47,6 +51,9 @@ pub struct Asks<'a> {
 pub struct Decision<'p> {
     /// The name of the rule that decides, or why the request is refused.
     pub verdict: Verdict<'p>,
+    /// If it is allowed, the first binding of each resource, by its place among the bindings and each
+    /// once: the roles whose limits are charged.
+    pub bindings: Vec<usize>,
     /// The rules in a dry run that would have decided otherwise.
     pub noted: Vec<&'p str>,
 }
@@ -87,38 +94,48 @@ pub fn decide<'p>(
     asked: &Asked<'_>,
     now: UnixTime,
 ) -> Decision<'p> {
-    let mut noted = Vec::new();
     let denied = |is_dry: bool| {
         let denials = policy.denials.iter().filter(move |it| it.dry_run == is_dry);
         denials.filter(|it| is_denied(policy, it, subject, asked, now)).map(|it| &*it.name)
     };
     if let Some(rule) = denied(false).next() {
-        return Decision { verdict: Verdict::Denied(rule), noted };
+        let verdict = Verdict::Denied(rule);
+        return Decision { verdict, bindings: Vec::new(), noted: Vec::new() };
     }
-    let held = |asks: &Asks<'_>, is_dry: bool| {
-        let mut bindings = policy.bindings.iter().filter(|it| it.dry_run == is_dry);
-        bindings.find(|it| is_held(policy, it, subject, asked, asks, now)).map(|it| &*it.name)
+    let first = |asks: &Asks<'_>, is_dry: bool| {
+        let mut bindings =
+            policy.bindings.iter().enumerate().filter(|(_, it)| it.dry_run == is_dry);
+        bindings.find(|(_, it)| is_held(policy, it, subject, asked, asks, now))
     };
-    let mut verdict = None;
-    let mut is_refused = asked.resources.is_empty();
+    let (mut bindings, mut noted) = (Vec::new(), Vec::new());
+    let mut is_held = !asked.resources.is_empty();
     for asks in asked.resources {
-        match (held(asks, false), held(asks, true)) {
-            (Some(rule), _) => verdict = verdict.or(Some(rule)),
-            (None, would) => {
-                is_refused = true;
-                noted.extend(would);
+        match first(asks, false) {
+            Some((place, _)) => bindings.push(place),
+            None => {
+                is_held = false;
+                noted.extend(first(asks, true).map(|(_, binding)| &*binding.name));
             }
         }
     }
-    let verdict = verdict.filter(|_| !is_refused).map_or(Verdict::Default, Verdict::Allowed);
+    let rule = bindings.first().and_then(|place| policy.bindings.get(*place)).filter(|_| is_held);
+    let verdict = rule.map_or(Verdict::Default, |binding| Verdict::Allowed(&binding.name));
     if verdict.is_allowed() {
         noted.extend(denied(true));
+    } else {
+        bindings.clear();
     }
-    noted.dedup();
-    Decision { verdict, noted }
+    Decision { verdict, bindings: once(bindings), noted: once(noted) }
 }
 
-/// Whether a denial holds the request.
+/// Each of them once, in their order.
+fn once<T: Copy + Ord>(mut list: Vec<T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    list.retain(|it| seen.insert(*it));
+    list
+}
+
+/// Whether a denial refuses the request: nothing that is not known is to the advantage of the subject.
 fn is_denied(
     policy: &Policy,
     denial: &Denial,
@@ -126,47 +143,81 @@ fn is_denied(
     asked: &Asked<'_>,
     now: UnixTime,
 ) -> bool {
-    let services = &policy.services;
-    let is_meant =
-        denial.subjects.is_empty() || subject.is_any_of(&denial.subjects, services) != Known::No;
-    // An exception holds for certain or not at all.
-    let is_excepted = subject.is_any_of(&denial.unless, services) == Known::Yes;
-    let is_now = subject.meets(&denial.conditions, now) != Known::No;
-    let is_what = || asked.resources.iter().any(|asks| denies(policy, &denial.scope, asked, asks));
-    is_meant && !is_excepted && is_now && is_what()
+    let about =
+        || asked.resources.iter().any(|it| bears(policy, denial, asked, it) == Bears::Holds);
+    is_meant(policy, denial, subject)
+        && subject.meets(&denial.conditions, now) != Known::No
+        && about()
 }
 
-/// Whether what a denial is about is a resource.
-fn denies(policy: &Policy, scope: &Scope, asked: &Asked<'_>, asks: &Asks<'_>) -> bool {
-    if scope.platform != asked.platform {
-        return false;
+/// Whether a subject is among those that a denial means.
+fn is_meant(policy: &Policy, denial: &Denial, subject: &Subject<'_>) -> bool {
+    let is_for_all = denial.subjects.is_empty();
+    let is_named = is_for_all || subject.is_any_of(&denial.subjects, policy) != Known::No;
+    let is_excepted = subject.is_any_of(&denial.unless, policy) == Known::Yes;
+    is_named && !is_excepted
+}
+
+/// What a denial has to do with a resource.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Bears {
+    /// Nothing: it is of another kind, action or name.
+    Not,
+    /// The answer is a list, in which what is denied may show.
+    Shows,
+    /// It refuses it.
+    Holds,
+}
+
+/// What a denial has to do with a resource.
+fn bears(policy: &Policy, denial: &Denial, asked: &Asked<'_>, asks: &Asks<'_>) -> Bears {
+    let scope = &denial.scope;
+    let patterns = scope.kinds.iter().filter(|(kind, _)| *kind == asks.kind);
+    let mut patterns = patterns.flat_map(|(_, patterns)| patterns);
+    let Some(table) = policy.tables.get(asked.platform) else { return Bears::Holds };
+    if scope.platform != asked.platform || !denies_action(scope, asked, asks) {
+        return Bears::Not;
     }
-    let Some(table) = policy.tables.get(scope.platform) else { return true };
+    let kind = table.kinds().get(asks.kind);
+    let tree = kind.and_then(|kind| kind.form.separator()).map(char::from);
+    let reaches = reaches_around(table.kinds().word(asks.action), asked.is_list);
+    let is = |holds: bool| if holds { Bears::Holds } else { Bears::Not };
+    match (asks.name, tree) {
+        (None, _) if asked.is_list => {
+            match (patterns.next(), patterns.any(|it| *it == Pattern::All)) {
+                (None, _) => Bears::Not,
+                (Some(first), any) => {
+                    if any || *first == Pattern::All {
+                        Bears::Holds
+                    } else {
+                        Bears::Shows
+                    }
+                }
+            }
+        }
+        (None, _) => is(patterns.next().is_some()),
+        (Some(name), Some(separator)) if reaches => {
+            is(patterns.any(|it| it.touches(name, separator)))
+        }
+        (Some(name), _) => is(patterns.any(|it| it.holds(Some(name)))),
+    }
+}
+
+/// Whether a denial is about what would be done: without actions or with `*`, about everything.
+fn denies_action(scope: &Scope, asked: &Asked<'_>, asks: &Asks<'_>) -> bool {
     let says_nothing = scope.actions.is_empty() && scope.operations.is_empty();
-    let is_action = scope.is_any
+    scope.is_any
         || says_nothing
         || scope.actions.holds(asks.action)
-        || scope.operations.contains(&asked.operation);
-    let patterns =
-        scope.kinds.iter().find(|(kind, _)| *kind == asks.kind).map(|(_, patterns)| patterns);
-    let Some(patterns) = patterns.filter(|_| is_action) else { return false };
-    let form = table.kinds().get(asks.kind).map(|kind| kind.form);
-    let tree = form.and_then(crate::platform::name::Form::separator).map(char::from);
-    patterns.iter().any(|pattern| match (asks.name, tree) {
-        (None, _) => !asked.is_list || pattern.holds(None),
-        (Some(_), Some(separator)) if reaches_around(table, asked, asks.action) => {
-            pattern.touches(asks.name, separator)
-        }
-        (Some(_), _) => pattern.holds(asks.name),
-    })
+        || scope.operations.contains(&asked.operation)
 }
 
 /// Whether an operation reaches what is above and below the place that it names: it changes, deletes,
-/// manages, exports or vends it.
-fn reaches_around(table: &Table, asked: &Asked<'_>, action: ActionId) -> bool {
-    match table.kinds().word(action) {
-        "run" | "use" | "consume" | "produce" => false,
-        "read" | "describe" => !asked.is_list,
+/// manages, exports or vends it. What only lists, runs or uses a place does not.
+fn reaches_around(action: &str, is_list: bool) -> bool {
+    match action {
+        "run" | "use" | "consume" | "produce" | "get" | "head" | "options" => false,
+        "read" | "describe" => !is_list,
         _ => true,
     }
 }
@@ -180,11 +231,9 @@ fn is_held(
     asks: &Asks<'_>,
     now: UnixTime,
 ) -> bool {
-    let is_subject = subject.is_any_of(&binding.subjects, &policy.services) == Known::Yes;
-    let is_now = subject.meets(&binding.conditions, now) == Known::Yes;
-    let role = policy.roles.get(binding.role);
-    let mut grants = role.into_iter().flat_map(|role| &role.grants);
-    is_subject && is_now && grants.any(|grant| grants_it(policy, &grant.scope, asked, asks))
+    subject.is_any_of(&binding.subjects, policy) == Known::Yes
+        && subject.meets(&binding.conditions, now) == Known::Yes
+        && policy.grants(binding.role).any(|grant| grants_it(policy, &grant.scope, asked, asks))
 }
 
 /// Whether a grant is about a resource.

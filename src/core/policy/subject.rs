@@ -2,18 +2,20 @@
 
 use core::net::IpAddr;
 
-use super::model::{Conditions, IssuerGroup, Network, Service, Subjects};
+use super::model::{Conditions, IssuerGroup, Network, Policy, Service, ServiceLine, Subjects};
 use crate::claims::{Requirement, Verdict};
 use crate::text::time::UnixTime;
 
 /// Who asks: the principal of a verified identity, and what is known of it.
 #[derive(Clone, Copy)]
 pub struct Subject<'s> {
-    /// The issuer's name in the configuration; `None` if the principal is a certificate.
+    /// The issuer's name in the configuration; `None` if the principal is a certificate or a hop.
     pub issuer: Option<&'s str>,
     /// The service that the issuer's token names.
     pub service: Option<&'s str>,
-    /// The SPIFFE ID, if the principal is a certificate, a hop or a JWT-SVID.
+    /// The name of the principal.
+    pub principal: Option<&'s str>,
+    /// The SPIFFE ID of the certificate, of the hop or of the JWT-SVID.
     pub spiffe_id: Option<&'s str>,
     /// The groups that the issuer's token lists; `None` if it does not.
     pub groups: Option<&'s [&'s str]>,
@@ -80,14 +82,25 @@ impl Known {
 impl Subject<'_> {
     /// Whether the principal is a service.
     pub fn is_service(&self, service: &Service) -> bool {
-        service.lines.iter().any(|line| {
-            let has_spiffe = line.spiffe.as_deref().is_none_or(|id| self.spiffe_id == Some(id));
-            let has_token = line.token.as_ref().is_none_or(|(issuer, service)| {
-                self.issuer == Some(issuer) && self.service == Some(service)
-            });
-            let says_something = line.spiffe.is_some() || line.token.is_some();
-            says_something && has_spiffe && has_token
-        })
+        service.lines.iter().any(|line| self.is_line(line))
+    }
+
+    /// Whether the principal is what a line says.
+    ///
+    /// The principal of a token is the token's, and a certificate beside it does not make it another:
+    /// two credentials never add up. A line that names both asks for both.
+    fn is_line(&self, line: &ServiceLine) -> bool {
+        let ServiceLine { spiffe, token } = line;
+        let is_token = |(issuer, service): &(Box<str>, Box<str>)| {
+            self.issuer == Some(issuer) && self.service == Some(service)
+        };
+        let is_principal = self.issuer.is_none() || self.principal == self.spiffe_id;
+        match (spiffe.as_deref(), token) {
+            (Some(id), Some(token)) => self.spiffe_id == Some(id) && is_token(token),
+            (Some(id), None) => self.spiffe_id == Some(id) && is_principal,
+            (None, Some(token)) => is_token(token),
+            (None, None) => false,
+        }
     }
 
     /// Whether it is in a group.
@@ -103,19 +116,13 @@ impl Subject<'_> {
     }
 
     /// Whether it is one of some subjects.
-    pub fn is_any_of(&self, subjects: &Subjects, services: &[Service]) -> Known {
-        let mut known = Known::No;
-        for service in subjects.services.iter().filter_map(|place| services.get(*place)) {
-            known = known.or(Known::of(self.is_service(service)));
-        }
-        for group in &subjects.groups {
-            known = known.or(self.is_in(group));
-        }
-        if subjects.any_group {
-            known = known
-                .or(self.groups.map_or(Known::Unknown, |groups| Known::of(!groups.is_empty())));
-        }
-        known
+    pub fn is_any_of(&self, subjects: &Subjects, policy: &Policy) -> Known {
+        let Subjects { services, groups } = subjects;
+        let services = services.iter().filter_map(|place| policy.services.get(*place));
+        let services = services.map(|service| Known::of(self.is_service(service)));
+        let groups = groups.iter().filter_map(|place| policy.groups.get(*place));
+        let members = groups.flat_map(|group| &group.members).map(|group| self.is_in(group));
+        services.chain(members).fold(Known::No, Known::or)
     }
 
     /// Whether all conditions hold now.
@@ -159,10 +166,20 @@ impl Network {
         (bits & !mask == 0).then_some(Self { bits, mask })
     }
 
-    fn holds(&self, address: IpAddr) -> bool {
-        bits(address) & self.mask == self.bits
+    /// Whether an address is in it. As with `allow`, a network of IPv6 holds no address of IPv4, which
+    /// is one in each of its forms.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let is_ipv4 = address.to_canonical().is_ipv4();
+        let is_of_ipv4 = self.mask >= MAPPED && self.bits & MAPPED == IPV4;
+        is_ipv4 == is_of_ipv4 && bits(address) & self.mask == self.bits
     }
 }
+
+/// The bits of the prefix that addresses of IPv4 have in IPv6 (RFC 4291 section 2.5.5.2).
+const MAPPED: u128 = u128::MAX << 32;
+
+/// That prefix.
+const IPV4: u128 = 0xffff_0000_0000;
 
 fn bits(address: IpAddr) -> u128 {
     match address {
@@ -186,7 +203,9 @@ mod tests {
         }
         assert!(holds("10.1.2.3", "10.1.2.3") && !holds("10.1.2.3", "10.1.2.4"));
         assert!(holds("2001:db8::/32", "2001:db8::1") && !holds("0.0.0.0/0", "2001:db8::1"));
-        assert!(holds("::/0", "10.1.2.3"));
+        assert!(holds("::ffff:10.0.0.0/104", "10.1.2.3") && holds("::ffff:0:0/96", "10.1.2.3"));
+        assert!(!holds("::/0", "10.1.2.3") && !holds("::/0", "::ffff:10.1.2.3"));
+        assert!(holds("::/0", "2001:db8::1") && holds("::/0", "::1"));
         for text in [
             "10.0.0.1/8",
             "10.0.0.0/33",

@@ -252,7 +252,11 @@ impl Sections {
         if self.roles.insert(text.into(), self.policy.roles.len()).is_some() {
             return Err(Fault::new(name.at, format!("the role \"{text}\" ships with the product")));
         }
-        self.policy.roles.push(Role { name: text.into(), grants: Vec::new() });
+        self.policy.roles.push(Role {
+            name: text.into(),
+            grants: Vec::new(),
+            includes: Vec::new(),
+        });
         self.includes.push((Vec::new(), name.at));
         self.is_granted.push(false);
         Ok(())
@@ -412,16 +416,13 @@ impl Sections {
         Ok(())
     }
 
-    fn add_groups(&self, subjects: &mut Subjects, node: &Node<'_>) -> Result<(), Fault> {
+    fn add_groups(&mut self, subjects: &mut Subjects, node: &Node<'_>) -> Result<(), Fault> {
         for group in node.list()? {
             let name = group.name()?;
-            if name == "*" {
-                subjects.any_group = true;
-                continue;
-            }
-            if name.contains('/') {
-                subjects.groups.push(issuer_group(group)?);
-                continue;
+            if name.contains('/') && !self.groups.contains_key(name) {
+                let member = issuer_group(group)?;
+                self.groups.insert(name.into(), self.policy.groups.len());
+                self.policy.groups.push(Group { name: name.into(), members: vec![member] });
             }
             let place = self.groups.get(name).ok_or_else(|| {
                 let near = nearest(name, self.groups.keys().map(|name| &**name));
@@ -430,49 +431,61 @@ impl Sections {
                     format!("there is no group \"{name}\"{near}; an issuer's own is ISSUER/GROUP"),
                 )
             })?;
-            let members =
-                self.policy.groups.get(*place).into_iter().flat_map(|group| &group.members);
-            subjects.groups.extend(members.cloned());
+            subjects.groups.push(*place);
         }
         Ok(())
     }
 
-    /// Gives each role the grants of those that it includes.
+    /// Finds circles, and which roles are granted by those that include them.
     fn include(&mut self) {
-        let mut all = Vec::with_capacity(self.policy.roles.len());
-        for (place, role) in self.policy.roles.iter().enumerate() {
-            let (mut seen, mut open, mut grants) = (vec![place], vec![place], Vec::new());
-            while let Some(next) = open.pop() {
-                grants.extend(
-                    self.policy
-                        .roles
-                        .get(next)
-                        .into_iter()
-                        .flat_map(|role| role.grants.iter().cloned()),
-                );
-                for included in
-                    self.includes.get(next).into_iter().flat_map(|(includes, _)| includes)
-                {
-                    if *included == place {
-                        let at = self.includes.get(place).map_or_else(At::default, |(_, at)| *at);
-                        let text = format!(
-                            "the role \"{}\" includes itself, by itself or by another",
-                            role.name
-                        );
-                        self.faults.push(Fault::new(at, text));
-                    } else if !seen.contains(included) {
-                        seen.push(*included);
-                        open.push(*included);
+        for place in 0..self.policy.roles.len() {
+            let includes = self.includes.get(place).map(|(it, _)| it.clone()).unwrap_or_default();
+            if let Some(role) = self.policy.roles.get_mut(place) {
+                role.includes = includes;
+            }
+        }
+        let mut state = vec![0_u8; self.policy.roles.len()];
+        for start in 0..self.policy.roles.len() {
+            let mut path = vec![(start, 0_usize)];
+            while let Some((place, next)) = path.last_mut() {
+                let place = *place;
+                if *next == 0 && state.get(place).copied().unwrap_or(2) == 2 {
+                    path.pop();
+                    continue;
+                }
+                if let Some(it) = state.get_mut(place) {
+                    *it = 1;
+                }
+                let included =
+                    self.policy.roles.get(place).and_then(|it| it.includes.get(*next)).copied();
+                *next = next.saturating_add(1);
+                match included {
+                    None => {
+                        if let Some(it) = state.get_mut(place) {
+                            *it = 2;
+                        }
+                        path.pop();
                     }
-                    if let Some(is_granted) = self.is_granted.get_mut(*included) {
-                        *is_granted = true;
+                    Some(other) => {
+                        if let Some(is_granted) = self.is_granted.get_mut(other) {
+                            *is_granted = true;
+                        }
+                        if state.get(other) == Some(&1) {
+                            let at =
+                                self.includes.get(other).map_or_else(At::default, |(_, at)| *at);
+                            let name = self.policy.roles.get(other).map_or("", |it| &*it.name);
+                            self.faults.push(Fault::new(
+                                at,
+                                format!(
+                                    "the role \"{name}\" includes itself, by itself or by another"
+                                ),
+                            ));
+                        } else {
+                            path.push((other, 0));
+                        }
                     }
                 }
             }
-            all.push(grants);
-        }
-        for (role, grants) in self.policy.roles.iter_mut().zip(all) {
-            role.grants = grants;
         }
     }
 

@@ -1,7 +1,7 @@
 //! Why a policy decides as it does.
 
-use super::{Asked, Asks, allows_action, denies, grants_it, is_denied};
-use crate::policy::model::{Binding, Policy};
+use super::{Asked, Asks, Bears, allows_action, bears, grants_it, is_meant};
+use crate::policy::model::{Binding, Denial, Policy};
 use crate::policy::subject::{Known, Subject};
 use crate::text::time::UnixTime;
 
@@ -10,8 +10,10 @@ use crate::text::time::UnixTime;
 pub struct Step<'p> {
     /// The rule.
     pub rule: &'p str,
-    /// The resource, by its place in the request; `None` for a denial, which looks at all of them.
-    pub resource: Option<usize>,
+    /// Whether it is a denial.
+    pub is_denial: bool,
+    /// The resource, by its place in the request.
+    pub resource: usize,
     /// What it says.
     pub why: Why,
 }
@@ -23,6 +25,8 @@ pub enum Why {
     Holds,
     /// It would hold, but is in a dry run.
     DryRun,
+    /// The request is for a list, in which what it denies may show.
+    Shows,
     /// It is about other names.
     Name,
     /// It does not have the action.
@@ -49,6 +53,7 @@ impl Why {
         match self {
             Self::Holds => "it holds",
             Self::DryRun => "it would hold, but is in a dry run",
+            Self::Shows => "what it denies may show in the list",
             Self::Name => "it is about other names",
             Self::Action => "it does not have the action",
             Self::Named => "\"*\" does not hold this action: the grant must name it",
@@ -70,7 +75,7 @@ impl Why {
             Self::Action | Self::Named => 3,
             Self::SubjectUnknown => 4,
             Self::Condition | Self::ConditionUnknown => 5,
-            Self::DryRun => 6,
+            Self::DryRun | Self::Shows => 6,
             Self::Holds => 7,
         }
     }
@@ -86,37 +91,53 @@ pub fn explain<'p>(
 ) -> Vec<Step<'p>> {
     let mut steps = Vec::new();
     for denial in &policy.denials {
-        if !asked.resources.iter().any(|asks| denies(policy, &denial.scope, asked, asks)) {
-            continue;
+        for (place, asks) in asked.resources.iter().enumerate() {
+            let why = match bears(policy, denial, asked, asks) {
+                Bears::Not => continue,
+                bears => why_denied(policy, denial, bears, subject, now),
+            };
+            steps.push(Step { rule: &denial.name, is_denial: true, resource: place, why });
         }
-        let why = if is_denied(policy, denial, subject, asked, now) {
-            if denial.dry_run { Why::DryRun } else { Why::Holds }
-        } else if subject.is_any_of(&denial.unless, &policy.services) == Known::Yes {
-            Why::Excepted
-        } else if subject.meets(&denial.conditions, now) == Known::No {
-            Why::Condition
-        } else {
-            Why::Subject
-        };
-        steps.push(Step { rule: &denial.name, resource: None, why });
     }
     for (place, asks) in asked.resources.iter().enumerate() {
-        let whys =
-            policy.bindings.iter().map(|it| (it, why_not(policy, it, subject, asked, asks, now)));
-        let mut whys: Vec<_> = whys.filter(|(_, why)| *why != Why::Kind).collect();
-        if let Some((binding, why)) = whys.iter().find(|(_, why)| *why == Why::Holds) {
-            steps.push(Step { rule: &binding.name, resource: Some(place), why: *why });
-            continue;
-        }
-        whys.sort_by_key(|(_, why)| core::cmp::Reverse(why.nearness()));
-        let nearest = whys.iter().take(3);
-        steps.extend(nearest.map(|(it, why)| Step {
-            rule: &it.name,
-            resource: Some(place),
-            why: *why,
-        }));
+        let step = |binding: &'p Binding| {
+            let why = why_not(policy, binding, subject, asked, asks, now);
+            Step { rule: &binding.name, is_denial: false, resource: place, why }
+        };
+        let mut near: Vec<Step<'p>> = policy.bindings.iter().map(step).collect();
+        near.retain(|step| step.why != Why::Kind);
+        // The first that holds it, then the nearest; those that come equally near in their order.
+        near.sort_by_key(|step| core::cmp::Reverse(step.why.nearness()));
+        let holds = near.iter().take_while(|step| step.why == Why::Holds).count();
+        near.drain(1.min(holds)..holds);
+        steps.extend(near.into_iter().take(NEAREST));
     }
     steps
+}
+
+/// How many bindings are told of a resource.
+const NEAREST: usize = 3;
+
+fn why_denied(
+    policy: &Policy,
+    denial: &Denial,
+    bears: Bears,
+    subject: &Subject<'_>,
+    now: UnixTime,
+) -> Why {
+    if subject.is_any_of(&denial.unless, policy) == Known::Yes {
+        Why::Excepted
+    } else if !is_meant(policy, denial, subject) {
+        Why::Subject
+    } else if subject.meets(&denial.conditions, now) == Known::No {
+        Why::Condition
+    } else if denial.dry_run {
+        Why::DryRun
+    } else if bears == Bears::Shows {
+        Why::Shows
+    } else {
+        Why::Holds
+    }
 }
 
 fn why_not(
@@ -127,9 +148,7 @@ fn why_not(
     asks: &Asks<'_>,
     now: UnixTime,
 ) -> Why {
-    let grants =
-        policy.roles.get(binding.role).map(|role| role.grants.as_slice()).unwrap_or_default();
-    let what = grants.iter().map(|grant| {
+    let what = policy.grants(binding.role).map(|grant| {
         let scope = &grant.scope;
         let patterns = scope.kinds.iter().find(|(kind, _)| *kind == asks.kind);
         let table = policy.tables.get(scope.platform).filter(|_| scope.platform == asked.platform);
@@ -148,10 +167,7 @@ fn why_not(
     if what != Why::Holds {
         return what;
     }
-    match (
-        subject.is_any_of(&binding.subjects, &policy.services),
-        subject.meets(&binding.conditions, now),
-    ) {
+    match (subject.is_any_of(&binding.subjects, policy), subject.meets(&binding.conditions, now)) {
         (Known::No, _) => Why::Subject,
         (Known::Unknown, _) => Why::SubjectUnknown,
         (_, Known::No) => Why::Condition,

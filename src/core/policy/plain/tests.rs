@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
@@ -7,6 +7,10 @@ use crate::claims::Requirement;
 use crate::platform::shipped::{SHIPPED, shipped};
 use crate::policy::document::read;
 use crate::policy::subject::Judge;
+
+mod several;
+mod trees;
+mod who;
 
 /// A token whose claims are judged so.
 struct Claims(crate::claims::Verdict);
@@ -28,15 +32,18 @@ services:
 groups: { eng: [okta/eng, entra/eng], privacy: [okta/privacy] }
 ";
 
+static TABLES: LazyLock<Vec<Arc<Table>>> =
+    LazyLock::new(|| SHIPPED.iter().map(|it| shipped(it.word).unwrap()).collect());
+
 fn policy(rest: &str) -> Policy {
-    let tables: Vec<Arc<Table>> = SHIPPED.iter().map(|it| shipped(it.word).unwrap()).collect();
-    read(&format!("{HEAD}{rest}"), &tables).unwrap_or_else(|faults| panic!("{faults:?}")).policy
+    read(&format!("{HEAD}{rest}"), &TABLES).unwrap_or_else(|faults| panic!("{faults:?}")).policy
 }
 
 fn token<'s>(service: &'s str, groups: Option<&'s [&'s str]>) -> Subject<'s> {
     Subject {
         issuer: Some("okta"),
         service: Some(service),
+        principal: Some(service),
         spiffe_id: None,
         groups,
         claims: NO_CLAIMS,
@@ -48,6 +55,7 @@ fn certificate(spiffe_id: &str) -> Subject<'_> {
     Subject {
         issuer: None,
         service: None,
+        principal: Some(spiffe_id),
         spiffe_id: Some(spiffe_id),
         groups: None,
         claims: NO_CLAIMS,
@@ -79,7 +87,7 @@ fn rule(policy: &Policy, subject: &Subject<'_>, request: &str) -> String {
     let operation = table.operation(operation).unwrap();
     let asked =
         Asked { platform: place, operation, is_list, is_named: false, resources: &resources };
-    let Decision { verdict, noted } = decide(policy, subject, &asked, NOW);
+    let Decision { verdict, noted, .. } = decide(policy, subject, &asked, NOW);
     [verdict.rule()].into_iter().chain(noted).collect::<Vec<_>>().join(" ")
 }
 
