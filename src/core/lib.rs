@@ -72,13 +72,14 @@ pub mod testing;
 pub mod memory;
 pub mod text;
 
+pub mod body;
 pub mod claims;
 pub mod key;
 pub mod limit;
 pub mod peer;
-pub mod platform;
 
 pub mod issuer;
+pub mod platform;
 pub mod refusal;
 
 pub mod request;

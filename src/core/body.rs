@@ -1,0 +1,97 @@
+//! Selected members of a request body, read in pieces: the body is never held.
+//!
+//! ```
+//! use mesh_core::body::{Reader, Type, Use, Wanted};
+//!
+//! let wanted = Wanted::new(&[("/job_id", Use::Value)], None).unwrap();
+//! let mut reader = Reader::new(Type::Json, &wanted);
+//! for piece in [&br#"{"job_"#[..], br#"id": 42}"#] {
+//!     reader.feed(piece).unwrap();
+//! }
+//! assert_eq!(reader.finish().unwrap().value(0, 0), Some("42"));
+//! ```
+
+mod extract;
+mod form;
+mod json;
+mod media_type;
+mod wanted;
+
+pub use extract::Extract;
+pub use media_type::Type;
+pub use wanted::{Use, Wanted, WantedError};
+
+/// Why a body does not tell what is wanted of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyError {
+    /// It does not follow the rules of its type, or holds something else than a name.
+    Malformed,
+    /// Servers may read it in more than one way.
+    Ambiguous,
+    /// It holds too much of what is wanted.
+    TooLarge,
+    /// It is of a type that is not read.
+    WrongType,
+}
+
+impl BodyError {
+    /// The stable word of the reason.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "body_malformed",
+            Self::Ambiguous => "request_ambiguous",
+            Self::TooLarge => "body_too_large",
+            Self::WrongType => "body_type_refused",
+        }
+    }
+}
+
+/// Reads a body of one type.
+#[derive(Debug)]
+pub struct Reader<'w> {
+    form: Form<'w>,
+    is_empty: bool,
+}
+
+#[derive(Debug)]
+enum Form<'w> {
+    Json(json::Reader<'w>),
+    Form(form::Reader<'w>),
+}
+
+impl<'w> Reader<'w> {
+    /// Begins to read.
+    pub fn new(kind: Type, wanted: &'w Wanted) -> Self {
+        let form = match kind {
+            Type::Json => Form::Json(json::Reader::new(wanted)),
+            Type::Form => Form::Form(form::Reader::new(wanted)),
+        };
+        Self { form, is_empty: true }
+    }
+
+    /// Reads what comes next.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError`]; nothing else may be fed then.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
+        self.is_empty &= bytes.is_empty();
+        match &mut self.form {
+            Form::Json(reader) => reader.feed(bytes),
+            Form::Form(reader) => reader.feed(bytes),
+        }
+    }
+
+    /// What was found, if the body is whole. An empty body holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError`].
+    pub fn finish(self) -> Result<Extract, BodyError> {
+        match self.form {
+            Form::Json(reader) if self.is_empty => Ok(reader.into_extract()),
+            Form::Json(reader) => reader.finish(),
+            Form::Form(reader) => reader.finish(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A form (WHATWG URL, application/x-www-form-urlencoded).
+
+use super::{BodyError, Extract, Wanted};
+
+/// Reads a form: each name may be there once.
+#[derive(Debug)]
+pub(super) struct Reader<'w> {
+    wanted: &'w Wanted,
+    extract: Extract,
+    /// The pair that is being read.
+    pair: Vec<u8>,
+    /// Bits of the members that were there.
+    seen: u64,
+}
+
+/// Bytes of the longest pair: no wanted name is longer.
+const MAX_PAIR: usize = 64 * 1024;
+
+impl<'w> Reader<'w> {
+    pub(super) fn new(wanted: &'w Wanted) -> Self {
+        Self { wanted, extract: Extract::new(wanted.places()), pair: Vec::new(), seen: 0 }
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
+        for (place, piece) in bytes.split(|byte| *byte == b'&').enumerate() {
+            if place > 0 {
+                self.end()?;
+            }
+            if self.pair.len().saturating_add(piece.len()) > MAX_PAIR {
+                return Err(BodyError::TooLarge);
+            }
+            self.pair.extend_from_slice(piece);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<Extract, BodyError> {
+        self.end()?;
+        Ok(self.extract)
+    }
+
+    fn end(&mut self) -> Result<(), BodyError> {
+        let pair = core::mem::take(&mut self.pair);
+        if pair.is_empty() {
+            return Ok(());
+        }
+        // Some servers divide pairs by it.
+        if pair.contains(&b';') {
+            return Err(BodyError::Ambiguous);
+        }
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        let name = decode(parts.next().unwrap_or_default())?;
+        let value = decode(parts.next().unwrap_or_default())?;
+        let root = Wanted::root();
+        if self.wanted.is_alike(root, &name) {
+            return Err(BodyError::Ambiguous);
+        }
+        if self.wanted.is_other(&name) {
+            self.extract.set_other();
+        }
+        let Some((at, place)) = self.wanted.member(root, &name) else { return Ok(()) };
+        let bit = 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)).unwrap_or(0);
+        if self.seen & bit != 0 {
+            return Err(BodyError::Ambiguous);
+        }
+        self.seen |= bit;
+        match self.wanted.selected(at) {
+            Some((place, _)) => self.extract.keep(place, &value),
+            // A form has no members of members.
+            None => Err(BodyError::Malformed),
+        }
+    }
+}
+
+fn decode(text: &[u8]) -> Result<String, BodyError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let [high, low, after @ ..] = rest else { return Err(BodyError::Malformed) };
+                rest = after;
+                let digit =
+                    |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+                let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+                    return Err(BodyError::Malformed);
+                };
+                bytes.push(high << 4 | low);
+            }
+            byte => bytes.push(*byte),
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| BodyError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::body::{BodyError, Extract, Reader, Type, Use, Wanted};
+
+    fn read(body: &str) -> Result<Extract, BodyError> {
+        let wanted = Wanted::new(&[("/path", Use::Value)], Some(&["cause", "path"])).unwrap();
+        let mut whole = Reader::new(Type::Form, &wanted);
+        let result = whole.feed(body.as_bytes()).and_then(|()| whole.finish());
+        let mut pieces = Reader::new(Type::Form, &wanted);
+        let by_byte = body.as_bytes().chunks(1).try_for_each(|byte| pieces.feed(byte));
+        assert_eq!(by_byte.and_then(|()| pieces.finish()), result);
+        result
+    }
+
+    #[test]
+    fn a_member_of_a_form_is_decoded() {
+        let found = read("x=1&path=%2FShared%2Fa+b&cause=y").unwrap();
+        assert_eq!((found.value(0, 0), found.has_other()), (Some("/Shared/a b"), true));
+        assert!(!read("cause=x&path=a").unwrap().has_other());
+        assert!(read("").unwrap().value(0, 0).is_none());
+    }
+
+    #[test]
+    fn a_form_that_may_be_read_in_two_ways_is_refused() {
+        for body in ["path=a&path=b", "Path=a", "pa-th=a&path=b", "path=a;b=c"] {
+            assert_eq!(read(body), Err(BodyError::Ambiguous), "{body}");
+        }
+        for body in ["path=%4", "path=%zz", "path=%ff"] {
+            assert_eq!(read(body), Err(BodyError::Malformed), "{body}");
+        }
+    }
+}

@@ -1,0 +1,530 @@
+//! A JSON document (RFC 8259), checked whole while it is read in pieces.
+
+use super::wanted::At;
+use super::{BodyError, Extract, Use, Wanted};
+
+/// How deep arrays and objects may lie in each other.
+const MAX_DEPTH: u32 = 64;
+
+/// Reads a document.
+#[derive(Debug)]
+pub(super) struct Reader<'w> {
+    wanted: &'w Wanted,
+    extract: Extract,
+    state: State,
+    /// How deep the next value lies.
+    depth: u32,
+    /// Of each level a bit: whether it is an object.
+    objects: u64,
+    /// The levels on the way to what is wanted, from the top on without a gap.
+    way: Vec<Level>,
+    /// The place of the next value, if it is on the way.
+    next: Option<At>,
+    /// The text that is being read, if it is needed.
+    text: Vec<u8>,
+    keeps: bool,
+    /// Of a letter of UTF-8 that is not whole: how many bytes are missing, and which may come next.
+    missing: u8,
+    range: (u8, u8),
+    /// The first half of a surrogate pair.
+    high: Option<u16>,
+    /// Whether the value that comes is of a member at the top that was not named.
+    is_other: bool,
+}
+
+/// An array or an object on the way.
+#[derive(Debug)]
+struct Level {
+    at: At,
+    /// Bits of the wanted members that were there.
+    seen: u64,
+    is_top: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// A value comes.
+    Value,
+    /// A value or the end of the array.
+    First,
+    /// A name or the end of the object.
+    FirstName,
+    /// A name.
+    Name,
+    /// A colon.
+    Colon,
+    /// A comma or the end.
+    After,
+    /// Nothing but white space.
+    Done,
+    Text {
+        is_name: bool,
+    },
+    Escape {
+        is_name: bool,
+    },
+    /// Hexadecimal digits: how many were read, and their value.
+    Hex {
+        is_name: bool,
+        digits: u8,
+        value: u16,
+    },
+    Number(Number),
+    /// `true`, `false` or `null`: what is left of it.
+    Word(&'static [u8], Word),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Word {
+    True,
+    False,
+    Null,
+}
+
+/// What of a number was read last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Number {
+    Minus,
+    Zero,
+    Digits,
+    Point,
+    Fraction,
+    Exponent,
+    Sign,
+    Power,
+}
+
+type Read = Result<(), BodyError>;
+
+const MALFORMED: Read = Err(BodyError::Malformed);
+
+impl<'w> Reader<'w> {
+    pub(super) fn new(wanted: &'w Wanted) -> Self {
+        Self {
+            wanted,
+            extract: Extract::new(wanted.places()),
+            state: State::Value,
+            depth: 0,
+            objects: 0,
+            way: Vec::new(),
+            next: Some(Wanted::root()),
+            text: Vec::new(),
+            keeps: false,
+            missing: 0,
+            range: (0x80, 0xbf),
+            high: None,
+            is_other: false,
+        }
+    }
+
+    pub(super) fn into_extract(self) -> Extract {
+        self.extract
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Read {
+        let mut rest = bytes;
+        while let [byte, after @ ..] = rest {
+            if let State::Text { is_name } = self.state
+                && self.missing == 0
+                && self.high.is_none()
+            {
+                // Most bytes of a body are of texts that nobody wants.
+                let plain = plain(rest);
+                if plain > 0 {
+                    let (text, after) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
+                    self.keep(text)?;
+                    rest = after;
+                    continue;
+                }
+                self.of_text(*byte, is_name)?;
+            } else {
+                self.byte(*byte)?;
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<Extract, BodyError> {
+        // A number ends where the document does.
+        if let State::Number(number) = self.state {
+            self.end_number(number)?;
+        }
+        if self.state == State::Done { Ok(self.extract) } else { Err(BodyError::Malformed) }
+    }
+
+    fn byte(&mut self, byte: u8) -> Read {
+        match self.state {
+            State::Text { is_name } => self.of_text(byte, is_name),
+            State::Escape { is_name } => self.of_escape(byte, is_name),
+            State::Hex { is_name, digits, value } => self.of_hex(byte, is_name, digits, value),
+            State::Number(number) => self.of_number(byte, number),
+            State::Word(left, word) => self.of_word(byte, left, word),
+            _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Ok(()),
+            State::Value => self.value(byte),
+            State::First if byte == b']' => self.close(),
+            State::First => self.value(byte),
+            State::FirstName if byte == b'}' => self.close(),
+            State::FirstName | State::Name if byte == b'"' => {
+                self.begin_text(true);
+                Ok(())
+            }
+            State::Colon if byte == b':' => {
+                self.state = State::Value;
+                Ok(())
+            }
+            State::After => self.after(byte),
+            State::FirstName | State::Name | State::Colon | State::Done => MALFORMED,
+        }
+    }
+
+    fn value(&mut self, byte: u8) -> Read {
+        match byte {
+            b'"' => {
+                self.expect_scalar()?;
+                self.begin_text(false);
+            }
+            b'{' => self.open(true)?,
+            b'[' => self.open(false)?,
+            b'-' | b'0'..=b'9' => {
+                self.expect_scalar()?;
+                self.begin_text(false);
+                let number = match byte {
+                    b'-' => Number::Minus,
+                    b'0' => Number::Zero,
+                    _ => Number::Digits,
+                };
+                self.state = State::Number(number);
+                self.keep(&[byte])?;
+            }
+            b't' => self.state = State::Word(b"rue", Word::True),
+            b'f' => self.state = State::Word(b"alse", Word::False),
+            b'n' => self.state = State::Word(b"ull", Word::Null),
+            _ => return MALFORMED,
+        }
+        Ok(())
+    }
+
+    /// A scalar must not stand where something inside of a value is wanted.
+    fn expect_scalar(&self) -> Read {
+        let is_top = self.depth == 0 && self.wanted.wants_others();
+        match self.next {
+            Some(at)
+                if is_top || self.wanted.has_members(at) || self.wanted.elements(at).is_some() =>
+            {
+                MALFORMED
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, is_object: bool) -> Read {
+        if self.depth >= MAX_DEPTH {
+            return MALFORMED;
+        }
+        if let Some(at) = self.next {
+            let is_top = self.way.is_empty();
+            let (members, elements) =
+                (self.wanted.has_members(at), self.wanted.elements(at).is_some());
+            // What is wanted inside of an object is not inside of an array, and the reverse.
+            let others = is_top && self.wanted.wants_others();
+            if (members || others) && !is_object || elements && is_object {
+                return MALFORMED;
+            }
+            match self.wanted.selected(at) {
+                Some((_, Use::Value)) => return MALFORMED,
+                Some((place, Use::Presence)) => self.extract.set_there(place),
+                None => {}
+            }
+            self.way.push(Level { at, seen: 0, is_top });
+        }
+        self.note_other();
+        self.objects = self.objects << 1 | u64::from(is_object);
+        self.depth = self.depth.saturating_add(1);
+        self.set_next_element();
+        self.state = if is_object { State::FirstName } else { State::First };
+        Ok(())
+    }
+
+    /// The level that is open, if it is on the way.
+    fn level(&mut self) -> Option<&mut Level> {
+        let is_on = usize::try_from(self.depth).is_ok_and(|depth| depth == self.way.len());
+        if is_on { self.way.last_mut() } else { None }
+    }
+
+    fn set_next_element(&mut self) {
+        let at = self.level().map(|level| level.at);
+        self.next = at.and_then(|at| self.wanted.elements(at));
+    }
+
+    fn close(&mut self) -> Read {
+        if usize::try_from(self.depth).is_ok_and(|depth| depth == self.way.len()) {
+            self.way.pop();
+        }
+        self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
+        self.end_value();
+        Ok(())
+    }
+
+    fn end_value(&mut self) {
+        self.state = if self.depth == 0 { State::Done } else { State::After };
+        self.next = None;
+    }
+
+    fn after(&mut self, byte: u8) -> Read {
+        let is_object = self.objects & 1 == 1;
+        match (byte, is_object) {
+            (b',', true) => self.state = State::Name,
+            (b',', false) => {
+                self.set_next_element();
+                self.state = State::Value;
+            }
+            (b'}', true) | (b']', false) => return self.close(),
+            _ => return MALFORMED,
+        }
+        Ok(())
+    }
+
+    fn begin_text(&mut self, is_name: bool) {
+        self.text.clear();
+        let is_wanted = |at| matches!(self.wanted.selected(at), Some((_, Use::Value)));
+        self.keeps = match is_name {
+            true => self.level().is_some(),
+            false => self.next.is_some_and(is_wanted),
+        };
+        self.state = State::Text { is_name };
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Read {
+        if self.keeps {
+            if self.text.len().saturating_add(bytes.len()) > self.extract.room() {
+                return Err(BodyError::TooLarge);
+            }
+            self.text.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn of_text(&mut self, byte: u8, is_name: bool) -> Read {
+        if self.high.is_some() && byte != b'\\' {
+            return MALFORMED;
+        }
+        match byte {
+            _ if self.missing > 0 => {
+                if byte < self.range.0 || byte > self.range.1 {
+                    return MALFORMED;
+                }
+                self.missing = self.missing.saturating_sub(1);
+                self.range = (0x80, 0xbf);
+                self.keep(&[byte])
+            }
+            b'"' if is_name => self.end_name(),
+            b'"' => self.end_text(),
+            b'\\' => {
+                self.state = State::Escape { is_name };
+                Ok(())
+            }
+            0..0x20 => MALFORMED,
+            0x20..0x80 => self.keep(&[byte]),
+            // Unicode 16, table 3-7.
+            0xc2..=0xf4 => {
+                (self.missing, self.range) = match byte {
+                    0xc2..=0xdf => (1, (0x80, 0xbf)),
+                    0xe0 => (2, (0xa0, 0xbf)),
+                    0xed => (2, (0x80, 0x9f)),
+                    0xe1..=0xef => (2, (0x80, 0xbf)),
+                    0xf0 => (3, (0x90, 0xbf)),
+                    0xf4 => (3, (0x80, 0x8f)),
+                    _ => (3, (0x80, 0xbf)),
+                };
+                self.keep(&[byte])
+            }
+            _ => MALFORMED,
+        }
+    }
+
+    fn of_escape(&mut self, byte: u8, is_name: bool) -> Read {
+        if byte == b'u' {
+            self.state = State::Hex { is_name, digits: 0, value: 0 };
+            return Ok(());
+        }
+        if self.high.is_some() {
+            return MALFORMED;
+        }
+        let letter = match byte {
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            _ => return MALFORMED,
+        };
+        // No name of anything has one.
+        if is_name && letter < 0x20 {
+            return MALFORMED;
+        }
+        self.state = State::Text { is_name };
+        self.keep(&[letter])
+    }
+
+    fn of_hex(&mut self, byte: u8, is_name: bool, digits: u8, value: u16) -> Read {
+        let digit = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok());
+        let Some(digit) = digit else { return MALFORMED };
+        let (value, digits) = (value << 4 | digit, digits.saturating_add(1));
+        if digits < 4 {
+            self.state = State::Hex { is_name, digits, value };
+            return Ok(());
+        }
+        self.state = State::Text { is_name };
+        let letter = match (self.high.take(), value) {
+            (None, 0xd800..=0xdbff) => {
+                self.high = Some(value);
+                return Ok(());
+            }
+            (None, value) => char::from_u32(u32::from(value)),
+            (Some(high), 0xdc00..=0xdfff) => {
+                let high = u32::from(high).saturating_sub(0xd800) << 10;
+                let low = u32::from(value).saturating_sub(0xdc00);
+                char::from_u32(high.saturating_add(low).saturating_add(0x1_0000))
+            }
+            (Some(_), _) => None,
+        };
+        let Some(letter) = letter.filter(|letter| !is_name || !letter.is_control()) else {
+            return MALFORMED;
+        };
+        self.keep(letter.encode_utf8(&mut [0; 4]).as_bytes())
+    }
+
+    fn end_name(&mut self) -> Read {
+        self.state = State::Colon;
+        self.next = None;
+        if !self.keeps {
+            return Ok(());
+        }
+        let text = core::mem::take(&mut self.text);
+        let name = core::str::from_utf8(&text).map_err(|_| BodyError::Malformed)?;
+        let wanted = self.wanted;
+        let Some(level) = self.level() else { return Ok(()) };
+        let (at, is_top) = (level.at, level.is_top);
+        if wanted.is_alike(at, name) {
+            return Err(BodyError::Ambiguous);
+        }
+        if let Some((member, place)) = wanted.member(at, name) {
+            let bit = 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)).unwrap_or(0);
+            if level.seen & bit != 0 {
+                return Err(BodyError::Ambiguous);
+            }
+            level.seen |= bit;
+            self.next = Some(member);
+        }
+        self.is_other = is_top && wanted.is_other(name);
+        self.text = text;
+        Ok(())
+    }
+
+    fn end_text(&mut self) -> Read {
+        let text = core::mem::take(&mut self.text);
+        let value = core::str::from_utf8(&text).map_err(|_| BodyError::Malformed)?;
+        self.found(Some(value))?;
+        self.text = text;
+        self.end_value();
+        Ok(())
+    }
+
+    /// A scalar that is not null was found, where `next` says.
+    fn found(&mut self, value: Option<&str>) -> Read {
+        self.note_other();
+        match self.next.and_then(|at| self.wanted.selected(at)) {
+            Some((place, Use::Value)) => self.extract.keep(place, value.unwrap_or_default()),
+            Some((place, Use::Presence)) => {
+                self.extract.set_there(place);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The value that begins or ends is not null.
+    fn note_other(&mut self) {
+        if core::mem::take(&mut self.is_other) {
+            self.extract.set_other();
+        }
+    }
+
+    fn of_number(&mut self, byte: u8, number: Number) -> Read {
+        let next = match (number, byte) {
+            (Number::Minus, b'0') => Number::Zero,
+            (Number::Minus | Number::Digits, b'0'..=b'9') => Number::Digits,
+            (Number::Zero | Number::Digits, b'.') => Number::Point,
+            (Number::Point | Number::Fraction, b'0'..=b'9') => Number::Fraction,
+            (Number::Zero | Number::Digits | Number::Fraction, b'e' | b'E') => Number::Exponent,
+            (Number::Exponent, b'+' | b'-') => Number::Sign,
+            (Number::Exponent | Number::Sign | Number::Power, b'0'..=b'9') => Number::Power,
+            _ => {
+                self.end_number(number)?;
+                return self.byte(byte);
+            }
+        };
+        self.state = State::Number(next);
+        self.keep(&[byte])
+    }
+
+    fn end_number(&mut self, number: Number) -> Read {
+        if !matches!(number, Number::Zero | Number::Digits | Number::Fraction | Number::Power) {
+            return MALFORMED;
+        }
+        self.end_text()
+    }
+
+    fn of_word(&mut self, byte: u8, left: &'static [u8], word: Word) -> Read {
+        match left {
+            [expected, left @ ..] if *expected == byte => {
+                if !left.is_empty() {
+                    self.state = State::Word(left, word);
+                    return Ok(());
+                }
+                match word {
+                    Word::Null => self.is_other = false,
+                    Word::True | Word::False => {
+                        self.expect_scalar()?;
+                        self.found(Some(if word == Word::True { "true" } else { "false" }))?;
+                    }
+                }
+                self.end_value();
+                Ok(())
+            }
+            _ => MALFORMED,
+        }
+    }
+}
+
+/// How many bytes from the beginning are of ASCII and neither a quotation mark, a backslash nor a control
+/// character: eight at a time.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let mut count = 0_usize;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for eight in eights {
+        let word = u64::from_le_bytes(*eight);
+        // A byte that is zero after the exclusive or makes its high bit set; so does one below 0x20, and
+        // one of 0x80 and above has it.
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let odd = zero(word ^ ONES.wrapping_mul(0x22))
+            | zero(word ^ ONES.wrapping_mul(0x5c))
+            | word.wrapping_sub(ONES.wrapping_mul(0x20))
+            | word;
+        if odd & HIGHS != 0 {
+            let first = usize::try_from((odd & HIGHS).trailing_zeros() >> 3).unwrap_or(0);
+            return count.saturating_add(first);
+        }
+        count = count.saturating_add(8);
+    }
+    let is_plain = |byte: &&u8| (0x20..0x80).contains(*byte) && !b"\"\\".contains(*byte);
+    count.saturating_add(rest.iter().take_while(is_plain).count())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The type of a body.
+
+use super::BodyError;
+
+/// A type that is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Type {
+    /// JSON (RFC 8259), by any of its media types.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+impl Type {
+    /// The type that a `Content-Type` says: `application/json`, `text/json`, what ends with `+json`, and
+    /// forms.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::WrongType`] for others, for a charset other than UTF-8, and for what is no media type.
+    pub fn of(value: &[u8]) -> Result<Self, BodyError> {
+        let value = core::str::from_utf8(value).map_err(|_| BodyError::WrongType)?;
+        let mut parts = value.split(';');
+        let essence =
+            parts.next().unwrap_or_default().trim_matches([' ', '\t']).to_ascii_lowercase();
+        for parameter in parts {
+            let (name, value) = parameter.split_once('=').ok_or(BodyError::WrongType)?;
+            let name = name.trim_matches([' ', '\t']);
+            let value = value.trim_matches([' ', '\t']);
+            let value =
+                value.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(value);
+            if !is_token(name) || value.contains(['"', '\\', ',']) {
+                return Err(BodyError::WrongType);
+            }
+            if name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") {
+                return Err(BodyError::WrongType);
+            }
+        }
+        let (kind, subtype) = essence.split_once('/').ok_or(BodyError::WrongType)?;
+        if !is_token(kind) || !is_token(subtype) {
+            return Err(BodyError::WrongType);
+        }
+        match (kind, subtype) {
+            ("application" | "text", "json") => Ok(Self::Json),
+            ("application", "x-www-form-urlencoded") => Ok(Self::Form),
+            ("application", subtype) if subtype.ends_with("+json") => Ok(Self::Json),
+            _ => Err(BodyError::WrongType),
+        }
+    }
+}
+
+/// Of RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_several_types() {
+        for value in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "text/json",
+            "application/vnd.kafka.json.v2+json;charset=\"utf-8\"",
+            "application/scim+json ; q=1",
+        ] {
+            assert_eq!(Type::of(value.as_bytes()), Ok(Type::Json), "{value}");
+        }
+        assert_eq!(Type::of(b"application/x-www-form-urlencoded"), Ok(Type::Form));
+    }
+
+    #[test]
+    fn other_types_are_not_read() {
+        for value in [
+            "",
+            "json",
+            "application/",
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/octet-stream",
+            "application/json; charset=utf-16",
+            "application/json; charset=latin1",
+            "application/json, text/plain",
+            "application/json; x",
+            "application/json x",
+            "application/xml",
+            "text/x+json",
+        ] {
+            assert_eq!(Type::of(value.as_bytes()), Err(BodyError::WrongType), "{value}");
+        }
+    }
+}

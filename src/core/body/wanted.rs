@@ -1,0 +1,170 @@
+//! What is wanted of a body: a tree of the members that are selected.
+
+/// What a selected member is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Use {
+    /// Its value: a text or a number.
+    Value,
+    /// Whether it is there and not null.
+    Presence,
+}
+
+/// Why this cannot be wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WantedError {
+    /// Not a JSON pointer (RFC 6901).
+    Pointer,
+    /// More than 128 members, or more than 64 in one object.
+    TooMany,
+}
+
+/// The members that are selected, made once for a route.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    nodes: Vec<Node>,
+    places: usize,
+    /// Names at the top that do not count as others; `None` if nobody asks for others.
+    any_but: Option<Vec<Box<str>>>,
+}
+
+/// A place in the document on the way to a selected member, or one.
+#[derive(Clone, Debug, Default)]
+struct Node {
+    members: Vec<(Box<str>, usize)>,
+    elements: Option<usize>,
+    selected: Option<(usize, Use)>,
+}
+
+/// A place on the tree.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct At(usize);
+
+/// How many members may be selected.
+const MAX: usize = 128;
+
+/// How many of them may lie in one object.
+const MAX_IN_ONE: usize = 64;
+
+impl Wanted {
+    /// Members by their pointers, of which `*` is every element of an array; and whether any other member
+    /// at the top, but these, is there.
+    ///
+    /// # Errors
+    ///
+    /// [`WantedError`].
+    pub fn new(pointers: &[(&str, Use)], any_but: Option<&[&str]>) -> Result<Self, WantedError> {
+        let mut wanted = Self {
+            nodes: vec![Node::default()],
+            places: pointers.len(),
+            any_but: any_but.map(|names| names.iter().map(|name| Box::from(*name)).collect()),
+        };
+        if pointers.len() > MAX {
+            return Err(WantedError::TooMany);
+        }
+        for (place, (pointer, what)) in pointers.iter().enumerate() {
+            wanted.add(pointer, place, *what)?;
+        }
+        Ok(wanted)
+    }
+
+    fn add(&mut self, pointer: &str, place: usize, what: Use) -> Result<(), WantedError> {
+        let steps = pointer.strip_prefix('/').ok_or(WantedError::Pointer)?;
+        let mut at = 0;
+        for step in steps.split('/') {
+            let next = self.nodes.len();
+            let node = self.nodes.get_mut(at).ok_or(WantedError::Pointer)?;
+            let child = if step == "*" {
+                *node.elements.get_or_insert(next)
+            } else {
+                let name = step.replace("~1", "/").replace("~0", "~");
+                match node.members.iter().find(|(known, _)| **known == *name) {
+                    Some((_, child)) => *child,
+                    None => {
+                        node.members.push((name.into(), next));
+                        next
+                    }
+                }
+            };
+            if node.members.len() > MAX_IN_ONE
+                || (node.elements.is_some() && !node.members.is_empty())
+            {
+                return Err(WantedError::TooMany);
+            }
+            if child == next {
+                self.nodes.push(Node::default());
+            }
+            at = child;
+        }
+        let node = self.nodes.get_mut(at).ok_or(WantedError::Pointer)?;
+        match node.selected {
+            None => node.selected = Some((place, what)),
+            Some(_) => return Err(WantedError::Pointer),
+        }
+        Ok(())
+    }
+
+    pub(super) const fn places(&self) -> usize {
+        self.places
+    }
+
+    pub(super) const fn root() -> At {
+        At(0)
+    }
+
+    fn node(&self, at: At) -> Option<&Node> {
+        self.nodes.get(at.0)
+    }
+
+    /// What a place is selected for.
+    pub(super) fn selected(&self, at: At) -> Option<(usize, Use)> {
+        self.node(at)?.selected
+    }
+
+    /// Whether something in an object there is wanted.
+    pub(super) fn has_members(&self, at: At) -> bool {
+        self.node(at).is_some_and(|node| !node.members.is_empty())
+    }
+
+    /// The elements of an array there.
+    pub(super) fn elements(&self, at: At) -> Option<At> {
+        self.node(at)?.elements.map(At)
+    }
+
+    /// The member of a name, and its place among the members there.
+    pub(super) fn member(&self, at: At, name: &str) -> Option<(At, usize)> {
+        let members = &self.node(at)?.members;
+        let place = members.iter().position(|(known, _)| **known == *name)?;
+        members.get(place).map(|(_, child)| (At(*child), place))
+    }
+
+    /// Whether a name is another spelling of one that is wanted there.
+    pub(super) fn is_alike(&self, at: At, name: &str) -> bool {
+        let members = self.node(at).map(|node| node.members.as_slice()).unwrap_or_default();
+        members.iter().any(|(known, _)| **known != *name && is_alike(known, name))
+    }
+
+    /// Whether a member at the top counts as another one.
+    pub(super) fn is_other(&self, name: &str) -> bool {
+        self.any_but.as_ref().is_some_and(|names| names.iter().all(|known| **known != *name))
+    }
+
+    /// Whether others at the top count.
+    pub(super) const fn wants_others(&self) -> bool {
+        self.any_but.is_some()
+    }
+}
+
+/// Whether two names are one to a server that does not tell case, `_` and `-`.
+fn is_alike(one: &str, other: &str) -> bool {
+    fn letters(text: &str) -> impl Iterator<Item = u8> {
+        text.bytes().filter(|byte| !b"_-".contains(byte)).map(|byte| byte.to_ascii_lowercase())
+    }
+    let (mut one, mut other) = (letters(one), letters(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (one, other) if one == other => {}
+            _ => return false,
+        }
+    }
+}
