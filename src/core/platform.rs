@@ -35,3 +35,28 @@ pub enum Refused<'t> {
     /// It names too many resources.
     TooMany,
 }
+
+impl<'t> Refused<'t> {
+    /// The stable word of the reason.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "operation_unknown",
+            Self::OnPurpose(_) => "operation_refused",
+            Self::Ambiguous(_) => "request_ambiguous",
+            Self::Malformed(_) => "request_malformed",
+            Self::Name => "name_malformed",
+            Self::Missing => "body_member_missing",
+            Self::TooMany => "body_too_large",
+        }
+    }
+
+    /// More about it, for people.
+    pub const fn detail(self) -> Option<&'t str> {
+        match self {
+            Self::OnPurpose(detail) | Self::Ambiguous(detail) | Self::Malformed(detail) => {
+                Some(detail)
+            }
+            Self::Unknown | Self::Name | Self::Missing | Self::TooMany => None,
+        }
+    }
+}

@@ -80,6 +80,11 @@ impl<'t> Operation<'t, '_> {
         self.row.flags.is_list
     }
 
+    /// Whether its row says that `*` in a policy does not hold it, whatever its kinds say.
+    pub const fn is_row_named(&self) -> bool {
+        self.row.flags.is_named
+    }
+
     /// Whether `*` in a policy does not hold it.
     pub fn is_named(&self) -> bool {
         self.row.flags.is_named

@@ -9,9 +9,11 @@ use super::Refused;
 use super::kind::{ActionId, KindId};
 use super::operation::{Operation, Resource};
 use super::router::Found;
-use super::selector::{Members, Source};
-use super::table::{Bodies, Effect, OperationId, Row, ScopeSource, Table};
+use super::selector::Source;
+use super::table::{Effect, OperationId, Row, ScopeSource, Table};
 use super::target::{self, Odd, Segment, Target};
+use super::template::Template;
+use crate::body::{self, BodyError, Type, Wanted};
 use naming::Naming;
 
 /// A platform as a location sets it: its table, and what of it is on.
@@ -70,6 +72,20 @@ pub trait Extract {
     fn has_other(&self) -> bool;
 }
 
+impl Extract for body::Extract {
+    fn value(&self, place: usize, at: usize) -> Option<&str> {
+        self.value(place, at)
+    }
+
+    fn is_there(&self, place: usize) -> bool {
+        self.is_there(place)
+    }
+
+    fn has_other(&self) -> bool {
+        self.has_other()
+    }
+}
+
 impl core::fmt::Debug for Asked<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Asked").field("method", &self.method).finish_non_exhaustive()
@@ -113,6 +129,17 @@ impl Platform {
             self.scopes.push((place, value.into()));
         }
         place.is_some()
+    }
+
+    /// Whether some request of a path with parameters has a name: of one whose parameters have listed
+    /// values, or that a member of the query chooses.
+    pub fn knows(&self, method: &str, path: &str) -> bool {
+        let Ok(template) = Template::parse(path.trim_end_matches('/'), self.table.folds) else {
+            return false;
+        };
+        let rows = self.table.rows.iter().filter(|row| row.is_of(method));
+        let mut named = rows.filter(|row| matches!(row.effect, Effect::Named { .. }));
+        named.any(|row| row.template.overlap(&template).is_some())
     }
 
     /// The row that a request is.
@@ -250,18 +277,41 @@ pub struct Route<'p, 'r> {
 
 impl<'p, 'r> Route<'p, 'r> {
     /// What it looks at in the body; `None` if it looks at nothing.
-    pub(super) fn members(&self) -> Option<(&'p Members, Bodies)> {
+    pub const fn wanted(&self) -> Option<&'p Wanted> {
         match &self.row.effect {
-            Effect::Named { members, bodies, .. } if !members.is_empty() => {
-                Some((members, *bodies))
-            }
-            _ => None,
+            Effect::Named { wanted, .. } => wanted.as_ref(),
+            Effect::Refused(_) => None,
         }
+    }
+
+    /// The type of a body that is not empty, if the row reads it.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::WrongType`] for a type or an encoding that it does not read.
+    pub fn body_type(&self) -> Result<Type, BodyError> {
+        let Effect::Named { bodies, .. } = &self.row.effect else {
+            return Err(BodyError::WrongType);
+        };
+        match self.asked.fields.field("content-encoding") {
+            Field::Absent => {}
+            Field::One(value) if value.eq_ignore_ascii_case(b"identity") => {}
+            _ => return Err(BodyError::WrongType),
+        }
+        let Field::One(value) = self.asked.fields.field("content-type") else {
+            return Err(BodyError::WrongType);
+        };
+        let kind = Type::of(value)?;
+        let is_read = match kind {
+            Type::Json => bodies.json,
+            Type::Form => bodies.form,
+        };
+        if is_read { Ok(kind) } else { Err(BodyError::WrongType) }
     }
 
     /// Whether the name of its resource, or what is done, may be in the body.
     pub fn needs_body(&self) -> bool {
-        self.members().is_some()
+        self.wanted().is_some()
     }
 
     /// Whether it is answered before anybody is authenticated.

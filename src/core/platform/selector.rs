@@ -2,6 +2,7 @@
 
 use super::kind::{ActionId, KindId, Kinds};
 use super::template::Template;
+use crate::body::{Use, Wanted, WantedError};
 
 /// A place in a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -70,22 +71,40 @@ pub(super) struct Clause {
 /// What a row looks at in a body, as JSON pointers (RFC 6901; `*` is every element).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Members {
-    pub(super) pointers: Vec<Box<str>>,
+    pub(super) pointers: Vec<(Box<str>, Use)>,
     /// If any other member at the top, but these, overrides.
     pub(super) any_but: Option<Vec<Box<str>>>,
 }
 
 impl Members {
-    pub(super) fn place(&mut self, pointer: &str) -> usize {
-        if let Some(place) = self.pointers.iter().position(|known| &**known == pointer) {
+    /// The place of a pointer; whoever asks for its value decides what it is for.
+    pub(super) fn place(&mut self, pointer: &str, what: Use) -> usize {
+        if let Some(place) = self.pointers.iter().position(|(known, _)| &**known == pointer) {
+            if let Some((_, known)) = self.pointers.get_mut(place).filter(|_| what == Use::Value) {
+                *known = what;
+            }
             return place;
         }
-        self.pointers.push(pointer.into());
+        self.pointers.push((pointer.into(), what));
         self.pointers.len().saturating_sub(1)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.pointers.is_empty() && self.any_but.is_none()
+    }
+
+    /// As a body is read for them.
+    pub(super) fn wanted(&self) -> Result<Wanted, String> {
+        let pointers: Vec<(&str, Use)> =
+            self.pointers.iter().map(|(pointer, what)| (&**pointer, *what)).collect();
+        let any_but: Option<Vec<&str>> =
+            self.any_but.as_ref().map(|names| names.iter().map(|name| &**name).collect());
+        Wanted::new(&pointers, any_but.as_deref()).map_err(|error| match error {
+            WantedError::Pointer => "a pointer begins with \"/\", and is there once".to_owned(),
+            WantedError::TooMany => {
+                "a row looks at 128 members at most, at 64 in one object".to_owned()
+            }
+        })
     }
 }
 
@@ -115,7 +134,7 @@ impl<'w, I: Iterator<Item = &'w str>> Reader<'_, 'w, I> {
         let when = match self.words.next_if_eq(&"when") {
             Some(_) => {
                 let word = self.words.next().unwrap_or_default();
-                Some(self.source(word)?)
+                Some(self.source(word, Use::Presence)?)
             }
             None => None,
         };
@@ -123,7 +142,7 @@ impl<'w, I: Iterator<Item = &'w str>> Reader<'_, 'w, I> {
         let (kind, action) = kind_and_action(word, kinds)?;
         let mut selectors = Vec::new();
         while let Some(word) = self.words.peek().copied() {
-            if word == "when" || !is_selector(word) {
+            if word == "when" || !is_selector(word) || self.is_clause(word, kinds) {
                 break;
             }
             self.words.next();
@@ -162,6 +181,13 @@ impl<'w, I: Iterator<Item = &'w str>> Reader<'_, 'w, I> {
         Ok(Selector::Named { parts, joined, missing })
     }
 
+    /// Whether a word such as `path:read` is a kind and an action, and no parameter of the path.
+    fn is_clause(&self, word: &str, kinds: &Kinds) -> bool {
+        let is_parameter =
+            word.strip_prefix("path:").is_some_and(|name| self.template.parameter(name).is_some());
+        !is_parameter && kind_and_action(word, kinds).is_ok()
+    }
+
     fn is_repeated(&self, source: &Source) -> bool {
         match source {
             Source::Query { repeats, .. } => *repeats,
@@ -169,7 +195,7 @@ impl<'w, I: Iterator<Item = &'w str>> Reader<'_, 'w, I> {
                 .members
                 .pointers
                 .get(*place)
-                .is_some_and(|it| it.split('/').any(|step| step == "*")),
+                .is_some_and(|(it, _)| it.split('/').any(|step| step == "*")),
             _ => false,
         }
     }
@@ -182,17 +208,18 @@ impl<'w, I: Iterator<Item = &'w str>> Reader<'_, 'w, I> {
         } else {
             (word, Missing::Refused)
         };
-        Ok((self.source(word)?, missing))
+        Ok((self.source(word, Use::Value)?, missing))
     }
 
-    fn source(&mut self, word: &str) -> Result<Source, String> {
-        source(word, self.template, self.members)
+    fn source(&mut self, word: &str, what: Use) -> Result<Source, String> {
+        source(word, what, self.template, self.members)
     }
 }
 
 /// Reads one place.
 pub(super) fn source(
     word: &str,
+    what: Use,
     template: &Template,
     members: &mut Members,
 ) -> Result<Source, String> {
@@ -210,7 +237,7 @@ pub(super) fn source(
             Ok(Source::Query { name: name.into(), repeats })
         }
         "header" => Ok(Source::Header(name.to_ascii_lowercase().into())),
-        "body" if name.starts_with('/') => Ok(Source::Body(members.place(name))),
+        "body" if name.starts_with('/') => Ok(Source::Body(members.place(name, what))),
         "const" => Ok(Source::Constant(name.into())),
         _ => Err(format!("\"{word}\" is no place of a request")),
     }

@@ -14,8 +14,9 @@ pub struct Shipped {
 }
 
 /// Each of them.
-pub const SHIPPED: [Shipped; 4] = [
+pub const SHIPPED: [Shipped; 5] = [
     Shipped { word: "kafka_rest", text: include_str!("tables/kafka_rest.routes") },
+    Shipped { word: "databricks", text: include_str!("tables/databricks.routes") },
     Shipped { word: "synapse", text: include_str!("tables/synapse.routes") },
     Shipped { word: "dbt_cloud", text: include_str!("tables/dbt_cloud.routes") },
     Shipped { word: "http", text: include_str!("tables/http.routes") },

@@ -10,7 +10,7 @@ use core::cmp::Ordering;
 use core::fmt;
 
 pub use read::Error;
-pub(super) use row::{Bodies, Effect, Row};
+pub(super) use row::{Effect, Row};
 
 use super::kind::{ActionId, Actions, KindId, Kinds};
 use super::router::Router;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::body::Use;
 use crate::platform::kind::{Actions, Kind, Kinds};
 use crate::platform::name::Form;
 use crate::platform::router::{MAX_PARAMETERS, Router};
@@ -109,7 +110,9 @@ impl Reader {
         let mut members = Members::default();
         let sources = sources.iter().map(|source| match source.strip_prefix("path:") {
             Some(name) => Ok(ScopeSource::Parameter(name.into())),
-            None => selector::source(source, &empty, &mut members).map(ScopeSource::Other),
+            None => {
+                selector::source(source, Use::Value, &empty, &mut members).map(ScopeSource::Other)
+            }
         });
         let sources = sources.collect::<Result<Vec<_>, _>>()?;
         if !members.is_empty() {
@@ -154,6 +157,9 @@ impl Reader {
             return Err("a kind has actions, and what is named is among them".into());
         }
         let form = form.ok_or("a kind has a form")?;
+        if ["query", "header", "body", "const"].contains(&name) {
+            return Err(format!("\"{name}\" is a place of a request: give the kind another name"));
+        }
         let kind = Kind { name: name.into(), plural: plural.into(), form, actions, named };
         self.table
             .kinds
@@ -233,7 +239,8 @@ impl Reader {
             if bodies == Bodies::default() && !members.is_empty() {
                 bodies.json = true;
             }
-            row.effect = Effect::Named { clauses, members, overriding, bodies };
+            let wanted = if members.is_empty() { None } else { Some(members.wanted()?) };
+            row.effect = Effect::Named { clauses, wanted, overriding, bodies };
         }
         let place = u16::try_from(self.table.rows.len()).map_err(|_| "there are too many rows")?;
         self.table.router.add(&row.template, place);
@@ -307,7 +314,8 @@ impl Reader {
                 reading.overriding.get_or_insert_default();
             }
             "override" => {
-                let places = value.split(',').map(|pointer| members.place(pointer)).collect();
+                let places =
+                    value.split(',').map(|pointer| members.place(pointer, Use::Presence)).collect();
                 reading.overriding = Some(places);
             }
             "except" => {

@@ -1,7 +1,8 @@
 //! One row of a table.
 
+use crate::body::Wanted;
 use crate::platform::kind::{ActionId, KindId};
-use crate::platform::selector::{Clause, Members};
+use crate::platform::selector::Clause;
 use crate::platform::template::Template;
 
 use super::OperationId;
@@ -33,9 +34,10 @@ pub(in crate::platform) enum Effect {
     /// They name resources.
     Named {
         clauses: Vec<Clause>,
-        members: Members,
+        /// What it looks at in a body.
+        wanted: Option<Wanted>,
         /// The action in place of the first clause's if a member overrides, and which members do: by
-        /// their places among `members`; without any, all but those that it names.
+        /// their places among what is wanted; without any, all but those that it names.
         overriding: Option<(ActionId, Vec<usize>)>,
         bodies: Bodies,
     },

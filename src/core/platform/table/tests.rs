@@ -14,6 +14,7 @@ kind group form=plain actions=describe,consume
 kind job form=number actions=read,run,override,write named=override,write
 kind file form=file actions=read,write
 kind securable form=dotted actions=read,use
+kind path form=path actions=read,write
 kind secret form=slashed actions=read,write named=*
 ";
 
@@ -39,6 +40,7 @@ POST /statements execute securable:use body:/catalog? . body:/schema?
 GET /secret secrets.get secret:read query:scope / query:key
 GET /index/{index} index.get securable:read path:index
 POST /index/{index}:query index.query securable:read path:index
+POST /submit submit job:run all path:read query:from? path:write query:to?
 GET /brokers brokers.list topic:describe all | dialect=redpanda
 GET /authorize oidc.authorize topic:describe all | option=oidc
 ";
@@ -231,6 +233,14 @@ fn a_member_of_the_query_names_a_resource_once() {
 }
 
 #[test]
+fn a_kind_of_paths_may_stand_behind_another() {
+    assert_reads(&[
+        ("POST /submit", "submit job:run *"),
+        ("POST /submit?to=/b&from=/Workspace/a", "submit job:run * path:read /a path:write /b"),
+    ]);
+}
+
+#[test]
 fn members_of_the_body_name_resources() {
     let platform = Platform::new(table());
     let check = |request: &str, body: &Body, expected: &str| {
@@ -333,6 +343,10 @@ fn a_line_that_is_wrong_is_told_with_its_number() {
         ("GET /a x refused:", "a refusal has a reason"),
         ("GET /a x topic:describe body:/t | stream", "the body of a stream is not read"),
         ("GET /a x topic:describe query:t | override=/b", "the kind has no action \"override\""),
+        (
+            "kind query form=plain actions=read",
+            "\"query\" is a place of a request: give the kind another name",
+        ),
         ("kind topic form=plain actions=read", "the kind \"topic\" or its plural is taken"),
     ] {
         let errors = Table::parse(&format!("{HEAD}{row}\n")).unwrap_err();
