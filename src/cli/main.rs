@@ -14,6 +14,8 @@ mod mint;
 mod moment;
 mod nginx_conf;
 mod output;
+mod platform;
+mod policy;
 mod private_key;
 mod prove;
 mod revocation;
@@ -72,6 +74,12 @@ enum Command {
     /// Make keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Read requests as a platform's operations
+    #[command(subcommand)]
+    Platform(PlatformCommand),
+    /// Explain policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Check lists of revoked tokens
     #[command(subcommand)]
     Revocation(RevocationCommand),
@@ -96,6 +104,17 @@ enum KeyCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum PlatformCommand {
+    Coverage(platform::Coverage),
+    Match(platform::Match),
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    Explain(Box<policy::Explain>),
+}
+
+#[derive(Debug, Subcommand)]
 enum RevocationCommand {
     Check(revocation::Check),
 }
@@ -114,6 +133,9 @@ impl Command {
             Self::Issuer(IssuerCommand::Check(check)) => check.run(),
             Self::Jwks(JwksCommand::Check(check)) => check.run(),
             Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),
+            Self::Platform(PlatformCommand::Coverage(coverage)) => coverage.run(),
+            Self::Platform(PlatformCommand::Match(one)) => one.run(),
+            Self::Policy(PolicyCommand::Explain(explain)) => explain.run(),
             Self::Revocation(RevocationCommand::Check(check)) => check.run(),
             Self::Token(token) => match *token {
                 TokenCommand::Mint(mint) => mint.run().map(|()| Verdict::Accepted),

@@ -40,6 +40,7 @@ chapters! {
     opaque: "manual/opaque.md";
     dpop: "manual/dpop.md";
     metadata: "manual/metadata.md";
+    platforms: "manual/platforms.md";
     operation: "manual/operation.md";
     attacks: "manual/attacks.md";
     meshctl: "manual/meshctl.md";

@@ -15,6 +15,10 @@ mod issuer;
 mod jwks;
 #[path = "cli/mint.rs"]
 mod mint;
+#[path = "cli/platform.rs"]
+mod platform;
+#[path = "cli/policy.rs"]
+mod policy;
 #[path = "cli/prove.rs"]
 mod prove;
 #[path = "cli/revocation.rs"]

@@ -124,7 +124,7 @@ impl Requirement {
     /// A value that must not be held is taken as held unless the claims are known not to hold it: a
     /// claim that is elsewhere, or that is or has an object, is not known; and if no claim is
     /// there, nothing is known.
-    pub(crate) fn judge(&self, claims: &Claims<'_>) -> Verdict {
+    pub fn judge(&self, claims: &Claims<'_>) -> Verdict {
         let (mut verdict, mut is_unclear, mut is_held) = (Verdict::Absent, false, false);
         for pointer in &self.claims {
             match claims.known(pointer) {

@@ -1,0 +1,35 @@
+//! `meshctl policy`: what a policy allows, and why.
+
+mod explain;
+mod identity;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mesh_core::platform::shipped::{SHIPPED, shipped};
+use mesh_core::platform::table::Table;
+use mesh_core::policy::document::{MAX_BYTES, Read};
+
+use crate::error::Failure;
+use crate::input;
+
+pub(crate) use explain::Explain;
+
+/// The tables that a policy may be about.
+fn tables() -> Vec<Arc<Table>> {
+    SHIPPED.iter().filter_map(|known| shipped(known.word)).collect()
+}
+
+/// Reads a policy.
+///
+/// # Errors
+/// If the file cannot be read, or is no policy: each fault as `FILE:LINE:COLUMN: TEXT`.
+fn read(path: &Path) -> Result<Read, Failure> {
+    let bytes = input::file_of(path, MAX_BYTES)?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::invalid(path.display(), "not UTF-8"))?;
+    mesh_core::policy::read(&text, &tables()).map_err(|faults| {
+        let faults = faults.iter().map(|fault| format!("{}:{fault}", path.display()));
+        Failure::Usage(faults.collect::<Vec<_>>().join("\n"))
+    })
+}
