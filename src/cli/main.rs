@@ -77,7 +77,7 @@ enum Command {
     /// Read requests as a platform's operations
     #[command(subcommand)]
     Platform(PlatformCommand),
-    /// Explain policies
+    /// Explain, test and compare policies
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Check lists of revoked tokens
@@ -111,7 +111,10 @@ enum PlatformCommand {
 
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
+    Coverage(policy::Coverage),
+    Diff(policy::Diff),
     Explain(Box<policy::Explain>),
+    Test(policy::Test),
 }
 
 #[derive(Debug, Subcommand)]
@@ -135,7 +138,12 @@ impl Command {
             Self::Key(KeyCommand::Generate(generate)) => generate.run().map(|()| Verdict::Accepted),
             Self::Platform(PlatformCommand::Coverage(coverage)) => coverage.run(),
             Self::Platform(PlatformCommand::Match(one)) => one.run(),
-            Self::Policy(PolicyCommand::Explain(explain)) => explain.run(),
+            Self::Policy(policy) => match policy {
+                PolicyCommand::Coverage(coverage) => coverage.run(),
+                PolicyCommand::Diff(diff) => diff.run(),
+                PolicyCommand::Explain(explain) => explain.run(),
+                PolicyCommand::Test(test) => test.run(),
+            },
             Self::Revocation(RevocationCommand::Check(check)) => check.run(),
             Self::Token(token) => match *token {
                 TokenCommand::Mint(mint) => mint.run().map(|()| Verdict::Accepted),

@@ -1,5 +1,7 @@
 //! `meshctl policy`: what a policy allows, and why.
 
+mod case;
+mod cases;
 mod explain;
 mod identity;
 
@@ -13,6 +15,7 @@ use mesh_core::policy::document::{MAX_BYTES, Read};
 use crate::error::Failure;
 use crate::input;
 
+pub(crate) use cases::{Coverage, Diff, Test};
 pub(crate) use explain::Explain;
 
 /// The tables that a policy may be about.

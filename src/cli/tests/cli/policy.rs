@@ -105,3 +105,66 @@ fn a_policy_that_is_wrong_is_status_2_with_its_place() {
     assert_eq!(run.status, 2);
     assert!(run.err.contains("policy.yaml:2:49: topics have no action \"produces\""), "{run:?}");
 }
+
+/// A test of the policy above.
+fn test(topic: &str, decision: &str, rule: &str) -> String {
+    format!(
+        r#"{{"name":"{topic}","identity":{{"issuer":"okta","service":"orders"}},"platform":"kafka_rest","method":"POST","target":"/topics/{topic}","decision":"{decision}","rule":"{rule}"}}"#
+    )
+}
+
+#[test]
+fn tests_hold_a_policy_to_its_decisions() {
+    let desk = Desk::new();
+    desk.write("policy.yaml", POLICY);
+    let good = [
+        test("orders.a", "allowed", "orders"),
+        test("orders.frozen", "refused", "frozen"),
+        test("x", "refused", "default"),
+    ];
+    desk.write("good.jsonl", &good.join("\n"));
+    let run = desk.run("policy test policy.yaml good.jsonl");
+    assert_eq!((run.status, run.out.as_str()), (0, "3 passed, 0 failed\n"));
+    desk.write(
+        "bad.jsonl",
+        &[test("x", "allowed", "orders"), test("orders.a", "allowed", "orders")].join("\n"),
+    );
+    let run = desk.run("policy test policy.yaml bad.jsonl");
+    let expected = "bad.jsonl:1: x: decision is refused, expected allowed; rule is default, expected orders\n\
+                    1 passed, 1 failed\n";
+    assert_eq!((run.status, run.out.as_str()), (1, expected));
+    desk.write(
+        "none.jsonl",
+        r#"{"identity":{},"platform":"kafka_rest","method":"GET","target":"/topics"}"#,
+    );
+    assert_eq!(desk.run("policy test policy.yaml none.jsonl").status, 2);
+}
+
+#[test]
+fn a_rule_that_no_test_touches_is_told() {
+    let desk = Desk::new();
+    desk.write("policy.yaml", POLICY);
+    desk.write("tests.jsonl", &test("orders.a", "allowed", "orders"));
+    let run = desk.run("policy coverage policy.yaml --tests tests.jsonl");
+    let expected = "no test touches the rule \"frozen\"\n1 of 2 rules are touched\n";
+    assert_eq!((run.status, run.out.as_str()), (1, expected));
+    desk.write(
+        "tests.jsonl",
+        &[test("orders.a", "allowed", "orders"), test("orders.frozen", "refused", "frozen")]
+            .join("\n"),
+    );
+    assert_eq!(desk.run("policy coverage policy.yaml --tests tests.jsonl").status, 0);
+}
+
+#[test]
+fn what_a_new_policy_decides_otherwise_is_told() {
+    let desk = Desk::new();
+    desk.write("old.yaml", POLICY);
+    desk.write("new.yaml", &POLICY.replace("topics: [orders.frozen]", "topics: [orders.a]"));
+    desk.write("log.jsonl", &[test("orders.a", "-", "-"), test("orders.b", "-", "-")].join("\n"));
+    let run = desk.run("policy diff old.yaml new.yaml --requests log.jsonl");
+    let expected =
+        "log.jsonl:1: POST /topics/orders.a: allowed by orders, then refused by frozen\n";
+    assert_eq!((run.status, run.out.as_str()), (1, expected));
+    assert_eq!(desk.run("policy diff old.yaml old.yaml --requests log.jsonl").status, 0);
+}
