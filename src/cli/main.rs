@@ -114,6 +114,7 @@ enum PolicyCommand {
     Coverage(policy::Coverage),
     Diff(policy::Diff),
     Explain(Box<policy::Explain>),
+    Suggest(policy::Suggest),
     Test(policy::Test),
 }
 
@@ -142,6 +143,7 @@ impl Command {
                 PolicyCommand::Coverage(coverage) => coverage.run(),
                 PolicyCommand::Diff(diff) => diff.run(),
                 PolicyCommand::Explain(explain) => explain.run(),
+                PolicyCommand::Suggest(suggest) => suggest.run(),
                 PolicyCommand::Test(test) => test.run(),
             },
             Self::Revocation(RevocationCommand::Check(check)) => check.run(),

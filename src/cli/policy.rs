@@ -4,6 +4,7 @@ mod case;
 mod cases;
 mod explain;
 mod identity;
+mod suggest;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::input;
 
 pub(crate) use cases::{Coverage, Diff, Test};
 pub(crate) use explain::Explain;
+pub(crate) use suggest::Suggest;
 
 /// The tables that a policy may be about.
 fn tables() -> Vec<Arc<Table>> {

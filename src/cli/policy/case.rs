@@ -1,10 +1,12 @@
 //! A case: who asks what of which platform, and what a policy says of it.
 
 use core::net::IpAddr;
+use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
-use mesh_core::platform::Refused;
 use mesh_core::platform::operation::Operation;
+use mesh_core::platform::{Platform, Refused};
 use mesh_core::policy::Policy;
 use mesh_core::policy::plain::{self, Asked, Asks, Step};
 use mesh_core::text::time::UnixTime;
@@ -18,10 +20,20 @@ use crate::{error::Failure, input, platform};
 /// A case: who asks what of which platform, and when.
 pub(super) struct Case {
     pub(super) identity: identity::Described,
-    pub(super) platform: Vec<String>,
+    pub(super) platform: Rc<Platform>,
     pub(super) request: Described,
     pub(super) at: UnixTime,
     pub(super) address: Option<IpAddr>,
+}
+
+/// A resource in a policy's words.
+pub(super) struct Named<'a> {
+    pub(super) platform: &'a str,
+    /// The plural of its kind.
+    pub(super) plural: &'a str,
+    pub(super) action: &'a str,
+    /// None for all.
+    pub(super) name: Option<&'a str>,
 }
 
 /// Gives each case of a file, which is a line of JSON, to `take`, with the line's number and its value.
@@ -36,11 +48,23 @@ pub(super) fn each(
     let text = input::file_of(file, matching::REQUESTS_MAX)?;
     let text =
         String::from_utf8(text).map_err(|_| Failure::invalid(file.display(), "not UTF-8"))?;
+    // A table is read once.
+    let mut platforms: HashMap<String, Rc<Platform>> = HashMap::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("{}:{number}", file.display());
         let value: Value =
             serde_json::from_str(line).map_err(|error| Failure::invalid(place(), error))?;
-        let case = Case::of_json(&value, line, now)
+        let word = value.get("platform").and_then(Value::as_str).unwrap_or_default();
+        let platform = match platforms.get(word) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let words: Vec<String> = word.split(' ').map(str::to_owned).collect();
+                let platform = Rc::new(platform::of_words(&words)?);
+                platforms.insert(word.to_owned(), Rc::clone(&platform));
+                platform
+            }
+        };
+        let case = Case::of_json(&value, line, platform, now)
             .map_err(|problem| Failure::invalid(place(), problem))?;
         take(number, &value, &case)?;
     }
@@ -48,9 +72,13 @@ pub(super) fn each(
 }
 
 impl Case {
-    fn of_json(value: &Value, line: &str, now: UnixTime) -> Result<Self, String> {
+    fn of_json(
+        value: &Value,
+        line: &str,
+        platform: Rc<Platform>,
+        now: UnixTime,
+    ) -> Result<Self, String> {
         let text = |name: &str| value.get(name).and_then(Value::as_str);
-        let platform = text("platform").ok_or("there is no \"platform\"")?;
         let at = match value.get("at") {
             None | Some(Value::Null) => now,
             Some(Value::Number(secs)) => {
@@ -61,7 +89,7 @@ impl Case {
         let address = text("address").map(str::parse).transpose();
         Ok(Self {
             identity: identity::Described::of(value.get("identity").unwrap_or(&Value::Null))?,
-            platform: platform.split(' ').map(str::to_owned).collect(),
+            platform,
             request: Described::of_json(line)?,
             at,
             address: address.map_err(|_| "\"address\" is an IP address")?,
@@ -71,11 +99,10 @@ impl Case {
     /// What a policy says of the case.
     ///
     /// # Errors
-    /// If the platform is unknown.
+    /// If no policy can be about the platform.
     pub(super) fn decide(&self, policy: &Policy) -> Result<Told, Failure> {
-        let platform = platform::of_words(&self.platform)?;
         let asked = self.request.asked();
-        let route = match platform.route(&asked) {
+        let route = match self.platform.route(&asked) {
             Ok(route) => route,
             Err(refused) => return Ok(Told::unnamed(refused)),
         };
@@ -87,6 +114,34 @@ impl Case {
             Ok(operation) => self.judge(policy, &operation),
             Err(refused) => Ok(Told::unnamed(refused)),
         }
+    }
+
+    /// Gives each resource that the case names to `take`; of a case without a name, the word of the refusal.
+    pub(super) fn named(&self, take: &mut dyn FnMut(&Named<'_>)) -> Option<&'static str> {
+        let asked = self.request.asked();
+        let route = match self.platform.route(&asked) {
+            Ok(route) => route,
+            Err(refused) => return Some(refused.word()),
+        };
+        let body = match self.request.read_body(&route) {
+            Ok(body) => body,
+            Err(word) => return Some(word),
+        };
+        let operation = match route.name(body.extract()) {
+            Ok(operation) => operation,
+            Err(refused) => return Some(refused.word()),
+        };
+        let kinds = operation.table.kinds();
+        for it in operation.resources.iter() {
+            let plural = kinds.get(it.kind).map_or("", |kind| &*kind.plural);
+            take(&Named {
+                platform: operation.table.name(),
+                plural,
+                action: kinds.word(it.action),
+                name: it.name.as_deref(),
+            });
+        }
+        None
     }
 
     fn judge(&self, policy: &Policy, operation: &Operation<'_, '_>) -> Result<Told, Failure> {

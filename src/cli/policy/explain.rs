@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use clap::Args;
 use mesh_core::text::time::UnixTime;
@@ -11,7 +12,7 @@ use super::case::{self, Case};
 use super::identity;
 use crate::moment::parse_moment;
 use crate::platform::matching::Described;
-use crate::{Verdict, error::Failure, output};
+use crate::{Verdict, error::Failure, output, platform};
 
 /// Show what a policy says of a request, by which rule, and what came near
 #[derive(Args, Debug)]
@@ -88,7 +89,7 @@ impl Explain {
         let case = Case {
             identity: identity::Described::of(&value)
                 .map_err(|problem| Failure::invalid("--identity", problem))?,
-            platform: self.platform,
+            platform: Rc::new(platform::of_words(&self.platform)?),
             request: Described::of_words(
                 self.method,
                 self.target,
