@@ -10,6 +10,6 @@ pub mod pattern;
 pub mod plain;
 pub mod subject;
 
-pub use document::{Fault, read};
+pub use document::{Fault, Read, read, schema};
 pub use model::Policy;
 pub use subject::Subject;

@@ -27,7 +27,7 @@ pub struct Policy {
 }
 
 /// A service: any one of its lines identifies it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Service {
     /// Its name in the policy.
     pub name: Box<str>,
@@ -45,7 +45,7 @@ pub struct ServiceLine {
 }
 
 /// Groups of issuers under one name.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Group {
     /// Its name in the policy; of an issuer's own group, `ISSUER/GROUP`.
     pub name: Box<str>,
@@ -63,7 +63,7 @@ pub struct IssuerGroup {
 }
 
 /// What somebody may do.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Role {
     /// Its name.
     pub name: Box<str>,

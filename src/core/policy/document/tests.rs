@@ -4,6 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::platform::shipped::{SHIPPED, shipped};
+use crate::policy::pattern::Pattern;
+
+mod faults;
+mod schema;
+mod syntax;
+mod warnings;
 
 const EXAMPLE: &str = r#"
 version: 1
@@ -49,7 +55,7 @@ fn faults(text: &str) -> String {
 
 #[test]
 fn the_example_of_the_manual_is_read() {
-    let Read { policy, warnings } = read(EXAMPLE).unwrap();
+    let Read { policy, warnings, .. } = read(EXAMPLE).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(policy.services.len(), 2);
     assert_eq!(
@@ -80,121 +86,6 @@ fn json_is_a_policy_too() {
 }
 
 #[test]
-fn a_fault_is_told_with_its_place_and_the_nearest_word() {
-    let head = "version: 1\n";
-    for (text, expected) in [
-        ("roles: {}\n", "1:1: the policy does not say \"version: 1\""),
-        ("version: 2\n", "1:10: this product reads version 1"),
-        ("version: \"1\"\n", "1:10: this product reads version 1"),
-        (
-            "version: 1\nbinding: []\n",
-            "2:1: a policy has no section \"binding\"; did you mean \"bindings\"?",
-        ),
-        ("[]\n", "1:1: a policy is a map that begins with \"version: 1\""),
-        ("version: 1\nversion: 1\n", "2:1: \"version\" is there twice"),
-        ("version: 1\n---\nversion: 1\n", "2:1: a policy is one document"),
-        ("version: 1\nroles: { r: &a [] }\n", "2:13: a policy has no anchors and no tags"),
-        ("version: 1\nroles: { r: !x [] }\n", "2:13: a policy has no anchors and no tags"),
-        ("version: 1\nroles: { <<: [] }\n", "2:10: a policy has no merge keys"),
-    ] {
-        assert_eq!(faults(text), expected, "{text}");
-    }
-    for (text, expected) in [
-        (
-            "roles: { r: [ { kafka: { topics: [a], actions: [produces] } } ] }",
-            "2:49: topics have no action \"produces\"; did you mean \"produce\"?",
-        ),
-        (
-            "roles: { r: [ { kafka: { topic: [a], actions: [produce] } } ] }",
-            "2:26: \"kafka\" has no \"topic\"; did you mean \"topics\"?",
-        ),
-        (
-            "roles: { r: [ { kafak: { topics: [a], actions: [produce] } } ] }",
-            "2:17: there is no platform \"kafak\"; did you mean \"kafka\"?",
-        ),
-        (
-            "roles: { r: [ { kafka: { topics: [a], groups: [a], actions: [produce] } } ] }",
-            "2:62: groups have no action \"produce\"",
-        ),
-        ("roles: { r: [ { kafka: { topics: [a] } } ] }", "2:24: a grant has actions or operations"),
-        (
-            "roles: { r: [ { kafka: { topics: [a], operations: [api.v2.topics.gets] } } ] }",
-            "2:52: \"kafka\" has no operation \"api.v2.topics.gets\"; did you mean \"api.v2.topics.get\"?",
-        ),
-        (
-            "roles: { r: [ { kafka: { topics: [a b], actions: [produce] } } ] }",
-            "2:35: no resource of this kind can have such a name",
-        ),
-        (
-            "roles: { r: [ { dbt: { jobs: ['4*'], actions: [run] } } ] }",
-            "2:31: a number is whole: a pattern matches the names in \"names\"",
-        ),
-        (
-            "roles: { r: [ { dbt: { jobs: [nightly], actions: [run] } } ] }",
-            "2:31: \"names\" has no such name as \"nightly\"",
-        ),
-        (
-            "roles: { r: [ { dbt: { jobs: [042], actions: [run] } } ] }",
-            "2:31: a number has no leading zero",
-        ),
-        (
-            "names: { dbt: { jobs: { 7: 42 } } }",
-            "2:25: a name is not of digits alone, and has no asterisk",
-        ),
-        ("names: { kafka: { topics: { a: 42 } } }", "2:19: \"topics\" have names of their own"),
-        (
-            "services: { a: [ { issuer: okta } ] }",
-            "2:18: \"issuer\" and \"service\" stand together",
-        ),
-        ("services: { a: [ { spiffe: a } ] }", "2:18: a SPIFFE ID begins with \"spiffe://\""),
-        ("services: { null: [] }", "2:13: \"null\" is no name: put it in quotes if it is one"),
-        ("groups: { a/b: [] }", "2:11: the name of a group has no slash: that is an issuer's own"),
-        ("groups: { a: [b] }", "2:15: a group of an issuer is ISSUER/GROUP"),
-        ("roles: { synapse/user: [] }", "2:10: the role \"synapse/user\" ships with the product"),
-        ("bindings: [ { name: b, role: r, groups: [a/b] } ]", "2:30: there is no role \"r\""),
-        (
-            "roles: { r: [] }\nbindings: [ { name: b, role: r } ]",
-            "3:13: a binding says whom it is for: services or groups",
-        ),
-        (
-            "roles: { r: [] }\nbindings: [ { name: b, role: r, groups: [devs] } ]",
-            "3:42: there is no group \"devs\"; an issuer's own is ISSUER/GROUP",
-        ),
-        (
-            "roles: { r: [] }\nbindings: [ { name: b, role: r, groups: [a/b], untill: 2026-01-01T00:00:00Z } ]",
-            "3:48: a binding has no \"untill\"; did you mean \"until\"?",
-        ),
-        (
-            "roles: { r: [] }\nbindings: [ { name: b, role: r, groups: [a/b], until: 2026-01-01 } ]",
-            "3:55: a time has an offset, such as 2026-01-01T00:00:00Z",
-        ),
-        (
-            "roles: { r: [] }\nbindings: [ { name: default, role: r, groups: [a/b] } ]",
-            "3:21: \"default\" is the rule of what no binding holds: choose another name",
-        ),
-        (
-            "deny: [ { name: d, kafka: { topics: [a] } }, { name: d, kafka: { topics: [b] } } ]",
-            "2:54: the rule \"d\" is in line 2 as well",
-        ),
-        (
-            "deny: [ { name: d } ]",
-            "2:9: a denial says what it is about, such as \"kafka: { ... }\"",
-        ),
-        (
-            "limits: [ { role: r, rate: 1r/s } ]",
-            "2:11: limits by role are not built yet: use mesh_limit, and remove this",
-        ),
-        (
-            "roles: { a: { include: [b] }, b: { include: [a] } }",
-            "2:10: the role \"a\" includes itself, by itself or by another",
-        ),
-    ] {
-        assert_eq!(faults(&format!("{head}{text}\n")), expected, "{text}");
-    }
-    assert!(faults("version: 1\nservices: { a: [\n").contains(": this is neither YAML nor JSON: "));
-}
-
-#[test]
 fn a_scalar_in_the_place_of_a_name_is_its_source() {
     let text = "version: 1\nservices: { 0123: [ { issuer: no, service: 5e10 } ] }\n";
     let policy = read(text).unwrap().policy;
@@ -204,26 +95,102 @@ fn a_scalar_in_the_place_of_a_name_is_its_source() {
 }
 
 #[test]
-fn what_cannot_be_used_is_warned_of() {
-    let warnings = |text: &str| {
-        let warnings = read(text).unwrap().warnings;
-        warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let text = "version: 1\nroles: { r: [ { kafka: { acls: ['*'], actions: [describe] } } ] }\n";
-    assert_eq!(warnings(text), ["2:10: no binding grants the role \"r\""]);
-}
-
-#[test]
 fn no_more_than_twenty_faults_are_told() {
     let bad = "  - { name: b, role: r, groups: [a/b] }\n".repeat(50);
     let text = format!("version: 1\nbindings:\n{bad}");
     assert_eq!(read(&text).unwrap_err().len(), 20);
 }
 
+#[test]
+fn the_eleven_roles_of_synapse_ship() {
+    let mut reader = Reader::new(SHIPPED_ROLES);
+    assert!(Sections::new(&TABLES).add(&mut reader).is_ok());
+    assert_eq!(reader.faults, []);
+    let policy = read("version: 1\n").unwrap().policy;
+    let names: Vec<&str> = policy.roles.iter().map(|role| &*role.name).collect();
+    assert_eq!(names.len(), 11);
+    assert!(names.iter().all(|name| name.starts_with("synapse/")), "{names:?}");
+    assert!((0..11).all(|role| policy.grants(role).next().is_some()));
+}
+
+#[test]
+fn a_shipped_role_is_for_a_platform_that_need_not_be_there() {
+    let kafka = TABLES.iter().filter(|table| table.name() == "kafka").cloned();
+    let read = super::read("version: 1\n", &kafka.collect::<Vec<_>>()).unwrap();
+    assert_eq!(read.policy.grants(0).count(), 0);
+}
+
+#[test]
+fn roles_that_include_each_other_take_no_more_memory_than_the_document() {
+    let mut text = String::from(
+        "version: 1\nroles:\n  r0: [ { kafka: { topics: [t], actions: [produce] } } ]\n",
+    );
+    for role in 1..3000 {
+        text += &format!(
+            "  r{role}: {{ include: [r{}, r0], grants: [ {{ kafka: {{ topics: [t], actions: [produce] }} }} ] }}\n",
+            role - 1
+        );
+    }
+    let policy = read(&text).unwrap().policy;
+    let last = policy.roles.len() - 1;
+    assert_eq!((policy.roles[last].grants.len(), policy.grants(last).count()), (1, 3000));
+}
+
+#[test]
+fn a_name_may_be_used_before_it_is_given() {
+    let text = "bindings: [ { name: b, role: r, services: [s], groups: [g] } ]
+deny: [ { name: d, dbt: { jobs: [nightly] } } ]
+roles: { r: { include: [q] }, q: [ { dbt: { jobs: ['night*', 7], actions: [run] } } ] }
+groups: { g: [okta/g] }
+services: { s: [ { spiffe: 'spiffe://d/s' } ] }
+names: { dbt: { jobs: { nightly: 42, night: 42 } } }
+version: 1
+";
+    let policy = read(text).unwrap().policy;
+    let numbers = |pattern: &Pattern| {
+        let all = ["7", "42", "43"].into_iter();
+        all.filter(|number| pattern.holds(Some(number))).collect::<Vec<_>>()
+    };
+    let role = policy.bindings[0].role;
+    let granted: Vec<_> =
+        policy.grants(role).flat_map(|it| &it.scope.kinds[0].1).map(numbers).collect();
+    assert_eq!(granted, [vec!["42"], vec!["7"]]);
+    assert_eq!(numbers(&policy.denials[0].scope.kinds[0].1[0]), ["42"]);
+}
+
 proptest! {
     #[test]
     fn any_text_is_a_policy_or_has_faults(text in "\\PC{0,80}") {
-        let _ = read(&format!("version: 1\nroles: {text}\n"));
-        let _ = read(&text);
+        for text in [format!("version: 1\nroles: {text}\n"), format!("{{\"version\": 1, {text}"), text] {
+            let read = read(&text);
+            prop_assert!(read.is_ok() || !read.unwrap_err().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_document_with_a_wrong_byte_is_a_policy_or_has_faults(at in 0..EXAMPLE.len(), byte in "[\\x00-\\x7f]") {
+        let mut text = EXAMPLE.to_owned();
+        text.replace_range(at..=at, &byte);
+        let read = read(&text);
+        prop_assert!(read.is_ok() || !read.unwrap_err().is_empty());
+    }
+
+    #[test]
+    fn json_is_read_as_our_own_reader_reads_it(text in "[ {}\\[\\],:\"a\\\\u0n1e.\\-]{0,24}") {
+        let text = format!("{{\"a\":{text}}}");
+        let mut json = json::Json::new(&text);
+        let is_json = loop {
+            match json.next() {
+                Ok((event::Event::End, _)) => break true,
+                Ok(_) => {}
+                Err(_) => break false,
+            }
+        };
+        match crate::text::json::parse(text.as_bytes()) {
+            Ok(_) => prop_assert!(is_json, "{text}"),
+            // Names are looked at by the reader of a policy.
+            Err(crate::text::json::JsonError::Syntax { .. }) => prop_assert!(!is_json, "{text}"),
+            Err(_) => {}
+        }
     }
 }
