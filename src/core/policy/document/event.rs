@@ -31,6 +31,8 @@ pub(super) struct Word<'t> {
 /// The events of one document.
 pub(super) enum Events<'t> {
     Json(Json<'t>),
+    /// YAML that would take too much memory, and the line that says so.
+    Long(usize),
     Yaml(Box<Parser<'t, StrInput<'t>>>),
 }
 
@@ -42,6 +44,8 @@ impl<'t> Events<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         if Json::begins(text) {
             Self::Json(Json::new(text))
+        } else if let Some(line) = long_brackets(text) {
+            Self::Long(line)
         } else {
             Self::Yaml(Box::new(Parser::new_from_str(text)))
         }
@@ -55,6 +59,11 @@ impl<'t> Events<'t> {
     pub(super) fn next(&mut self) -> Result<(Event<'t>, At), Fault> {
         let parser = match self {
             Self::Json(json) => return json.next(),
+            Self::Long(line) => {
+                let text = "a list or a map in brackets has more than 500,000 items: write its \
+                            items with a line each, or the document in JSON";
+                return Err(Fault::new(At { line: *line, column: 1 }, text));
+            }
             Self::Yaml(parser) => parser,
         };
         loop {
@@ -85,6 +94,41 @@ impl<'t> Events<'t> {
             return Ok((event, at));
         }
     }
+}
+
+/// How many items YAML's brackets may have between the outermost ones.
+const MAX_IN_BRACKETS: usize = 500_000;
+
+/// The line on which brackets have too many items.
+///
+/// In YAML, a list or a map in brackets may be a name, so that the scanner keeps all of its tokens until
+/// it ends.
+fn long_brackets(text: &str) -> Option<usize> {
+    let (mut line, mut depth, mut items) = (1_usize, 0_usize, 0_usize);
+    // What the next byte is in: a quoted word, by its quote; or a comment, by its sign.
+    let (mut inside, mut before) = (None, b'\n');
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let begins = b" \t\n\r[{,:".contains(&before);
+        match (inside, byte) {
+            (Some(b'#'), b'\n') => inside = None,
+            (Some(b'"'), b'\\') => drop(bytes.next()),
+            (Some(quote), byte) if quote == byte && quote != b'#' => inside = None,
+            (None, b'"' | b'\'' | b'#') if begins => inside = Some(byte),
+            (None, b'[' | b'{') => depth = depth.saturating_add(1),
+            (None, b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, b',') if depth > 0 => items = items.saturating_add(1),
+            _ => {}
+        }
+        line = line.saturating_add(usize::from(byte == b'\n'));
+        if depth == 0 {
+            items = 0;
+        } else if items > MAX_IN_BRACKETS {
+            return Some(line);
+        }
+        before = byte;
+    }
+    None
 }
 
 fn at(span: Span) -> At {

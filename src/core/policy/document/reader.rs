@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 8;
 /// How many words, lists and maps a document may have: more than a million rules need.
 const MAX_VALUES: usize = 16_000_000;
 
+/// How many names all lists may have.
+const MAX_NAMES: usize = 4_000_000;
+
 /// The document cannot be read on, or enough is wrong with it.
 #[derive(Debug)]
 pub(super) struct Stop;
@@ -30,13 +33,14 @@ pub(super) struct Reader<'t> {
     ahead: Option<(Event<'t>, At)>,
     depth: usize,
     values: usize,
+    names: usize,
     pub(super) faults: Vec<Fault>,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let events = Events::new(text);
-        Self { events, ahead: None, depth: 0, values: 0, faults: Vec::new() }
+        Self { events, ahead: None, depth: 0, values: 0, names: 0, faults: Vec::new() }
     }
 
     /// Notes what is wrong.
@@ -224,9 +228,14 @@ impl<'t> Reader<'t> {
 
     /// Reads a list of names that is not empty.
     pub(super) fn names(&mut self, each: &mut dyn FnMut(&mut Self, Word<'t>) -> Go) -> Go {
-        self.filled(&mut |reader| match reader.name()? {
-            Some(name) => each(reader, name),
-            None => Ok(()),
+        self.filled(&mut |reader| {
+            let Some(name) = reader.name()? else { return Ok(()) };
+            reader.names = reader.names.saturating_add(1);
+            if reader.names > MAX_NAMES {
+                reader.fault(name.at, "there are more than 4,000,000 names")?;
+                return Err(Stop);
+            }
+            each(reader, name)
         })
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Sections {
     /// Where each denial is.
     pub(super) denials: Vec<At>,
     rule_names: HashMap<Box<str>, At>,
-    rules: usize,
+    pub(super) rules: usize,
     /// How many roles ship with the product.
     pub(super) shipped: usize,
     is_shipped: bool,

@@ -124,3 +124,33 @@ fn what_is_deep_is_refused_before_it_is_read() {
         assert!(!faults(&json).is_empty(), "{open}");
     }
 }
+
+#[test]
+fn what_would_take_too_much_memory_is_refused_before_it_is_taken() {
+    let role = |open: &str, item: &str, count: usize| {
+        format!("version: 1\nroles: {{ r: [ {{ kafka: {{ topics: {open}{}", item.repeat(count))
+    };
+    let brackets = "2:1: a list or a map in brackets has more than 500,000 items: write its items \
+                    with a line each, or the document in JSON";
+    assert_eq!(faults(&role("[", "a,", 500_001)), brackets);
+    assert_eq!(faults(&role("[ # ' ]\n", "a,\n", 500_001)), brackets.replace("2:", "500003:"));
+    let line = "# it's [, one\n- [a, ']', \"\\\"[\", it's]\n";
+    let lines = format!("version: 1\ndeny:\n{}", line.repeat(200_000));
+    assert!(faults(&lines).starts_with("4:3: a map is expected"), "{}", faults(&lines));
+    let json =
+        format!(r#"{{"version": 1, "groups": {{"g": [{}"a/b"]}}}}"#, "\"a/b\",".repeat(4_000_000));
+    assert!(faults(&json).ends_with(": there are more than 4,000,000 names"));
+}
+
+#[test]
+fn a_million_rules_is_the_most() {
+    let mut sections = Sections::new(&TABLES);
+    sections.rules = MAX_RULES - 1;
+    let rule = "- { name: NAME, kafka: { topics: [a] } }\n";
+    let text = ["version: 1\ndeny:\n", &rule.replace("NAME", "a"), &rule.replace("NAME", "b")];
+    let text = text.concat();
+    let mut reader = Reader::new(&text);
+    assert!(sections.add(&mut reader).is_err());
+    let faults: Vec<String> = reader.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["4:3: there are more than 1,000,000 rules"]);
+}
