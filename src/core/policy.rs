@@ -5,6 +5,7 @@
 //! what a faster one is held to.
 
 pub mod document;
+pub mod index;
 pub mod model;
 pub mod pattern;
 pub mod plain;

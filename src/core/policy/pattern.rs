@@ -96,6 +96,36 @@ impl Pattern {
         Ok(Self::Parts { separator, parts, below })
     }
 
+    /// What every name that it holds begins with: of a name's parts, up to the first asterisk.
+    pub(super) fn head(&self) -> String {
+        match self {
+            Self::All | Self::Numbers(_) => String::new(),
+            Self::Literal(name) => (**name).to_owned(),
+            Self::Around(part) => (*part.head).to_owned(),
+            Self::Parts { separator, parts, .. } => {
+                let mut head = String::new();
+                for (place, part) in parts.iter().enumerate() {
+                    if place > 0 {
+                        head.push(*separator);
+                    }
+                    head.push_str(&part.head);
+                    if part.tail.is_some() {
+                        break;
+                    }
+                }
+                head
+            }
+        }
+    }
+
+    /// What every name that it holds ends with, if it is of one asterisk in a name without parts.
+    pub(super) fn tail(&self) -> Option<&str> {
+        match self {
+            Self::Around(part) => part.tail.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether it holds a name; `None` is all resources at once.
     pub fn holds(&self, name: Option<&str>) -> bool {
         let Some(name) = name else { return *self == Self::All };

@@ -129,7 +129,7 @@ pub fn decide<'p>(
 }
 
 /// Each of them once, in their order.
-fn once<T: Copy + Ord>(mut list: Vec<T>) -> Vec<T> {
+pub(super) fn once<T: Copy + Ord>(mut list: Vec<T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
     list.retain(|it| seen.insert(*it));
     list
@@ -151,7 +151,7 @@ fn is_denied(
 }
 
 /// Whether a subject is among those that a denial means.
-fn is_meant(policy: &Policy, denial: &Denial, subject: &Subject<'_>) -> bool {
+pub(super) fn is_meant(policy: &Policy, denial: &Denial, subject: &Subject<'_>) -> bool {
     let is_for_all = denial.subjects.is_empty();
     let is_named = is_for_all || subject.is_any_of(&denial.subjects, policy) != Known::No;
     let is_excepted = subject.is_any_of(&denial.unless, policy) == Known::Yes;
@@ -160,7 +160,7 @@ fn is_meant(policy: &Policy, denial: &Denial, subject: &Subject<'_>) -> bool {
 
 /// What a denial has to do with a resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Bears {
+pub(super) enum Bears {
     /// Nothing: it is of another kind, action or name.
     Not,
     /// The answer is a list, in which what is denied may show.
@@ -170,7 +170,7 @@ enum Bears {
 }
 
 /// What a denial has to do with a resource.
-fn bears(policy: &Policy, denial: &Denial, asked: &Asked<'_>, asks: &Asks<'_>) -> Bears {
+pub(super) fn bears(policy: &Policy, denial: &Denial, asked: &Asked<'_>, asks: &Asks<'_>) -> Bears {
     let scope = &denial.scope;
     let patterns = scope.kinds.iter().filter(|(kind, _)| *kind == asks.kind);
     let mut patterns = patterns.flat_map(|(_, patterns)| patterns);
@@ -256,7 +256,12 @@ pub(super) fn grants_it(
 }
 
 /// Whether a grant is about what would be done.
-fn allows_action(table: &Table, scope: &Scope, asked: &Asked<'_>, asks: &Asks<'_>) -> bool {
+pub(super) fn allows_action(
+    table: &Table,
+    scope: &Scope,
+    asked: &Asked<'_>,
+    asks: &Asks<'_>,
+) -> bool {
     let named = table.kinds().get(asks.kind).map_or(Actions::NONE, |kind| kind.named);
     let is_dangerous = asked.is_named || named.holds(asks.action);
     scope.actions.holds(asks.action)

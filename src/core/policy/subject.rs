@@ -127,22 +127,37 @@ impl Subject<'_> {
 
     /// Whether all conditions hold now.
     pub fn meets(&self, conditions: &Conditions, now: UnixTime) -> Known {
-        let Conditions { from, until, addresses, claims } = conditions;
-        let is_time = from.is_none_or(|from| from <= now) && until.is_none_or(|until| now < until);
-        let mut known = Known::of(is_time);
-        if !addresses.is_empty() {
-            let is_near =
-                |address| Known::of(addresses.iter().any(|network| network.holds(address)));
-            known = known.and(self.address.map_or(Known::Unknown, is_near));
-        }
-        for requirement in claims {
-            known = known.and(match self.claims.judge(requirement) {
+        meets_now(conditions, self.address, now).and(self.meets_claims(conditions))
+    }
+
+    /// Whether the conditions on claims hold.
+    pub fn meets_claims(&self, conditions: &Conditions) -> Known {
+        let known =
+            conditions.claims.iter().map(|requirement| match self.claims.judge(requirement) {
                 Verdict::Holds => Known::Yes,
                 Verdict::Absent | Verdict::Other => Known::No,
                 Verdict::Unknown => Known::Unknown,
             });
-        }
-        known
+        known.fold(Known::Yes, Known::and)
+    }
+}
+
+/// Whether the conditions on the moment and the address hold.
+pub fn meets_now(conditions: &Conditions, address: Option<IpAddr>, now: UnixTime) -> Known {
+    let Conditions { from, until, addresses, claims: _ } = conditions;
+    let is_time = from.is_none_or(|from| from <= now) && until.is_none_or(|until| now < until);
+    let known = Known::of(is_time);
+    if addresses.is_empty() {
+        return known;
+    }
+    let is_near = |address| Known::of(addresses.iter().any(|network| network.holds(address)));
+    known.and(address.map_or(Known::Unknown, is_near))
+}
+
+impl Conditions {
+    /// Whether they may hold at one moment and not at another.
+    pub const fn is_of_the_moment(&self) -> bool {
+        self.from.is_some() || self.until.is_some() || !self.addresses.is_empty()
     }
 }
 
