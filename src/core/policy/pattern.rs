@@ -36,6 +36,8 @@ pub struct Part {
 pub enum PatternError {
     /// No resource of the kind can have such a name.
     Name,
+    /// An asterisk in the first part of a file's path, which says how the others are compared.
+    First,
     /// More than one asterisk where one may stand.
     Stars,
     /// It would hold everything for a kind that does not begin with a slash.
@@ -47,6 +49,7 @@ impl PatternError {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Name => "no resource of this kind can have such a name",
+            Self::First => "the first part of a file's path has no \"*\" if another follows",
             Self::Stars => {
                 "a part of a name has at most one \"*\", and \"**\" stands at the end, behind a separator"
             }
@@ -87,6 +90,17 @@ impl Pattern {
             Some(above) => (above.strip_suffix(separator).ok_or(PatternError::Stars)?, true),
             None => (text, false),
         };
+        if below && above.ends_with(separator) {
+            return Err(PatternError::Name);
+        }
+        // A path of a file folds only if its first part is known.
+        let first = above.trim_start_matches(separator).split(separator).next();
+        if form == Form::File
+            && first.is_some_and(|first| first.contains('*'))
+            && above.matches('/').count() > 1
+        {
+            return Err(PatternError::First);
+        }
         // Below the root.
         let above = if above.is_empty() { "/" } else { above };
         let normal =
@@ -198,107 +212,4 @@ impl Part {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[track_caller]
-    fn assert_holds(form: Form, pattern: &str, held: &[&str], others: &[&str]) {
-        let pattern = Pattern::parse(pattern, form).unwrap();
-        for name in held {
-            assert!(pattern.holds(Some(name)), "{pattern:?} {name}");
-        }
-        for name in others {
-            assert!(!pattern.holds(Some(name)), "{pattern:?} {name}");
-        }
-    }
-
-    #[test]
-    fn an_asterisk_alone_holds_every_name_and_all() {
-        for text in ["*", "**"] {
-            for (_, form) in Form::WORDS {
-                let pattern = Pattern::parse(text, form).unwrap();
-                assert!(pattern.holds(None) && pattern.holds(Some("/a/b.c")));
-            }
-        }
-        for text in ["a*", "*a", "a*b"] {
-            assert!(!Pattern::parse(text, Form::Token).unwrap().holds(None));
-        }
-    }
-
-    #[test]
-    fn an_asterisk_crosses_everything_if_a_name_has_no_parts() {
-        assert_holds(Form::Token, "orders.*", &["orders.", "orders.a.b"], &["orders", "xorders.a"]);
-        assert_holds(Form::Token, "*.dlq", &[".dlq", "a.b.dlq"], &["a.dlqx"]);
-        assert_holds(Form::Token, "a*a", &["aa", "aba"], &["a", "ab"]);
-        assert_holds(Form::Fold, "Load_*", &["load_orders/2026"], &["Load_orders"]);
-        assert_eq!(Pattern::parse("a*b*", Form::Token), Err(PatternError::Stars));
-        assert_eq!(Pattern::parse("a/*", Form::Token), Err(PatternError::Name));
-    }
-
-    #[test]
-    fn an_asterisk_stays_in_its_part() {
-        assert_holds(Form::Dotted, "Main.*", &["main.sales"], &["main", "main.sales.orders"]);
-        assert_holds(Form::Dotted, "main.*.*", &["main.sales.orders"], &["main.sales"]);
-        assert_holds(Form::Dotted, "main.s*.o*s", &["main.sales.orders"], &["main.sales.order"]);
-        assert_holds(
-            Form::Path,
-            "/Shared/*",
-            &["/Shared/a"],
-            &["/Shared", "/Shared/a/b", "/Shared2/a"],
-        );
-        assert_holds(Form::Path, "/Workspace/Shared/*", &["/Shared/a"], &["/Workspace/Shared/a"]);
-        assert_holds(Form::Path, "/*", &["/a"], &["/", "/a/b"]);
-        assert_holds(
-            Form::File,
-            "/Volumes/Main/*/v/*",
-            &["/Volumes/main/s/v/X"],
-            &["/Volumes/Main/s/v/X"],
-        );
-        assert_holds(Form::Slashed, "Prod/*", &["prod/key"], &["prod", "prod/a/b"]);
-    }
-
-    #[test]
-    fn two_asterisks_hold_what_is_below() {
-        assert_holds(Form::Path, "/Shared/**", &["/Shared/a", "/Shared/a/b"], &["/Shared", "/"]);
-        assert_holds(Form::Path, "/**", &["/a", "/a/b"], &["/"]);
-        assert_holds(Form::Dotted, "main.**", &["main.a", "main.a.b"], &["main"]);
-        for text in ["/Shared**", "**/a", "/a/**/b"] {
-            assert!(Pattern::parse(text, Form::Path).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_rule_touches_what_is_above_and_below() {
-        let touches = |pattern: &str, name: &str| {
-            Pattern::parse(pattern, Form::Path).unwrap().touches(name, '/')
-        };
-        for name in ["/", "/Shared", "/Shared/pii", "/Shared/pii/a"] {
-            assert!(touches("/Shared/pii/**", name), "{name}");
-            assert!(touches("/Shared/pii", name), "{name}");
-            assert!(touches("/S*/pii", name), "{name}");
-        }
-        for name in ["/Users", "/Shared/other", "/Shared/piis", "/Shared2"] {
-            assert!(!touches("/Shared/pii/**", name), "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_literal_holds_itself_alone(name in "[a-z]{1,4}", other in "[a-z]{1,4}") {
-            for (_, form) in Form::WORDS {
-                if let Ok(pattern @ Pattern::Literal(_)) = Pattern::parse(&name, form) {
-                    prop_assert_eq!(pattern.holds(Some(&other)), name == other);
-                }
-            }
-        }
-
-        #[test]
-        fn a_pattern_holds_only_what_it_touches(pattern in "(/[ab]{1,2}\\*?){1,3}(/\\*\\*)?", name in "(/[ab]{1,2}){1,4}") {
-            if let Ok(pattern) = Pattern::parse(&pattern, Form::Path) {
-                prop_assert!(!pattern.holds(Some(&name)) || pattern.touches(&name, '/'));
-            }
-        }
-    }
-}
+mod tests;

@@ -1,13 +1,16 @@
 use std::sync::{Arc, LazyLock};
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::claims::Requirement;
 use crate::platform::shipped::{SHIPPED, shipped};
 use crate::policy::document::read;
 use crate::policy::subject::Judge;
 
+mod conditions;
+mod denials;
+mod explain;
+mod grants;
+mod properties;
 mod several;
 mod trees;
 mod who;
@@ -163,13 +166,6 @@ deny:
 #[test]
 fn a_denial_wins_over_every_resource_and_whatever_the_order() {
     let policy = policy(
-        "roles: { r: [ { kafka: { topics: ['*'], consumer: [] , actions: ['*'] } } ] }
-"
-        .replace("consumer: [] , ", "")
-        .as_str(),
-    );
-    assert!(policy.bindings.is_empty());
-    let policy = self::policy(
         "roles:
   r: [ { kafka: { topics: ['*'], groups: ['*'], actions: ['*'] } } ]
 bindings: [ { name: b, role: r, services: [orders] } ]
@@ -307,48 +303,4 @@ deny: [ { name: dry-denial, kafka: { topics: [b, c] }, dry_run: true } ]
     assert_eq!(ask("a"), "default dry");
     assert_eq!(ask("b"), "live dry-denial");
     assert_eq!(ask("c"), "default");
-}
-
-#[test]
-fn the_rules_that_came_near_are_told() {
-    let policy = policy(
-        "roles: { r: [ { kafka: { topics: ['orders.*'], actions: [describe] } } ] }
-bindings: [ { name: b, role: r, services: [orders] } ]
-",
-    );
-    let table = &policy.tables[0];
-    let (kind, action) =
-        (table.kinds().by_name("topic").unwrap().0, table.kinds().action("produce").unwrap());
-    let why = |name: &str, action, subject: &Subject<'_>| {
-        let asks = [Asks { kind, action, name: Some(name) }];
-        let operation = table.operation("api.v2.topics.get").unwrap();
-        let asked =
-            Asked { platform: 0, operation, is_list: false, is_named: false, resources: &asks };
-        explain(&policy, subject, &asked, NOW)
-            .iter()
-            .map(|step| (step.rule.to_owned(), step.why))
-            .collect::<Vec<_>>()
-    };
-    let orders = token("orders", None);
-    assert_eq!(why("orders.a", action, &orders), [("b".into(), Why::Action)]);
-    assert_eq!(why("x", action, &orders), [("b".into(), Why::Name)]);
-    let describe = table.kinds().action("describe").unwrap();
-    assert_eq!(why("orders.a", describe, &orders), [("b".into(), Why::Holds)]);
-    assert_eq!(why("orders.a", describe, &token("x", None)), [("b".into(), Why::Subject)]);
-}
-
-proptest! {
-    #[test]
-    fn a_denial_more_never_allows_more(topic in "[ab]{1,2}", denied in "[ab]{1,2}\\*?") {
-        let text = |deny: &str| format!(
-            "roles: {{ r: [ {{ kafka: {{ topics: ['a*'], actions: [produce] }} }} ] }}
-bindings: [ {{ name: b, role: r, services: [orders] }} ]
-deny: [ {deny} ]
-"
-        );
-        let (before, after) = (policy(&text("")), policy(&text(&format!("{{ name: d, kafka: {{ topics: ['{denied}'] }} }}"))));
-        let request = format!("{PRODUCE} {topic}");
-        let orders = token("orders", None);
-        prop_assert!(rule(&after, &orders, &request) != "b" || rule(&before, &orders, &request) == "b");
-    }
 }
