@@ -103,6 +103,7 @@ fn member(field: Field) -> Value {
             "minProperties": 1,
         }),
         Field::Grants => grants(),
+        Field::Include => json!({ "type": "array", "items": of("name") }),
         _ => of("names"),
     }
 }

@@ -120,7 +120,8 @@ impl Sections {
         }
         reader
             .members("a role", &ROLE, &mut |reader, field, _| match field {
-                Field::Include => reader.names(&mut |_, name| {
+                Field::Include => reader.list(&mut |reader| {
+                    let Some(name) = reader.name()? else { return Ok(()) };
                     let included = self.roles.used(&name.text, name.at);
                     if let Some(role) = self.policy.roles.get_mut(place) {
                         role.includes.push(included);
