@@ -156,8 +156,16 @@ impl Wanted {
 
 /// Whether two names are one to a server that does not tell case, `_` and `-`.
 fn is_alike(one: &str, other: &str) -> bool {
-    fn letters(text: &str) -> impl Iterator<Item = u8> {
-        text.bytes().filter(|byte| !b"_-".contains(byte)).map(|byte| byte.to_ascii_lowercase())
+    fn letters(text: &str) -> impl Iterator<Item = char> {
+        let letters = text.chars().filter(|letter| !matches!(letter, '_' | '-'));
+        letters.map(|letter| match letter {
+            // The letters beyond ASCII that have an ASCII letter as another case: i without a dot and
+            // with one, the sign of Kelvin, the long s.
+            '\u{131}' | '\u{130}' => 'i',
+            '\u{212a}' => 'k',
+            '\u{17f}' => 's',
+            letter => letter.to_ascii_lowercase(),
+        })
     }
     let (mut one, mut other) = (letters(one), letters(other));
     loop {

@@ -76,6 +76,10 @@ fn what_may_be_read_in_two_ways_is_ambiguous() {
         r#"{"topics": [], "topics": ["a"]}"#,
         r#"{"tasks": [{"notebook": {"path": "a", "path": "b"}}]}"#,
         r#"{"tasks": [{"noteBook": {}}]}"#,
+        "{\"job_\u{130}d\": 1}",
+        "{\"job_\u{131}d\": 1}",
+        "{\"params\": 1, \"param\u{17f}\": 1}",
+        r#"{"tasks": [{"noteboo\u212a": {}}]}"#,
     ] {
         assert_eq!(read(body.as_bytes()), Err(BodyError::Ambiguous), "{body}");
     }
