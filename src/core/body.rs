@@ -15,10 +15,12 @@ mod extract;
 mod form;
 mod json;
 mod media_type;
+mod multipart;
 mod wanted;
 
 pub use extract::Extract;
 pub use media_type::Type;
+pub use multipart::Boundary;
 pub use wanted::{Use, Wanted, WantedError};
 
 /// Why a body does not tell what is wanted of it.
@@ -49,24 +51,26 @@ impl BodyError {
 /// Reads a body of one type.
 #[derive(Debug)]
 pub struct Reader<'w> {
-    form: Form<'w>,
+    kind: Kind<'w>,
     is_empty: bool,
 }
 
 #[derive(Debug)]
-enum Form<'w> {
+enum Kind<'w> {
     Json(json::Reader<'w>),
     Form(form::Reader<'w>),
+    Multipart(multipart::Reader<'w>),
 }
 
 impl<'w> Reader<'w> {
     /// Begins to read.
     pub fn new(kind: Type, wanted: &'w Wanted) -> Self {
-        let form = match kind {
-            Type::Json => Form::Json(json::Reader::new(wanted)),
-            Type::Form => Form::Form(form::Reader::new(wanted)),
+        let kind = match kind {
+            Type::Json => Kind::Json(json::Reader::new(wanted)),
+            Type::Form => Kind::Form(form::Reader::new(wanted)),
+            Type::Multipart(boundary) => Kind::Multipart(multipart::Reader::new(&boundary, wanted)),
         };
-        Self { form, is_empty: true }
+        Self { kind, is_empty: true }
     }
 
     /// Reads what comes next.
@@ -76,9 +80,10 @@ impl<'w> Reader<'w> {
     /// [`BodyError`]; nothing else may be fed then.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
         self.is_empty &= bytes.is_empty();
-        match &mut self.form {
-            Form::Json(reader) => reader.feed(bytes),
-            Form::Form(reader) => reader.feed(bytes),
+        match &mut self.kind {
+            Kind::Json(reader) => reader.feed(bytes),
+            Kind::Form(reader) => reader.feed(bytes),
+            Kind::Multipart(reader) => reader.feed(bytes),
         }
     }
 
@@ -88,10 +93,12 @@ impl<'w> Reader<'w> {
     ///
     /// [`BodyError`].
     pub fn finish(self) -> Result<Extract, BodyError> {
-        match self.form {
-            Form::Json(reader) if self.is_empty => Ok(reader.into_extract()),
-            Form::Json(reader) => reader.finish(),
-            Form::Form(reader) => reader.finish(),
+        match self.kind {
+            Kind::Json(reader) if self.is_empty => Ok(reader.into_extract()),
+            Kind::Json(reader) => reader.finish(),
+            Kind::Form(reader) => reader.finish(),
+            Kind::Multipart(reader) if self.is_empty => Ok(reader.into_extract()),
+            Kind::Multipart(reader) => reader.finish(),
         }
     }
 }

@@ -305,6 +305,7 @@ impl<'p, 'r> Route<'p, 'r> {
         let is_read = match kind {
             Type::Json => bodies.json,
             Type::Form => bodies.form,
+            Type::Multipart(_) => bodies.multipart,
         };
         if is_read { Ok(kind) } else { Err(BodyError::WrongType) }
     }
