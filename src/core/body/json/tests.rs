@@ -3,6 +3,8 @@ use serde_json::Value;
 
 use crate::body::{BodyError, Extract, Reader, Type, Use, Wanted};
 
+mod oracle;
+
 fn wanted() -> Wanted {
     let pointers = [
         ("/job_id", Use::Value),
