@@ -6,6 +6,7 @@ use mesh_core::config::directive::{ISSUER, LOCATION, MAIN, read};
 use mesh_core::config::{DryRun, Location, Place, RawIssuer, RawLocation, RawMain, Resolver};
 use mesh_core::key::algorithm::Algorithm;
 use mesh_core::limit::{LimitKey, MAX_LIMITS, Period};
+use mesh_core::request::Method;
 
 const KNOWN_VARIABLE: &str = "remote_user";
 
@@ -131,10 +132,12 @@ fn assert_location_line(level: &RawLocation, name: &str, words: &[&str]) {
             let methods = level.authenticate.as_ref().expect("it was set").methods;
             assert_eq!(methods.is_none(), words == ["off"]);
             if let Some(methods) = methods {
-                let named = |word: &str| words.contains(&word) || words == ["any"];
-                assert_eq!(methods.token, named("token"));
-                assert_eq!(methods.certificate, named("certificate"));
-                assert_eq!(methods.any, words == ["any"]);
+                let all = [("token", Method::Token), ("certificate", Method::Certificate)];
+                for (word, method) in all {
+                    let is_named = words.contains(&word);
+                    assert_eq!(methods.reads(method), is_named || words == ["any"]);
+                    assert_eq!(methods.requires(method), is_named);
+                }
             }
         }
         "mesh_forward_credential" => {
@@ -184,8 +187,9 @@ fn resolve(main: &RawMain, levels: &[RawLocation]) -> bool {
     let kept = resolver.into_kept();
     for location in &resolved {
         let settings = &location.authentication;
-        assert!(settings.methods.token || settings.methods.certificate);
-        assert_eq!(settings.accept.is_empty(), !settings.methods.token, "nobody is believed");
+        let reads = |method| settings.methods.reads(method);
+        assert!(reads(Method::Token) || reads(Method::Certificate));
+        assert_eq!(settings.accept.is_empty(), !reads(Method::Token), "nobody is believed");
         for accept in &settings.accept {
             assert!(accept.issuer < main.issuers.len());
             assert!(accept.audiences.as_ref().is_none_or(|audiences| !audiences.is_empty()));
