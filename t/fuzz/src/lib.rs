@@ -13,6 +13,7 @@
 //! key material: inputs are either raw bytes or a [`recipe`] that changes something valid.
 
 mod authorization_header;
+mod body;
 mod certificate;
 mod compact_jws;
 pub mod der;
@@ -26,6 +27,7 @@ mod revocations;
 mod spiffe_id;
 
 pub use authorization_header::authorization_header;
+pub use body::body;
 pub use certificate::certificate;
 pub use compact_jws::compact_jws;
 pub use directive_values::directive_values;
@@ -41,6 +43,7 @@ pub type Target = fn(&[u8]) -> bool;
 /// Every target, by the name that its wrapper and its seeds have.
 pub const TARGETS: &[(&str, Target)] = &[
     ("authorization_header", authorization_header),
+    ("body", body),
     ("certificate", certificate),
     ("compact_jws", compact_jws),
     ("directive_values", directive_values),

@@ -25,6 +25,11 @@ fn authorization_header() {
 }
 
 #[test]
+fn body() {
+    hold("body");
+}
+
+#[test]
 fn certificate() {
     hold("certificate");
 }
