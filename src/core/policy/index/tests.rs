@@ -135,7 +135,7 @@ fn conditions() -> impl Strategy<Value = &'static str> {
 }
 
 fn document() -> impl Strategy<Value = String> {
-    let roles = prop::collection::vec((prop::collection::vec(scope(), 0..4), any::<bool>()), 1..4);
+    let roles = prop::collection::vec((prop::collection::vec(scope(), 1..4), any::<bool>()), 1..4);
     let bindings = prop::collection::vec((0..3_usize, subjects(), conditions()), 0..6);
     let unless = prop::sample::select(vec![
         "",
@@ -148,12 +148,8 @@ fn document() -> impl Strategy<Value = String> {
     (roles, bindings, denials).prop_map(|(roles, bindings, denials)| {
         let mut text = format!("{HEAD}roles:\n");
         for (place, (grants, includes)) in roles.iter().enumerate() {
-            let include = if *includes && place > 0 { "[r0]" } else { "[]" };
-            writeln!(text, "  r{place}:\n    include: {include}\n    grants:").unwrap();
-            if grants.is_empty() {
-                text.pop();
-                text.push_str(" []\n");
-            }
+            let include = if *includes && place > 0 { "    include: [r0]\n" } else { "" };
+            writeln!(text, "  r{place}:\n{include}    grants:").unwrap();
             grants.iter().for_each(|grant| writeln!(text, "      - {grant}").unwrap());
         }
         text.push_str("bindings:\n  - { name: first, role: r0, groups: [okta/nobody] }\n");
