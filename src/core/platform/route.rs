@@ -359,6 +359,8 @@ impl<'p, 'r> Route<'p, 'r> {
                 Odd::Slash => (flags.takes_slash || flags.takes_any) && !self.asked.is_decoded,
                 Odd::Other => flags.takes_any && !self.asked.is_decoded,
             };
+            // A server that decodes early would leave the place that the path names.
+            let is_right = is_right && !segment.leads_elsewhere();
             if !is_right {
                 return Err(Refused::Ambiguous(
                     "a segment of the path holds a letter that divides paths",

@@ -97,6 +97,12 @@ impl<'r> Segment<'r> {
         odd
     }
 
+    /// Whether it holds a separator that was escaped, and a dot segment or an empty one beside it.
+    pub(super) fn leads_elsewhere(&self) -> bool {
+        let is_odd = |part: &str| matches!(part, "" | "." | "..");
+        self.text.contains(['/', '\\']) && self.text.split(['/', '\\']).any(is_odd)
+    }
+
     /// Whether a colon was escaped, which hides a verb from servers that decode late.
     pub(super) fn hides_a_colon(&self) -> bool {
         matches!(self.text, Cow::Owned(_))
