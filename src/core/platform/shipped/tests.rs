@@ -150,11 +150,18 @@ fn what_writes_does_not_read_as_a_read() {
     assert_eq!(wrong, [].into());
 }
 
-struct Json;
+/// The fields of an example: one in brackets, and JSON unless it says another type.
+struct Sent<'r>(Option<(&'r str, &'r str)>);
 
-impl Fields for Json {
+impl Fields for Sent<'_> {
     fn field(&self, name: &str) -> Field<'_> {
-        if name == "content-type" { Field::One(b"application/json") } else { Field::Absent }
+        match self.0 {
+            Some((known, value)) if known.eq_ignore_ascii_case(name) => {
+                Field::One(value.as_bytes())
+            }
+            _ if name == "content-type" => Field::One(b"application/json"),
+            _ => Field::Absent,
+        }
     }
 }
 
@@ -162,11 +169,17 @@ impl Fields for Json {
 fn read(platform: &Platform, request: &str) -> Vec<String> {
     let mut words = request.splitn(3, ' ');
     let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let body = words.next().unwrap_or_default();
+    let rest = words.next().unwrap_or_default();
+    let field = rest
+        .strip_prefix('[')
+        .and_then(|it| it.split_once(']'))
+        .filter(|(it, _)| it.contains(": "));
+    let body = field.map_or(rest, |(_, body)| body.trim_start());
+    let fields = Sent(field.and_then(|(field, _)| field.split_once(": ")));
     let (path, query) =
         target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let query = query.map(str::as_bytes);
-    let asked = Asked { method, path: path.as_bytes(), query, is_decoded: false, fields: &Json };
+    let asked = Asked { method, path: path.as_bytes(), query, is_decoded: false, fields: &fields };
     let refused = |refused: Refused<'_>| {
         vec![if refused == Refused::Unknown { "unknown" } else { "refused" }.to_owned()]
     };
