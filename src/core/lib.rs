@@ -32,6 +32,8 @@
 //! | location | the frozen settings of one place in the configuration | [`config::Location`] |
 //! | platform, table | an API whose requests have names, and the text that gives them | [`platform::Platform`], [`platform::table::Table`] |
 //! | operation, resource | what a request asks for in the platform's own words, and what it names | [`platform::operation`] |
+//! | policy, role, binding, denial | who may do what: what is allowed, to whom, and what is refused whatever is allowed | [`policy::Policy`] |
+//! | grant, pattern | what a role allows of one platform, and the names that it allows it of | [`policy::model::Grant`], [`policy::pattern::Pattern`] |
 //! | permit | an identity that the location's rules let through | [`stage::decide::Permit`] |
 //! | quota, cost | how much an identity may do | [`limit::Quota`] |
 //! | admission | a permit whose limits are charged | [`stage::admit::Admission`] |

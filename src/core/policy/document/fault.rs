@@ -33,10 +33,23 @@ impl fmt::Display for Fault {
 impl core::error::Error for Fault {}
 
 impl Fault {
+    /// What the document says is shown without control characters, so that it breaks no log line, and
+    /// cut if it is long.
     pub(super) fn new(at: At, text: impl Into<String>) -> Self {
-        Self { at, text: text.into() }
+        let mut text: String = text.into();
+        if text.chars().any(char::is_control) {
+            text = text.replace(char::is_control, "\u{fffd}");
+        }
+        if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
+            text.truncate(end);
+            text.push_str("...");
+        }
+        Self { at, text }
     }
 }
+
+/// How many characters of a fault are told.
+const MAX_TEXT: usize = 400;
 
 /// The least likeness of two words of which one may be meant by the other.
 const ALIKE: f64 = 0.75;

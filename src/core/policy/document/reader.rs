@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 8;
 const MAX_VALUES: usize = 16_000_000;
 
 /// How many names all lists may have.
-const MAX_NAMES: usize = 4_000_000;
+pub(super) const MAX_NAMES: usize = 4_000_000;
 
 /// The document cannot be read on, or enough is wrong with it.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Reader<'t> {
     ahead: Option<(Event<'t>, At)>,
     depth: usize,
     values: usize,
-    names: usize,
+    pub(super) names: usize,
     pub(super) faults: Vec<Fault>,
 }
 

@@ -137,9 +137,10 @@ fn what_would_take_too_much_memory_is_refused_before_it_is_taken() {
     let line = "# it's [, one\n- [a, ']', \"\\\"[\", it's]\n";
     let lines = format!("version: 1\ndeny:\n{}", line.repeat(200_000));
     assert!(faults(&lines).starts_with("4:3: a map is expected"), "{}", faults(&lines));
-    let json =
-        format!(r#"{{"version": 1, "groups": {{"g": [{}"a/b"]}}}}"#, "\"a/b\",".repeat(4_000_000));
-    assert!(faults(&json).ends_with(": there are more than 4,000,000 names"));
+    let mut reader = Reader::new(r#"{"version": 1, "groups": {"g": ["a/b", "a/c"]}}"#);
+    reader.names = reader::MAX_NAMES - 1;
+    assert!(Sections::new(&TABLES).add(&mut reader).is_err());
+    assert_eq!(reader.faults[0].to_string(), "1:40: there are more than 4,000,000 names");
 }
 
 #[test]
@@ -153,4 +154,14 @@ fn a_million_rules_is_the_most() {
     assert!(sections.add(&mut reader).is_err());
     let faults: Vec<String> = reader.faults.iter().map(ToString::to_string).collect();
     assert_eq!(faults, ["4:3: there are more than 1,000,000 rules"]);
+}
+
+#[test]
+fn what_is_told_breaks_no_line_and_is_not_long() {
+    let text = r#"{"version": 1, "roles": {"a\nb\u001b": [], "a\nb\u001b": []}}"#;
+    assert!(faults(text).lines().count() > 1, "the name itself is a fault");
+    assert!(!faults(text).chars().any(|it| it.is_control() && it != '\n'), "{}", faults(text));
+    assert!(faults(text).contains("\"a\u{fffd}b\u{fffd}\" is there twice"));
+    let long = format!("version: 1\n{}: 1\n", "x".repeat(1000));
+    assert_eq!(faults(&long).len(), "2:1: ".len() + 403);
 }
