@@ -57,7 +57,7 @@ fn all_resources_of_a_kind_are_null() {
 #[test]
 fn the_requests_of_real_clients_are_answered_in_their_order() {
     for (word, named) in
-        [("kafka_rest", 19), ("synapse", 71), ("dbt_cloud", 46), ("databricks", 319)]
+        [("kafka_rest", 19), ("synapse", 71), ("dbt_cloud", 46), ("databricks", 320)]
     {
         let file = data(&format!("traffic/{word}.jsonl"));
         let run = Desk::new().run(&format!("platform match {word} --requests {file}"));
