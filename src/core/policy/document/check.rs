@@ -44,9 +44,7 @@ impl Sections {
                 warnings.push(Fault::new(roles.at(place), text));
             }
         }
-        let sql: Vec<bool> = (0..policy.roles.len())
-            .map(|role| policy.grants(role).any(|grant| is_of_sql(policy, &grant.scope)))
-            .collect();
+        let sql = with_sql(policy);
         let has_sql = |binding: &&Binding| sql.get(binding.role).copied().unwrap_or_default();
         let bindings: Vec<&Binding> = policy.bindings.iter().filter(has_sql).collect();
         for (denial, at) in policy.denials.iter().zip(denials) {
@@ -111,14 +109,40 @@ fn circles(roles: &[Role]) -> Vec<usize> {
 
 /// Of each role, whether a binding grants it, by itself or by one that includes it.
 fn granted(policy: &Policy) -> Vec<bool> {
-    let mut granted = vec![false; policy.roles.len()];
-    let mut open: Vec<usize> = policy.bindings.iter().map(|binding| binding.role).collect();
-    while let Some(place) = open.pop() {
-        let Some(is_granted) = granted.get_mut(place).filter(|it| !**it) else { continue };
-        *is_granted = true;
-        open.extend(policy.roles.get(place).into_iter().flat_map(|role| &role.includes));
+    let bound = policy.bindings.iter().map(|binding| binding.role);
+    reached(bound.collect(), &|place| policy.roles.get(place).map(|role| role.includes.as_slice()))
+}
+
+/// Of each role, whether it lets its subjects run SQL or code, by itself or by one that it includes.
+fn with_sql(policy: &Policy) -> Vec<bool> {
+    let mut includers = vec![Vec::new(); policy.roles.len()];
+    for (place, role) in policy.roles.iter().enumerate() {
+        for included in &role.includes {
+            if let Some(includers) = includers.get_mut(*included) {
+                includers.push(place);
+            }
+        }
     }
-    granted
+    let has_own = |role: &Role| role.grants.iter().any(|grant| is_of_sql(policy, &grant.scope));
+    let all = policy.roles.iter().enumerate();
+    let own = all.filter(|(_, role)| has_own(role)).map(|(place, _)| place);
+    reached(own.collect(), &|place| includers.get(place).map(Vec::as_slice))
+}
+
+/// The places that can be reached from some.
+fn reached<'p>(mut open: Vec<usize>, next: &dyn Fn(usize) -> Option<&'p [usize]>) -> Vec<bool> {
+    let mut reached = Vec::new();
+    while let Some(place) = open.pop() {
+        let Some(more) = next(place) else { continue };
+        if reached.len() <= place {
+            reached.resize(place.saturating_add(1), false);
+        }
+        if let Some(is_reached) = reached.get_mut(place).filter(|it| !**it) {
+            *is_reached = true;
+            open.extend(more);
+        }
+    }
+    reached
 }
 
 /// Whether a grant lets its subjects run SQL or code at Databricks.

@@ -70,7 +70,7 @@ roles: { r: [ { kafka: { groups: ['*'], actions: [consume] } }, { kafka: { group
 fn one_subject_that_is_denied_data_and_granted_sql() {
     let ask = |binding: &str, denial: &str| {
         let text = format!(
-            "roles: {{ sql: [ {{ databricks: {{ warehouses: [w], actions: [use] }} }} ], any: [ {{ databricks: {{ jobs: ['*'], actions: ['*'] }} }} ], submit: [ {{ databricks: {{ jobs: ['*'], actions: [submit] }} }} ] }}
+            "roles: {{ over: {{ include: [in] }}, in: {{ include: [sql] }}, sql: [ {{ databricks: {{ warehouses: [w], actions: [use] }} }} ], any: [ {{ databricks: {{ jobs: ['*'], actions: ['*'] }} }} ], submit: [ {{ databricks: {{ jobs: ['*'], actions: [submit] }} }} ] }}
 bindings: [ {{ name: rest, role: any, groups: [okta/rest] }}, {{ name: s, role: submit, groups: [okta/s] }}, {{ name: b, {binding} }} ]
 deny: [ {{ name: pii, databricks: {denial} }} ]"
         );
@@ -84,6 +84,7 @@ deny: [ {{ name: pii, databricks: {denial} }} ]"
     let [one] = found.as_slice() else { panic!("{found:?}") };
     assert!(one.starts_with("6:9: SQL and code are not read: who has \"b\""), "{one}");
     assert_eq!(ask("role: submit, groups: [g]", data).len(), 1);
+    assert_eq!(ask("role: over, services: [a]", data).len(), 1);
     assert_eq!(ask("role: any, groups: [g]", data), [""; 0], "\"*\" does not hold submit");
     assert_eq!(ask("role: sql, services: [a]", "{ warehouses: [w] }"), [""; 0]);
     let with = |more: &str| ask("role: sql, services: [a]", &format!("{data}, {more}"));
