@@ -138,3 +138,48 @@ fn settings_turn_options_on_and_pin_ids() {
     assert_eq!(run("kafka_rest tenant=1", "/metrics"), 2);
     assert_eq!(run("kafka", "/metrics"), 2);
 }
+
+/// `kind:action name` of each resource in some order, from `kind:action name, name + kind:action name`.
+fn sorted(text: &str) -> Vec<String> {
+    let clauses = text.split(" + ").map(|clause| clause.split_once(' ').unwrap_or((clause, "")));
+    let names = clauses.flat_map(|(what, names)| names.split(", ").map(move |name| (what, name)));
+    let mut names: Vec<String> =
+        names.map(|(what, name)| format!("{what} {name}").trim().to_owned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn what_attackers_send_reads_as_what_it_does_or_is_refused() {
+    let file = data("hostile/dbt_cloud.jsonl");
+    let run = Desk::new().run(&format!("platform match dbt_cloud account=1 --requests {file}"));
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+    let attacks = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(run.out.lines().count(), attacks.lines().count());
+    let mut wrong = Vec::new();
+    for (attack, answer) in attacks.lines().zip(run.out.lines()) {
+        let (attack, answer): (Value, Value) =
+            (serde_json::from_str(attack).unwrap(), serde_json::from_str(answer).unwrap());
+        let found = match answer.get("refused").and_then(Value::as_str) {
+            Some("operation_unknown") => "unknown".to_owned(),
+            Some(_) => "refused".to_owned(),
+            None => {
+                let resources = answer.get("resources").and_then(Value::as_array).unwrap();
+                let text = |it: &Value, name: &str| {
+                    it.get(name).and_then(Value::as_str).unwrap_or("*").to_owned()
+                };
+                let resources = resources.iter().map(|it| {
+                    format!("{}:{} {}", text(it, "kind"), text(it, "action"), text(it, "name"))
+                });
+                resources.collect::<Vec<_>>().join(" + ")
+            }
+        };
+        let expected =
+            ["reads_as", "also"].into_iter().filter_map(|name| attack.get(name)?.as_str());
+        if !expected.map(sorted).any(|expected| expected == sorted(&found)) {
+            wrong.push(format!("{}: {found}", attack.get("call").unwrap()));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}

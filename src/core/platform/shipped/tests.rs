@@ -211,6 +211,7 @@ fn each_example_reads_as_it_says() {
         ("kafka_rest", "kafka_rest", &[][..]),
         ("synapse", "synapse", &[]),
         ("dbt_cloud", "dbt_cloud", &[]),
+        ("http", "http", &[]),
         ("databricks", "databricks", &[]),
         ("databricks_options", "databricks", &["account_api", "oidc"]),
     ] {
