@@ -1,5 +1,6 @@
 //! Bytes and words: read, written, compared, shown. Nothing here knows of an identity.
 
+pub(crate) mod alike;
 pub(crate) mod base64url;
 pub mod clean;
 pub mod encode;

@@ -1,5 +1,7 @@
 //! A form (WHATWG URL, application/x-www-form-urlencoded).
 
+use std::collections::BTreeSet;
+
 use super::{BodyError, Extract, Wanted};
 
 /// Reads a form: each name may be there once.
@@ -9,16 +11,24 @@ pub(super) struct Reader<'w> {
     extract: Extract,
     /// The pair that is being read.
     pair: Vec<u8>,
-    /// Bits of the members that were there.
-    seen: u64,
+    /// The names that were there.
+    names: BTreeSet<String>,
 }
 
 /// Bytes of the longest pair: no wanted name is longer.
 const MAX_PAIR: usize = 64 * 1024;
 
+/// How many names a form may hold.
+const MAX_NAMES: usize = 1000;
+
 impl<'w> Reader<'w> {
     pub(super) fn new(wanted: &'w Wanted) -> Self {
-        Self { wanted, extract: Extract::new(wanted.places()), pair: Vec::new(), seen: 0 }
+        Self {
+            wanted,
+            extract: Extract::new(wanted.places()),
+            pair: Vec::new(),
+            names: BTreeSet::new(),
+        }
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
@@ -58,16 +68,18 @@ impl<'w> Reader<'w> {
         if self.wanted.is_other(&name) {
             self.extract.set_other();
         }
-        let Some((at, place)) = self.wanted.member(root, &name) else { return Ok(()) };
-        let bit = 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)).unwrap_or(0);
-        if self.seen & bit != 0 {
+        let member = self.wanted.member(root, &name);
+        if !self.names.insert(name) {
             return Err(BodyError::Ambiguous);
         }
-        self.seen |= bit;
-        match self.wanted.selected(at) {
-            Some((place, _)) => self.extract.keep(place, &value),
+        if self.names.len() > MAX_NAMES {
+            return Err(BodyError::TooLarge);
+        }
+        match member.map(|(at, _)| self.wanted.selected(at)) {
+            None => Ok(()),
+            Some(Some((place, _))) => self.extract.keep(place, &value),
             // A form has no members of members.
-            None => Err(BodyError::Malformed),
+            Some(None) => Err(BodyError::Malformed),
         }
     }
 }
@@ -119,7 +131,14 @@ mod tests {
 
     #[test]
     fn a_form_that_may_be_read_in_two_ways_is_refused() {
-        for body in ["path=a&path=b", "Path=a", "pa-th=a&path=b", "path=a;b=c"] {
+        for body in [
+            "path=a&path=b",
+            "x=1&x=1",
+            "cause=a&cause=b",
+            "Path=a",
+            "pa-th=a&path=b",
+            "path=a;b=c",
+        ] {
             assert_eq!(read(body), Err(BodyError::Ambiguous), "{body}");
         }
         for body in ["path=%4", "path=%zz", "path=%ff"] {

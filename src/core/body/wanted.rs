@@ -1,5 +1,7 @@
 //! What is wanted of a body: a tree of the members that are selected.
 
+use crate::text::alike::is_alike;
+
 /// What a selected member is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Use {
@@ -151,28 +153,5 @@ impl Wanted {
     /// Whether others at the top count.
     pub(super) const fn wants_others(&self) -> bool {
         self.any_but.is_some()
-    }
-}
-
-/// Whether two names are one to a server that does not tell case, `_` and `-`.
-fn is_alike(one: &str, other: &str) -> bool {
-    fn letters(text: &str) -> impl Iterator<Item = char> {
-        let letters = text.chars().filter(|letter| !matches!(letter, '_' | '-'));
-        letters.map(|letter| match letter {
-            // The letters beyond ASCII that have an ASCII letter as another case: i without a dot and
-            // with one, the sign of Kelvin, the long s.
-            '\u{131}' | '\u{130}' => 'i',
-            '\u{212a}' => 'k',
-            '\u{17f}' => 's',
-            letter => letter.to_ascii_lowercase(),
-        })
-    }
-    let (mut one, mut other) = (letters(one), letters(other));
-    loop {
-        match (one.next(), other.next()) {
-            (None, None) => return true,
-            (one, other) if one == other => {}
-            _ => return false,
-        }
     }
 }

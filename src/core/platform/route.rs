@@ -14,6 +14,7 @@ use super::table::{Effect, OperationId, Row, ScopeSource, Table};
 use super::target::{self, Odd, Segment, Target};
 use super::template::Template;
 use crate::body::{self, BodyError, Type, Wanted};
+use crate::text::alike::is_alike;
 use naming::Naming;
 
 /// A platform as a location sets it: its table, and what of it is on.
@@ -230,7 +231,7 @@ fn by_query(
     )?;
     let mut is_plain = true;
     for (name, _) in rows.iter().flat_map(|row| &row.template.query) {
-        for (member, _) in members.iter().filter(|(member, _)| target::is_alike(member, name)) {
+        for (member, _) in members.iter().filter(|(member, _)| is_alike(member, name)) {
             if **member != **name {
                 return Err(Refused::Ambiguous("a member of the query is spelt in another way"));
             }
@@ -497,7 +498,7 @@ impl<'p, 'r> Route<'p, 'r> {
                 for member in target::members(self.target.query.unwrap_or_default()) {
                     let (found, value) = member?;
                     if *found != **name {
-                        if target::is_alike(&found, name) {
+                        if is_alike(&found, name) {
                             return Err(Refused::Ambiguous(
                                 "a member of the query is spelt in another way",
                             ));

@@ -161,14 +161,3 @@ fn decode(text: &str, is_query: bool) -> Result<String, Refused<'static>> {
     }
     String::from_utf8(bytes).map_err(|_| Refused::Malformed("an escaped name is not UTF-8"))
 }
-
-/// Whether two names are one to a server that does not tell case, `_` and `-`.
-pub(super) fn is_alike(one: &str, other: &str) -> bool {
-    let letters = |text: &str| {
-        let bytes = text.bytes().filter(|byte| !b"_-".contains(byte));
-        bytes.map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
-    };
-    // Of other lengths, nearly all are told apart at once.
-    one.len().abs_diff(other.len()) <= one.len().max(other.len()) / 2
-        && letters(one) == letters(other)
-}
