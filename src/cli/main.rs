@@ -77,7 +77,7 @@ enum Command {
     /// Read requests as a platform's operations
     #[command(subcommand)]
     Platform(PlatformCommand),
-    /// Explain, test and compare policies
+    /// Check, explain, test and compare policies
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Check lists of revoked tokens
@@ -111,9 +111,11 @@ enum PlatformCommand {
 
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
+    Check(policy::Check),
     Coverage(policy::Coverage),
     Diff(policy::Diff),
     Explain(Box<policy::Explain>),
+    Schema(policy::Schema),
     Suggest(policy::Suggest),
     Test(policy::Test),
 }
@@ -140,9 +142,11 @@ impl Command {
             Self::Platform(PlatformCommand::Coverage(coverage)) => coverage.run(),
             Self::Platform(PlatformCommand::Match(one)) => one.run(),
             Self::Policy(policy) => match policy {
+                PolicyCommand::Check(check) => check.run(),
                 PolicyCommand::Coverage(coverage) => coverage.run(),
                 PolicyCommand::Diff(diff) => diff.run(),
                 PolicyCommand::Explain(explain) => explain.run(),
+                PolicyCommand::Schema(schema) => schema.run(),
                 PolicyCommand::Suggest(suggest) => suggest.run(),
                 PolicyCommand::Test(test) => test.run(),
             },

@@ -2,6 +2,7 @@
 
 mod case;
 mod cases;
+mod check;
 mod explain;
 mod identity;
 mod suggest;
@@ -17,6 +18,7 @@ use crate::error::Failure;
 use crate::input;
 
 pub(crate) use cases::{Coverage, Diff, Test};
+pub(crate) use check::{Check, Schema};
 pub(crate) use explain::Explain;
 pub(crate) use suggest::Suggest;
 

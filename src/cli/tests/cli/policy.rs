@@ -226,3 +226,30 @@ fn what_real_clients_ask_for_is_permitted_by_the_suggested_policy() {
         }
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_policy_is_told_with_its_place() {
+    let desk = Desk::new();
+    desk.write("policy.yaml", POLICY);
+    let run = desk.run("policy check policy.yaml");
+    assert_eq!(run.status, 0);
+    assert!(run.out.ends_with("1 bindings, 1 denials\n"), "{run:?}");
+    let bad = "version: 1\nroles: { r: [ { kafka: { topics: [a], actions: [produces] } } ] }\n";
+    desk.write("bad.yaml", bad);
+    let run = desk.run("policy check bad.yaml");
+    assert_eq!(run.status, 1);
+    let expected = "bad.yaml:2:49: topics have no action \"produces\"; did you mean \"produce\"?\n";
+    assert!(run.out.starts_with(expected), "{run:?}");
+    let run = desk.run("policy check --issuer entra policy.yaml");
+    assert!(run.status == 0 && run.out.contains(": warning: "), "{run:?}");
+    assert_eq!(desk.run("policy check nowhere.yaml").status, 2);
+}
+
+#[test]
+fn the_schema_is_one_of_json_schema() {
+    let run = Desk::new().run("policy schema");
+    let schema: Value = serde_json::from_str(&run.out).unwrap();
+    let dialect = schema.get("$schema").and_then(Value::as_str).unwrap();
+    assert!(dialect.contains("2020-12"), "{dialect}");
+    assert!(schema.pointer("/properties/bindings").is_some());
+}
