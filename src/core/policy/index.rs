@@ -25,7 +25,7 @@ pub use view::View;
 #[derive(Debug)]
 pub struct Index {
     policy: Policy,
-    /// Of each role: what it grants.
+    /// Of each role: what it grants by itself.
     roles: Vec<Grants>,
     /// The denials that name a resource of a kind, each by its place.
     denials: ByKind<u32>,
@@ -223,26 +223,18 @@ impl Index {
     }
 }
 
-/// Adds what a role grants, and the roles that it includes.
+/// Adds what a role grants by itself, and not by the roles that it includes.
 fn add_role(grants: &mut Grants, policy: &Policy, binding: u32, role: usize) {
-    let mut seen = vec![role];
-    let mut at = 0;
-    while let Some(next) = seen.get(at).copied() {
-        at = at.saturating_add(1);
-        let Some(it) = policy.roles.get(next) else { continue };
-        for (place, grant) in (0_u32..).zip(&it.grants) {
-            for (kind, patterns) in &grant.scope.kinds {
-                let key = (grant.scope.platform, *kind);
-                let separator = form(policy, key).and_then(Form::separator);
-                let names = grants.entry(key).or_insert_with(|| Names::new(separator));
-                let held =
-                    Held { binding, role: u32::try_from(next).unwrap_or(u32::MAX), grant: place };
-                patterns.iter().for_each(|pattern| names.add(pattern, held));
-            }
+    let Some(it) = policy.roles.get(role) else { return };
+    for (place, grant) in (0_u32..).zip(&it.grants) {
+        for (kind, patterns) in &grant.scope.kinds {
+            let key = (grant.scope.platform, *kind);
+            let separator = form(policy, key).and_then(Form::separator);
+            let names = grants.entry(key).or_insert_with(|| Names::new(separator));
+            let held =
+                Held { binding, role: u32::try_from(role).unwrap_or(u32::MAX), grant: place };
+            patterns.iter().for_each(|pattern| names.add(pattern, held));
         }
-        seen.extend(
-            it.includes.iter().filter(|role| !seen.contains(role)).copied().collect::<Vec<_>>(),
-        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one identity may do.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Grants, Held, Index, Names, add_role, finish};
 use crate::platform::kind::KindId;
@@ -25,8 +25,8 @@ pub(super) struct Holding {
     apart: Vec<(u32, u32)>,
 }
 
-/// How many names of a role are gathered into a view.
-const LARGE: usize = 256;
+/// How many names of a role are gathered into a view; few in tests, so that they see both.
+const LARGE: usize = if cfg!(test) { 4 } else { 256 };
 
 impl Holding {
     pub(super) fn merged(&self, key: (usize, KindId)) -> Option<&Names<Held>> {
@@ -137,6 +137,16 @@ impl Index {
         View { live: self.holding(&live), dry: self.holding(&dry), meant }
     }
 
+    /// A role and those that it includes, each once.
+    fn with_included(&self, role: usize) -> Vec<usize> {
+        let (mut roles, mut seen, mut at) = (vec![role], HashSet::from([role]), 0);
+        while let Some(next) = roles.get(at).and_then(|role| self.policy.roles.get(*role)) {
+            at = at.saturating_add(1);
+            roles.extend(next.includes.iter().filter(|role| seen.insert(**role)));
+        }
+        roles
+    }
+
     fn holding(&self, bindings: &[(u32, usize, bool)]) -> Holding {
         let mut holding = Holding::default();
         // Of bindings that always hold, the first of a role is all that counts.
@@ -148,11 +158,17 @@ impl Index {
             if !is_of_the_moment {
                 always.insert(*role, *binding);
             }
-            let names = self.roles.get(*role).into_iter().flat_map(HashMap::values);
-            if names.map(Names::len).sum::<usize>() > LARGE {
-                holding.apart.push((*binding, u32::try_from(*role).unwrap_or(u32::MAX)));
+            let roles = self.with_included(*role);
+            let of_role =
+                |role: &usize| self.roles.get(*role).into_iter().flat_map(HashMap::values);
+            if roles.iter().flat_map(of_role).map(Names::len).sum::<usize>() > LARGE {
+                let roles =
+                    roles.iter().map(|role| (*binding, u32::try_from(*role).unwrap_or(u32::MAX)));
+                holding.apart.extend(roles);
             } else {
-                add_role(&mut holding.merged, &self.policy, *binding, *role);
+                roles
+                    .iter()
+                    .for_each(|role| add_role(&mut holding.merged, &self.policy, *binding, *role));
             }
         }
         finish(&mut holding.merged);
