@@ -105,11 +105,6 @@ impl<'r> Credentials<'r> {
         self.peer.get_or_init(|| self.request.peer()).as_ref()
     }
 
-    /// Whether anything of what `methods` names was presented.
-    pub(crate) fn is_any(&self, methods: Methods) -> bool {
-        self.token.is_some() || (methods.reads(Method::Certificate) && self.peer().is_some())
-    }
-
     /// Where it came from, for the limit on failures.
     pub(crate) fn address(&self) -> &'r [u8] {
         self.request.address()

@@ -1,19 +1,40 @@
-//! The ways of proving an identity.
+//! The ways of proving an identity: the word for each, and the reason to refuse a request without it.
+//!
+//! One more is a row here, its verification in [`authenticate`](mod@crate::stage::authenticate), and
+//! what it tells of a client in [`identity`](crate::identity).
 
-/// A way of proving an identity.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Method {
+use crate::refusal::Reason;
+
+macro_rules! methods {
+    ($($(#[doc = $doc:literal])+ $method:ident => $word:literal, $missing:ident;)+) => {
+        /// A way of proving an identity.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Method { $($(#[doc = $doc])+ $method,)+ }
+
+        impl Method {
+            const ALL: &[Self] = &[$(Self::$method),+];
+
+            /// Its word in `mesh_authenticate`.
+            const fn word(self) -> &'static str {
+                match self { $(Self::$method => $word,)+ }
+            }
+
+            /// The reason to refuse a request that lacks it.
+            const fn missing(self) -> Reason {
+                match self { $(Self::$method => Reason::$missing,)+ }
+            }
+        }
+    };
+}
+
+methods! {
     /// A bearer token (RFC 6750).
-    Token,
+    Token => "token", CredentialMissing;
     /// A peer certificate.
-    Certificate,
+    Certificate => "certificate", CertificateMissing;
 }
 
 impl Method {
-    /// The words of `mesh_authenticate`.
-    const WORDS: [(&'static str, Self); 2] =
-        [("token", Self::Token), ("certificate", Self::Certificate)];
-
     const fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -29,15 +50,20 @@ pub struct Methods {
 }
 
 impl Methods {
+    /// The syntax of `mesh_authenticate`.
+    pub(crate) const SYNTAX: &str = "off | any | token | certificate | token certificate";
+    /// The same as the words of an error.
+    pub(crate) const EXPECTED: &str = "off, any, token, certificate, or token certificate";
+
     /// Reads the words of `mesh_authenticate`: `any`, or methods, each of them once.
     pub fn parse(words: &[&str]) -> Option<Self> {
-        let all = || Method::WORDS.iter();
+        let all = || Method::ALL.iter();
         if words == ["any"] {
-            return Some(Self { read: all().fold(0, |bits, (_, it)| bits | it.bit()), any: true });
+            return Some(Self { read: all().fold(0, |bits, it| bits | it.bit()), any: true });
         }
         let mut read = 0;
         for word in words {
-            let (_, method) = all().find(|(known, _)| known == word)?;
+            let method = all().find(|method| method.word() == *word)?;
             if read & method.bit() != 0 {
                 return None;
             }
@@ -60,6 +86,16 @@ impl Methods {
     pub const fn requires(self, method: Method) -> bool {
         self.reads(method) && !self.any
     }
+
+    /// The methods that are looked at.
+    pub(crate) fn each(self) -> impl Iterator<Item = Method> {
+        Method::ALL.iter().copied().filter(move |method| self.reads(*method))
+    }
+
+    /// Refuses a request that lacks what there is no identity without.
+    pub(crate) const fn demand(self, method: Method, is_there: bool) -> Result<(), Reason> {
+        if !is_there && self.requires(method) { Err(method.missing()) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -69,8 +105,17 @@ mod tests {
     #[test]
     fn any_reads_all_methods_and_requires_none() {
         let any = Methods::parse(&["any"]).unwrap();
-        for (_, method) in Method::WORDS {
-            assert!(any.reads(method) && !any.requires(method));
+        for method in Method::ALL {
+            assert!(any.reads(*method) && !any.requires(*method));
+        }
+        assert!(any.each().eq(Method::ALL.iter().copied()));
+    }
+
+    #[test]
+    fn each_method_has_a_word_in_the_syntax_and_in_the_error() {
+        for word in Method::ALL.iter().map(|method| method.word()) {
+            assert!(Methods::SYNTAX.split(" | ").any(|it| it == word), "{word}");
+            assert!(Methods::EXPECTED.split(", ").any(|it| it == word), "{word}");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::key::jws::CompactJws;
 use crate::need::{Need, Stop};
 use crate::proof::{self, Unused};
 use crate::refusal::{Reason, Refusal};
-use crate::request::{Credentials, Method, Scheme};
+use crate::request::{Credentials, Method, Peer, Scheme};
 use crate::token::introspection::{self, Known};
 use crate::token::{self, VerifiedToken};
 
@@ -36,13 +36,21 @@ pub fn authenticate(
     if known.is_none() {
         credentials.check()?;
     }
-    if known.is_none() && credentials.is_any(settings.methods) {
+    if known.is_none() && settings.methods.each().any(|method| is_presented(credentials, method)) {
         // A token that was verified before cannot be part of a guessing attack, nor can a
         // certificate beside it: the clients behind one address do not pay for a neighbour's
         // failures.
         gate(credentials, settings, worker)?;
     }
     verify(credentials, known, settings, worker)
+}
+
+/// Whether there is something to verify.
+fn is_presented(credentials: &Credentials<'_>, method: Method) -> bool {
+    match method {
+        Method::Token => credentials.bearer().is_some(),
+        Method::Certificate => credentials.peer().is_some(),
+    }
 }
 
 /// A token that was verified before, by its signature or by its issuer.
@@ -124,17 +132,13 @@ fn verify(
                 verify_token((scheme, token), known, credentials, settings, worker)?;
             (Some(token), proof)
         }
-        _ if methods.requires(Method::Token) => return Err(Reason::CredentialMissing.into()),
         _ => (None, None),
     };
+    methods.demand(Method::Token, token.is_some())?;
     let peer = if methods.reads(Method::Certificate) { credentials.peer() } else { None };
-    let certificate = match peer {
-        None if methods.requires(Method::Certificate) => {
-            return Err(Reason::CertificateMissing.into());
-        }
-        None => None,
-        Some(peer) => Some(Proven::verify(peer, settings.id, &settings.names, worker.now.unix)?),
-    };
+    methods.demand(Method::Certificate, peer.is_some())?;
+    let verify = |peer: &Peer| Proven::verify(peer, settings.id, &settings.names, worker.now.unix);
+    let certificate = peer.map(verify).transpose()?;
     if token.is_none() && certificate.is_none() {
         return Err(Reason::CredentialMissing.into());
     }

@@ -18,7 +18,7 @@ use crate::request::upgrade::{Upgrades, is_protocol};
 pub const LOCATION: &[Directive<RawLocation>] = &[
     row(
         "mesh_authenticate",
-        "off | any | token | certificate | token certificate",
+        Methods::SYNTAX,
         "mesh_authenticate off",
         include_str!("doc/mesh_authenticate.md"),
         (1, 2),
@@ -232,9 +232,10 @@ const fn row(
 fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let methods = match line.words {
         ["off"] => None,
-        words => Some(Methods::parse(words).ok_or_else(|| {
-            unknown(&words.join(" "), "off, any, token, certificate, or token certificate")
-        })?),
+        words => {
+            let methods = Methods::parse(words);
+            Some(methods.ok_or_else(|| unknown(&words.join(" "), Methods::EXPECTED))?)
+        }
     };
     once(&mut raw.authenticate, RawAuthenticate { methods, place: line.place.clone() })
 }
