@@ -70,5 +70,5 @@ pub use keys::{
 pub use thread::clock::now;
 pub use thread::control::{Control, Options, StartError};
 pub use thread::job::Job;
-pub use thread::message::{Level, Message};
+pub use thread::message::{Level, Message, Outbox};
 pub use thread::supervise::Supervisor;

@@ -13,8 +13,8 @@ use mesh_core::issuer::trust::{Revoked, Snapshot, Trust};
 use tokio::time::sleep;
 
 use crate::{
-    Control, Document, FileStamp, Job, Level, Message, Options, Parsed, Rejected, Supervisor,
-    Version, Watched, WatchedFile,
+    Control, Document, FileStamp, Job, Level, Message, Options, Outbox, Parsed, Rejected,
+    Supervisor, Version, Watched, WatchedFile,
 };
 
 /// The calls that the stub saw, shared with the test.
@@ -108,7 +108,7 @@ impl Running {
     }
 
     pub(crate) fn primed(files: &[(&Path, Option<FileStamp>)]) -> Self {
-        Self::with(files, Options { interval: TICK, report: true })
+        Self::with(files, Options { interval: TICK, outbox: Outbox::new(true) })
     }
 
     pub(crate) fn with(files: &[(&Path, Option<FileStamp>)], options: Options) -> Self {

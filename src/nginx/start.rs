@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use mesh_control::{
-    Control, Document, FetchedKeys, FileStamp, Introspector, Job, Options, ReadError,
+    Control, Document, FetchedKeys, FileStamp, Introspector, Job, Options, Outbox, ReadError,
     RevocationDocument, Version, Watched, WatchedFile, read_capped,
 };
 
@@ -27,7 +27,9 @@ pub(crate) fn watch(main: &MainConf) {
     if !is_worker() {
         return;
     }
-    let link = Link::begin(main);
+    // One report is enough: every worker sees the same files.
+    let outbox = Outbox::new(worker_number() == 0);
+    let link = Link::begin(main, &outbox);
     if main.shared.is_some() && link.is_none() {
         let fault = "the shared memory of keys cannot be read, nothing is fetched";
         Log::cycle().write(Level::Crit, format_args!("{fault}"));
@@ -55,9 +57,9 @@ pub(crate) fn watch(main: &MainConf) {
         credentials: main.credentials.clone(),
         wake,
     });
+    let messages = Arc::clone(&outbox);
     let spawn = move || {
-        // One report is enough: every worker sees the same files.
-        let options = Options { report: worker_number() == 0, ..Options::default() };
+        let options = Options { outbox: Arc::clone(&outbox), ..Options::default() };
         let mut jobs: Vec<Box<dyn Job>> = Vec::new();
         for (of, file) in files.iter().cloned() {
             jobs.push(match of {
@@ -81,7 +83,7 @@ pub(crate) fn watch(main: &MainConf) {
         });
         Ok(Started { control: Control::start(jobs, options)?, desk })
     };
-    thread::start(spawn, parking::abandon);
+    thread::start(messages, spawn, parking::abandon);
 }
 
 /// Reads a file that has changed since the configuration was read.

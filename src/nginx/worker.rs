@@ -2,6 +2,5 @@
 
 pub(crate) mod keys;
 pub(crate) mod link;
-pub(crate) mod said;
 pub(crate) mod thread;
 pub(crate) mod wish;

@@ -12,7 +12,7 @@ use mesh_core::testing::{self, Lines};
 
 use super::*;
 use crate::stub::until;
-use crate::{Control, Options};
+use crate::{Control, Options, Outbox};
 
 /// An issuer that is asked at that address.
 pub(super) fn issuer(url: &str, lines: Lines<'_>) -> Issuer {
@@ -78,7 +78,7 @@ impl Asking {
             }),
         };
         let (desk, counter) = introspector.open();
-        let options = Options { report: false, ..Options::default() };
+        let options = Options { outbox: Outbox::new(false), ..Options::default() };
         let control = Control::start(vec![Box::new(counter)], options).unwrap();
         Self { control, desk, wakes }
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::stub::until;
-use crate::{Control, Message, Options};
+use crate::{Control, Message, Options, Outbox};
 
 /// The documents that the workers share, and the changes to them.
 #[derive(Debug, Default)]
@@ -140,7 +140,7 @@ impl Fetching {
     pub(crate) fn start(memory: &SharedMemory, issuers: Vec<RemoteIssuer>) -> Self {
         let shared: Box<dyn Shared> = Box::new(memory.clone());
         // Another worker speaks for all; this one leads.
-        let options = Options { report: false, interval: Duration::from_millis(10) };
+        let options = Options { outbox: Outbox::new(false), interval: Duration::from_millis(10) };
         let control =
             Control::start(vec![Box::new(FetchedKeys { issuers, shared })], options).unwrap();
         Self { control, messages: Vec::new() }

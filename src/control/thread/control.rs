@@ -36,13 +36,13 @@ impl Control {
     pub fn start(jobs: Vec<Box<dyn Job>>, options: Options) -> Result<Self, StartError> {
         let runtime = Builder::new_current_thread().enable_time().enable_io().build();
         let runtime = runtime.map_err(StartError::Runtime)?;
-        let outbox = Arc::new(Outbox::new(options.report));
+        let Options { interval, outbox } = options;
         let stop = Arc::new(Notify::new());
         let body = {
             let (outbox, stop) = (Arc::clone(&outbox), Arc::clone(&stop));
             move || {
                 announce_death(&outbox, || {
-                    let supervisor = Supervisor::new(options.interval, Arc::clone(&outbox));
+                    let supervisor = Supervisor::new(interval, Arc::clone(&outbox));
                     work(&runtime, jobs, supervisor, &stop);
                 });
                 runtime.shutdown_background();
@@ -89,18 +89,18 @@ impl Drop for Control {
 }
 
 /// How the thread does its work.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The time between two looks at a file, at least 10 ms.
     pub interval: Duration,
-    /// Whether this worker reports for all: the others report panics alone.
-    pub report: bool,
+    /// The queue for the thread's messages, which outlives the thread.
+    pub outbox: Arc<Outbox>,
 }
 
 impl Default for Options {
     /// One look per second, and every message.
     fn default() -> Self {
-        Self { interval: Duration::from_secs(1), report: true }
+        Self { interval: Duration::from_secs(1), outbox: Outbox::new(true) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The messages of the background thread, kept until the event loop logs them.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How grave a message is, in Nginx's words.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -39,11 +39,12 @@ impl Message {
     }
 }
 
-/// The bounded queue between the thread and the event loop.
+/// The bounded queue of a worker's messages: whatever knows something puts it in, on any thread, and
+/// the event loop logs it.
 ///
 /// Its lock is held for one push or one swap only, so neither side ever waits for the other's work.
 #[derive(Debug)]
-pub(crate) struct Outbox {
+pub struct Outbox {
     report: bool,
     queue: Mutex<Queue>,
 }
@@ -55,9 +56,11 @@ struct Queue {
 }
 
 impl Outbox {
-    /// An empty queue; without `report` it takes critical messages alone.
-    pub(crate) fn new(report: bool) -> Self {
-        Self { report, queue: Mutex::default() }
+    /// An empty queue; without `report` another worker reports for all, and this one's takes
+    /// critical messages and [announcements](Self::announce) alone.
+    #[must_use]
+    pub fn new(report: bool) -> Arc<Self> {
+        Arc::new(Self { report, queue: Mutex::default() })
     }
 
     /// Queues a message. If the queue is full, the message is only counted, unless it is critical: then
@@ -69,7 +72,7 @@ impl Outbox {
     }
 
     /// Queues a message about something that only this worker knows, whichever worker reports for all.
-    pub(crate) fn announce(&self, level: Level, text: &str) {
+    pub fn announce(&self, level: Level, text: &str) {
         let message = Message::new(level, text);
         let mut queue = self.lock();
         if queue.messages.len() >= MAX_MESSAGES {
@@ -85,7 +88,7 @@ impl Outbox {
     }
 
     /// Takes all messages, oldest first, then a warning if some had to be dropped.
-    pub(crate) fn drain(&self) -> impl Iterator<Item = Message> + use<> {
+    pub fn drain(&self) -> impl Iterator<Item = Message> + use<> {
         let Queue { messages, dropped } = core::mem::take(&mut *self.lock());
         let warning = (dropped > 0).then(|| {
             let text = format!("{dropped} messages of the background thread were dropped");

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn task_that_panics_is_reported_and_started_again() {
-        let outbox = Arc::new(Outbox::new(true));
+        let outbox = Outbox::new(true);
         let starts = Rc::new(Cell::new(0));
         let running = Rc::new(Notify::new());
         let tasks = LocalSet::new();

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use mesh_control::{Document as _, KeyDocument, Level, RemoteIssuer, Retired, Shared, Version};
+use mesh_control::{
+    Document as _, KeyDocument, Level, Outbox, RemoteIssuer, Retired, Shared, Version,
+};
 use mesh_core::documents::{Documents, Failure, Found, Head, Lead};
 use mesh_core::issuer::trust::Trust;
 use mesh_core::text::time::UnixTime;
@@ -12,7 +14,6 @@ use crate::nginx::memory::state::State;
 use crate::nginx::memory::writer::Writer;
 use crate::nginx::ngx::role::worker_number;
 use crate::nginx::state::settings::MainConf;
-use crate::nginx::worker::said::say;
 
 /// A worker's end of the shared documents; lives on its background thread.
 #[derive(Clone)]
@@ -32,12 +33,13 @@ pub(crate) struct Link {
     kept: Vec<Option<Head>>,
     /// Whether the disk failed already.
     is_mute: bool,
+    outbox: Arc<Outbox>,
 }
 
 impl Link {
     /// Begins a worker: puts published documents in force, before the first request, and takes the
     /// lead if it is worker 0. `None` if there is no issuer.
-    pub(crate) fn begin(main: &MainConf) -> Option<Self> {
+    pub(crate) fn begin(main: &MainConf, outbox: &Arc<Outbox>) -> Option<Self> {
         let (zone, trust) = (main.shared?, main.trust.as_ref()?);
         let documents = zone.documents()?;
         let (worker, pid) = (worker_number(), std::process::id());
@@ -60,6 +62,7 @@ impl Link {
             retired: Retired::default(),
             state: zone.state().filter(|_| leads),
             is_mute: false,
+            outbox: Arc::clone(outbox),
         };
         link.adopt();
         Some(link)
@@ -73,7 +76,8 @@ impl Link {
     /// Records the contents of a file before they are in force, for workers that begin while it is bad.
     pub(crate) fn record(&mut self, issuer: usize, bytes: &[u8]) {
         if !self.writer.record(issuer, bytes, UnixTime::from_secs(0)) {
-            say(Level::Warn, "keys of a file cannot be shared with other workers".to_owned());
+            let fault = "keys of a file cannot be shared with other workers";
+            self.outbox.announce(Level::Warn, fault);
         }
     }
 
@@ -109,7 +113,8 @@ impl Link {
             }
             // The publisher has parsed it before; the keys that are in force stay.
             Err(error) => {
-                say(Level::Error, format!("keys that were shared of {}: {error}", keys.name()));
+                let fault = format!("keys that were shared of {}: {error}", keys.name());
+                self.outbox.announce(Level::Error, &fault);
             }
         }
         Some(())
@@ -134,7 +139,7 @@ impl Link {
             }
             Err(error) => {
                 if !core::mem::replace(&mut self.is_mute, true) {
-                    say(Level::Warn, error);
+                    self.outbox.announce(Level::Warn, &error);
                 }
             }
         }

@@ -3,15 +3,15 @@
 use core::cell::RefCell;
 use core::mem;
 use core::ptr::{self, NonNull};
+use std::sync::Arc;
 
-use mesh_control::{Answered, Control, Desk, Message, StartError};
+use mesh_control::{Answered, Control, Desk, Outbox, StartError};
 use mesh_core::issuer::Question;
 use nginx_sys::{ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_event_t, ngx_msec_t};
 
 use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::role::is_worker;
-use crate::nginx::worker::said::said;
 
 /// Starts the background thread, from `init_process`; does nothing outside of a worker.
 ///
@@ -19,13 +19,24 @@ use crate::nginx::worker::said::said;
 /// with all signals blocked, since a thread inherits the mask and a signal that it took would not
 /// wake Nginx. It is called again, some time later, if it failed or the thread has died; `abandon`
 /// then gives up the requests that wait for its answers. Until the thread is there again the worker
-/// goes on with the documents that it has.
-pub(crate) fn start(spawn: impl FnMut() -> Result<Started, StartError> + 'static, abandon: fn()) {
+/// goes on with the documents that it has. `outbox` has the messages of all that the worker does with
+/// documents, on the thread or before it.
+pub(crate) fn start(
+    outbox: Arc<Outbox>,
+    spawn: impl FnMut() -> Result<Started, StartError> + 'static,
+    abandon: fn(),
+) {
     if !is_worker() {
         return;
     }
-    let mut worker =
-        Worker { spawn: Box::new(spawn), abandon, started: None, wait: 0, _timer: Timer::new() };
+    let mut worker = Worker {
+        outbox,
+        spawn: Box::new(spawn),
+        abandon,
+        started: None,
+        wait: 0,
+        _timer: Timer::new(),
+    };
     worker.turn();
     WORKER.set(Some(worker));
 }
@@ -33,11 +44,10 @@ pub(crate) fn start(spawn: impl FnMut() -> Result<Started, StartError> + 'static
 /// Stops the background thread and waits for its end, from `exit_process`: the thread may not
 /// outlive the pool, nor the code that Nginx is about to close.
 pub(crate) fn stop() {
-    let Some(worker) = WORKER.take() else { return };
-    if let Some(Started { control, .. }) = worker.started {
-        report(control.stop());
-    }
-    report(said());
+    let Some(mut worker) = WORKER.take() else { return };
+    // This joins the thread.
+    drop(worker.started.take());
+    worker.report();
 }
 
 /// Has the background thread ask an issuer about a token; `false` if it cannot.
@@ -67,6 +77,7 @@ pub(crate) struct Started {
 }
 
 struct Worker {
+    outbox: Arc<Outbox>,
     spawn: Box<dyn FnMut() -> Result<Started, StartError>>,
     /// Gives up the requests that wait for answers.
     abandon: fn(),
@@ -82,17 +93,29 @@ impl Worker {
         self.started.as_ref()?.desk.as_ref()
     }
 
-    /// Logs the messages of the thread, and starts it if there is none.
-    fn turn(&mut self) {
-        report(said());
-        if let Some(Started { control, .. }) = &self.started {
-            report(control.messages());
-            if control.is_running() {
-                return;
-            }
+    /// Logs the messages that wait.
+    fn report(&self) {
+        let log = Log::cycle();
+        for message in self.outbox.drain() {
+            let level = match message.level {
+                mesh_control::Level::Crit => Level::Crit,
+                mesh_control::Level::Error => Level::Error,
+                mesh_control::Level::Notice => Level::Notice,
+                mesh_control::Level::Warn => Level::Warn,
+            };
+            log.write(level, format_args!("{}", message.text));
         }
-        if let Some(Started { control, .. }) = self.started.take() {
-            report(control.stop());
+    }
+
+    /// Logs the messages that wait, and starts the thread if there is none.
+    fn turn(&mut self) {
+        self.report();
+        if self.started.as_ref().is_some_and(|it| it.control.is_running()) {
+            return;
+        }
+        if let Some(dead) = self.started.take() {
+            drop(dead);
+            self.report();
             // Its answers went with it.
             (self.abandon)();
             self.wait = RETRY;
@@ -132,19 +155,6 @@ fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
         Restore(before)
     };
     f()
-}
-
-fn report(messages: impl IntoIterator<Item = Message>) {
-    let log = Log::cycle();
-    for message in messages {
-        let level = match message.level {
-            mesh_control::Level::Crit => Level::Crit,
-            mesh_control::Level::Error => Level::Error,
-            mesh_control::Level::Notice => Level::Notice,
-            mesh_control::Level::Warn => Level::Warn,
-        };
-        log.write(level, format_args!("{}", message.text));
-    }
 }
 
 /// Nginx's timer, which calls [`tick`] over and over until it is dropped.

@@ -185,7 +185,7 @@ fn file_that_comes_back_untouched_is_told_to_be_good_again() {
 #[test]
 fn file_that_is_being_written_is_looked_at_before_the_interval_ends() {
     let (_dir, path) = one_file("good 1");
-    let options = Options { interval: Duration::from_secs(3600), report: true };
+    let options = Options { interval: Duration::from_secs(3600), outbox: Outbox::new(true) };
     Running::with(&[(&path, None)], options).until_published("0: good 1");
 }
 
@@ -269,7 +269,7 @@ impl Looks {
         let file = WatchedFile { path: path.into(), max_bytes: 1000, primed: None, interval: None };
         let seen = Arc::new(Seen::default());
         let document = RefCell::new(Stub(0, Arc::clone(&seen)));
-        Self { watch: Watch::new(file, TICK, Arc::new(Outbox::new(true))), document, seen }
+        Self { watch: Watch::new(file, TICK, Outbox::new(true)), document, seen }
     }
 
     fn look(&mut self) -> Result<(), Fault> {

@@ -22,7 +22,7 @@ fn stop_joins_at_once_whatever_the_thread_waits_for() {
 
     for interval in [Duration::from_millis(10), Duration::from_secs(3600)] {
         let stops = (0..5).map(|_| {
-            let running = Running::with(&files, Options { interval, report: true });
+            let running = Running::with(&files, Options { interval, outbox: Outbox::new(true) });
             running.until_published("0: good");
             let began = Instant::now();
             running.control.stop();
@@ -86,7 +86,7 @@ fn silent_worker_publishes_and_says_nothing_but_panics() {
     fs::write(&panics, "panic").unwrap();
     let none = dir.path().join("none");
     let files = [(&*good, None), (&*panics, None), (&*none, None)];
-    let mut running = Running::with(&files, Options { interval: TICK, report: false });
+    let mut running = Running::with(&files, Options { interval: TICK, outbox: Outbox::new(false) });
     running.until_published("0: good");
     running.until_said("Crit");
     running.seen.ticks(5);
@@ -126,7 +126,7 @@ impl Job for Moody {
 #[test]
 fn job_that_panics_is_told_and_goes_on_beside_the_others() {
     let (seen, moods) = (Arc::new(Seen::default()), Arc::new(Seen::default()));
-    let options = Options { interval: TICK, report: true };
+    let options = Options { interval: TICK, outbox: Outbox::new(true) };
     let jobs: Vec<Box<dyn Job>> =
         vec![Box::new(Moody(Arc::clone(&moods))), Box::new(Clock(Arc::clone(&seen)))];
     let control = Control::start(jobs, options).unwrap();
@@ -148,7 +148,7 @@ fn file_of_a_short_interval_is_looked_at_more_often_than_the_others() {
     };
     let files = vec![file("slow", None), file("quick", Some(TICK))];
     let seen = Arc::new(Seen::default());
-    let options = Options { interval: Duration::from_secs(3600), report: true };
+    let options = Options { interval: Duration::from_secs(3600), outbox: Outbox::new(true) };
     let control = Control::start(jobs(&seen, files), options).unwrap();
     let published = |text: &str| seen.published().iter().any(|published| published == text);
     until("both", || published("0: good 1") && published("1: good 1"));
