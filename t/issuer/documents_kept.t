@@ -10,7 +10,7 @@ use Test::More;
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Documents;
-use Test::Mesh::Load qw(each_worker);
+use Test::Mesh::Load qw(each_worker token_server);
 use Test::Mesh::Port;
 use Test::Mesh::Server;
 
@@ -23,19 +23,7 @@ mesh_issuer idp {
     max_stale 1h;
 }
 END
-my $servers = <<'END';
-mesh_log_level info;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    location = /t {
-        mesh_authenticate token;
-        add_header X-Worker $pid always;
-        add_header Reason $mesh_reason always;
-        empty_gif;
-    }
-    location = /status { mesh_status; }
-}
-END
+my $servers = token_server();
 my $directory = new_directory();
 my $with_state = "mesh_state_path $directory;\n$issuer$servers";
 my %source = (name => 'idp', issuer => 'https://idp.example', jwks => "http://127.0.0.1:$silent/keys");

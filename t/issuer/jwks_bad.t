@@ -10,14 +10,13 @@ use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Load qw(each_worker statuses);
+use Test::Mesh::Load qw(each_worker statuses token_server);
 use Test::Mesh::Server;
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
 my @names = qw(first second);
-meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
-    for @names;
+new_keys($dir, @names);
 my %set = map { $_ => slurp("$dir/$_.set") } @names;
 # Another key of the same name.
 my ($other) = $set{first} =~ s/"first"/"second"/gr =~ /(\{[^{}]*\})/ or die "no key in $set{first}\n";
@@ -86,17 +85,7 @@ mesh_issuer issuer$number {
 END
 }
 sleep 0.3;
-my $server = Test::Mesh::Server->start($conf . <<'CONF', workers => 2, user => $> == 0 ? 'nobody nogroup' : undef);
-mesh_log_level info;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    location = /t {
-        mesh_authenticate token;
-        add_header X-Worker $pid always;
-        empty_gif;
-    }
-}
-CONF
+my $server = Test::Mesh::Server->start($conf . token_server(), workers => 2, user => $> == 0 ? 'nobody nogroup' : undef);
 my $clients = each_worker($server, '/t');
 
 is statuses_of($_, 'first'), '200 200', "issuer $_: the key is in force" for 0 .. $#kinds;

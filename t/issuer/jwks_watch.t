@@ -11,14 +11,13 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Load qw(each_worker statuses);
+use Test::Mesh::Load qw(each_worker statuses token_server);
 use Test::Mesh::Rewrite;
 use Test::Mesh::Server;
 
 my $dir = tempdir(CLEANUP => 1);
 my @names = qw(first second third);
-meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
-    for @names;
+new_keys($dir, @names);
 # Seconds for which a file was halved or gone.
 my $longest_gap = 0;
 my %set = map { $_ => slurp("$dir/$_.set") } @names;
@@ -40,17 +39,7 @@ END
 }
 # A file that has settled is not read twice.
 sleep 0.3;
-my $server = Test::Mesh::Server->start($conf . <<'CONF', workers => 2);
-mesh_log_level info;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    location = /t {
-        mesh_authenticate token;
-        add_header X-Worker $pid always;
-        empty_gif;
-    }
-}
-CONF
+my $server = Test::Mesh::Server->start($conf . token_server(), workers => 2);
 my @workers = $server->worker_pids;
 my $clients = each_worker($server, '/t');
 

@@ -9,22 +9,10 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::Issuer;
-use Test::Mesh::Load qw(await_all each_worker request_bytes statuses);
+use Test::Mesh::Load qw(await_all each_worker request_bytes statuses token_server);
 use Test::Mesh::Server;
 
-my $servers = <<'END';
-mesh_log_level info;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    location = /t {
-        mesh_authenticate token;
-        add_header X-Worker $pid always;
-        add_header Reason $mesh_reason always;
-        empty_gif;
-    }
-    location = /status { mesh_status; }
-}
-END
+my $servers = token_server();
 my $issuer = Test::Mesh::Issuer->start('a');
 my %of = map { $_ => bearer(key => $issuer->key($_), issuer => 'https://idp.example') } 'a' .. 'f';
 

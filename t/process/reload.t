@@ -10,40 +10,21 @@ use Time::HiRes qw(sleep);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Load qw(each_worker request_bytes tally);
+use Test::Mesh::Load qw(each_worker request_bytes tally token_server);
 use Test::Mesh::Server;
 
 my $dir = tempdir(CLEANUP => 1);
-meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
-    for qw(first second third);
+new_keys($dir, qw(first second third));
 use_keys('first');
 sleep 0.3;
 
-my $conf = <<"CONF" . <<'CONF';
+my $conf = <<"CONF" . token_server('calls rate=1r/h burst=9');
 mesh_issuer idp {
     issuer https://idp.example;
     audience mesh;
     jwks $dir/keys.json;
 }
-CONF
 mesh_zone 1m;
-mesh_log_level info;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    add_header X-Worker $pid always;
-    location = /worker {
-        empty_gif;
-    }
-    location = /t {
-        mesh_authenticate token;
-        empty_gif;
-    }
-    location = /limited {
-        mesh_authenticate token;
-        mesh_limit calls rate=1r/h burst=9;
-        empty_gif;
-    }
-}
 CONF
 my $server = Test::Mesh::Server->start($conf, workers => 2);
 my %with = (key => "$dir/first.jwk");
@@ -66,7 +47,7 @@ for my $change ([qw(first second)], [qw(second third)], [qw(third first)]) {
     is status_for($old), 200, "the $change->[0] key is in force";
     use_keys($change->[1]);
     $server->reload($conf);
-    my $clients = each_worker($server, '/worker');
+    my $clients = each_worker($server, '/t');
     for my $client (map { $_->[0] } values %$clients) {
         is $client->request('GET', '/t', headers => [$new])->{status}, 200,
             "a reload takes the $change->[1] key at once";
@@ -116,7 +97,7 @@ done_testing;
 
 # What becomes of that many requests to each of both workers.
 sub fire ($each) {
-    my $clients = each_worker($server, '/worker');
+    my $clients = each_worker($server, '/t');
     return tally([map { $_->[0] } values %$clients], (request_bytes('/limited', $first)) x $each);
 }
 

@@ -10,29 +10,17 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Load qw(request_bytes);
+use Test::Mesh::Load qw(request_bytes token_server);
 use Test::Mesh::Process qw(private_kb);
 use Test::Mesh::Server;
 
 my $reloads = 200;
-my $server = Test::Mesh::Server->start(<<'CONF', workers => 2, main => 'worker_shutdown_timeout 2s;');
+my $server = Test::Mesh::Server->start(<<'CONF' . token_server('calls rate=1r/h burst=999'),
 include %%KEYS%%/issuers.conf;
-mesh_log_level info;
 mesh_zone 1m;
 access_log off;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    location = /t {
-        mesh_authenticate token;
-        empty_gif;
-    }
-    location = /limited {
-        mesh_authenticate token;
-        mesh_limit calls rate=1r/h burst=999;
-        empty_gif;
-    }
-}
 CONF
+    workers => 2, main => 'worker_shutdown_timeout 2s;');
 my $master = $server->master_pid;
 my $good = request_bytes('/t', bearer());
 my $bad = request_bytes('/t', bearer(key => 'other', issuer => 'https://idp.example'));

@@ -8,27 +8,13 @@ use lib 't/lib';
 use Test::More;
 
 use Test::Mesh::Credentials;
-use Test::Mesh::Load qw(request_bytes);
+use Test::Mesh::Load qw(request_bytes token_server);
 use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Process qw(children);
 use Test::Mesh::Server;
 
-my $server = Test::Mesh::Server->start(<<'CONF', workers => 2, main => 'worker_shutdown_timeout 5s;');
-include %%KEYS%%/issuers.conf;
-mesh_log_level info;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    location = /t {
-        mesh_authenticate token;
-        empty_gif;
-    }
-    location = /limited {
-        mesh_authenticate token;
-        mesh_limit calls rate=1r/h burst=1;
-        empty_gif;
-    }
-}
-CONF
+my $server = Test::Mesh::Server->start("include %%KEYS%%/issuers.conf;\n" . token_server('calls rate=1r/h burst=1'),
+    workers => 2, main => 'worker_shutdown_timeout 5s;');
 my @masters;
 $server->start_daemon;
 $server->await('a daemon', sub { $masters[0] = $server->daemon_pid and children($masters[0]) == 2 });

@@ -11,37 +11,22 @@ use Time::HiRes qw(sleep time);
 
 use Test::Mesh::Credentials;
 use Test::Mesh::File;
-use Test::Mesh::Load qw(request_bytes);
+use Test::Mesh::Load qw(request_bytes token_server);
 use Test::Mesh::Server;
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
-meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
-    for 'a' .. 'f';
+new_keys($dir, 'a' .. 'f');
 replace("$dir/keys.json", slurp("$dir/a.set"));
 
-my $conf = <<"CONF" . <<'CONF';
+my $conf = <<"CONF" . token_server('calls rate=1r/m burst=3999');
 mesh_issuer idp {
     issuer https://idp.example;
     audience mesh;
     jwks $dir/keys.json;
 }
-CONF
 mesh_zone 1m;
-mesh_log_level info;
 access_log off;
-server {
-    listen 127.0.0.1:%%PORT%%;
-    location = /t {
-        mesh_authenticate token;
-        empty_gif;
-    }
-    location = /limited {
-        mesh_authenticate token;
-        mesh_limit calls rate=1r/m burst=3999;
-        empty_gif;
-    }
-}
 CONF
 my $killed = qr/exited on signal 9/;
 my $server = Test::Mesh::Server->start($conf, workers => 2, name => 'two workers', expected => [$killed]);

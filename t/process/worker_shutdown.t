@@ -21,8 +21,7 @@ use Test::Mesh::Server;
 my $SOON = 30;
 
 my $dir = tempdir(CLEANUP => 1);
-meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$dir/$_.jwk", '--jwks', "$dir/$_.set")
-    for 'a', 'b';
+new_keys($dir, 'a', 'b');
 spew("$dir/keys.json", slurp("$dir/a.set"));
 my $conf = <<"CONF" . <<'CONF';
 mesh_issuer idp {

@@ -13,7 +13,7 @@ use JSON::PP ();
 use Test::Mesh::File;
 use Test::Mesh::Process qw(output_of);
 
-our @EXPORT = qw(bearer bearer_of bound dpop key_path keys_dir meshctl meshctl_path project_dir proof tls token x5t);
+our @EXPORT = qw(bearer bearer_of bound dpop key_path keys_dir meshctl meshctl_path new_keys project_dir proof tls token x5t);
 
 # The signing keys, and the key set that each is published in.
 my %KEYS = (
@@ -57,6 +57,13 @@ sub meshctl_path () { return $ENV{MESHCTL} // "$project/build/meshctl" }
 
 # Runs meshctl, and returns what it prints.
 sub meshctl (@arguments) { return output_of(meshctl_path(), @arguments) }
+
+# Makes ES256 keys in a directory of the test: NAME.jwk, and NAME.set with its public half alone.
+sub new_keys ($directory, @names) {
+    meshctl('key', 'generate', '--alg', 'ES256', '--kid', $_, '--out', "$directory/$_.jwk", '--jwks', "$directory/$_.set")
+        for @names;
+    return;
+}
 
 # Mints a token; the options are those of `meshctl token mint`, undef takes a default away.
 sub token (%options) {
@@ -186,8 +193,8 @@ C<mesh_issuer other> (https://other.example)
 
 =back
 
-A test that changes a key set makes its own: C<meshctl('key', 'generate', ...)> into its own
-directory.
+A test that changes a key set makes its own: C<new_keys($directory, 'a', 'b')> leaves F<a.jwk>,
+F<a.set>, F<b.jwk> and F<b.set> there, of which each set has one public key.
 
 The options of C<token> are those of C<meshctl token mint>, with C<_> for C<->; a hash is written
 as JSON, undef takes the default away. A token is minted once in a run for the same options, a proof

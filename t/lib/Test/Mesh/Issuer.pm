@@ -4,7 +4,7 @@ use v5.36;
 
 use File::Temp qw(tempdir);
 
-use Test::Mesh::Credentials qw(meshctl);
+use Test::Mesh::Credentials qw(new_keys);
 use Test::Mesh::File;
 use Test::Mesh::Server;
 
@@ -47,10 +47,8 @@ END
 sub publish ($self, @names) {
     my @keys;
     for my $name (@names) {
-        my $path = "$self->{directory}/$name";
-        meshctl('key', 'generate', '--alg', 'ES256', '--kid', $name, '--out', "$path.jwk", '--jwks', "$path.set")
-            unless -e "$path.jwk";
-        push @keys, slurp("$path.set") =~ /"keys"\s*:\s*\[(.*)\]/s;
+        $self->key($name);
+        push @keys, slurp("$self->{directory}/$name.set") =~ /"keys"\s*:\s*\[(.*)\]/s;
     }
     replace("$self->{directory}/keys.json", '{"keys":[' . join(',', @keys) . ']}');
     return $self;
@@ -59,8 +57,7 @@ sub publish ($self, @names) {
 # The private key of that name, for `bearer`.
 sub key ($self, $name) {
     my $path = "$self->{directory}/$name.jwk";
-    meshctl('key', 'generate', '--alg', 'ES256', '--kid', $name, '--out', $path,
-        '--jwks', "$self->{directory}/$name.set") unless -e $path;
+    new_keys($self->{directory}, $name) unless -e $path;
     return $path;
 }
 

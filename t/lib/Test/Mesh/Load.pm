@@ -12,10 +12,26 @@ use Time::HiRes qw(sleep time);
 use Test::Mesh::Client;
 use Test::Mesh::Wait;
 
-our @EXPORT_OK = qw(await_all each_worker request_bytes statuses tally);
+our @EXPORT_OK = qw(await_all each_worker request_bytes statuses tally token_server);
 
 # What holds the loads of this process up: no child may keep a copy.
 my %holds;
+
+# A server for loads, each response of which names its worker and the reason: /t asks for a token,
+# /limited has that `mesh_limit` too, /status shows what the workers have.
+sub token_server ($limit = undef) {
+    my $limited = $limit ? "location = /limited { mesh_authenticate token; mesh_limit $limit; empty_gif; }\n    " : '';
+    return <<"END";
+mesh_log_level info;
+server {
+    listen 127.0.0.1:%%PORT%%;
+    add_header X-Worker \$pid always;
+    add_header Reason \$mesh_reason always;
+    location = /t { mesh_authenticate token; empty_gif; }
+    ${limited}location = /status { mesh_status; }
+}
+END
+}
 
 # The text of a request on a connection that stays open.
 sub request_bytes ($target, @headers) {
@@ -158,9 +174,10 @@ Test::Mesh::Load - many requests: to every worker, at once, or all the time
 
 =head1 SYNOPSIS
 
-    use Test::Mesh::Load qw(await_all each_worker request_bytes statuses tally);
+    use Test::Mesh::Load qw(await_all each_worker request_bytes statuses tally token_server);
 
-    my $clients = each_worker($server, '/worker');       # { PID => [Test::Mesh::Client, ...] }
+    my $server = Test::Mesh::Server->start($issuers . token_server('calls rate=1r/h burst=9'), workers => 2);
+    my $clients = each_worker($server, '/t');            # { PID => [Test::Mesh::Client, ...] }
     is statuses($clients, '/t', bearer()), '200 200', 'both workers admit it';
     await_all($server, 401, $clients, '/t', bearer());
     my $request = request_bytes('/t', bearer());
@@ -174,7 +191,9 @@ Test::Mesh::Load - many requests: to every worker, at once, or all the time
 
 =head1 DESCRIPTION
 
-C<each_worker> needs a location that names its worker: C<add_header X-Worker $pid always;>.
+C<each_worker> needs a location that names its worker: C<add_header X-Worker $pid always;>, as each
+of C<token_server>: C</t> asks for a token, C</limited> has the given limit too, and C</status> has
+C<mesh_status>. Every response has the header C<Reason>.
 C<tally> sends everything before it reads an answer: keep it under what sockets buffer, some 30 KB
 a connection.
 
