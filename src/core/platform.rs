@@ -4,18 +4,23 @@
 //! and where each of its resources is named. What ships with the product and what a user writes for an
 //! API of their own have one format.
 
+mod asked;
+mod choice;
 pub mod kind;
 pub mod name;
 pub mod operation;
 mod route;
 mod router;
 mod selector;
+mod setting;
 pub mod shipped;
 pub mod table;
 mod target;
 mod template;
 
-pub use route::{Asked, Extract, Field, Fields, Platform, Route};
+pub use asked::{Asked, Extract, Field, Fields};
+pub use route::Route;
+pub use setting::Platform;
 
 /// Why a request has no name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{Extract, Route};
-use crate::platform::Refused;
+use super::Route;
 use crate::platform::kind::ActionId;
 use crate::platform::name::{Form, Name};
 use crate::platform::operation::{Resource, Resources};
 use crate::platform::selector::{Clause, Joined, Missing, Selector, Source};
+use crate::platform::{Extract, Refused};
 
 /// The names that were found so far.
 pub(super) struct Naming<'p, 'n> {

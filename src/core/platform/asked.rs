@@ -1,0 +1,67 @@
+//! What is asked of a platform, as the shell shows it.
+
+use crate::body;
+
+/// What a request says of itself; nothing here waits for a body.
+#[derive(Clone, Copy)]
+pub struct Asked<'r> {
+    /// As it goes upstream.
+    pub method: &'r str,
+    /// The path as it goes upstream.
+    pub path: &'r [u8],
+    /// What follows the question mark.
+    pub query: Option<&'r [u8]>,
+    /// Whether Nginx sends the path decoded.
+    pub is_decoded: bool,
+    /// Its fields.
+    pub fields: &'r dyn Fields,
+}
+
+/// The fields of a request.
+pub trait Fields {
+    /// The value of the only field of a name, which is in lower case.
+    fn field(&self, name: &str) -> Field<'_>;
+}
+
+/// How often a field is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Field<'r> {
+    /// It is not.
+    Absent,
+    /// Once.
+    One(&'r [u8]),
+    /// More than once.
+    Several,
+}
+
+/// What was found in a body, by the places of a route's pointers.
+pub trait Extract {
+    /// A value of a member, as text: the first, the next, and so on.
+    fn value(&self, place: usize, at: usize) -> Option<&str>;
+
+    /// Whether a member is there and not null.
+    fn is_there(&self, place: usize) -> bool;
+
+    /// Whether a member at the top that the route does not name is there and not null.
+    fn has_other(&self) -> bool;
+}
+
+impl Extract for body::Extract {
+    fn value(&self, place: usize, at: usize) -> Option<&str> {
+        self.value(place, at)
+    }
+
+    fn is_there(&self, place: usize) -> bool {
+        self.is_there(place)
+    }
+
+    fn has_other(&self) -> bool {
+        self.has_other()
+    }
+}
+
+impl core::fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Asked").field("method", &self.method).finish_non_exhaustive()
+    }
+}

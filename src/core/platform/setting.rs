@@ -1,0 +1,90 @@
+//! A platform as a location sets it.
+
+use std::sync::Arc;
+
+use super::choice::choose;
+use super::table::{Effect, Table};
+use super::target::Target;
+use super::template::Template;
+use super::{Asked, Refused, Route};
+
+/// A platform as a location sets it: its table, and what of it is on.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    pub(super) table: Arc<Table>,
+    /// Bits of the dialects that are on.
+    pub(super) dialects: u32,
+    /// Bits of the options that are on.
+    pub(super) options: u32,
+    /// Ids that are pinned: the place of the scope, and the only value.
+    pub(super) scopes: Vec<(usize, Box<str>)>,
+}
+
+impl Platform {
+    /// A platform with every dialect on, no option, and no id pinned.
+    pub const fn new(table: Arc<Table>) -> Self {
+        Self { table, dialects: u32::MAX, options: 0, scopes: Vec::new() }
+    }
+
+    /// Its table.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Leaves only these dialects on; `false` if the table lacks one of them.
+    pub fn set_dialects(&mut self, words: &[&str]) -> bool {
+        self.dialects = 0;
+        words.iter().all(|word| {
+            let place = self.table.dialects().position(|known| known == *word);
+            let bit = place.and_then(|place| 1_u32.checked_shl(u32::try_from(place).ok()?));
+            self.dialects |= bit.unwrap_or(0);
+            bit.is_some()
+        })
+    }
+
+    /// Turns an option on; `false` if the table lacks it.
+    pub fn set_option(&mut self, word: &str) -> bool {
+        let place = self.table.options().position(|(known, _)| known == word);
+        let bit = place.and_then(|place| 1_u32.checked_shl(u32::try_from(place).ok()?));
+        self.options |= bit.unwrap_or(0);
+        bit.is_some()
+    }
+
+    /// Pins an id that is no resource; `false` if the table lacks its word.
+    pub fn pin(&mut self, word: &str, value: &str) -> bool {
+        let place = self.table.scopes().position(|known| known == word);
+        if let Some(place) = place {
+            self.scopes.push((place, value.into()));
+        }
+        place.is_some()
+    }
+
+    /// Whether some request of a path with parameters has a name: of one whose parameters have listed
+    /// values, or that a member of the query chooses.
+    pub fn knows(&self, method: &str, path: &str) -> bool {
+        let Ok(template) = Template::parse(path.trim_end_matches('/'), self.table.folds) else {
+            return false;
+        };
+        let rows = self.table.rows.iter().filter(|row| row.is_of(method));
+        let mut named = rows.filter(|row| matches!(row.effect, Effect::Named { .. }));
+        named.any(|row| row.template.overlap(&template).is_some())
+    }
+
+    /// The row that a request is.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or none for certain; or it is refused on purpose.
+    pub fn route<'p, 'r>(&'p self, asked: &Asked<'r>) -> Result<Route<'p, 'r>, Refused<'p>> {
+        let target = Target::parse(asked.path, asked.query, asked.is_decoded)?;
+        let table = &*self.table;
+        let mut chosen = None;
+        table.router.find(&target.segments, table.folds, &mut |rows, found| {
+            let row = choose(self, rows, asked, target.query)?;
+            chosen = row.map(|row| (row, *found));
+            Ok(row.is_some())
+        })?;
+        let (row, found) = chosen.ok_or(Refused::Unknown)?;
+        Route::new(self, row, asked, target, found)
+    }
+}
