@@ -1,0 +1,122 @@
+//! The texts of a document: letters, escapes and what may be skipped.
+
+use super::{MALFORMED, Read, Reader, State};
+
+impl Reader<'_> {
+    pub(super) fn of_text(&mut self, byte: u8, is_name: bool) -> Read {
+        if self.high.is_some() && byte != b'\\' {
+            return MALFORMED;
+        }
+        match byte {
+            _ if self.missing > 0 => {
+                if byte < self.range.0 || byte > self.range.1 {
+                    return MALFORMED;
+                }
+                self.missing = self.missing.saturating_sub(1);
+                self.range = (0x80, 0xbf);
+                self.keep(&[byte])
+            }
+            b'"' if is_name => self.end_name(),
+            b'"' => self.end_text(),
+            b'\\' => {
+                self.state = State::Escape { is_name };
+                Ok(())
+            }
+            0..0x20 => MALFORMED,
+            0x20..0x80 => self.keep(&[byte]),
+            // Unicode 16, table 3-7.
+            0xc2..=0xf4 => {
+                (self.missing, self.range) = match byte {
+                    0xc2..=0xdf => (1, (0x80, 0xbf)),
+                    0xe0 => (2, (0xa0, 0xbf)),
+                    0xed => (2, (0x80, 0x9f)),
+                    0xe1..=0xef => (2, (0x80, 0xbf)),
+                    0xf0 => (3, (0x90, 0xbf)),
+                    0xf4 => (3, (0x80, 0x8f)),
+                    _ => (3, (0x80, 0xbf)),
+                };
+                self.keep(&[byte])
+            }
+            _ => MALFORMED,
+        }
+    }
+
+    pub(super) fn of_escape(&mut self, byte: u8, is_name: bool) -> Read {
+        if byte == b'u' {
+            self.state = State::Hex { is_name, digits: 0, value: 0 };
+            return Ok(());
+        }
+        if self.high.is_some() {
+            return MALFORMED;
+        }
+        let letter = match byte {
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            _ => return MALFORMED,
+        };
+        // No name of anything has one.
+        if is_name && letter < 0x20 {
+            return MALFORMED;
+        }
+        self.state = State::Text { is_name };
+        self.keep(&[letter])
+    }
+
+    pub(super) fn of_hex(&mut self, byte: u8, is_name: bool, digits: u8, value: u16) -> Read {
+        let digit = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok());
+        let Some(digit) = digit else { return MALFORMED };
+        let (value, digits) = (value << 4 | digit, digits.saturating_add(1));
+        if digits < 4 {
+            self.state = State::Hex { is_name, digits, value };
+            return Ok(());
+        }
+        self.state = State::Text { is_name };
+        let letter = match (self.high.take(), value) {
+            (None, 0xd800..=0xdbff) => {
+                self.high = Some(value);
+                return Ok(());
+            }
+            (None, value) => char::from_u32(u32::from(value)),
+            (Some(high), 0xdc00..=0xdfff) => {
+                let high = u32::from(high).saturating_sub(0xd800) << 10;
+                let low = u32::from(value).saturating_sub(0xdc00);
+                char::from_u32(high.saturating_add(low).saturating_add(0x1_0000))
+            }
+            (Some(_), _) => None,
+        };
+        let Some(letter) = letter.filter(|letter| !is_name || !letter.is_control()) else {
+            return MALFORMED;
+        };
+        self.keep(letter.encode_utf8(&mut [0; 4]).as_bytes())
+    }
+}
+
+/// How many bytes from the beginning are of ASCII and neither a quotation mark, a backslash nor a control
+/// character: eight at a time.
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let mut count = 0_usize;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for eight in eights {
+        let word = u64::from_le_bytes(*eight);
+        // A byte that is zero after the exclusive or makes its high bit set; so does one below 0x20, and
+        // one of 0x80 and above has it.
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let odd = zero(word ^ ONES.wrapping_mul(0x22))
+            | zero(word ^ ONES.wrapping_mul(0x5c))
+            | word.wrapping_sub(ONES.wrapping_mul(0x20))
+            | word;
+        if odd & HIGHS != 0 {
+            let first = usize::try_from((odd & HIGHS).trailing_zeros() >> 3).unwrap_or(0);
+            return count.saturating_add(first);
+        }
+        count = count.saturating_add(8);
+    }
+    let is_plain = |byte: &&u8| (0x20..0x80).contains(*byte) && !b"\"\\".contains(*byte);
+    count.saturating_add(rest.iter().take_while(is_plain).count())
+}
