@@ -48,6 +48,9 @@ impl<'r> Target<'r> {
             core::str::from_utf8(path).map_err(|_| Refused::Malformed("the path is not UTF-8"))?;
         let query = query.map(core::str::from_utf8).transpose();
         let query = query.map_err(|_| Refused::Malformed("the query is not UTF-8"))?;
+        if query.is_some_and(|query| query.contains('#')) {
+            return Err(Refused::Ambiguous("the query holds a number sign"));
+        }
         let rest = path
             .strip_prefix('/')
             .ok_or(Refused::Malformed("the path does not begin with a slash"))?;
@@ -75,6 +78,10 @@ impl<'r> Segment<'r> {
             true => Cow::Owned(decode(raw, false)?),
             false => Cow::Borrowed(raw),
         };
+        // What is written so ends a path, or a segment, for some servers, whatever the row takes.
+        if !is_decoded && raw.contains(['#', ';', '\\']) {
+            return Err(Refused::Ambiguous("a letter that divides paths is not escaped"));
+        }
         if matches!(&*text, "." | "..") {
             return Err(Refused::Ambiguous("a segment of the path is a dot segment"));
         }
