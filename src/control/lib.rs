@@ -39,7 +39,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-// From the ground up.
+// The rooms from the ground up, each of which knows only those before it.
 mod file;
 
 pub mod http;
@@ -72,3 +72,14 @@ pub use thread::control::{Control, Options, StartError};
 pub use thread::job::Job;
 pub use thread::message::{Level, Message, Outbox};
 pub use thread::supervise::Supervisor;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn each_room_knows_only_what_lies_below_it() {
+        let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("lib.rs");
+        assert!(mesh_core::testing::rooms::check(&list, "crate::") > 10);
+    }
+}

@@ -70,7 +70,7 @@
 pub mod testing;
 
 // The rooms from the ground up: each knows only those of the floors before its own, which a test
-// below holds them to.
+// holds them to.
 pub mod memory;
 pub mod text;
 
@@ -103,6 +103,3 @@ pub mod pipeline;
 
 pub mod design;
 pub mod manual;
-
-#[cfg(test)]
-mod rooms;

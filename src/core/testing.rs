@@ -19,6 +19,7 @@ use crate::request::{Connection, Field, Peer, Request, Target};
 use crate::text::time::Tick;
 
 pub mod keys;
+pub mod rooms;
 mod worker;
 
 pub use self::worker::{Proven, Worker, Zone};
