@@ -10,6 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::task::yield_now;
 
+mod seen;
+
+pub(crate) use seen::Seen;
+
 /// Reads a regular file of at most `max` bytes, and the stamp to know its next change by.
 ///
 /// It never blocks on a FIFO or a device: those are refused. It reads in one go, so `max` also
@@ -29,7 +33,7 @@ pub fn read_capped(path: &Path, max: u64) -> Result<(Vec<u8>, FileStamp), ReadEr
 }
 
 /// As [`read_capped`], but yields between two stretches, and returns the stamp unsettled: the
-/// caller settles it.
+/// caller settles it, or gives it to [`Seen`].
 pub(crate) async fn read_in_stretches(
     path: &Path,
     max: u64,
@@ -66,11 +70,6 @@ impl FileStamp {
         Self::of_regular(&fs::metadata(path).map_err(ReadError::Stat)?)
     }
 
-    /// Whether the path still leads to a file of this stamp.
-    pub(crate) fn is_of(&self, path: &Path) -> bool {
-        Self::of(path).is_ok_and(|now| now == *self)
-    }
-
     fn of_regular(metadata: &Metadata) -> Result<Self, ReadError> {
         if !metadata.is_file() {
             return Err(ReadError::NotRegular);
@@ -105,7 +104,7 @@ impl FileStamp {
 
     /// This stamp, or one with a time that no file has if a later write could leave this one behind
     /// as well.
-    pub(crate) fn settled(self) -> Self {
+    fn settled(self) -> Self {
         if self.held_still(SystemTime::now()) {
             return self;
         }

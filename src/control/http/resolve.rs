@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
@@ -13,7 +13,7 @@ use hickory_resolver::system_conf::parse_resolv_conf;
 use hickory_resolver::{Hosts, TokioResolver};
 
 use super::FetchError;
-use crate::file::FileStamp;
+use crate::file::Seen;
 
 /// Asks the name servers of `resolv.conf`, after the hosts file; answers are cached for their TTL.
 ///
@@ -29,18 +29,15 @@ pub(super) struct Resolver {
 }
 
 struct Built {
-    stamps: Stamps,
+    seen: Seen,
     resolver: TokioResolver,
 }
 
 impl core::fmt::Debug for Built {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Built").field("stamps", &self.stamps).finish_non_exhaustive()
+        f.debug_struct("Built").field("seen", &self.seen).finish_non_exhaustive()
     }
 }
-
-/// The state of the two files; `None` if a file cannot be looked at.
-type Stamps = (Option<FileStamp>, Option<FileStamp>);
 
 impl Resolver {
     pub(super) fn of_system() -> Self {
@@ -73,18 +70,15 @@ impl Resolver {
     }
 
     fn current(&self) -> Result<TokioResolver, FetchError> {
-        let stamp = |path: &Path| FileStamp::of(path).ok();
-        let stamps = (stamp(&self.resolv_conf), stamp(&self.hosts));
         let mut built = self.built.borrow_mut();
         if let Some(built) = &*built
-            && built.stamps == stamps
+            && built.seen.is_current()
         {
             return Ok(built.resolver.clone());
         }
+        let seen = Seen::before([&self.resolv_conf, &self.hosts]);
         let resolver = self.build()?;
-        let settled = |stamp: Option<FileStamp>| stamp.map(FileStamp::settled);
-        let stamps = (settled(stamps.0), settled(stamps.1));
-        *built = Some(Built { stamps, resolver: resolver.clone() });
+        *built = Some(Built { seen, resolver: resolver.clone() });
         Ok(resolver)
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::task::yield_now;
 
 use super::FetchError;
-use crate::file::{FileStamp, read_in_stretches};
+use crate::file::{FileStamp, Seen, read_in_stretches};
 
 #[cfg(test)]
 mod tests;
@@ -31,15 +31,9 @@ pub(super) struct Authorities {
 
 #[derive(Debug)]
 struct Loaded {
-    /// `None` if the authorities come from no single file: they stay.
-    stamp: Option<(PathBuf, FileStamp)>,
+    /// No file, if the authorities come from no single one: they stay.
+    seen: Seen,
     config: Arc<ClientConfig>,
-}
-
-impl Loaded {
-    fn is_current(&self) -> bool {
-        self.stamp.as_ref().is_none_or(|(path, stamp)| stamp.is_of(path))
-    }
 }
 
 impl Authorities {
@@ -51,18 +45,18 @@ impl Authorities {
     pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, FetchError> {
         let mut loaded = self.loaded.lock().await;
         if let Some(loaded) = &*loaded
-            && loaded.is_current()
+            && loaded.seen.is_current()
         {
             return Ok(Arc::clone(&loaded.config));
         }
         // The old authorities are of no use: one may have been taken out of the file.
         *loaded = None;
-        let (trusted, stamp) = match &self.file {
+        let (trusted, seen) = match &self.file {
             Some(path) => of_file(path).await?,
             None => of_system().await?,
         };
         let config = client_config(trusted)?;
-        *loaded = Some(Loaded { stamp, config: Arc::clone(&config) });
+        *loaded = Some(Loaded { seen, config: Arc::clone(&config) });
         Ok(config)
     }
 }
@@ -74,10 +68,11 @@ struct Trusted {
     certificates: Vec<CertificateDer<'static>>,
 }
 
-type Roots = (Trusted, Option<(PathBuf, FileStamp)>);
+type Roots = (Trusted, Seen);
 
 async fn of_file(path: &Path) -> Result<Roots, FetchError> {
     let (pem, stamp) = read_in_stretches(path, MAX_BYTES).await?;
+    let seen = Seen::after(path, stamp);
     let mut trusted = Trusted { roots: RootCertStore::empty(), certificates: Vec::new() };
     // Parsing one takes some microseconds.
     for (number, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
@@ -96,15 +91,15 @@ async fn of_file(path: &Path) -> Result<Roots, FetchError> {
         let what = "cannot use the trusted certificates: there is none in the file";
         return Err(FetchError::Authorities(what.to_owned()));
     }
-    Ok((trusted, Some((path.to_owned(), stamp.settled()))))
+    Ok((trusted, seen))
 }
 
 async fn of_system() -> Result<Roots, FetchError> {
     for path in BUNDLES.map(Path::new) {
         if FileStamp::of(path).is_ok()
-            && let Ok((trusted, stamp)) = of_file(path).await
+            && let Ok((trusted, seen)) = of_file(path).await
         {
-            return Ok((Trusted { certificates: Vec::new(), ..trusted }, stamp));
+            return Ok((Trusted { certificates: Vec::new(), ..trusted }, seen));
         }
     }
     // In one stretch, of some tens of milliseconds if there are many files.
@@ -114,7 +109,7 @@ async fn of_system() -> Result<Roots, FetchError> {
         let what = "the system has no trusted certificates, name some with trusted_certificate";
         return Err(FetchError::Authorities(what.to_owned()));
     }
-    Ok((Trusted { roots, certificates: Vec::new() }, None))
+    Ok((Trusted { roots, certificates: Vec::new() }, Seen::default()))
 }
 
 fn client_config(trusted: Trusted) -> Result<Arc<ClientConfig>, FetchError> {

@@ -16,7 +16,7 @@ use serde_json::{Map, json};
 use tokio::time::Instant;
 
 use super::{add_field, escape};
-use crate::file::{FileStamp, read_capped};
+use crate::file::{Seen, read_capped};
 
 /// Bytes that the file of a credential may have.
 pub const MOST_CREDENTIAL: u64 = 64 * 1024;
@@ -186,15 +186,15 @@ pub(super) struct CredentialFile {
     client: Client,
     file: PathBuf,
     good: Option<Arc<Credential>>,
-    /// The contents that were judged last.
-    stamp: Option<FileStamp>,
+    /// The file whose contents were judged last.
+    seen: Option<Seen>,
     looked: Option<Instant>,
 }
 
 impl CredentialFile {
     pub(super) fn new(client: &Client, primed: Option<Arc<Credential>>) -> Self {
         let file = client.proof.file().clone();
-        Self { client: client.clone(), file, good: primed, stamp: None, looked: None }
+        Self { client: client.clone(), file, good: primed, seen: None, looked: None }
     }
 
     /// The credential, read again if the file has changed; looked for once in a while.
@@ -216,13 +216,13 @@ impl CredentialFile {
     }
 
     fn look(&mut self) -> Result<(), String> {
-        if self.stamp.is_some_and(|stamp| stamp.is_of(&self.file)) {
+        if self.seen.as_ref().is_some_and(Seen::is_current) {
             return Ok(());
         }
         let within = |why: &dyn fmt::Display| format!("client credential: {why}");
         let (contents, stamp) =
             read_capped(&self.file, MOST_CREDENTIAL).map_err(|error| within(&error))?;
-        self.stamp = Some(stamp);
+        self.seen = Some(Seen::after(&self.file, stamp));
         let read = Credential::read(&self.client, &contents).map_err(|error| within(&error))?;
         self.good = Some(Arc::new(read));
         Ok(())
