@@ -97,8 +97,36 @@ impl<'l> Line<'l> {
     }
 }
 
-const EVERYWHERE: &[Context] =
-    &[Context::Http, Context::Server, Context::Location, Context::LimitExcept];
+/// The settings that a table of directives ends in.
+trait Settings: 'static {
+    /// The contexts of the table's directives, unless a row says otherwise.
+    const CONTEXTS: &'static [Context];
+}
+
+impl Settings for RawMain {
+    const CONTEXTS: &'static [Context] = &[Context::Http];
+}
+
+impl Settings for RawLocation {
+    const CONTEXTS: &'static [Context] =
+        &[Context::Http, Context::Server, Context::Location, Context::LimitExcept];
+}
+
+impl Settings for RawIssuer {
+    const CONTEXTS: &'static [Context] = &[Context::Issuer];
+}
+
+/// A row without a block, in the contexts of its table.
+const fn row<C: Settings>(
+    name: &'static str,
+    syntax: &'static str,
+    default: &'static str,
+    doc: &'static str,
+    words: (usize, usize),
+    apply: fn(&mut C, &Line<'_>) -> Result<(), ConfigError>,
+) -> Directive<C> {
+    Directive { name, syntax, default, doc, contexts: C::CONTEXTS, words, block: false, apply }
+}
 
 /// Why directives that are allowed in `limit_except` are refused in an `if`, and what to write
 /// instead.

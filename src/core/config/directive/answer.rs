@@ -1,16 +1,12 @@
 //! The directives that answer in a location.
 
-use super::{Context, Directive, once};
+use super::{Context, Directive, once, row};
 use crate::config::RawLocation;
 
 /// The directives that are allowed in `location` alone.
 pub const ANSWER: &[Directive<RawLocation>] = &[Directive {
-    name: "mesh_status",
-    syntax: "",
-    default: "—",
-    doc: include_str!("doc/mesh_status.md"),
     contexts: &[Context::Location],
-    words: (0, 0),
-    block: false,
-    apply: |raw, _| once(&mut raw.status, true),
+    ..row("mesh_status", "", "—", include_str!("doc/mesh_status.md"), (0, 0), |raw, _| {
+        once(&mut raw.status, true)
+    })
 }];

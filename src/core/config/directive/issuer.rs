@@ -3,16 +3,13 @@
 use core::time::Duration;
 
 use super::{
-    Context, Directive, Line, algorithm, file, introspection, on_off, once, pointer, seconds,
-    unknown,
+    Directive, Line, algorithm, file, introspection, on_off, once, pointer, row, seconds, unknown,
 };
 use crate::config::{ConfigError, RawIssuer, RawJwks};
 use crate::issuer::{TENANT, is_guid, is_load_balancer};
 use crate::key::algorithm::AlgorithmSet;
 use crate::peer::spiffe::TrustDomain;
 use crate::text::endpoint::Endpoint;
-
-const HERE: &[Context] = &[Context::Issuer];
 
 /// The directives of a `mesh_issuer` block.
 pub const ISSUER: &[Directive<RawIssuer>] = &[
@@ -360,17 +357,6 @@ const WEEK: u64 = 7 * 86_400;
 
 /// More than this is not a clock that differs but one that is broken.
 const MOST_LEEWAY: i64 = 300;
-
-const fn row(
-    name: &'static str,
-    syntax: &'static str,
-    default: &'static str,
-    doc: &'static str,
-    words: (usize, usize),
-    apply: fn(&mut RawIssuer, &Line<'_>) -> Result<(), ConfigError>,
-) -> Directive<RawIssuer> {
-    Directive { name, syntax, default, doc, contexts: HERE, words, block: false, apply }
-}
 
 fn algorithms(raw: &mut RawIssuer, line: &Line<'_>) -> Result<(), ConfigError> {
     let named = line.words.iter().map(|word| algorithm(word));

@@ -1,7 +1,7 @@
 //! The directives of `http`, `server` and `location`.
 
 use super::{
-    Context, Directive, EVERYWHERE, Line, dpop, limit, list, metadata, need, on_off, once, unknown,
+    Context, Directive, Line, dpop, limit, list, metadata, need, on_off, once, row, unknown,
 };
 use std::sync::Arc;
 
@@ -82,14 +82,15 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         metadata::resource,
     ),
     Directive {
-        name: "mesh_resource_metadata",
-        syntax: "",
-        default: "—",
-        doc: include_str!("doc/mesh_resource_metadata.md"),
         contexts: &[Context::Location],
-        words: (0, 0),
-        block: false,
-        apply: metadata::metadata,
+        ..row(
+            "mesh_resource_metadata",
+            "",
+            "—",
+            include_str!("doc/mesh_resource_metadata.md"),
+            (0, 0),
+            metadata::metadata,
+        )
     },
     row(
         "mesh_require_claim",
@@ -217,17 +218,6 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         },
     ),
 ];
-
-const fn row(
-    name: &'static str,
-    syntax: &'static str,
-    default: &'static str,
-    doc: &'static str,
-    words: (usize, usize),
-    apply: fn(&mut RawLocation, &Line<'_>) -> Result<(), ConfigError>,
-) -> Directive<RawLocation> {
-    Directive { name, syntax, default, doc, contexts: EVERYWHERE, words, block: false, apply }
-}
 
 fn authenticate(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     let methods = match line.words {

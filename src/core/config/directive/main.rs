@@ -1,80 +1,57 @@
 //! The directives of `http`.
 
-use super::{Context, Directive, Line, bytes, once};
+use super::{Directive, Line, bytes, once, row};
 use crate::config::{ConfigError, RawIssuer, RawMain};
 
 /// The directives that are allowed in `http` alone.
 pub const MAIN: &[Directive<RawMain>] = &[
-    Directive {
-        name: "mesh_zone",
-        syntax: "size",
-        default: "mesh_zone 8m",
-        doc: include_str!("doc/mesh_zone.md"),
-        contexts: &[Context::Http],
-        words: (1, 1),
-        block: false,
-        apply: zone,
-    },
-    Directive {
-        name: "mesh_dpop_zone",
-        syntax: "size",
-        default: "mesh_dpop_zone 1m",
-        doc: include_str!("doc/mesh_dpop_zone.md"),
-        contexts: &[Context::Http],
-        words: (1, 1),
-        block: false,
-        apply: |main, line| {
+    row("mesh_zone", "size", "mesh_zone 8m", include_str!("doc/mesh_zone.md"), (1, 1), zone),
+    row(
+        "mesh_dpop_zone",
+        "size",
+        "mesh_dpop_zone 1m",
+        include_str!("doc/mesh_dpop_zone.md"),
+        (1, 1),
+        |main, line| {
             let size = zone_size(line)?;
             once(&mut main.dpop_zone, size)
         },
-    },
+    ),
     Directive {
-        name: "mesh_issuer",
-        syntax: "name { ... }",
-        default: "—",
-        doc: "A token issuer. `mesh_accept` refers to it by its name, and `$mesh_issuer` shows the name. \
+        block: true,
+        ..row(
+            "mesh_issuer",
+            "name { ... }",
+            "—",
+            "A token issuer. `mesh_accept` refers to it by its name, and `$mesh_issuer` shows the name. \
               `all`, `any`, `certificate`, `default`, `hop`, `none`, `off`, `on` and `token` \
               cannot be names. Two blocks cannot have the same `issuer`.",
-        contexts: &[Context::Http],
-        words: (1, 1),
-        block: true,
-        apply: issuer,
+            (1, 1),
+            issuer,
+        )
     },
-    Directive {
-        name: "mesh_claim",
-        syntax: "$variable pointer",
-        default: "—",
-        doc: include_str!("doc/mesh_claim.md"),
-        contexts: &[Context::Http],
-        words: (2, 2),
-        block: false,
-        apply: claim,
-    },
-    Directive {
-        name: "mesh_state_path",
-        syntax: "directory",
-        default: "—",
-        doc: include_str!("doc/mesh_state_path.md"),
-        contexts: &[Context::Http],
-        words: (1, 1),
-        block: false,
-        apply: state_path,
-    },
-    Directive {
-        name: "mesh_revocation",
-        syntax: "file",
-        default: "—",
-        doc: include_str!("doc/mesh_revocation.md"),
-        contexts: &[Context::Http],
-        words: (1, 1),
-        block: false,
-        apply: |main, line| {
+    row("mesh_claim", "$variable pointer", "—", include_str!("doc/mesh_claim.md"), (2, 2), claim),
+    row(
+        "mesh_state_path",
+        "directory",
+        "—",
+        include_str!("doc/mesh_state_path.md"),
+        (1, 1),
+        state_path,
+    ),
+    row(
+        "mesh_revocation",
+        "file",
+        "—",
+        include_str!("doc/mesh_revocation.md"),
+        (1, 1),
+        |main, line| {
             if line.first().is_empty() {
                 return Err(ConfigError::new("the file's name is empty"));
             }
             once(&mut main.revocation, line.first().into())
         },
-    },
+    ),
 ];
 
 fn state_path(main: &mut RawMain, line: &Line<'_>) -> Result<(), ConfigError> {
