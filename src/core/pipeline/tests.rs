@@ -158,6 +158,13 @@ impl Server {
 }
 
 fn certificate(names: &[&str]) -> PeerCertificate {
+    certificate_with(names, |_| {})
+}
+
+fn certificate_with(
+    names: &[&str],
+    change: impl FnOnce(&mut CertificateParams),
+) -> PeerCertificate {
     let mut params = CertificateParams::default();
     params.subject_alt_names = names
         .iter()
@@ -168,6 +175,7 @@ fn certificate(names: &[&str]) -> PeerCertificate {
         .collect();
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2040, 1, 1);
+    change(&mut params);
     let key = rcgen::KeyPair::generate().unwrap();
     PeerCertificate::parse(params.self_signed(&key).unwrap().pem().as_bytes()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Peer certificates, alone and beside tokens.
 
-use rcgen::{DistinguishedName, DnType};
+use rcgen::DnType;
 
 use super::*;
 
@@ -110,12 +110,7 @@ fn a_bound_token_needs_its_certificate_on_the_connection() {
 
 /// A certificate with these DNS names and a common name.
 fn named(dns: &[&str], common_name: &str) -> PeerCertificate {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let names: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
-    let mut params = CertificateParams::new(names).unwrap();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    PeerCertificate::parse(params.self_signed(&key).unwrap().pem().as_bytes()).unwrap()
+    certificate_with(dns, |params| params.distinguished_name.push(DnType::CommonName, common_name))
 }
 
 #[test]
