@@ -318,7 +318,7 @@ impl<'k> Leading<'k> {
         if self.keys.told.fault(word) {
             let name = &self.keys.issuer.name;
             let then = if self.board.borrow_mut().confirmed(index).is_some() {
-                "what was in force stays in force"
+                "the last good version stays in force"
             } else {
                 "it has no keys yet"
             };

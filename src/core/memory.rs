@@ -125,10 +125,10 @@ impl fmt::Display for MemoryError {
                 write!(f, "the zone holds something else than {expected}")
             }
             Self::Layout { found, expected } => {
-                write!(f, "the zone has layout {found} where {expected} is expected")
+                write!(f, "the zone has layout {found}, and {expected} is expected")
             }
             Self::Size { found, given } => {
-                write!(f, "the zone holds {found} buckets where {given} are expected")
+                write!(f, "the zone holds {found} buckets, and {given} are expected")
             }
         }
     }

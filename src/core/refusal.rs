@@ -124,7 +124,7 @@ reasons! {
         "the token is not valid yet";
     /// It lives for longer than `max_lifetime`, or does not say since when.
     LifetimeExceeded => "lifetime_exceeded", 401, TOKEN, Kind::Failure,
-        "the token lives for longer than is allowed";
+        "the token's lifetime is longer than allowed";
     /// `aud` holds none of the accepted audiences.
     AudienceRefused => "audience_refused", 401, TOKEN, Kind::Failure,
         "the token is for another audience";
@@ -159,7 +159,7 @@ reasons! {
     DpopMismatch => "dpop_mismatch", 401, PROOF, Kind::Failure,
         "the DPoP proof is for another method, URI or token";
     /// `iat` is too old, or ahead.
-    DpopStale => "dpop_stale", 401, PROOF, Kind::Failure, "the DPoP proof was not made just now";
+    DpopStale => "dpop_stale", 401, PROOF, Kind::Failure, "the DPoP proof is too old, or its iat is in the future";
     /// The nonce is missing, or is none of ours.
     DpopNonce => "dpop_nonce", 401, Some(NONCE_ERROR), Kind::Blameless,
         "the DPoP proof needs the nonce of this answer";
@@ -167,7 +167,7 @@ reasons! {
     DpopReplayed => "dpop_replayed", 401, PROOF, Kind::Failure, "the DPoP proof was used before";
     /// A token that is not bound to a key was sent as `DPoP`, or where one that is bound is needed.
     DpopUnbound => "dpop_unbound", 401, TOKEN, Kind::Failure,
-        "the token is not bound to a key, and one that is was asked for";
+        "the token is not bound to a key, as it must be for DPoP";
     /// No client certificate.
     CertificateMissing => "certificate_missing", 401, NONE, Kind::Blameless,
         "no client certificate was sent";

@@ -27,7 +27,7 @@ my @wrong = (
     ['mesh_certificate_name', 'dns dns', '"dns" is named twice'],
     ['mesh_certificate_name', 'off', '"off" is not spiffe, dns, dns=pattern or cn'],
     ['mesh_certificate_name', 'dns dns=a.example', '"dns" is named twice'],
-    (map { ['mesh_certificate_name', "dns=$_", qq("$_" is not a DNS name in which "*" stands for characters)] } '*..a', '**', '10.0.0.1', 'a_/b'),
+    (map { ['mesh_certificate_name', "dns=$_", qq("$_" is not a DNS name or a pattern such as *.example)] } '*..a', '**', '10.0.0.1', 'a_/b'),
     ['mesh_certificate_name', 'spiffe dns cn dns', 'invalid number of arguments'],
     ['mesh_accept', 'idp aud=x', '"aud=x" is not audience=value'],
     ['mesh_accept', 'idp audience=', '"audience=" is not audience=value'],
@@ -103,8 +103,8 @@ subtest 'lists' => sub {
     );
     for my $name (sort keys %list) {
         my ($first, $second) = $list{$name}->@*;
-        refused_at("$name $first;\n$name off; # here\n", qq($name: "off" stands beside others));
-        refused_at("$name off;\n$name $first; # here\n", qq($name: stands beside "off"));
+        refused_at("$name $first;\n$name off; # here\n", qq($name: "off" must be alone));
+        refused_at("$name off;\n$name $first; # here\n", qq($name: follows "off", which must be alone));
         refused_at("$name off;\n$name off; # here\n", "$name: ", "$name off twice");
         config_accepted("include %%KEYS%%/issuers.conf; $name $first; $name $second;", "$name several times");
     }
@@ -134,7 +134,7 @@ subtest 'contexts' => sub {
         my $line = "$name $everywhere{$name};";
         config_accepted("$line server { $line location / { $line location /a { $line limit_except GET { $line } } } }", "$name everywhere");
         refused_at("server { location / {\nif (\$arg_a) {\n$line # here\n} } }\n",
-            qq($name: stands in "if", of which), "$name in if");
+            qq($name: is in an "if": ), "$name in if");
         refused_at("upstream u {\n$line # here\nserver 127.0.0.1:1; }\n",
             qq("$name" directive is not allowed here), "$name in upstream");
         config_refused('', qr/"$name" directive is not allowed here/, "$name outside of http", main => $line);

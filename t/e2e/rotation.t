@@ -202,7 +202,7 @@ $table->row('Nginx starts before the provider, with `mesh_state_path`', sub {
 
 $table->row('Nginx reloads while the provider is stopped', sub {
     $site{often}->fault('provider stopped');
-    $server->await_log(qr/\[error\].*mesh_issuer "often", what was in force stays in force/);
+    $server->await_log(qr/\[error\].*mesh_issuer "often", the last good version stays in force/);
     my $load = begin_load('often');
     for (1 .. 3) {
         $server->reload;

@@ -172,7 +172,7 @@ subtest 'the log' => sub {
 subtest 'lines that are refused' => sub {
     refused_at("mesh_upgrade; # here\n", 'invalid number of arguments', 'none');
     refused_at("mesh_upgrade $_->[0]; # here\n", "mesh_upgrade: $_->[1]", $_->[0])
-        for ['any h2c', '"any" stands beside others'], ['h2c off', '"off" stands beside others'],
+        for ['any h2c', '"any" must be alone'], ['h2c off', '"off" must be alone'],
         ['"a b"', '"a b" is not a protocol'], ['h2c/', '"h2c/" is not a protocol'], ['""', '"" is not a protocol'],
         ['h2c H2C', '"H2C" is named twice'];
     refused_at("mesh_upgrade h2c;\nmesh_upgrade h2c; # here\n", 'mesh_upgrade: is duplicate', 'twice');

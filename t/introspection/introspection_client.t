@@ -230,7 +230,7 @@ subtest 'what is refused, with its file and line' => sub {
     refused_at($whole->($block->(introspection_client => undef)), 'mesh_issuer "idp" has "introspection" without "introspection_client"');
     refused_at($whole->($block->(introspection_client => 'introspection_client gateway secret=a key=b;')),
         'mesh_issuer "idp" needs either secret= or key=');
-    refused_at($whole->($block->(refresh => 'refresh 1m;')), 'mesh_issuer "idp" has no keys to fetch, and no use for "refresh"');
+    refused_at($whole->($block->(refresh => 'refresh 1m;')), 'mesh_issuer "idp" fetches no keys, so "refresh" does not apply');
     my $two = $block->() . $block->() =~ s/idp/two/r =~ s{a\.example;}{b.example;}r;
     refused_at($two . "server {\n    mesh_authenticate token; # here\n}\n",
         'mesh_issuer "idp" and "two" both introspect, and an opaque token does not say whose it is');

@@ -122,7 +122,7 @@ subtest 'what the block must say' => sub {
     (my $valid = $block) =~ s/%%KEYS%%\/ca\.pem/key_path('ca.pem')/e;
     config_accepted($valid, 'as it is');
     for (
-        [qr/alb arn\S+;/, '', 'has "alb_keys", and no "alb" to say whose'],
+        [qr/alb arn\S+;/, '', 'has "alb_keys" without "alb"'],
         [qr/min_refresh/, "jwks https://a/; min_refresh", 'has both "jwks" and "alb_keys"'],
         [qr/min_refresh/, "discovery https://a/; min_refresh", 'has both "discovery" and "alb_keys"'],
     ) {

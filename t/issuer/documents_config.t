@@ -33,7 +33,7 @@ subtest 'nothing is asked' => sub {
 };
 
 subtest 'plain http' => sub {
-    my $warning = sub ($url) { qr/\[warn\].*mesh_issuer "idp" believes whoever listens at "\Q$url\E", which is asked without TLS/ };
+    my $warning = sub ($url) { qr/\[warn\].*mesh_issuer "idp" trusts any server at "\Q$url\E", since it is asked without TLS/ };
     for my $url ("http://127.0.0.1:$port/keys", "http://localhost:$port/keys") {
         config_accepted(issuer_of('idp', "jwks $url;"), "is warned of: $url", says => $warning->($url));
     }

@@ -161,7 +161,7 @@ subtest 'the block itself' => sub {
         for '', 'a b', 'a/b', 'a"b' =~ s/"/'/r, 'a$b';
     refused_at(issuer_block() . "\nmesh_issuer idp { # here\n}\n", 'mesh_issuer: issuer "idp" is duplicate');
     refused_at(issuer_block() . "\nmesh_issuer two { # here\n issuer a; audience b; jwks c;\n}\n",
-        'issuer "a" is already that of mesh_issuer "idp"');
+        'issuer "a" already belongs to mesh_issuer "idp"');
     refused_at(issuer_block(z => 'inner { # here'), 'unexpected "{"');
     refused_at("server {\n mesh_issuer idp { } # here\n}\n", '"mesh_issuer" directive is not allowed here');
     refused_at("issuer a; # here\n", 'unknown directive "issuer"');

@@ -47,7 +47,7 @@ config_refused(sprintf($block, "jwks_bearer $dir/token;"), qr/jwks_bearer file "
 config_refused(sprintf($block, "jwks_bearer $dir/none;"), qr/jwks_bearer file ".*\/none" of mesh_issuer "idp"/);
 replace("$dir/token", 'fresh.secret');
 config_accepted(sprintf($block, "jwks_bearer $dir/token;"), 'a token');
-config_refused(sprintf($block, "jwks http://127.0.0.1:1/keys; jwks_bearer $dir/token;"), qr/is sent over https alone/);
-config_refused(sprintf($block, "jwks %%KEYS%%/idp.jwks; jwks_bearer $dir/token;"), qr/"jwks_bearer" has no use for/);
+config_refused(sprintf($block, "jwks http://127.0.0.1:1/keys; jwks_bearer $dir/token;"), qr/is sent only over https/);
+config_refused(sprintf($block, "jwks %%KEYS%%/idp.jwks; jwks_bearer $dir/token;"), qr/to which "jwks_bearer" does not apply/);
 
 done_testing();

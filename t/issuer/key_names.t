@@ -124,7 +124,7 @@ subtest 'what the log says' => sub {
     verdict_by('nobody', 'a');
     $told->('an unknown issuer', 'issuer_refused, the token\'s iss is "nobody", accepted here: "each-algorithm".* and \d more');
     $server->get('/some', bearer(key => "$directory/a.jwk", issuer => 'twice'));
-    $told->('one of elsewhere', 'issuer_refused, the token\'s iss is "twice", that of mesh_issuer "twice", which is not accepted here');
+    $told->('one of elsewhere', 'issuer_refused, the token\'s iss is "twice" \(mesh_issuer "twice"\), which is not accepted here');
     my $jwe = join '.', encode_base64url(json({ alg => 'RSA-OAEP', enc => 'A256GCM', kid => 'a' })), ('AAAA') x 4;
     is verdict($server->get('/', "Authorization: Bearer $jwe")), '401 algorithm_refused', 'a JWE';
     $told->('... is named', 'algorithm_refused, the token is encrypted \(a JWE\).*');

@@ -64,7 +64,7 @@ $server->stop;
 for my $line ('mesh_authenticate token', 'mesh_accept idp', 'mesh_limit a rate=1r/s', 'mesh_export off',
     'mesh_subrequests pass', 'mesh_dry_run all') {
     my ($name) = split / /, $line;
-    my $refused = qr/$name: stands in "if", .* location of its own or, .* into limit_except in \S+:\d+/;
+    my $refused = qr/$name: is in an "if": .* location of its own or, .* into limit_except in \S+:\d+/;
     config_refused("server { if (\$arg_a) { $line; } }", $refused, "$name in an if of a server");
     config_refused("server { location / { if (\$arg_a) { $line; } } }", $refused, "$name in an if of a location");
 }

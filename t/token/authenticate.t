@@ -175,7 +175,7 @@ subtest 'what is refused at the start' => sub {
     refused_at("upstream u {\n mesh_authenticate token; # here\n server 127.0.0.1:1; }\n",
         '"mesh_authenticate" directive is not allowed here');
     refused_at("server { location / {\n if (\$arg_a) {\n mesh_authenticate off; # here\n} } }\n",
-        'mesh_authenticate: stands in "if", of which');
+        'mesh_authenticate: is in an "if": ');
     refused_at("server {\n mesh_authenticate token; # here\n}\n", 'mesh_authenticate needs a mesh_issuer to read tokens');
     my $tls_server = "server { listen 127.0.0.1:1 ssl; ssl_certificate %%KEYS%%/server.pem;"
         . " ssl_certificate_key %%KEYS%%/server.key;\n";

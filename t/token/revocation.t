@@ -163,7 +163,7 @@ subtest 'a bad version changes nothing' => sub {
     for my $bad (@bad) {
         my ($text, $message) = @$bad;
         defined $text ? replace("$dir/revoked.json", $text) : unlink "$dir/revoked.json";
-        $server->await_log(qr/\[error\].*\Q$message\E.* while reloading ".*revoked\.json", what was in force stays/);
+        $server->await_log(qr/\[error\].*\Q$message\E.* while reloading ".*revoked\.json", the last good version stays/);
         is statuses_by_name($clients, 'a', 'b'), 'a:401,401 b:200,200', "$message: the last good list stays";
     }
     replace("$dir/revoked.json", list({ jti => 'b' }));

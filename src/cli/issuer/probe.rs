@@ -29,7 +29,7 @@ pub(super) async fn all(configuration: &Configuration) -> Vec<Checked> {
             KeySource::None => checked.find(
                 Level::Note,
                 "keys",
-                "none: the issuer is asked about every token of its own, which is not tried here",
+                "none: the issuer is asked about each token, and `issuer check` sends none",
             ),
             KeySource::Remote(remote) => {
                 let authorities =
@@ -62,7 +62,7 @@ fn keys(issuer: &Issuer, document: &[u8], from: &str, checked: &mut Checked) {
         }
         Err(JwksError::NoUsableKey(skipped)) => (Vec::new(), skipped),
         Err(error) => {
-            let advice = "what is there is not a JWK set (RFC 7517): look at it, and check the URL";
+            let advice = "the answer is not a JWK set (RFC 7517): look at it, and check the URL";
             return checked.fail("keys", format_args!("{from}: {error}"), Some(advice));
         }
     };
@@ -117,14 +117,14 @@ impl Probe<'_> {
     async fn ask(&mut self, check: &'static str, request: &Request<'_>) -> Option<Response> {
         let url = request.url;
         if !url.is_secure() {
-            let text = "fetched without TLS, which is for an issuer on this host alone";
+            let text = "fetched without TLS, which is only for an issuer on this host";
             self.checked.find(Level::Warning, check, format_args!("{url}: {text}"));
         }
         let bearer = match bearer_for(self.remote, url) {
             Ok(bearer) => bearer,
             Err(error) => {
                 let advice =
-                    "see that the file is there, may be read here, and holds the token alone";
+                    "check that the file exists, is readable here, and holds only the token";
                 self.checked.fail(check, format_args!("{url}: {error}"), Some(advice));
                 return None;
             }
@@ -158,7 +158,7 @@ impl Probe<'_> {
             Err(fault) => {
                 let advice = match fault {
                     DiscoveryFault::Json(_) | DiscoveryFault::NoIssuer => {
-                        "what is there is no discovery document: check the issuer, or name the \
+                        "the answer is no discovery document: check the issuer, or name the \
                          key set with `jwks`"
                     }
                     _ => "name the key set with `jwks`",
@@ -192,7 +192,7 @@ impl Probe<'_> {
         let ahead = mesh_control::now().secs().saturating_sub(date.secs());
         let by = ahead.unsigned_abs();
         let than = if ahead >= 0 { "ahead of" } else { "behind" };
-        let text = format!("the clock here is {by} s {than} that of the server");
+        let text = format!("the clock here is {by} s {than} the server's");
         let leeway = self.issuer.leeway;
         if by > leeway.unsigned_abs() && by > CLOCK_TOLERANCE {
             let text = format_args!("{text}, more than the leeway of {leeway} s");
@@ -248,7 +248,9 @@ fn advice(check: &str, error: &FetchError) -> Option<&'static str> {
             "check the way to the server: routes, firewalls, and that it runs; the module does not \
              use a proxy"
         }
-        FetchError::Encoding => "something on the way compresses what was asked for as it is",
+        FetchError::Encoding => {
+            "the answer is compressed, although that was not requested: check proxies on the way"
+        }
         FetchError::Redirect(_) => "name the address that it leads to, once you trust it",
         FetchError::Resolve => "check the name, and the servers in /etc/resolv.conf",
         FetchError::Status(_) if check == "discovery" => {
@@ -272,7 +274,7 @@ const fn tls_advice(fault: TlsFault) -> &'static str {
             "give the server a certificate of its own, or name this very one with \
              `trusted_certificate`"
         }
-        TlsFault::Client => "the server asks for a client certificate, which the module has not",
+        TlsFault::Client => "the server asks for a client certificate, and the module has none",
         TlsFault::Constraint => {
             "look at the constraints of the authorities between it and the trusted one"
         }
@@ -282,7 +284,7 @@ const fn tls_advice(fault: TlsFault) -> &'static str {
         TlsFault::Expired | TlsFault::NotYet => {
             "the server needs a new certificate, unless the clock here is wrong"
         }
-        TlsFault::Extension => "the server needs a certificate without it: it cannot be judged",
+        TlsFault::Extension => "the server needs a certificate without that extension",
         TlsFault::Invalid | TlsFault::Malformed | TlsFault::Version => {
             "the server needs a certificate of X.509 version 3 (RFC 5280): look at it with \
              `openssl s_client`"
@@ -292,10 +294,9 @@ const fn tls_advice(fault: TlsFault) -> &'static str {
             "look at the server with `openssl s_client`, and at its own log"
         }
         TlsFault::Name => {
-            "use a name that the server's certificate is for, among its alternative names: a common \
-             name is none"
+            "use one of the alternative names of the server's certificate: its common name is not read"
         }
-        TlsFault::NotTls => "check the port: what answers there is not TLS",
+        TlsFault::NotTls => "check the port: the server there does not speak TLS",
         TlsFault::Purpose => {
             "the server needs a certificate with serverAuth in its extended key usage"
         }

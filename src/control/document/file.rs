@@ -228,7 +228,7 @@ impl Watch {
         let path = self.file.path.display();
         let then = match fault.level {
             Level::Crit => "it is tried again later",
-            Level::Notice | Level::Warn | Level::Error => "what was in force stays in force",
+            Level::Notice | Level::Warn | Level::Error => "the last good version stays in force",
         };
         let text = format!("{} while reloading \"{path}\", {then}", fault.why);
         let level = fault.level;

@@ -177,7 +177,7 @@ impl fmt::Display for TlsFault {
             Self::Algorithm => {
                 "the server's certificate is signed by an algorithm that is not used here"
             }
-            Self::Authority => "the server's certificate is that of an authority",
+            Self::Authority => "the server's certificate is an authority's",
             Self::Client => "the server asks for a client certificate",
             Self::Constraint => "the server's certificate breaks a constraint of its authorities",
             Self::Ended => "the server ended the TLS handshake",

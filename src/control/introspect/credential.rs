@@ -76,7 +76,7 @@ impl Credential {
             }
         };
         let mut id = [0; 16];
-        rand::fill(&mut id).map_err(|_| "there is no randomness to be had".to_owned())?;
+        rand::fill(&mut id).map_err(|_| "no random bytes are available".to_owned())?;
         // RFC 7523 section 3. The issuer alone is the audience: no other server may use it.
         let claims = json!({
             "iss": self.id,

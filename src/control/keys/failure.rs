@@ -125,7 +125,7 @@ impl fmt::Display for DiscoveryFault {
             Self::NoAddress => f.write_str("the discovery document has no \"jwks_uri\""),
             Self::NoIssuer => f.write_str("the discovery document has no \"issuer\""),
             Self::OtherIssuer => f.write_str(
-                "\"issuer\" of the discovery document is not that of the configuration, byte by \
+                "\"issuer\" of the discovery document is not the configured one, byte by \
                  byte",
             ),
             Self::Plain => f.write_str(

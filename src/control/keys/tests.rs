@@ -156,7 +156,7 @@ fn each_fault_keeps_the_keys_and_is_told_once() {
         assert_eq!(fetching.said().len(), said + 1, "{:?}", fetching.said());
         let told = fetching.said().remove(said);
         assert!(told.starts_with(&format!("Error {why}")), "{told}");
-        let end = format!(" while fetching {}, what was in force stays in force", of(&server));
+        let end = format!(" while fetching {}, the last good version stays in force", of(&server));
         assert!(told.ends_with(&end), "{told}");
         assert!(!told.contains("secret"), "{told}");
         assert_eq!(memory.kids(0), ["a"]);

@@ -130,8 +130,8 @@ const fn row<C: Settings>(
 
 /// Why directives that are allowed in `limit_except` are refused in an `if`, and what to write
 /// instead.
-pub const IN_IF: &str = "stands in \"if\", of which Nginx uses only the last that matches: another \
-                         \"if\" would open the place. Put it into a location of its own or, for some \
+pub const IN_IF: &str = "is in an \"if\": Nginx uses only the last \"if\" that matches, so another one \
+                         would open the location. Put it into a location of its own or, for some \
                          methods, into limit_except";
 
 /// Applies a row to words as Nginx would, counting them first: for tools, tests and fuzzers.
@@ -178,7 +178,7 @@ fn list<'r, T>(
     match slot {
         Some(items) if off || items.is_empty() => {
             let message =
-                if off { "\"off\" stands beside others" } else { "stands beside \"off\"" };
+                if off { "\"off\" must be alone" } else { "follows \"off\", which must be alone" };
             Err(ConfigError::new(message))
         }
         slot => {

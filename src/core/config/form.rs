@@ -10,8 +10,7 @@ impl RawIssuer {
         let Some(claim) = &self.audience_claim else { return Ok(None) };
         let name = &self.name;
         let refused = |why: &str| {
-            let message =
-                format!("mesh_issuer \"{name}\" has no use for \"audience_claim\": {why}");
+            let message = format!("mesh_issuer \"{name}\" cannot have \"audience_claim\": {why}");
             Err(ConfigError::at(&self.place, message))
         };
         if self.alb.is_some() {
@@ -40,7 +39,7 @@ impl RawIssuer {
         }
         // These keys sign for the load balancers of all customers, whatever those have them say.
         if self.alb_keys.is_some() && self.alb.is_none() {
-            return Err(refused("has \"alb_keys\", and no \"alb\" to say whose"));
+            return Err(refused("has \"alb_keys\" without \"alb\""));
         }
         if let Some(domain) = &self.trust_domain {
             // A trust domain without a URL has its own SPIFFE ID as its URL.

@@ -19,7 +19,7 @@ impl RawIssuer {
         if let Some(RawJwks::File(file)) = &self.jwks {
             if let Some(word) = lines.find(|word| *word != "algorithms") {
                 let message =
-                    format!("has a file for its \"jwks\", which \"{word}\" has no use for");
+                    format!("has a file for its \"jwks\", to which \"{word}\" does not apply");
                 return Err(refused(&message));
             }
             return Ok(KeySource::File(file.clone()));
@@ -30,7 +30,7 @@ impl RawIssuer {
             && self.introspection.needs_no_keys()
         {
             if let Some(word) = lines.next() {
-                let message = format!("has no keys to fetch, and no use for \"{word}\"");
+                let message = format!("fetches no keys, so \"{word}\" does not apply");
                 return Err(refused(&message));
             }
             return Ok(KeySource::None);
@@ -68,10 +68,10 @@ impl RawIssuer {
         }
         if self.jwks_bearer.is_some() {
             if self.alb_keys.is_some() {
-                return Err(refused("has \"alb_keys\", which \"jwks_bearer\" is not for"));
+                return Err(refused("has \"alb_keys\", to which \"jwks_bearer\" does not apply"));
             }
             if !entry.url().is_secure() {
-                return Err(refused("has a \"jwks_bearer\", which is sent over https alone"));
+                return Err(refused("has a \"jwks_bearer\", which is sent only over https"));
             }
         }
         let trusted_certificate = self.trusted_certificate.clone();

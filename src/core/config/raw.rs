@@ -146,14 +146,13 @@ impl RawMain {
         };
         if issuer.audiences.iter().any(|it| **it == *"*") {
             let name = &issuer.name;
-            let message = format!(
-                "mesh_issuer \"{name}\" has the audience \"*\", which stands for itself alone"
-            );
+            let message =
+                format!("mesh_issuer \"{name}\" has the audience \"*\", which matches only itself");
             self.advice.push(ConfigError::at(&raw.place, message));
         }
         for other in &self.issuers {
             if let Some(shared) = other.shares(&issuer) {
-                let message = format!("{shared} is already that of mesh_issuer \"{}\"", other.name);
+                let message = format!("{shared} already belongs to mesh_issuer \"{}\"", other.name);
                 return Err(ConfigError::at(&raw.place, message));
             }
         }

@@ -70,7 +70,7 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Damaged => "the keys in it are damaged",
-            Self::Foreign => "the keys in it are those of another source",
+            Self::Foreign => "its keys are from another source",
             Self::Malformed => "it is no file of kept keys",
         })
     }

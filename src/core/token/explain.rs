@@ -78,9 +78,8 @@ const NAMES: [&str; 3] = ["kid", "x5t#S256", "x5t"];
 const ENCRYPTED: &str = "the token is encrypted (a JWE), and only signed tokens can be read here: have \
                          the issuer sign access tokens for this audience without encrypting them";
 
-const FOR_GRAPH: &str = "the token's header has a nonce, as tokens of Entra ID for Microsoft Graph \
-                         have, which nobody but Graph can verify: the client must ask for a token for \
-                         this API";
+const FOR_GRAPH: &str = "the token's header has a nonce, as in tokens of Entra ID for Microsoft Graph, \
+                         which only Graph can verify: the client must request a token for this API";
 
 /// Whether the reason is about a token that cannot be read at all.
 const fn about_form(reason: Reason) -> bool {
@@ -159,11 +158,11 @@ fn issuer(token: &[u8], accept: &[Accept], trust: &Trust) -> String {
                 && let Some(issuer) = trust.issuers().get(index)
             {
                 let why = if accept.iter().any(|it| it.issuer == index) {
-                    "but its tenant, or its key, is that of another"
+                    "but its tenant or its key belongs to another issuer"
                 } else {
                     "which is not accepted here"
                 };
-                return format!("{iss}, that of {}, {why}", name(issuer));
+                return format!("{iss} ({}), {why}", name(issuer));
             }
             let bare = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();
             let is_near = accepted().any(|issuer| bare(&issuer.url) == bare(url));

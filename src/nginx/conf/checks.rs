@@ -188,7 +188,7 @@ pub(super) fn warn_plain(cf: *mut ngx_conf_t, issuer: &Issuer) {
         log_elsewhere(cf).write(
             Level::Warn,
             format_args!(
-                "mesh_issuer \"{}\" believes whoever listens at \"{url}\", which is asked without TLS",
+                "mesh_issuer \"{}\" trusts any server at \"{url}\", since it is asked without TLS",
                 issuer.name
             ),
         );

@@ -32,7 +32,7 @@ impl Host for Process {
             Level::Warn,
             format_args!(
                 "mesh_zone is full: its part \"{}\" had no room for {charges} charges of {what} \
-                 since it was last said, {then}",
+                 since the last such message, {then}",
                 part.name()
             ),
         );

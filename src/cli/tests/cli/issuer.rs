@@ -135,12 +135,12 @@ fn clocks_are_compared_with_the_leeway() {
         (
             "Thu, 26 Nov 2020 08:00:00 GMT",
             "error",
-            "ahead of that of the server, more than the leeway of 30 s",
+            "ahead of the server's, more than the leeway of 30 s",
         ),
         (
             "Fri, 01 Jan 2100 00:00:00 GMT",
             "error",
-            "behind that of the server, more than the leeway of 30 s",
+            "behind the server's, more than the leeway of 30 s",
         ),
     ] {
         let host = Host::new(move |path, port| match path {

@@ -97,7 +97,7 @@ fn bad_contents_are_told_once_and_recovery_too() {
     running.seen.ticks(10);
 
     let path = path.display();
-    let kept = "what was in force stays in force";
+    let kept = "the last good version stays in force";
     assert_eq!(
         running.said(),
         [

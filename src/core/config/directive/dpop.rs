@@ -19,7 +19,7 @@ pub(super) fn dpop(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigE
         }
     }
     if mode == Mode::Off && max_age.is_some() {
-        return Err(ConfigError::new("\"off\" has no use for max_age="));
+        return Err(ConfigError::new("\"off\" takes no max_age="));
     }
     once(&mut raw.dpop, RawDpop { mode, max_age })?;
     if mode == Mode::Require {

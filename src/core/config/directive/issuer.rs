@@ -60,7 +60,7 @@ pub const ISSUER: &[Directive<RawIssuer>] = &[
             let claim = pointer(line.first())?;
             if claim.root() == "aud" {
                 return Err(ConfigError::new(
-                    "counts in tokens without \"aud\", which it cannot name",
+                    "applies to tokens without \"aud\", so it cannot be \"aud\"",
                 ));
             }
             once(&mut raw.audience_claim, claim)

@@ -281,7 +281,7 @@ fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), Config
             (_, Some(text)) => {
                 pattern = DnsPattern::parse(text);
                 if pattern.is_none() {
-                    return Err(unknown(text, "a DNS name in which \"*\" stands for characters"));
+                    return Err(unknown(text, "a DNS name or a pattern such as *.example"));
                 }
                 NameKinds::DNS
             }
@@ -304,7 +304,7 @@ fn upgrade(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
             let mut names: Vec<Box<str>> = Vec::new();
             for word in words {
                 if matches!(*word, "any" | "off") {
-                    return Err(ConfigError::new(format!("\"{word}\" stands beside others")));
+                    return Err(ConfigError::new(format!("\"{word}\" must be alone")));
                 }
                 if !is_protocol(word) {
                     return Err(unknown(word, "a protocol"));
@@ -334,7 +334,7 @@ fn accept(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {
     });
     let audiences: Vec<Box<str>> = audiences.collect::<Result<_, _>>()?;
     if audiences.iter().any(|it| **it == *"*") {
-        let message = "mesh_accept has audience=*, which stands for itself alone";
+        let message = "mesh_accept has audience=*, which matches only itself";
         raw.advice.push(ConfigError::at(line.place, message));
     }
     raw.needs.push(need(Setting::Accept, true, line));

@@ -135,7 +135,7 @@ fn a_value_is_set_once_a_level() {
         read().unwrap();
         let error = read().unwrap_err().to_string();
         let expected = match row.name {
-            "mesh_accept" | "mesh_limit" | "mesh_require_claim" => "\"off\" stands beside others",
+            "mesh_accept" | "mesh_limit" | "mesh_require_claim" => "\"off\" must be alone",
             "mesh_token_source" => "names a place twice",
             _ => "is duplicate",
         };
@@ -191,7 +191,7 @@ fn names_of_certificates_are_kinds_and_a_pattern() {
         assert!(error.contains("is named twice"), "{error}");
     }
     let error = refused("mesh_certificate_name", &["dns=10.0.0.1"]);
-    assert_eq!(error, "\"10.0.0.1\" is not a DNS name in which \"*\" stands for characters");
+    assert_eq!(error, "\"10.0.0.1\" is not a DNS name or a pattern such as *.example");
 }
 
 #[test]

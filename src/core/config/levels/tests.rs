@@ -173,7 +173,7 @@ fn lines_that_may_not_be_meant_are_warned_of() {
     assert_eq!(advice, ["mesh_dry_run all lets every request pass that would be refused in x:1"]);
     let star = ["mesh_accept idp audience=api audience=*"];
     let advice = judge(&[], &[server(&[TOKEN], vec![at("/a", &star)])]).unwrap();
-    assert_eq!(advice, ["mesh_accept has audience=*, which stands for itself alone in x:2"]);
+    assert_eq!(advice, ["mesh_accept has audience=*, which matches only itself in x:2"]);
     let main = main_with(&[("audience", &["api", "*"])]);
     let advice = main.advice.first().map(ToString::to_string).unwrap_or_default();
     assert!(advice.starts_with("mesh_issuer \"idp\" has the audience \"*\", which"), "{advice}");

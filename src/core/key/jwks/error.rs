@@ -169,7 +169,7 @@ impl fmt::Display for KeyFault {
             Self::NotAnObject => "not a JSON object",
             Self::OperationsWithoutVerify => "\"key_ops\" does not list \"verify\"",
             Self::PointInvalid => "point is not on the curve",
-            Self::PointWeak => "point of small order, anybody can sign for it",
+            Self::PointWeak => "point of small order, for which an attacker can sign",
             Self::PrivateMaterial => "published with its private part, so it is compromised",
             Self::Roca => "RSA modulus has the ROCA fingerprint (CVE-2017-15361)",
             Self::Symmetric => "symmetric key",

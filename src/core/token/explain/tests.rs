@@ -94,15 +94,20 @@ fn an_issuer_that_is_not_accepted_is_told_with_those_that_are() {
     let trust = trust(&[P256.jwk("a")]);
     let accepted = "accepted here: \"https://idp.example\"";
     for (iss, expected) in [
-        (json!("https://x.example\n"), format!("the token's iss is \"https://x.example%0A\", {accepted}")),
+        (
+            json!("https://x.example\n"),
+            format!("the token's iss is \"https://x.example%0A\", {accepted}"),
+        ),
         (
             json!("https://idp.example/"),
-            format!("the token's iss is \"https://idp.example/\" (compared byte by byte), {accepted}"),
+            format!(
+                "the token's iss is \"https://idp.example/\" (compared byte by byte), {accepted}"
+            ),
         ),
         (json!(["https://idp.example"]), format!("the token's iss is no string, {accepted}")),
         (
             json!("https://other.example"),
-            "the token's iss is \"https://other.example\", that of mesh_issuer \"other\", which is not \
+            "the token's iss is \"https://other.example\" (mesh_issuer \"other\"), which is not \
              accepted here"
                 .to_owned(),
         ),

@@ -147,9 +147,11 @@ impl fmt::Display for AnswerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Active => f.write_str("the answer has no boolean \"active\""),
-            Self::Age => f.write_str("the signed answer is not of now"),
+            Self::Age => {
+                f.write_str("the iat of the signed answer is missing, too old or in the future")
+            }
             Self::Audience => f.write_str("the signed answer is for another client"),
-            Self::Issuer => f.write_str("the signed answer is of another issuer"),
+            Self::Issuer => f.write_str("the signed answer is from another issuer"),
             Self::Json(error) => write!(f, "the answer is not usable: {error}"),
             Self::Keys => f.write_str("no keys to verify the signed answer by"),
             Self::Signature(error) => write!(f, "the signed answer is not usable: {error}"),

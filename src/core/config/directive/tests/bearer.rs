@@ -19,13 +19,13 @@ fn a_bearer_file_is_for_keys_that_a_server_shows_over_tls() {
         ("introspection_client", &["gateway", "secret=s"]),
     ];
     for (lines, error) in [
-        (&[("jwks", &["keys.json"][..])][..], "has a file for its \"jwks\", which \"jwks_bearer\""),
-        (&[("jwks", &["http://127.0.0.1/keys"])], "is sent over https alone"),
+        (&[("jwks", &["keys.json"][..])][..], "to which \"jwks_bearer\" does not apply"),
+        (&[("jwks", &["http://127.0.0.1/keys"])], "is sent only over https"),
         (
             &[("alb", &[balancer]), ("alb_keys", &["https://b.example/"])],
-            "has \"alb_keys\", which \"jwks_bearer\" is not for",
+            "has \"alb_keys\", to which \"jwks_bearer\" does not apply",
         ),
-        (asked, "has no keys to fetch, and no use for \"jwks_bearer\""),
+        (asked, "fetches no keys, so \"jwks_bearer\" does not apply"),
         (&[("jwks_bearer", &["other"])], "is duplicate"),
     ] {
         let refused = of(lines).unwrap_err();

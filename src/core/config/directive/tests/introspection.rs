@@ -51,7 +51,7 @@ fn an_issuer_is_asked_about_tokens_as_a_client_that_proves_itself() {
         (&[url, secret], "has no \"audience\""),
         (
             &[audience, url, secret, ("refresh", &["1m"])],
-            "has no keys to fetch, and no use for \"refresh\"",
+            "fetches no keys, so \"refresh\" does not apply",
         ),
         (
             &[audience, url, ("introspection_client", &["gateway", "secret=s", "algorithm=RS256"])],

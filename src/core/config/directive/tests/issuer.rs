@@ -59,7 +59,7 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
             &[template, tenants][..],
             "has \"{tenantid}\" in its issuer, and no \"discovery\" or \"jwks\" to ask for its keys",
         ),
-        (&[url, balancer][..], "has \"alb_keys\", and no \"alb\" to say whose"),
+        (&[url, balancer][..], "has \"alb_keys\" without \"alb\""),
         (&[url, alb, balancer, ("jwks", &["https://a/k"])], "has both \"jwks\" and \"alb_keys\""),
         (
             &[url, alb, balancer, ("discovery", &["https://a/d"])],
@@ -67,7 +67,7 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
         ),
         (
             &[url, alb, balancer, ("jwks", &["k.json"])],
-            "has a file for its \"jwks\", which \"alb_keys\" has no use for",
+            "has a file for its \"jwks\", to which \"alb_keys\" does not apply",
         ),
         (
             &[("issuer", &["a.example"][..])],
@@ -79,7 +79,7 @@ fn an_issuer_without_jwks_is_asked_by_discovery() {
         ),
         (
             &[url, ("jwks", &["k.json"]), ("refresh", &["1m"])],
-            "has a file for its \"jwks\", which \"refresh\" has no use for",
+            "has a file for its \"jwks\", to which \"refresh\" does not apply",
         ),
         (
             &[url, ("refresh", &["1m"]), ("min_refresh", &["2m"])],
@@ -113,7 +113,7 @@ fn two_issuers_cannot_share_a_url_or_a_name() {
     for (name, word) in [("issuer", "https://a.example"), ("audience", "b"), ("jwks", "k.json")] {
         read(ISSUER, open, name, &[word], &place).unwrap();
     }
-    assert!(main.close_issuer().unwrap_err().to_string().contains("already that of"));
+    assert!(main.close_issuer().unwrap_err().to_string().contains("already belongs to"));
 }
 
 #[test]

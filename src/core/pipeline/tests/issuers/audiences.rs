@@ -101,7 +101,7 @@ fn the_claim_counts_in_answers_about_opaque_tokens_too() {
 fn the_setting_is_refused_where_aud_is_always_there() {
     let usual: Lines<'_> = &[("issuer", &["https://idp.example"]), ("audience", &["api"]), CLIENT];
     let balancer = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/a/1";
-    let no_use = "mesh_issuer \"i0\" has no use for \"audience_claim\": ";
+    let no_use = "mesh_issuer \"i0\" cannot have \"audience_claim\": ";
     let refused = refused_block(&[usual, &[("alb", &[balancer]), ("jwks", &["x"])]].concat(), &[]);
     assert!(refused.contains(no_use), "{refused}");
     let refused = refused_block(
@@ -109,7 +109,7 @@ fn the_setting_is_refused_where_aud_is_always_there() {
         &[],
     );
     assert!(refused.contains(no_use), "{refused}");
-    let aud = "counts in tokens without \"aud\", which it cannot name";
+    let aud = "applies to tokens without \"aud\", so it cannot be \"aud\"";
     assert_eq!(refused_block(&[("audience_claim", &["/aud"])], &[]), aud);
     assert_eq!(refused_block(&[("audience_claim", &["/aud/0"])], &[]), aud);
     assert!(refused_block(&[("audience_claim", &["client_id"])], &[]).contains("JSON pointer"));

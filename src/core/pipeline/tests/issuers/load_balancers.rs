@@ -148,7 +148,7 @@ fn a_load_balancer_is_named_by_its_arn_and_its_keys() {
             "is not the ARN",
         ),
         (block(&[ALB])[..3].to_vec(), "has \"alb\", and no \"alb_keys\""),
-        (block(&[OTHER_ALB, ALB]), "is already that of mesh_issuer \"i0\""),
+        (block(&[OTHER_ALB, ALB]), "already belongs to mesh_issuer \"i0\""),
     ] {
         let refused = refused_block(&lines, &[&block(&[ALB])]);
         assert!(refused.contains(expected), "{refused}");

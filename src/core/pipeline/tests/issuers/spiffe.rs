@@ -132,7 +132,7 @@ fn a_certificate_shows_its_own_spiffe_id_beside_a_token() {
 #[test]
 fn a_trust_domain_has_one_block() {
     for (second, expected) in [
-        (lines(&["prod.example"]), "trust domain \"prod.example\" is already that of"),
+        (lines(&["prod.example"]), "trust domain \"prod.example\" already belongs to"),
         (lines(&["Prod"]), "forbidden character"),
         (lines(&["spiffe://x"]), "forbidden character"),
     ] {

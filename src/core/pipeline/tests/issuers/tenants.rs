@@ -183,6 +183,6 @@ fn a_template_and_its_tenants_need_each_other() {
     let one = &[audience, jwks, ("issuer", &[&*url][..])];
     for (first, second) in [(&many[..], &one[..]), (&one[..], &many[..])] {
         let refused = refused_block(second, &[first]);
-        assert!(refused.contains("is already that of mesh_issuer \"i0\""), "{refused}");
+        assert!(refused.contains("already belongs to mesh_issuer \"i0\""), "{refused}");
     }
 }
