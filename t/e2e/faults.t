@@ -159,7 +159,7 @@ for my $row (@rows) {
         like join(' ', errors($row)), qr/\Q$found\E/, 'meshctl issuer check finds the same';
         my $line = qr/\[error\].*\Q$text\E.* while fetching https:\S+ of mesh_issuer "\Q$name{$row}\E", (.*)/;
         my @told = $server->error_log =~ /$line/g;
-        is "@told", 'what was in force stays in force', 'it is told once' or diag told_of($server, $row);
+        is "@told", 'the last good version stays in force', 'it is told once' or diag told_of($server, $row);
         @told = $cold->error_log =~ /$line/g;
         is "@told", 'it has no keys yet', '... and otherwise without keys' or diag told_of($cold, $row);
         is counted($first{$row}->@*), '503 keys_unavailable', 'a server without keys lets nothing through';
