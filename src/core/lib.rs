@@ -81,7 +81,6 @@ pub mod limit;
 pub mod peer;
 
 pub mod issuer;
-pub mod platform;
 pub mod refusal;
 
 pub mod request;
@@ -89,6 +88,7 @@ pub mod token;
 
 pub mod documents;
 pub mod need;
+pub mod platform;
 pub mod proof;
 
 pub mod identity;

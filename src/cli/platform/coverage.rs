@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mesh_core::platform::{Asked, Field, Fields, Refused};
+use mesh_core::platform::{Asked, Fields, Refused};
+use mesh_core::request::Field;
 
 use crate::{Verdict, error::Failure, input, output};
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mesh_core::body::{self, BodyError};
 use mesh_core::platform::operation::Operation;
-use mesh_core::platform::{Asked, Extract, Field, Fields, Platform, Refused, Route};
+use mesh_core::platform::{Asked, Extract, Fields, Platform, Refused, Route};
+use mesh_core::request::Field;
 use serde_json::{Value, json};
 
 use crate::{Verdict, error::Failure, input, output};

@@ -1,6 +1,7 @@
 //! What is asked of a platform, as the shell shows it.
 
 use crate::body;
+use crate::request::Field;
 
 /// What a request says of itself; nothing here waits for a body.
 #[derive(Clone, Copy)]
@@ -21,17 +22,6 @@ pub struct Asked<'r> {
 pub trait Fields {
     /// The value of the only field of a name, which is in lower case.
     fn field(&self, name: &str) -> Field<'_>;
-}
-
-/// How often a field is there.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Field<'r> {
-    /// It is not.
-    Absent,
-    /// Once.
-    One(&'r [u8]),
-    /// More than once.
-    Several,
 }
 
 /// What was found in a body, by the places of a route's pointers.

@@ -1,7 +1,8 @@
 //! Of the rows of one path the one that is a request's: by method, query and type.
 
 use super::table::Row;
-use super::{Asked, Field, Platform, Refused, target};
+use super::{Asked, Platform, Refused, target};
+use crate::request::Field;
 use crate::text::alike::is_alike;
 
 /// Of the rows of one path the one that is a request's.

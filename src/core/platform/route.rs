@@ -10,8 +10,9 @@ use super::router::Found;
 use super::selector::Source;
 use super::table::{Effect, OperationId, Row, ScopeSource};
 use super::target::{self, Odd, Segment, Target};
-use super::{Asked, Extract, Field, Platform, Refused};
+use super::{Asked, Extract, Platform, Refused};
 use crate::body::{BodyError, Type, Wanted};
+use crate::request::Field;
 use crate::text::alike::is_alike;
 use naming::Naming;
 

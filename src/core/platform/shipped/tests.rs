@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::platform::{Asked, Field, Fields, Platform, Refused};
+use crate::platform::{Asked, Fields, Platform, Refused};
+use crate::request::Field;
 
 struct Nothing;
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use crate::platform::{Asked, Extract, Field, Fields, Platform, Refused};
+use crate::platform::{Asked, Extract, Fields, Platform, Refused};
+use crate::request::Field;
 
 use super::*;
 
