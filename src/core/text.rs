@@ -5,6 +5,7 @@ pub(crate) mod base64url;
 pub mod clean;
 pub mod encode;
 pub mod endpoint;
+pub(crate) mod escape;
 pub mod json;
 pub(crate) mod path;
 pub mod rendered;

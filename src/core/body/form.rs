@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{BodyError, Extract, Wanted};
+use crate::text::escape::{self, EscapeError};
 
 /// Reads a form: each name may be there once.
 #[derive(Debug)]
@@ -84,27 +85,14 @@ impl<'w> Reader<'w> {
     }
 }
 
-fn decode(text: &[u8]) -> Result<String, BodyError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let [high, low, after @ ..] = rest else { return Err(BodyError::Malformed) };
-                rest = after;
-                let digit =
-                    |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
-                let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-                    return Err(BodyError::Malformed);
-                };
-                bytes.push(high << 4 | low);
-            }
-            byte => bytes.push(*byte),
-        }
+impl From<EscapeError> for BodyError {
+    fn from(_: EscapeError) -> Self {
+        Self::Malformed
     }
-    String::from_utf8(bytes).map_err(|_| BodyError::Malformed)
+}
+
+fn decode(text: &[u8]) -> Result<String, BodyError> {
+    escape::decode(text, true, |_| Ok(()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Refused;
+use crate::text::escape::{self, EscapeError};
 
 /// How many segments a path may have.
 pub(super) const MAX_SEGMENTS: usize = 64;
@@ -75,7 +76,11 @@ impl<'r> Target<'r> {
 impl<'r> Segment<'r> {
     fn parse(raw: &'r str, is_decoded: bool) -> Result<Self, Refused<'static>> {
         let text = match raw.contains('%') && !is_decoded {
-            true => Cow::Owned(decode(raw, false)?),
+            true => Cow::Owned(escape::decode(raw.as_bytes(), false, |byte| match byte {
+                // No client escapes one.
+                b'.' => Err(Refused::Ambiguous("a dot of the path is escaped")),
+                _ => Ok(()),
+            })?),
             false => Cow::Borrowed(raw),
         };
         // What is written so ends a path, or a segment, for some servers, whatever the row takes.
@@ -133,38 +138,18 @@ pub(super) fn members(
 
 fn decode_plus(text: &str) -> Result<Cow<'_, str>, Refused<'static>> {
     if text.contains(['%', '+']) {
-        decode(text, true).map(Cow::Owned)
+        escape::decode(text.as_bytes(), true, |_| Ok(())).map(Cow::Owned)
     } else {
         Ok(Cow::Borrowed(text))
     }
 }
 
-/// Decodes escapes once. In a path, an escaped dot is refused: no client escapes one.
-fn decode(text: &str, is_query: bool) -> Result<String, Refused<'static>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        match byte {
-            b'%' => {
-                let [high, low, after @ ..] = rest else {
-                    return Err(Refused::Malformed("an escape is cut short"));
-                };
-                rest = after;
-                let digit =
-                    |digit: u8| char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok());
-                let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-                    return Err(Refused::Malformed("an escape is not hexadecimal"));
-                };
-                let value = high << 4 | low;
-                if value == b'.' && !is_query {
-                    return Err(Refused::Ambiguous("a dot of the path is escaped"));
-                }
-                bytes.push(value);
-            }
-            b'+' if is_query => bytes.push(b' '),
-            byte => bytes.push(*byte),
-        }
+impl From<EscapeError> for Refused<'_> {
+    fn from(error: EscapeError) -> Self {
+        Self::Malformed(match error {
+            EscapeError::Cut => "an escape is cut short",
+            EscapeError::Digit => "an escape is not hexadecimal",
+            EscapeError::Utf8 => "an escaped name is not UTF-8",
+        })
     }
-    String::from_utf8(bytes).map_err(|_| Refused::Malformed("an escaped name is not UTF-8"))
 }

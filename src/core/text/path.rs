@@ -1,5 +1,7 @@
 //! The one reading of a path (RFC 3986 sections 6.2.2 and 6.2.3): a second one would be a way past it.
 
+use super::escape::hex;
+
 /// The path in its normal form: up to query or fragment, only necessary escapes and these in upper
 /// case, no dot segments, and never empty; `None` if it can be read in two ways.
 pub(crate) fn normal_path(path: &[u8]) -> Option<Vec<u8>> {
@@ -52,10 +54,6 @@ pub(crate) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(plain)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    u8::try_from(char::from(digit).to_digit(16)?).ok()
 }
 
 #[cfg(test)]
