@@ -69,20 +69,10 @@ impl<T> Names<T> {
             }
             is_one
         });
-        let mut open: Vec<usize> = Vec::new();
-        for at in 0..self.heads.len() {
-            let Some(text) = self.heads.get(at).map(|head| head.text.clone()) else { break };
-            while let Some(last) = open.last().and_then(|last| self.heads.get(*last)) {
-                if text.starts_with(&*last.text) {
-                    break;
-                }
-                open.pop();
-            }
-            if let Some(head) = self.heads.get_mut(at) {
-                head.parent = open.last().copied();
-                head.divide();
-            }
-            open.push(at);
+        let parents = parents(self.heads.iter().map(|head| head.text.as_bytes()));
+        for (head, parent) in self.heads.iter_mut().zip(parents) {
+            head.parent = parent;
+            head.divide();
         }
         self.places.sort_by(|(one, _), (other, _)| one.cmp(other));
     }
@@ -113,23 +103,23 @@ impl<T> Head<T> {
             }
             is_one
         });
-        let mut open: Vec<usize> = Vec::new();
-        for at in 0..tails.len() {
-            let Some(text) = tails.get(at).map(|tail| tail.text.clone()) else { break };
-            while let Some(last) = open.last().and_then(|last| tails.get(*last)) {
-                if text.starts_with(&last.text) {
-                    break;
-                }
-                open.pop();
-            }
-            if let Some(tail) = tails.get_mut(at) {
-                tail.parent = open.last().copied();
-            }
-            open.push(at);
-        }
+        let parents = parents(tails.iter().map(|tail| &*tail.text));
+        tails.iter_mut().zip(parents).for_each(|(tail, parent)| tail.parent = parent);
         self.patterns = others;
         self.tails = tails;
     }
+}
+
+/// Of each of some texts, which are in order, the longest other that it begins with.
+fn parents<'t>(texts: impl Iterator<Item = &'t [u8]>) -> Vec<Option<usize>> {
+    let mut open: Vec<(usize, &[u8])> = Vec::new();
+    let mut parents = Vec::new();
+    for (at, text) in texts.enumerate() {
+        while open.pop_if(|(_, last)| !text.starts_with(last)).is_some() {}
+        parents.push(open.last().map(|(at, _)| *at));
+        open.push((at, text));
+    }
+    parents
 }
 
 impl<T: Clone> Names<T> {
