@@ -236,6 +236,18 @@ fn is_held(
         && policy.grants(binding.role).any(|grant| grants_it(policy, &grant.scope, asked, asks))
 }
 
+/// The table of a grant and its patterns of a resource's kind, if it is about the kind.
+fn about<'p>(
+    policy: &'p Policy,
+    scope: &'p Scope,
+    asked: &Asked<'_>,
+    asks: &Asks<'_>,
+) -> Option<(&'p Table, &'p [Pattern])> {
+    let table = policy.tables.get(scope.platform).filter(|_| scope.platform == asked.platform)?;
+    let (_, patterns) = scope.kinds.iter().find(|(kind, _)| *kind == asks.kind)?;
+    Some((table, patterns))
+}
+
 /// Whether a grant is about a resource.
 pub(super) fn grants_it(
     policy: &Policy,
@@ -243,15 +255,8 @@ pub(super) fn grants_it(
     asked: &Asked<'_>,
     asks: &Asks<'_>,
 ) -> bool {
-    let Some(table) =
-        policy.tables.get(scope.platform).filter(|_| scope.platform == asked.platform)
-    else {
-        return false;
-    };
-    let patterns =
-        scope.kinds.iter().find(|(kind, _)| *kind == asks.kind).map(|(_, patterns)| patterns);
-    let is_named =
-        patterns.is_some_and(|patterns| patterns.iter().any(|pattern| pattern.holds(asks.name)));
+    let Some((table, patterns)) = about(policy, scope, asked, asks) else { return false };
+    let is_named = patterns.iter().any(|pattern| pattern.holds(asks.name));
     is_named && allows_action(table, scope, asked, asks)
 }
 

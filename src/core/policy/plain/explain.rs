@@ -1,6 +1,6 @@
 //! Why a policy decides as it does.
 
-use super::{Asked, Asks, Bears, allows_action, bears, grants_it, is_meant};
+use super::{Asked, Asks, Bears, about, allows_action, bears, grants_it, is_meant};
 use crate::policy::model::{Binding, Denial, Policy};
 use crate::policy::subject::{Known, Subject};
 use crate::text::time::UnixTime;
@@ -150,9 +150,7 @@ fn why_not(
 ) -> Why {
     let what = policy.grants(binding.role).map(|grant| {
         let scope = &grant.scope;
-        let patterns = scope.kinds.iter().find(|(kind, _)| *kind == asks.kind);
-        let table = policy.tables.get(scope.platform).filter(|_| scope.platform == asked.platform);
-        let (Some((_, patterns)), Some(table)) = (patterns, table) else { return Why::Kind };
+        let Some((table, patterns)) = about(policy, scope, asked, asks) else { return Why::Kind };
         if grants_it(policy, scope, asked, asks) {
             Why::Holds
         } else if !patterns.iter().any(|pattern| pattern.holds(asks.name)) {
