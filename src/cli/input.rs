@@ -31,6 +31,15 @@ pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     file_of(path, FILE_MAX)
 }
 
+/// Reads a whole file of UTF-8 of at most that many bytes.
+///
+/// # Errors
+/// If the file cannot be read, is larger, or holds something else.
+pub(crate) fn text_of(path: &Path, limit: usize) -> Result<String, Failure> {
+    let bytes = file_of(path, limit)?;
+    String::from_utf8(bytes).map_err(|_| Failure::invalid(path.display(), "not UTF-8"))
+}
+
 /// Reads a whole file of at most that many bytes.
 ///
 /// # Errors

@@ -52,9 +52,7 @@ pub(crate) fn of_words(words: &[String]) -> Result<Platform, Failure> {
 }
 
 fn of_file(path: &Path) -> Result<Arc<Table>, Failure> {
-    let bytes = input::file(path)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Failure::invalid(path.display(), "not UTF-8"))?;
+    let text = input::text_of(path, input::FILE_MAX)?;
     let first = |errors: Vec<mesh_core::platform::table::Error>| {
         let errors =
             errors.iter().map(|error| format!("{}:{}: {}", path.display(), error.line, error.text));

@@ -32,9 +32,7 @@ fn tables() -> Vec<Arc<Table>> {
 /// # Errors
 /// If the file cannot be read, or is no policy: each fault as `FILE:LINE:COLUMN: TEXT`.
 fn read(path: &Path) -> Result<Read, Failure> {
-    let bytes = input::file_of(path, MAX_BYTES)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Failure::invalid(path.display(), "not UTF-8"))?;
+    let text = input::text_of(path, MAX_BYTES)?;
     mesh_core::policy::read(&text, &tables()).map_err(|faults| {
         let faults = faults.iter().map(|fault| format!("{}:{fault}", path.display()));
         Failure::Usage(faults.collect::<Vec<_>>().join("\n"))

@@ -45,9 +45,7 @@ impl Coverage {
         let of_name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let words = if words.is_empty() { of_name.as_slice() } else { words };
         let platform = super::of_words(words)?;
-        let bytes = input::file(&file)?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| Failure::invalid(file.display(), "not UTF-8"))?;
+        let text = input::text_of(&file, input::FILE_MAX)?;
         let (mut named, mut some, mut refused, mut unknown) = (0_usize, 0_usize, 0_usize, 0_usize);
         for line in text.lines() {
             let mut columns = line.split('\t');

@@ -81,9 +81,7 @@ impl Match {
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let platform = super::of_words(&self.words)?;
         if let Some(file) = &self.requests {
-            let text = input::file_of(file, REQUESTS_MAX)?;
-            let text = String::from_utf8(text)
-                .map_err(|_| Failure::invalid(file.display(), "not UTF-8"))?;
+            let text = input::text_of(file, REQUESTS_MAX)?;
             for (number, line) in
                 text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty())
             {

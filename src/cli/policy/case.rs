@@ -45,9 +45,7 @@ pub(super) fn each(
     now: UnixTime,
     take: &mut dyn FnMut(usize, &Value, &Case) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let text = input::file_of(file, matching::REQUESTS_MAX)?;
-    let text =
-        String::from_utf8(text).map_err(|_| Failure::invalid(file.display(), "not UTF-8"))?;
+    let text = input::text_of(file, matching::REQUESTS_MAX)?;
     // A table is read once.
     let mut platforms: HashMap<String, Rc<Platform>> = HashMap::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {

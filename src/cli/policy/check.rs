@@ -33,8 +33,7 @@ impl Check {
     /// If the file cannot be read.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let file = self.policy.display();
-        let bytes = input::file_of(&self.policy, MAX_BYTES)?;
-        let text = String::from_utf8(bytes).map_err(|_| Failure::invalid(&file, "not UTF-8"))?;
+        let text = input::text_of(&self.policy, MAX_BYTES)?;
         let mut read = match mesh_core::policy::read(&text, &super::tables()) {
             Ok(read) => read,
             Err(faults) => {
