@@ -292,6 +292,15 @@ impl Refusal {
         self.detail.as_deref().unwrap_or(&Detail::Nothing)
     }
 
+    /// After how many seconds the client may come again, if that is known.
+    pub fn wait_secs(&self) -> Option<u64> {
+        match (self.limited(), self.reason.kind()) {
+            (Some(reached), _) => Some(reached.limited.retry_after_secs()),
+            (None, Kind::Unready(secs)) => secs.map(u64::from),
+            (None, _) => None,
+        }
+    }
+
     /// The response fields that tell the client when to come again.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         match (self.limited(), self.reason.kind()) {
