@@ -2,8 +2,8 @@
 //!
 //! Each platform's clients read their errors from one shape of body or from fields, and show nothing of
 //! another shape; some repeat a request because of a status, a field or a phrase. A [`Shape`] is a row of
-//! what its clients read, [`mod@text`] is what
-//! they are told.
+//! what its clients read, [`mod@text`] is what they are told. [`crate::manual::refusals`] says what each
+//! client was seen to do.
 
 pub mod shape;
 pub mod text;
@@ -12,6 +12,7 @@ pub use shape::Shape;
 
 use text::Text;
 
+use crate::platform::operation::{Operation, Resource};
 use crate::refusal::Refusal;
 
 /// What a client is told.
@@ -44,7 +45,23 @@ pub struct What<'t> {
     pub name: Option<&'t str>,
 }
 
-/// An answer that refuses.
+impl<'t> What<'t> {
+    /// An operation; of its resources, the one that is refused. Without one, all of the operation's kind.
+    pub fn of(operation: &Operation<'t, '_>, refused: Option<&'t Resource<'_>>) -> Self {
+        let kinds = operation.table.kinds();
+        let (kind, action) = refused
+            .map_or((operation.kind, operation.action), |refused| (refused.kind, refused.action));
+        Self {
+            operation: Some(operation.name()),
+            kind: kinds.get(kind).map(|kind| &*kind.name),
+            action: Some(kinds.word(action)),
+            name: refused.and_then(|refused| refused.name.as_deref()),
+        }
+    }
+}
+
+/// An answer to a client that refuses. No other module of Nginx may be told of a refusal by its status: to
+/// one that judges by a subrequest, the 200 of gRPC would be a permit.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Page {
     /// The status of the answer: 200 for gRPC, which has its own.
