@@ -66,6 +66,8 @@ impl<'t> What<'t> {
 pub struct Page {
     /// The status of the answer: 200 for gRPC, which has its own.
     pub status: u16,
+    /// The status with a phrase of ours (RFC 9112 section 4), if clients of HTTP/1 show it and nothing else.
+    pub status_line: Option<String>,
     /// The value of `Content-Type`.
     pub content_type: &'static str,
     /// The content; an answer to HEAD has its length alone.
@@ -90,6 +92,7 @@ impl Page {
         fields.extend(wait.map(|secs| ("Retry-After", secs.to_string())));
         Self {
             status: row.status.unwrap_or(told.status),
+            status_line: row.has_phrase.then(|| shape::status_line(&text)),
             content_type: row.content_type,
             body: (row.body)(&text),
             fields,

@@ -32,6 +32,8 @@ pub(super) struct Row {
     pub(super) content_type: &'static str,
     /// The status of every answer, if the refusal's is not it.
     pub(super) status: Option<u16>,
+    /// Whether clients show the phrase of the status line: where there is no body, or whatever it holds.
+    pub(super) has_phrase: bool,
     /// The platform's word for each status.
     codes: &'static [(u16, &'static str)],
     /// The word for any other below 500, and from there on.
@@ -90,8 +92,11 @@ impl Shape {
     /// it.
     pub fn of(platform: &str, path: &[u8], content_type: Option<&[u8]>) -> Self {
         let is_grpc = || {
-            let kind = content_type.unwrap_or_default().get(..16).unwrap_or_default();
-            kind.eq_ignore_ascii_case(b"application/grpc")
+            let kind = content_type.unwrap_or_default().split_at_checked(GRPC.len());
+            kind.is_some_and(|(kind, rest)| {
+                kind.eq_ignore_ascii_case(GRPC.as_bytes())
+                    && matches!(rest, [] | [b'+' | b';' | b' ', ..])
+            })
         };
         match platform {
             "databricks" if path.starts_with(b"/oidc/") => Self::DatabricksOauth,
@@ -117,13 +122,39 @@ impl Shape {
     }
 }
 
+/// The phrases of statuses (RFC 9110 section 15).
+const PHRASES: &[(u16, &str)] = &[
+    (400, "Bad Request"),
+    (401, "Unauthorized"),
+    (403, "Forbidden"),
+    (404, "Not Found"),
+    (408, "Request Timeout"),
+    (413, "Content Too Large"),
+    (415, "Unsupported Media Type"),
+    (421, "Misdirected Request"),
+    (429, "Too Many Requests"),
+    (503, "Service Unavailable"),
+];
+
+/// The phrase of any other.
+const REFUSED: &str = "Refused";
+
+/// The status, its phrase and the message.
+pub(super) fn status_line(text: &Text) -> String {
+    let phrase = HTTP.code(text.status);
+    format!("{} {phrase}: {}", text.status, text.message)
+}
+
+const GRPC: &str = "application/grpc";
+
 const JSON: &str = "application/json";
 
-/// databricks-sdk repeats 429 and 503 for five minutes, every second if it is not told when. The SQL
-/// connector shows a field and no body.
+/// databricks-sdk repeats 429 and 503 for five minutes, every second if it is not told when, and shows the
+/// phrase of an answer to HEAD. The SQL connector shows a field and no body.
 const DATABRICKS: Row = Row {
     content_type: JSON,
     status: None,
+    has_phrase: true,
     codes: &[
         (400, "INVALID_PARAMETER_VALUE"),
         (401, "UNAUTHENTICATED"),
@@ -191,6 +222,7 @@ fn databricks(text: &Text) -> String {
 const DATABRICKS_OAUTH: Row = Row {
     content_type: JSON,
     status: None,
+    has_phrase: false,
     codes: &[
         (401, "invalid_client"),
         (403, "access_denied"),
@@ -213,9 +245,11 @@ fn oauth(text: &Text) -> String {
     json(&Oauth { error: text.code, error_description: &text.message })
 }
 
+/// Airflow raises what the phrase says.
 const DBT_CLOUD: Row = Row {
     content_type: JSON,
     status: None,
+    has_phrase: true,
     codes: &[],
     others: ["", ""],
     waits: Waits::BRIEF,
@@ -257,19 +291,9 @@ fn dbt_cloud(text: &Text) -> String {
 const HTTP: Row = Row {
     content_type: "application/problem+json",
     status: None,
-    codes: &[
-        (400, "Bad Request"),
-        (401, "Unauthorized"),
-        (403, "Forbidden"),
-        (404, "Not Found"),
-        (408, "Request Timeout"),
-        (413, "Content Too Large"),
-        (415, "Unsupported Media Type"),
-        (421, "Misdirected Request"),
-        (429, "Too Many Requests"),
-        (503, "Service Unavailable"),
-    ],
-    others: ["Refused", "Refused"],
+    has_phrase: false,
+    codes: PHRASES,
+    others: [REFUSED, REFUSED],
     waits: Waits { most: u64::MAX, otherwise: None },
     body: problem,
     fields: |_| Vec::new(),
@@ -303,6 +327,7 @@ fn problem(text: &Text) -> String {
 const KAFKA_REST: Row = Row {
     content_type: JSON,
     status: None,
+    has_phrase: false,
     codes: &[(400, "40002"), (401, "40101"), (403, "40301"), (429, "42901")],
     others: ["", ""],
     waits: Waits::BRIEF,
@@ -326,8 +351,9 @@ fn kafka_rest(text: &Text) -> String {
 /// An answer of trailers alone. A code is what the client decides by: it repeats UNAVAILABLE (14) and UNKNOWN
 /// (2), and any code with a RetryInfo.
 const SPARK_CONNECT: Row = Row {
-    content_type: "application/grpc",
+    content_type: GRPC,
     status: Some(200),
+    has_phrase: false,
     codes: &[(401, "16"), (403, "7"), (404, "5"), (408, "4"), (413, "8"), (429, "8")],
     others: ["3", "14"],
     waits: Waits::NEVER,
@@ -342,6 +368,7 @@ const SPARK_CONNECT: Row = Row {
 const SYNAPSE: Row = Row {
     content_type: JSON,
     status: None,
+    has_phrase: false,
     codes: &[
         (400, "BadRequest"),
         (401, "Unauthorized"),

@@ -102,6 +102,19 @@ fn databricks_is_told_in_a_body_and_in_a_field() {
 }
 
 #[test]
+fn clients_that_show_a_phrase_alone_are_told_in_it() {
+    let line = |shape, reason| page(shape, reason, DENIED, false).status_line;
+    let expected = format!("403 Forbidden: {MESSAGE}");
+    for shape in Shape::ALL {
+        let has_phrase = matches!(shape, Shape::Databricks | Shape::DbtCloud);
+        let expected = has_phrase.then(|| expected.clone());
+        assert_eq!(line(shape, Reason::ClaimRefused), expected, "{shape:?}");
+    }
+    let busy = line(Shape::DbtCloud, Reason::KeysUnavailable).unwrap();
+    assert!(busy.starts_with("503 Service Unavailable: "), "{busy}");
+}
+
+#[test]
 fn tokens_of_databricks_are_refused_as_oauth_has_it() {
     let expected = json!({ "error": "access_denied", "error_description": MESSAGE });
     assert_eq!(denied(Shape::DatabricksOauth), expected);
@@ -282,6 +295,9 @@ fn the_shape_is_of_platform_path_and_type() {
         ("databricks", "/oidcx", None, Shape::Databricks),
         ("databricks", "/spark.connect.SparkConnectService/Config", grpc, Shape::SparkConnect),
         ("databricks", "/spark.connect.SparkConnectService/Config", None, Shape::Databricks),
+        ("databricks", "/spark.connect.X/Y", Some(b"application/grpc"), Shape::SparkConnect),
+        ("databricks", "/spark.connect.X/Y", Some(b"application/grpc-web"), Shape::Databricks),
+        ("databricks", "/spark.connect.X/Y", Some(b"application/grp"), Shape::Databricks),
         ("kafka_rest", "/spark.connect.SparkConnectService/Config", grpc, Shape::KafkaRest),
         ("kafka", "/oidc/v1/token", None, Shape::KafkaRest),
         ("synapse", "/", None, Shape::Synapse),
@@ -390,7 +406,7 @@ proptest! {
             reference: &names[5],
             explain,
         });
-        for (_, value) in &page.fields {
+        for value in page.fields.iter().map(|(_, value)| value).chain(&page.status_line) {
             prop_assert!(value.len() <= 3 * text::MOST);
             prop_assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')));
             prop_assert_eq!(value.trim(), value);
@@ -405,7 +421,7 @@ proptest! {
             "grpc-message" => decoded(value),
             _ => value.clone(),
         });
-        for text in texts.chain([page.body.clone()]) {
+        for text in texts.chain([page.body.clone()]).chain(page.status_line.clone()) {
             let text = text.to_ascii_lowercase();
             for phrase in REPEATED {
                 let is_told = text.contains(&phrase.to_ascii_lowercase());
