@@ -3,7 +3,6 @@
 use core::fmt;
 use std::sync::Arc;
 
-use mesh_core::issuer::trust::Snapshot;
 use mesh_core::text::time::UnixTime;
 
 use crate::thread::message::Level;
@@ -32,26 +31,34 @@ pub trait Document: Send + 'static {
     /// [`Rejected`]: the bytes are bad, and are not read again until they change.
     fn parse(&self, bytes: &[u8]) -> Result<Parsed<Self::Contents>, Rejected>;
 
-    /// Puts in force the contents that [`Self::parse`] read of this version. Returns the snapshot
-    /// before it, for the caller to drop where that may take time. The same version can come again
+    /// Puts in force the contents that [`Self::parse`] read of this version. Returns what
+    /// was in force before it, for the caller to drop where that may take time. The same version can come again
     /// after a start or a panic.
-    fn put(&mut self, contents: Self::Contents, version: &Version<'_>) -> Arc<Snapshot>;
+    fn put(&mut self, contents: Self::Contents, version: &Version<'_>) -> Replaced;
 
-    /// Takes the contents in force away: it is unknown whether they still hold. Returns the snapshot
-    /// before.
-    fn withdraw(&mut self) -> Arc<Snapshot>;
+    /// Takes the contents in force away: it is unknown whether they still hold. Returns what was
+    /// in force before.
+    fn withdraw(&mut self) -> Replaced;
 
     /// Reads a version and puts it in force.
     ///
     /// # Errors
     ///
     /// Those of [`Self::parse`]: the old contents stay in force.
-    fn adopt(&mut self, version: &Version<'_>) -> Result<(Adopted, Arc<Snapshot>), Rejected> {
+    fn adopt(&mut self, version: &Version<'_>) -> Result<(Adopted, Replaced), Rejected> {
         let parsed = self.parse(version.bytes)?;
         let adopted = parsed.adopted(&format!("of {}", self.name()));
         Ok((adopted, self.put(parsed.contents, version)))
     }
 }
+
+/// What was in force, and may still be read by requests.
+pub type Replaced = Arc<dyn Readable>;
+
+/// Something that requests read while it is in force.
+pub trait Readable: fmt::Debug + Send + Sync {}
+
+impl<T: fmt::Debug + Send + Sync> Readable for T {}
 
 /// One state of a document.
 #[derive(Clone, Copy, Debug)]

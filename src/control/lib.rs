@@ -58,7 +58,7 @@ pub use document::file::{Watched, WatchedFile};
 pub use document::retired::Retired;
 pub use document::revocations::RevocationDocument;
 pub use document::shared::Shared;
-pub use document::{Adopted, Document, Parsed, Rejected, Version};
+pub use document::{Adopted, Document, Parsed, Readable, Rejected, Replaced, Version};
 pub use file::{FileStamp, ReadError, read_capped};
 pub use introspect::{
     Answered, Counter, Credential, CredentialError, Desk, Introspector, MOST_CREDENTIAL,

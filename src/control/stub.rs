@@ -8,12 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use mesh_core::claims::Kept;
-use mesh_core::issuer::trust::{Revoked, Snapshot, Trust};
 use tokio::time::sleep;
 
 use crate::{
-    Control, Document, FileStamp, Job, Level, Message, Options, Outbox, Parsed, Rejected,
+    Control, Document, FileStamp, Job, Level, Message, Options, Outbox, Parsed, Rejected, Replaced,
     Supervisor, Version, Watched, WatchedFile,
 };
 
@@ -66,12 +64,12 @@ impl Document for Stub {
         }
     }
 
-    fn put(&mut self, (): (), _: &Version<'_>) -> Arc<Snapshot> {
+    fn put(&mut self, (): (), _: &Version<'_>) -> Replaced {
         self.withdraw()
     }
 
-    fn withdraw(&mut self) -> Arc<Snapshot> {
-        Trust::new(Vec::new(), Kept::default(), Vec::new()).revoke(Revoked::Nothing)
+    fn withdraw(&mut self) -> Replaced {
+        Arc::new(())
     }
 }
 

@@ -1,24 +1,24 @@
-//! Snapshots that are no longer in force.
+//! What is no longer in force.
 
 use std::sync::Arc;
 
-use mesh_core::issuer::trust::Snapshot;
+use super::Replaced;
 
-/// Snapshots that requests may still read: kept until none does, so that no request is the one to drop
-/// them, which may take time.
+/// What requests may still read: kept until none does, so that no request is the one to drop it, which
+/// may take time.
 #[derive(Clone, Debug, Default)]
-pub struct Retired(Vec<Arc<Snapshot>>);
+pub struct Retired(Vec<Replaced>);
 
 impl Retired {
     /// Keeps one more.
-    pub fn push(&mut self, snapshot: Arc<Snapshot>) {
-        self.0.push(snapshot);
+    pub fn push(&mut self, replaced: Replaced) {
+        self.0.push(replaced);
     }
 
     /// Drops those that no request reads.
     pub fn sweep(&mut self) {
-        // A request that reads a snapshot holds it; it is never the last to do so.
-        self.0.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        // A request that reads it holds it, and is never the last to do so.
+        self.0.retain(|replaced| Arc::strong_count(replaced) > 1);
     }
 }
 
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn snapshot_is_kept_as_long_as_something_reads_it() {
+    fn what_was_in_force_is_kept_as_long_as_something_reads_it() {
         let trust = Trust::new(Vec::new(), Kept::default(), Vec::new());
         let mut retired = Retired::default();
         let read = trust.load();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use mesh_core::issuer::revocation::Revocations;
-use mesh_core::issuer::trust::{Revoked, Snapshot, Trust};
+use mesh_core::issuer::trust::{Revoked, Trust};
 
-use super::{Document, Parsed, Rejected, Version};
+use super::{Document, Parsed, Rejected, Replaced, Version};
 use crate::thread::message::Level;
 
 /// The list of `mesh_revocation`.
@@ -26,11 +26,11 @@ impl Document for RevocationDocument {
         Ok(Parsed { contents, count, warnings: Vec::new(), level: Level::Notice })
     }
 
-    fn put(&mut self, list: Revocations, _: &Version<'_>) -> Arc<Snapshot> {
+    fn put(&mut self, list: Revocations, _: &Version<'_>) -> Replaced {
         self.0.revoke(Revoked::Listed(Arc::new(list)))
     }
 
-    fn withdraw(&mut self) -> Arc<Snapshot> {
+    fn withdraw(&mut self) -> Replaced {
         self.0.revoke(Revoked::Unknown)
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use mesh_core::issuer::trust::{Snapshot, Trust};
+use mesh_core::issuer::trust::Trust;
 use mesh_core::key::jwks::{KeySet, SkippedKey, warnings};
 
-use crate::document::{Document, Parsed, Rejected, Version};
+use crate::document::{Document, Parsed, Rejected, Replaced, Version};
 use crate::thread::message::Level;
 
 /// The key set of an issuer.
@@ -31,14 +31,14 @@ impl Document for KeyDocument {
         issuer.read_keys(bytes).map(parsed).map_err(Rejected::because)
     }
 
-    fn put(&mut self, set: KeySet, version: &Version<'_>) -> Arc<Snapshot> {
+    fn put(&mut self, set: KeySet, version: &Version<'_>) -> Replaced {
         match version.confirmed {
             Some(at) => self.trust.replace_fetched(self.issuer, set, at),
             None => self.trust.replace(self.issuer, set),
         }
     }
 
-    fn withdraw(&mut self) -> Arc<Snapshot> {
+    fn withdraw(&mut self) -> Replaced {
         self.trust.withdraw(self.issuer)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mesh_control::{Document, KeyDocument, Parsed, Rejected, Version};
-use mesh_core::issuer::trust::{Snapshot, Trust};
+use mesh_control::{Document, KeyDocument, Parsed, Rejected, Replaced, Version};
+use mesh_core::issuer::trust::Trust;
 use mesh_core::key::jwks::KeySet;
 
 use crate::nginx::worker::link::Link;
@@ -31,7 +31,7 @@ impl Document for RecordedKeys {
         self.keys.parse(bytes)
     }
 
-    fn put(&mut self, set: KeySet, version: &Version<'_>) -> Arc<Snapshot> {
+    fn put(&mut self, set: KeySet, version: &Version<'_>) -> Replaced {
         // First: a worker that replaces this one must not have an older version.
         if let Some(link) = &mut self.link {
             link.record(self.keys.issuer, version.bytes);
@@ -39,7 +39,7 @@ impl Document for RecordedKeys {
         self.keys.put(set, version)
     }
 
-    fn withdraw(&mut self) -> Arc<Snapshot> {
+    fn withdraw(&mut self) -> Replaced {
         self.keys.withdraw()
     }
 }
