@@ -36,17 +36,7 @@ pub(crate) fn of_words(words: &[String]) -> Result<Platform, Failure> {
     };
     let mut platform = Platform::new(table);
     for setting in settings {
-        let is_known = match setting.split_once('=') {
-            Some(("dialect", words)) => {
-                platform.set_dialects(&words.split(',').collect::<Vec<_>>())
-            }
-            Some((word, "on" | "pass")) if platform.set_option(word) => true,
-            Some((word, value)) => platform.pin(word, value),
-            None => platform.set_option(setting),
-        };
-        if !is_known {
-            return Err(Failure::Usage(format!("{setting}: \"{name}\" has no such setting")));
-        }
+        platform.set(setting).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
     }
     Ok(platform)
 }

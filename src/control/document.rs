@@ -8,6 +8,7 @@ use mesh_core::text::time::UnixTime;
 use crate::thread::message::Level;
 
 pub(crate) mod file;
+pub(crate) mod policy;
 pub(crate) mod retired;
 pub(crate) mod revocations;
 pub(crate) mod shared;

@@ -55,6 +55,7 @@ mod keys;
 mod stub;
 
 pub use document::file::{Watched, WatchedFile};
+pub use document::policy::PolicyDocument;
 pub use document::retired::Retired;
 pub use document::revocations::RevocationDocument;
 pub use document::shared::Shared;

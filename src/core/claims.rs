@@ -139,4 +139,7 @@ pub struct Kept {
     pub required: Box<[Arc<Requirement>]>,
     /// Whether some location accepts other audiences than the issuer's own.
     pub audiences: bool,
+    /// Whether the answer of an issuer that is asked about a token is kept whole: policies may ask for
+    /// other claims later.
+    pub answers: bool,
 }

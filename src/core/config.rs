@@ -1,5 +1,6 @@
 //! Settings: as typed (`Raw…`), merged as Nginx merges, resolved into what requests use.
 
+use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::proof;
 use crate::request::source::Source;
 use crate::request::{Method, Methods};
 use crate::stage::authenticate::Authentication;
-use crate::stage::decide::Required;
+use crate::stage::decide::{Authorization, Required};
 use crate::text::json::Pointer;
 
 pub mod directive;
@@ -23,14 +24,16 @@ mod keys;
 mod levels;
 pub mod metadata;
 pub mod place;
+mod platforms;
 mod raw;
 
 pub use introspection::{RawClient, RawIntrospection};
 pub use levels::{Block, Levels, Need, Setting};
 pub use place::{ConfigError, Place};
+pub use platforms::Platforms;
 pub use raw::{
     RawAccept, RawAuthenticate, RawDpop, RawIssuer, RawJwks, RawLimit, RawLimitKey, RawLocation,
-    RawMain,
+    RawMain, RawPlatform, RawPolicy, RawTable,
 };
 
 /// The refusals that a dry run covers.
@@ -43,6 +46,8 @@ pub enum DryRun {
     /// Nothing.
     #[default]
     Off,
+    /// What the platform's table and the policy refuse.
+    Policy,
 }
 
 /// At which of Nginx's levels refusals are logged.
@@ -80,6 +85,12 @@ pub struct Location {
     pub requirements: Box<[Required]>,
     /// The limits that are charged.
     pub limits: Box<[Limit]>,
+    /// What is asked beside the identity; `None` if there is no `mesh_platform`.
+    pub authorization: Option<Authorization>,
+    /// `mesh_body_timeout`: how long the body of a request may take that is inspected.
+    pub body_timeout: Duration,
+    /// `mesh_explain`: whether clients are told the reason's word.
+    pub explain: bool,
     /// Whether the verified token goes upstream.
     pub forward_credential: bool,
     /// Whether the identity goes upstream.
@@ -113,6 +124,9 @@ impl Location {
             authentication,
             requirements,
             limits,
+            authorization,
+            body_timeout,
+            explain,
             forward_credential,
             export,
             dry_run,
@@ -124,6 +138,9 @@ impl Location {
         authentication.id == other.authentication.id
             && *requirements == other.requirements
             && *limits == other.limits
+            && is_same(authorization.as_ref(), other.authorization.as_ref())
+            && *body_timeout == other.body_timeout
+            && *explain == other.explain
             && *forward_credential == other.forward_credential
             && *export == other.export
             && *dry_run == other.dry_run
@@ -131,6 +148,15 @@ impl Location {
             && *log_level == other.log_level
             && *limit_status == other.limit_status
             && *resource_metadata == other.resource_metadata
+    }
+}
+
+/// Whether two locations ask the same beside the identity.
+fn is_same(one: Option<&Authorization>, other: Option<&Authorization>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is_same(other),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
@@ -148,6 +174,7 @@ pub struct Resolver {
     settings: Vec<Authentication>,
     locations: Vec<Location>,
     resources: ProtectedResources,
+    platforms: Platforms,
 }
 
 impl Resolver {
@@ -167,7 +194,8 @@ impl Resolver {
     pub fn into_kept(self) -> Kept {
         let mut accepts = self.settings.iter().flat_map(|settings| &settings.accept);
         let audiences = accepts.any(|accept| accept.audiences.is_some());
-        Kept { shown: self.shown, required: self.required.into(), audiences }
+        let answers = !self.platforms.policies().is_empty();
+        Kept { shown: self.shown, required: self.required.into(), audiences, answers }
     }
 
     /// The places that tokens are read from, each once.
@@ -184,6 +212,11 @@ impl Resolver {
             }
         }
         sources
+    }
+
+    /// The platforms and the policies of all locations.
+    pub const fn platforms(&mut self) -> &mut Platforms {
+        &mut self.platforms
     }
 
     /// Whether any location has a limit, so a zone is needed.
@@ -253,6 +286,9 @@ impl Resolver {
             authentication,
             requirements,
             limits,
+            authorization: self.platforms.resolve(raw)?,
+            body_timeout: raw.body_timeout.unwrap_or(BODY_TIMEOUT),
+            explain: raw.explain.unwrap_or(false),
             forward_credential: raw.forward_credential.unwrap_or(false),
             export: raw.export.unwrap_or(true),
             dry_run,
@@ -379,6 +415,9 @@ impl Resolver {
         Required { index, requirement: Arc::clone(requirement) }
     }
 }
+
+/// `mesh_body_timeout` if none is given.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a location judges proofs; without a token there is no proof to judge.
 fn proofs(raw: &RawLocation, methods: Methods) -> proof::Settings {

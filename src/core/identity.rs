@@ -78,6 +78,16 @@ impl Identity {
         self.token.as_deref()
     }
 
+    /// The groups as a JSON array; `None` if its token does not list them, or if there is none.
+    pub(crate) fn groups(&self) -> Option<&str> {
+        self.token.as_ref()?.groups()
+    }
+
+    /// Which certificate it has, if any: its SHA-256, and the number of the settings that chose its name.
+    pub(crate) fn certificate_key(&self) -> Option<([u8; 32], usize)> {
+        self.certificate.as_ref().map(Proven::key)
+    }
+
     /// The proof that it rests on, which holds once it is used up.
     pub(crate) fn proof(&self) -> Option<&Unused> {
         self.proof.as_deref()
@@ -129,7 +139,8 @@ impl Identity {
         }
     }
 
-    fn issuer(&self) -> Option<&str> {
+    /// The name of the token's issuer in the configuration.
+    pub fn issuer(&self) -> Option<&str> {
         let issuer = self.token.as_ref()?.issuer();
         self.trust.issuers().get(issuer).map(|issuer| &*issuer.name)
     }
@@ -140,7 +151,8 @@ impl Identity {
         Some(account)
     }
 
-    fn spiffe_id(&self) -> Option<&str> {
+    /// The SPIFFE ID of the certificate, else of a JWT-SVID.
+    pub fn spiffe_id(&self) -> Option<&str> {
         let own = self.certificate.as_ref().and_then(Proven::spiffe_id).map(SpiffeId::as_str);
         own.or_else(|| self.token_spiffe_id().map(|(id, _)| id))
     }

@@ -50,8 +50,10 @@
 //! | --- | --- | --- |
 //! | [`request::Credentials`] | [`request::Credentials::extract`] | a request, the methods that the location reads, and where |
 //! | [`identity::Identity`] | [`stage::authenticate::authenticate`] | credentials, the location's settings, keys, time |
-//! | [`stage::decide::Permit`] | [`stage::decide::decide`] | an identity |
-//! | [`stage::admit::Admission`] | [`stage::admit::limit`] | a permit and the table of the limits |
+//! | [`stage::decide::Entitled`] | [`stage::decide::require`] | an identity, and the claims that its location requires |
+//! | [`stage::admit::Paid`] | [`stage::admit::limit`] | an entitled identity and the table of the limits |
+//! | [`stage::decide::Permit`] | the decision by platform and policy, or [`stage::decide::Entitled::without_policy`] | an entitled identity |
+//! | [`stage::admit::Admission`] | [`stage::admit::admit`] | a permit, of an identity that has paid |
 //! | [`identity::export::Fields`] | [`stage::admit::Admission::exports`] | an admission |
 //! | [`refusal::Refusal`] | any of these | a [`refusal::Reason`] |
 //!

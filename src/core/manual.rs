@@ -41,6 +41,7 @@ chapters! {
     dpop: "manual/dpop.md";
     metadata: "manual/metadata.md";
     platforms: "manual/platforms.md";
+    policy: "manual/policy.md";
     refusals: "manual/refusals.md";
     operation: "manual/operation.md";
     attacks: "manual/attacks.md";

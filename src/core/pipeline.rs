@@ -11,7 +11,7 @@ use crate::refusal::{Kind, Reason, Refusal};
 use crate::request::{Credentials, Request};
 use crate::stage::admit::{self, Admission, Charged};
 use crate::stage::authenticate::{self, Authentication, WorkerState};
-use crate::stage::decide;
+use crate::stage::decide::{self, Asking, BodyRead, FieldsOf, Named};
 use crate::text::time::UnixTime;
 use crate::token;
 
@@ -67,24 +67,39 @@ fn line(
     worker: &mut WorkerState<'_>,
 ) -> Result<Admission, Stop> {
     let settings = &location.authentication;
+    let (limits, now) = (&location.limits, worker.now.tick);
+    let fields = FieldsOf(request);
+    let route = location.authorization.as_ref().map(|it| (it, it.route(request, &fields)));
+    if let Some((_, Ok(route))) = &route
+        && route.is_probe()
+    {
+        return Ok(admit::probe(limits, &mut memo.charged, request, worker.table, now)?);
+    }
     let identity = recognise(request, settings, memo, worker)?;
     if location.dry_run == DryRun::All {
         // It lets the identity through, whatever is decided.
         use_up(&identity, request, settings, memo, worker)?;
     }
-    let permit = decide::decide(identity, &location.requirements)?;
-    if permit.identity().proof().is_some() {
+    let entitled = decide::require(identity, &location.requirements)?;
+    if entitled.identity().proof().is_some() {
         if let Some(table) = worker.table
             && !location.dry_run.covers(Reason::Limited)
         {
             // A client that is told to come again may do so with the same proof.
-            let (limits, charged) = (&location.limits, &memo.charged);
-            admit::peek(&permit, limits, charged, request, table, worker.now.tick)?;
+            admit::peek(&entitled, limits, &memo.charged, request, table, now)?;
         }
-        use_up(permit.identity(), request, settings, memo, worker)?;
+        use_up(entitled.identity(), request, settings, memo, worker)?;
     }
-    let (limits, charged) = (&location.limits, &mut memo.charged);
-    let admission = admit::limit(permit, limits, charged, request, worker.table, worker.now.tick)?;
+    let paid = admit::limit(&entitled, limits, &mut memo.charged, request, worker.table, now)?;
+    let permit = match route {
+        None => entitled.without_policy(),
+        Some((authorization, route)) => {
+            let (body, named) = (memo.body.as_deref(), &mut memo.named);
+            let asking = Asking { authorization, settings, request, route, body, named };
+            decide::authorize(entitled, asking, worker)?
+        }
+    };
+    let admission = admit::admit(permit, &paid);
     // Notes from before a redirect apply only if this is a dry run again.
     let noted = memo.noted.as_ref().filter(|_| location.dry_run != DryRun::Off);
     Ok(admission.noting(noted))
@@ -118,12 +133,20 @@ fn recognise(
     memo: &mut Memo,
     worker: &mut WorkerState<'_>,
 ) -> Result<Rc<Identity>, Stop> {
-    if let Some(known) = memo.find(settings) {
+    let has_waited = core::mem::take(&mut memo.has_waited);
+    if has_waited {
+        // Whatever was known then may have expired, or been revoked.
+        memo.forget(settings.id);
+    } else if let Some(known) = memo.find(settings) {
         return known.clone().map_err(Stop::Refused);
     }
+    let authenticate = match has_waited {
+        true => authenticate::authenticate_again,
+        false => authenticate::authenticate,
+    };
     let found = Credentials::find(request, settings.methods, &settings.sources)
         .map_err(Stop::Refused)
-        .and_then(|credentials| authenticate::authenticate(&credentials, settings, worker));
+        .and_then(|credentials| authenticate(&credentials, settings, worker));
     worker.proofs.tell(&mut memo.proof);
     let found = match found {
         Ok(identity) => Ok(Rc::new(identity)),
@@ -202,12 +225,28 @@ pub struct Memo {
     is_judged: bool,
     noted: Option<Refusal>,
     proof: proof::Known,
+    /// What was read of the request's body.
+    body: Option<Box<BodyRead>>,
+    /// Whether the request has waited for its body since its identity was verified.
+    has_waited: bool,
+    named: Option<Named>,
 }
 
 impl Memo {
     /// The nonce that the client should use from now on (`DPoP-Nonce`, RFC 9449 section 8.2).
     pub fn nonce(&self) -> Option<&str> {
         self.proof.nonce()
+    }
+
+    /// Takes what was found in the body of the request, which it has waited for.
+    pub fn set_body(&mut self, body: BodyRead) {
+        self.body = Some(Box::new(body));
+        self.has_waited = true;
+    }
+
+    /// The operation of the request, as far as it is known.
+    pub const fn named(&self) -> Option<&Named> {
+        self.named.as_ref()
     }
 
     /// Notes that the address owes for a credential of this request, whoever charges it; `false` if
@@ -234,6 +273,12 @@ impl Memo {
         }
     }
 
+    fn forget(&mut self, id: usize) {
+        let is_other = |known: &(usize, _)| known.0 != id;
+        self.first = self.first.take().filter(is_other);
+        self.others.retain(is_other);
+    }
+
     /// Replaces an identity that turned out to be none.
     fn refuse(&mut self, id: usize, refusal: &Refusal) {
         let known = self.first.iter_mut().chain(&mut self.others);
@@ -248,10 +293,12 @@ impl Memo {
 }
 
 impl DryRun {
-    const fn covers(self, reason: Reason) -> bool {
+    /// Whether a refusal for that reason is only noted.
+    pub const fn covers(self, reason: Reason) -> bool {
         match self {
             Self::All => true,
             Self::Limit => matches!(reason.kind(), Kind::Limit),
+            Self::Policy => matches!(reason.kind(), Kind::Policy),
             Self::Off => false,
         }
     }

@@ -20,7 +20,7 @@ mod template;
 
 pub use asked::{Asked, Extract, Fields};
 pub use route::Route;
-pub use setting::Platform;
+pub use setting::{Platform, SettingError};
 
 /// Why a request has no name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -4,13 +4,19 @@
 //! the platforms. [`plain::decide`] is its reading as the manual states it, without an index: slow, and
 //! what a faster one is held to.
 
+mod asking;
 pub mod document;
+mod edition;
 pub mod index;
 pub mod model;
 pub mod pattern;
 pub mod plain;
 pub mod subject;
+mod views;
 
+pub use asking::ask;
 pub use document::{Fault, Read, read, schema};
+pub use edition::{Edition, EditionError, Editions, Policies, Reader};
 pub use model::Policy;
 pub use subject::Subject;
+pub use views::{Views, Whose};

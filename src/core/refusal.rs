@@ -9,7 +9,7 @@ use crate::limit::{Limited, Quota};
 
 mod detail;
 
-pub use detail::Detail;
+pub use detail::{Denied, Detail};
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident => $word:literal, $status:literal, $error:expr, $kind:expr, $meaning:literal;)+) => {
@@ -59,6 +59,8 @@ pub enum Kind {
     Blameless,
     /// A limit is reached: `mesh_limit_status` is its status, and a dry run of limits covers it.
     Limit,
+    /// What is asked for is not allowed, or cannot be told: a dry run of the policy covers it.
+    Policy,
     /// The module or the issuer is not ready; after so many seconds it may be.
     Unready(Option<u32>),
 }
@@ -189,6 +191,39 @@ reasons! {
     /// A required claim holds none of the values.
     ClaimRefused => "claim_refused", 403, Some("insufficient_scope"), Kind::Blameless,
         "a claim that this location requires does not hold";
+    /// No rule of the policy allows it, or one denies it.
+    PolicyDenied => "policy_denied", 403, NONE, Kind::Policy,
+        "the policy does not allow this";
+    /// No row of the platform's table is the request.
+    OperationUnknown => "operation_unknown", 403, NONE, Kind::Policy,
+        "the platform has no such operation";
+    /// The platform's table, or the settings of `mesh_platform`, refuse it on purpose.
+    OperationRefused => "operation_refused", 403, NONE, Kind::Policy,
+        "this operation is not passed on";
+    /// Servers may read the request in more than one way.
+    RequestAmbiguous => "request_ambiguous", 400, NONE, Kind::Policy,
+        "the request can be read in more than one way";
+    /// The request does not follow the rules of its parts.
+    RequestMalformed => "request_malformed", 400, NONE, Kind::Policy,
+        "the request is not well-formed";
+    /// No resource of its kind can have this name.
+    NameMalformed => "name_malformed", 400, NONE, Kind::Policy,
+        "no resource of this kind can have this name";
+    /// The request does not hold what names its resource.
+    BodyMemberMissing => "body_member_missing", 400, NONE, Kind::Policy,
+        "the request does not name what it asks for";
+    /// The body does not follow the rules of its type, or is not as long as the request says.
+    BodyMalformed => "body_malformed", 400, NONE, Kind::Policy,
+        "the request's body is not well-formed";
+    /// The body did not arrive within `mesh_body_timeout`.
+    BodyTimeout => "body_timeout", 408, NONE, Kind::Blameless,
+        "the request's body did not arrive in time";
+    /// More than `mesh_body_inspect`, or more names than a request may hold.
+    BodyTooLarge => "body_too_large", 413, NONE, Kind::Policy,
+        "the request's body is too large to be inspected";
+    /// A type or an encoding that the operation does not have.
+    BodyTypeRefused => "body_type_refused", 415, NONE, Kind::Policy,
+        "the type or the encoding of the request's body is not one of this operation";
     /// A `mesh_limit` is reached.
     Limited => "limited", 429, NONE, Kind::Limit, "the identity's limit is reached";
     /// A `mesh_limit` has no bucket for the identity, and the one that newcomers share is full.
@@ -203,6 +238,12 @@ reasons! {
     /// It is not known which list of `mesh_revocation` is the last good one.
     RevocationsUnavailable => "revocations_unavailable", 503, NONE, Kind::Unready(None),
         "the list of revoked tokens is not available";
+    /// It is not known which version of `mesh_policy` is the last good one.
+    PolicyUnavailable => "policy_unavailable", 503, NONE, Kind::Policy,
+        "the policy is not available";
+    /// `mesh_body_memory` is used up, or the body cannot be read here.
+    BodyUnavailable => "body_unavailable", 503, NONE, Kind::Policy,
+        "the request's body cannot be inspected now";
     /// The issuer's keys were never had, or it is not known which are its last good ones.
     KeysUnavailable => "keys_unavailable", 503, NONE, Kind::Unready(Some(5)),
         "the issuer's keys are not available";
@@ -275,7 +316,9 @@ impl Refusal {
     pub const fn status(&self, limit_status: u16) -> u16 {
         match self.reason.kind() {
             Kind::Limit => limit_status,
-            Kind::Failure | Kind::Blameless | Kind::Unready(_) => self.reason.status(),
+            Kind::Failure | Kind::Blameless | Kind::Policy | Kind::Unready(_) => {
+                self.reason.status()
+            }
         }
     }
 

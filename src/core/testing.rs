@@ -7,6 +7,7 @@
     reason = "a test ends at what does not fit"
 )]
 
+use core::net::IpAddr;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::config::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::config::{Place, RawLocation, RawMain};
 use crate::limit::{Host, Part};
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
-use crate::request::{Connection, Field, Peer, Request, Target};
+use crate::request::{Connection, Field, Length, Peer, Request, Target, Upstream};
 use crate::text::time::Tick;
 
 pub mod keys;
@@ -36,6 +37,10 @@ pub struct Sent {
     pub peer: Option<Peer>,
     /// The client's address; empty on a Unix socket.
     pub address: Vec<u8>,
+    /// Method and target, if they are other than usual.
+    pub line: Option<(String, String)>,
+    /// How many bytes its body has.
+    pub body: Option<u64>,
 }
 
 impl Sent {
@@ -48,6 +53,13 @@ impl Sent {
     pub fn token(token: &str) -> Self {
         let address = vec![127, 0, 0, 1];
         Self { address, ..Self::default() }.and("authorization", format!("Bearer {token}"))
+    }
+
+    /// The same with another method and target.
+    #[must_use]
+    pub fn asking(mut self, method: &str, target: &str) -> Self {
+        self.line = Some((method.to_owned(), target.to_owned()));
+        self
     }
 
     /// The same with one more field.
@@ -86,6 +98,19 @@ impl Request for Sent {
     fn target(&self) -> Target<'_> {
         Target { is_secure: true, authority: Some(b"api.example"), path: b"/topics?x=1" }
     }
+
+    fn upstream(&self) -> Upstream<'_> {
+        let line = self.line.as_ref().map(|(method, target)| (&**method, &**target));
+        let (method, target) = line.unwrap_or(("GET", "/topics?x=1"));
+        let (path, query) = target.split_once('?').map_or((target, None), |(it, q)| (it, Some(q)));
+        Upstream {
+            method: method.as_bytes(),
+            path: path.as_bytes(),
+            query: query.map(str::as_bytes),
+            is_decoded: false,
+            length: self.body.map_or(Length::None, Length::Known),
+        }
+    }
 }
 
 impl Connection for Sent {
@@ -95,6 +120,11 @@ impl Connection for Sent {
 
     fn address(&self) -> &[u8] {
         &self.address
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        let address: [u8; 4] = self.address.as_slice().try_into().ok()?;
+        Some(address.into())
     }
 
     fn variable(&self, _: usize) -> Option<&[u8]> {

@@ -15,10 +15,12 @@ use crate::text::json::{Document, Item, JsonError, Pointer};
 use crate::text::rendered::Rendered;
 use crate::text::time::UnixTime;
 
+mod again;
 mod cache;
 mod claim;
 mod explain;
 pub mod introspection;
+mod mark;
 mod names;
 mod origin;
 mod texts;
@@ -33,6 +35,7 @@ use claim::{
     shown, subject,
 };
 pub use explain::{explain, explain_signature};
+pub use mark::Mark;
 use names::Names;
 use origin::{Envelope, Origin};
 use texts::Texts;
@@ -68,6 +71,11 @@ pub struct VerifiedToken {
     rendered: OnceCell<Rendered>,
     /// The buckets that it is charged to, by the limit's number: see [`Self::bucket`].
     buckets: [Cell<Option<(u32, Key)>>; 2],
+    /// Whether its issuer was asked about it.
+    is_introspected: bool,
+    /// What the issuer answered, if policies may ask for its claims later.
+    answer: Option<Box<[u8]>>,
+    mark: Cell<Option<Mark>>,
 }
 
 /// Verifies the signature of `token` under the keys that are valid at `now` of the issuer that its
@@ -168,15 +176,19 @@ impl VerifiedToken {
             names: None,
             rendered: OnceCell::new(),
             buckets: Default::default(),
+            is_introspected: false,
+            answer: None,
+            mark: Cell::new(None),
         })
     }
 
-    /// Reads the answer of the issuer about a token that is active (RFC 7662 section 2.2).
+    /// Reads the answer of the issuer about a token that is active (RFC 7662 section 2.2): its claims,
+    /// and the text that they are in.
     ///
     /// `exp`, `iss` and, if the issuer's settings say so, `aud` may be left out: the issuer was
     /// asked a moment ago, and will be again.
     pub(crate) fn introspected(
-        claims: &Claims<'_>,
+        (claims, answer): (&Claims<'_>, &[u8]),
         token: &[u8],
         issuer: &Issuer,
         index: usize,
@@ -197,6 +209,8 @@ impl VerifiedToken {
         let kept = snapshot.kept();
         let mut read = Self::read(claims, typ, issuer, index, 0, kept, Some(i64::MAX))?;
         read.has_type |= introspection::is_opaque(token);
+        read.is_introspected = true;
+        read.answer = kept.answers.then(|| answer.into());
         let needs_audience = issuer.introspection.as_ref().is_none_or(|it| it.needs_audience);
         read.for_anybody =
             !needs_audience && audience(claims, issuer.audience_claim.as_ref()).is_none();
@@ -337,6 +351,16 @@ impl VerifiedToken {
                 key
             }
         }
+    }
+
+    /// The mark that was left on it last.
+    pub fn mark(&self) -> Option<Mark> {
+        self.mark.get()
+    }
+
+    /// Leaves a mark on it.
+    pub fn set_mark(&self, mark: Mark) {
+        self.mark.set(Some(mark));
     }
 
     /// The exported form of an identity that is this token alone.

@@ -23,7 +23,7 @@ use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::pool::in_pool;
 use crate::nginx::phase::cache;
-use crate::nginx::state::settings::{LocationConf, MainConf};
+use crate::nginx::state::settings::{Diverged, LocationConf, MainConf};
 use crate::nginx::state::shown::Shown;
 
 mod checks;
@@ -53,6 +53,13 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         is_timed: false,
         trust: None,
         keys: None,
+        policies: None,
+        policy_reader: None,
+        views: RefCell::default(),
+        policy_files: Vec::new(),
+        diverged: Diverged::default(),
+        request_id: None,
+        shows_resources: false,
         served: Vec::new(),
         documents: Vec::new(),
         zone: None,
@@ -103,6 +110,9 @@ pub(crate) unsafe extern "C" fn merge_location(
         let level = main.levels.enter(outer.level, &outer.raw, &inner.raw, block);
         inner.level = Some(level);
         inner.raw.inherit(&outer.raw);
+        if !freeze::read_table(cf, main, &inner.raw) {
+            return ERROR;
+        }
         let mut variable = |name: &str| variable::index(cf, name);
         match main.resolver.resolve(&inner.raw, &mut variable) {
             Ok(location) => inner.location = location,
@@ -154,6 +164,8 @@ fn refuse(cf: *mut ngx_conf_t, name: Option<&str>, error: &ConfigError) -> *mut 
 pub(crate) struct Needs {
     /// A location that authenticates has its answers cached.
     pub(crate) cache: bool,
+    /// A location has a platform, whose operations may be named by the body.
+    pub(crate) body: bool,
     /// A location says which protocols requests may change to.
     pub(crate) upgrade: bool,
 }
@@ -161,7 +173,11 @@ pub(crate) struct Needs {
 pub(crate) fn needs(cf: *mut ngx_conf_t) -> Needs {
     // SAFETY: as in `freeze`.
     let main = unsafe { main_mut(cf) };
-    Needs { cache: !main.cached.is_empty(), upgrade: main.has_upgrades }
+    Needs {
+        cache: !main.cached.is_empty(),
+        body: !main.policy_files.is_empty(),
+        upgrade: main.has_upgrades,
+    }
 }
 
 /// The directory from which a relative name starts.

@@ -14,6 +14,7 @@ use crate::nginx::answer::variable;
 use crate::nginx::conf;
 use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::log::Log;
+use crate::nginx::phase::body;
 use crate::nginx::phase::cache;
 use crate::nginx::phase::handlers;
 use crate::nginx::phase::parking;
@@ -37,6 +38,9 @@ pub(crate) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_in
         add(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, handlers::access)?;
         add(cf, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, handlers::settle)?;
         let needs = conf::needs(cf);
+        if needs.body {
+            body::install();
+        }
         if needs.cache {
             add(cf, ngx_http_phases_NGX_HTTP_LOG_PHASE, cache::watch)?;
         }

@@ -2,4 +2,5 @@
 
 pub(crate) mod connection;
 pub(crate) mod headers;
+pub(crate) mod reply;
 pub(crate) mod view;

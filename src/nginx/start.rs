@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use mesh_control::{
-    Control, Document, FetchedKeys, FileStamp, Introspector, Job, Options, Outbox, ReadError,
-    RevocationDocument, Version, Watched, WatchedFile, read_capped,
+    Control, Document, FetchedKeys, FileStamp, Introspector, Job, Options, Outbox, PolicyDocument,
+    ReadError, RevocationDocument, Version, Watched, WatchedFile, read_capped,
 };
 
 use crate::nginx::ngx::log::{Level, Log};
@@ -46,6 +46,10 @@ pub(crate) fn watch(main: &MainConf) {
                 let last = || link.as_ref()?.last(issuer);
                 prime(keys, file, last);
             }
+            FileOf::Policy(policy) => {
+                let Some(document) = policy_document(main, policy) else { continue };
+                prime(document, file, || None);
+            }
             FileOf::Revocations => {
                 prime(RevocationDocument(Arc::clone(trust)), file, || None);
             }
@@ -57,6 +61,8 @@ pub(crate) fn watch(main: &MainConf) {
         credentials: main.credentials.clone(),
         wake,
     });
+    let policies: Vec<_> =
+        (0..main.policy_files.len()).map(|policy| policy_document(main, policy)).collect();
     let messages = Arc::clone(&outbox);
     let spawn = move || {
         let options = Options { outbox: Arc::clone(&outbox), ..Options::default() };
@@ -65,6 +71,10 @@ pub(crate) fn watch(main: &MainConf) {
             jobs.push(match of {
                 FileOf::Keys(issuer) => {
                     let document = RecordedKeys::new(&trust, issuer, link.as_ref());
+                    Box::new(Watched { document, file })
+                }
+                FileOf::Policy(policy) => {
+                    let Some(document) = policies.get(policy).cloned().flatten() else { continue };
                     Box::new(Watched { document, file })
                 }
                 FileOf::Revocations => {
@@ -84,6 +94,13 @@ pub(crate) fn watch(main: &MainConf) {
         Ok(Started { control: Control::start(jobs, options)?, desk })
     };
     thread::start(messages, spawn, parking::abandon);
+}
+
+/// A policy, for whoever puts its versions in force.
+fn policy_document(main: &MainConf, policy: usize) -> Option<PolicyDocument> {
+    let policies = Arc::clone(main.policies.as_ref()?);
+    let path = main.policy_files.get(policy)?.clone();
+    Some(PolicyDocument { policies, policy, path })
 }
 
 /// Reads a file that has changed since the configuration was read.

@@ -8,6 +8,7 @@
 //! beside the tables: there it can have lists, tables and examples, and the tables stay readable.
 
 mod answer;
+mod authorization;
 mod dpop;
 mod introspection;
 mod issuer;
@@ -16,6 +17,7 @@ mod location;
 mod main;
 mod metadata;
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use crate::config::{ConfigError, Need, Place, RawIssuer, RawLocation, RawMain, Setting};
@@ -223,6 +225,13 @@ fn seconds(word: &str) -> Result<i64, ConfigError> {
     number
         .and_then(|number| number.checked_mul(unit))
         .ok_or_else(|| unknown(word, "a time such as 30s, 5m, 1h or 1d"))
+}
+
+/// A time within bounds, both in seconds.
+fn duration(word: &str, least: u64, most: u64) -> Result<Duration, ConfigError> {
+    let secs = u64::try_from(seconds(word)?).ok().filter(|it| (least..=most).contains(it));
+    secs.map(Duration::from_secs)
+        .ok_or_else(|| unknown(word, &format!("a time from {least} to {most} seconds")))
 }
 
 /// A size in Nginx's units, in bytes: `65536`, `512k`, `8m`.

@@ -27,19 +27,46 @@ pub enum Setting {
     Dpop,
     /// `mesh_limit`
     Limit,
+    /// `mesh_platform`
+    Platform,
+    /// `mesh_policy`, which needs a platform as well.
+    Policy,
     /// `mesh_require_claim`
     RequireClaim,
 }
 
 impl Setting {
-    const ALL: [Self; 4] = [Self::Accept, Self::Dpop, Self::Limit, Self::RequireClaim];
+    const ALL: [Self; 6] =
+        [Self::Accept, Self::Dpop, Self::Limit, Self::Platform, Self::Policy, Self::RequireClaim];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Accept => "mesh_accept",
             Self::Dpop => "mesh_dpop require",
             Self::Limit => "mesh_limit",
+            Self::Platform => "mesh_platform",
+            Self::Policy => "mesh_policy",
             Self::RequireClaim => "mesh_require_claim",
+        }
+    }
+
+    /// What a block must have for it to do something.
+    const fn wants(self) -> &'static str {
+        match self {
+            Self::Policy => "mesh_platform",
+            Self::Accept | Self::Dpop | Self::Limit | Self::Platform | Self::RequireClaim => {
+                "mesh_authenticate"
+            }
+        }
+    }
+
+    /// Whether it does something in a block.
+    const fn holds(self, level: &Level) -> bool {
+        match self {
+            Self::Policy => level.decides,
+            Self::Accept | Self::Dpop | Self::Limit | Self::Platform | Self::RequireClaim => {
+                level.authenticates
+            }
         }
     }
 
@@ -49,6 +76,8 @@ impl Setting {
             Self::Accept => own.accept.is_some(),
             Self::Dpop => own.dpop.is_some(),
             Self::Limit => own.limits.is_some(),
+            Self::Platform => own.platform.is_some(),
+            Self::Policy => own.policy.is_some(),
             Self::RequireClaim => own.requirements.is_some(),
         }
     }
@@ -79,10 +108,14 @@ struct Level {
     kind: Kind,
     needs: Vec<Need>,
     /// For each of [`Setting::ALL`], whether it has lines of its own.
-    set: [bool; 4],
+    set: [bool; Setting::ALL.len()],
     /// Whether it says `mesh_authenticate off` itself.
     is_opened: bool,
+    /// Whether it says `mesh_platform off` itself.
+    is_without_platform: bool,
     authenticates: bool,
+    /// Whether it asks a policy.
+    decides: bool,
     /// The issuers that it believes without any required claim, and where it says so.
     unrequired: Vec<usize>,
     place: Option<Place>,
@@ -127,6 +160,8 @@ impl Levels {
             set: Setting::ALL.map(|setting| setting.is_set(own)),
             is_opened: methods == Some(false),
             authenticates: methods == Some(true),
+            decides: false,
+            is_without_platform: matches!(own.platform, Some(None)),
             unrequired: Vec::new(),
             place: None,
         });
@@ -137,6 +172,7 @@ impl Levels {
     pub fn settle(&mut self, level: usize, merged: &RawLocation, location: Option<&Location>) {
         let Some(level) = self.all.get_mut(level) else { return };
         level.authenticates = location.is_some();
+        level.decides = location.is_some_and(|location| location.authorization.is_some());
         level.place = merged.authenticate.as_ref().map(|line| line.place.clone());
         if let Some(location) = location
             && merged.requirements.as_ref().is_none_or(Vec::is_empty)
@@ -152,17 +188,19 @@ impl Levels {
     ///
     /// A line that promises something and does nothing in its whole block.
     pub fn judge(self, issuers: &[Issuer]) -> Result<Vec<ConfigError>, ConfigError> {
-        let inner = self.inner();
+        let inner = Setting::ALL.map(|setting| self.inner(setting));
+        let inner_of =
+            |setting: Setting| Setting::ALL.iter().zip(&inner).find(|(it, _)| **it == setting);
         let mut advice = self.advice.clone();
         for (index, level) in self.all.iter().enumerate() {
             for need in &level.needs {
-                if level.authenticates || inner.get(index) == Some(&true) {
+                let is_within = inner_of(need.setting).and_then(|(_, it)| it.get(index));
+                if need.setting.holds(level) || is_within == Some(&true) {
                     continue;
                 }
-                let message = format!(
-                    "{} does nothing: neither its block nor one within has mesh_authenticate",
-                    need.setting.name()
-                );
+                let (name, wanted) = (need.setting.name(), need.setting.wants());
+                let message =
+                    format!("{name} does nothing: neither its block nor one within has {wanted}");
                 let error = ConfigError::at(&need.place, message);
                 if need.is_promise {
                     return Err(error);
@@ -170,18 +208,18 @@ impl Levels {
                 advice.push(error);
             }
         }
-        for (at, setting) in Setting::ALL.into_iter().enumerate() {
-            self.in_vain(at, setting, &inner, &mut advice);
+        for ((at, setting), inner) in Setting::ALL.into_iter().enumerate().zip(&inner) {
+            self.in_vain(at, setting, inner, &mut advice);
         }
         self.believed(issuers, &mut advice);
         Ok(advice)
     }
 
-    /// For each block, whether one within authenticates.
-    fn inner(&self) -> Vec<bool> {
+    /// For each block, whether a setting does something in one within.
+    fn inner(&self, setting: Setting) -> Vec<bool> {
         let mut inner = vec![false; self.all.len()];
         for (index, level) in self.all.iter().enumerate().rev() {
-            let is = level.authenticates || inner.get(index) == Some(&true);
+            let is = setting.holds(level) || inner.get(index) == Some(&true);
             if is
                 && index > 0
                 && let Some(parent) = inner.get_mut(level.parent)
@@ -202,10 +240,12 @@ impl Levels {
             let outer = inherited.get(level.parent).copied().unwrap_or_default();
             let mut here = if level.set.get(at) == Some(&true) || index == 0 {
                 // A setting that does nothing in the whole block is reported once, for the block.
-                let is_told = !holds && !level.authenticates;
+                let is_told = !holds && !setting.holds(level);
                 Inherited { from: own.map(|need| &need.place), is_told }
             } else {
-                Inherited { is_told: outer.is_told || level.is_opened, ..outer }
+                let is_off =
+                    level.is_opened || (setting == Setting::Policy && level.is_without_platform);
+                Inherited { is_told: outer.is_told || is_off, ..outer }
             };
             let is_own = own.is_some();
             let is_block = match &level.kind {
@@ -218,14 +258,21 @@ impl Levels {
                 && is_block
                 && !is_own
                 && !here.is_told
-                && !level.authenticates
+                && !setting.holds(level)
                 && !self.is_split(index)
             {
                 let (name, block) = (setting.name(), level.kind.describe());
-                let message = format!(
-                    "{name} does nothing in {block}, which does not authenticate: say \
-                     \"mesh_authenticate off\" there if it is meant to be open; set"
-                );
+                let message = if level.authenticates {
+                    format!(
+                        "{name} does nothing in {block}, which has no mesh_platform: say \
+                         \"mesh_platform off\" there if no policy is meant; set"
+                    )
+                } else {
+                    format!(
+                        "{name} does nothing in {block}, which does not authenticate: say \
+                         \"mesh_authenticate off\" there if it is meant to be open; set"
+                    )
+                };
                 advice.push(ConfigError::at(place, message));
                 here.is_told = !holds;
             }

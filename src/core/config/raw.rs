@@ -38,6 +38,8 @@ pub struct RawMain {
     pub revocation: Option<PathBuf>,
     /// `mesh_claim`: the variable's name without `$`, and the claim.
     pub claims: Vec<(Box<str>, Pointer)>,
+    /// `mesh_body_memory`: bytes.
+    pub body_memory: Option<usize>,
     /// Warnings for the operator about lines that are accepted.
     pub advice: Vec<ConfigError>,
 }
@@ -188,6 +190,16 @@ pub struct RawLocation {
     pub limits: Option<Vec<RawLimit>>,
     /// `mesh_failure_limit`; the inner `None` is `off`.
     pub failure_limit: Option<Option<Quota>>,
+    /// `mesh_platform`; the inner `None` is `off`.
+    pub platform: Option<Option<RawPlatform>>,
+    /// `mesh_policy`; the inner `None` is `off`.
+    pub policy: Option<Option<RawPolicy>>,
+    /// `mesh_body_inspect`: bytes.
+    pub body_inspect: Option<u64>,
+    /// `mesh_body_timeout`.
+    pub body_timeout: Option<Duration>,
+    /// `mesh_explain`.
+    pub explain: Option<bool>,
     /// `mesh_forward_credential`.
     pub forward_credential: Option<bool>,
     /// `mesh_export`.
@@ -215,6 +227,35 @@ pub struct RawLocation {
 pub struct RawAuthenticate {
     /// The methods; `None` for `off`.
     pub methods: Option<Methods>,
+    /// Its place in the configuration.
+    pub place: Place,
+}
+
+/// A `mesh_platform` line.
+#[derive(Clone, Debug)]
+pub struct RawPlatform {
+    /// The platform's word, or the file of its table, relative to the configuration's directory.
+    pub table: RawTable,
+    /// What of it is on.
+    pub settings: Vec<Box<str>>,
+    /// Its place in the configuration.
+    pub place: Place,
+}
+
+/// The table of a `mesh_platform` line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RawTable {
+    /// A file of the operator.
+    File(PathBuf),
+    /// One that ships.
+    Shipped(Box<str>),
+}
+
+/// A `mesh_policy` line.
+#[derive(Clone, Debug)]
+pub struct RawPolicy {
+    /// The file, relative to the configuration's directory.
+    pub file: PathBuf,
     /// Its place in the configuration.
     pub place: Place,
 }
@@ -280,6 +321,11 @@ impl RawLocation {
             requirements,
             limits,
             failure_limit,
+            platform,
+            policy,
+            body_inspect,
+            body_timeout,
+            explain,
             forward_credential,
             export,
             upgrades,
@@ -303,6 +349,11 @@ impl RawLocation {
         take(&mut self.requirements, requirements.as_ref());
         take(&mut self.limits, limits.as_ref());
         take(&mut self.failure_limit, failure_limit.as_ref());
+        take(&mut self.platform, platform.as_ref());
+        take(&mut self.policy, policy.as_ref());
+        take(&mut self.body_inspect, body_inspect.as_ref());
+        take(&mut self.body_timeout, body_timeout.as_ref());
+        take(&mut self.explain, explain.as_ref());
         take(&mut self.forward_credential, forward_credential.as_ref());
         take(&mut self.export, export.as_ref());
         take(&mut self.upgrades, upgrades.as_ref());

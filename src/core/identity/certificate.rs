@@ -71,6 +71,11 @@ impl Proven {
         }
     }
 
+    /// Which certificate it is: its SHA-256, and the number of the settings that chose its name.
+    pub(crate) fn key(&self) -> ([u8; 32], usize) {
+        (*self.certificate.thumbprint(), self.settings)
+    }
+
     /// What else the certificate says.
     pub(crate) fn facts(&self) -> &Facts {
         self.certificate.facts()

@@ -101,8 +101,17 @@ variables! {
     request {
         /// The decision: `allowed`, `refused` or `dry_run`.
         Decision => "mesh_decision";
-        /// The rule that permitted the request: `no-policy` or `dry-run`.
+        /// The rule that decided: the name of a binding or of a denial, `default` if no binding allows it,
+        /// `no-policy`, `probe` or `dry-run`.
         Rule => "mesh_rule";
+        /// The platform, by its word in policies.
+        Platform => "mesh_platform";
+        /// The operation, by the platform's own name.
+        Operation => "mesh_operation";
+        /// The kind of what the request names first, and what would be done: `topic:produce`.
+        Action => "mesh_action";
+        /// The name of what the request names first; `*` for all.
+        Resource => "mesh_resource";
         /// The reason of a refusal, also if a dry run let the request pass.
         Reason => "mesh_reason";
         /// How many requests the tightest limit still admits.

@@ -104,6 +104,11 @@ impl<'p, 'r> Route<'p, 'r> {
         self.row.uses().next()
     }
 
+    /// Each kind that it may name, and what would be done.
+    pub fn uses(&self) -> impl Iterator<Item = (KindId, ActionId)> {
+        self.row.uses()
+    }
+
     /// Whether the row says that `*` in a policy does not hold it.
     pub const fn is_named(&self) -> bool {
         self.row.flags.is_named

@@ -68,6 +68,21 @@ pub(super) struct Clause {
     pub(super) selectors: Vec<Selector>,
 }
 
+impl Clause {
+    /// The fields of a request that it looks at, in lower case.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        let parts = self.selectors.iter().flat_map(|selector| match selector {
+            Selector::All => &[][..],
+            Selector::Named { parts, .. } => parts,
+        });
+        let sources = parts.map(|(source, _)| source).chain(&self.when);
+        sources.filter_map(|source| match source {
+            Source::Header(name) => Some(&**name),
+            Source::Path(_) | Source::Query { .. } | Source::Body(_) | Source::Constant(_) => None,
+        })
+    }
+}
+
 /// What a row looks at in a body, as JSON pointers (RFC 6901; `*` is every element).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Members {

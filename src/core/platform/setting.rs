@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::choice::choose;
-use super::table::{Effect, Table};
+use super::selector::Source;
+use super::table::{Effect, ScopeSource, Table};
 use super::target::Target;
 use super::template::Template;
 use super::{Asked, Refused, Route};
@@ -29,6 +30,60 @@ impl Platform {
     /// Its table.
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Sets a word as `mesh_platform` and `meshctl` have it: `dialect=a,b`, an option, or `scope=id`.
+    ///
+    /// # Errors
+    ///
+    /// What the table does not have, or what is set twice.
+    pub fn set(&mut self, word: &str) -> Result<(), SettingError> {
+        let unknown = || SettingError::Unknown(word.into());
+        let is_known = match word.split_once('=') {
+            Some(("dialect", _)) if self.dialects != u32::MAX => {
+                return Err(SettingError::Twice("dialect".into()));
+            }
+            Some(("dialect", words)) => self.set_dialects(&words.split(',').collect::<Vec<_>>()),
+            Some((word, "on" | "pass")) if self.set_option(word) => true,
+            Some((_, "")) => false,
+            Some((word, value)) => {
+                let before = self.scopes.len();
+                let is_known = self.pin(word, value);
+                let places = self.scopes.iter().map(|(place, _)| place);
+                let last = self.scopes.last().map(|(place, _)| place);
+                if before < self.scopes.len() && places.filter(|it| Some(*it) == last).count() > 1 {
+                    return Err(SettingError::Twice(word.into()));
+                }
+                is_known
+            }
+            None => self.set_option(word),
+        };
+        if is_known { Ok(()) } else { Err(unknown()) }
+    }
+
+    /// Whether both name every request alike.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self { table, dialects, options, scopes } = self;
+        Arc::ptr_eq(table, &other.table)
+            && *dialects == other.dialects
+            && *options == other.options
+            && *scopes == other.scopes
+    }
+
+    /// Whether a field of a request goes upstream, if the request is the row of that line.
+    ///
+    /// A field that chooses an identity, a workspace or another method goes only if the row names something
+    /// by it, or if its value was compared with what is pinned.
+    pub fn passes(&self, line: Option<u32>, field: &[u8]) -> bool {
+        let Some(name) = self.table.guarded(field) else { return true };
+        let is_of = |source: &ScopeSource| match source {
+            ScopeSource::Other(Source::Header(it)) => **it == *name,
+            ScopeSource::Other(_) | ScopeSource::Parameter(_) => false,
+        };
+        let pinned = self.scopes.iter().filter_map(|(place, _)| self.table.scopes.get(*place));
+        let is_compared = pinned.flat_map(|scope| &scope.sources).any(is_of);
+        let row = line.and_then(|line| self.table.rows.iter().find(|row| row.line == line));
+        is_compared || row.is_some_and(|row| row.fields().any(|it| it == name))
     }
 
     /// Leaves only these dialects on; `false` if the table lacks one of them.
@@ -88,3 +143,23 @@ impl Platform {
         Route::new(self, row, asked, target, found)
     }
 }
+
+/// Why a word of a platform's settings is refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SettingError {
+    /// It is set twice.
+    Twice(Box<str>),
+    /// The table does not have it.
+    Unknown(Box<str>),
+}
+
+impl core::fmt::Display for SettingError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Twice(word) => write!(f, "\"{word}\" is set twice"),
+            Self::Unknown(word) => write!(f, "the platform has no setting \"{word}\""),
+        }
+    }
+}
+
+impl core::error::Error for SettingError {}

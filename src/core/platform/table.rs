@@ -15,10 +15,20 @@ pub(super) use row::{Effect, Row};
 use super::kind::{ActionId, Actions, KindId, Kinds};
 use super::router::Router;
 use super::selector::Source;
+use crate::body::Wanted;
+use crate::text::reserved::folds_to;
 
 /// An operation of one platform, by its place among them.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct OperationId(u16);
+
+/// Fields by which some servers take another method than the request's.
+const OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
+/// The bit of a length; those that are long share one.
+const fn length_bit(length: usize) -> u64 {
+    1 << if length < 63 { length } else { 63 }
+}
 
 /// A platform's table.
 pub struct Table {
@@ -30,6 +40,10 @@ pub struct Table {
     pub(super) folds: bool,
     pub(super) scopes: Vec<Scope>,
     strip: Vec<Box<str>>,
+    /// Fields that go upstream only of requests that they name something of, in lower case.
+    guarded: Vec<Box<str>>,
+    /// Bits of their lengths.
+    guarded_lengths: u64,
     dialects: Vec<Box<str>>,
     options: Vec<(Box<str>, Box<str>)>,
     text: Box<str>,
@@ -97,6 +111,14 @@ impl Table {
         u16::try_from(place).ok().map(OperationId)
     }
 
+    /// What the row of a line looks at in a body.
+    pub fn wanted(&self, line: u32) -> Option<&Wanted> {
+        match &self.rows.iter().find(|row| row.line == line)?.effect {
+            Effect::Named { wanted, .. } => wanted.as_ref(),
+            Effect::Refused(_) => None,
+        }
+    }
+
     /// The name of an operation.
     pub fn operation_name(&self, id: OperationId) -> &str {
         self.operations.get(usize::from(id.0)).map_or("", |name| name)
@@ -121,6 +143,31 @@ impl Table {
     /// Fields of a request that choose an identity or hold a credential, in lower case.
     pub fn strip(&self) -> impl Iterator<Item = &str> {
         self.strip.iter().map(|field| &**field)
+    }
+
+    /// Collects the fields that do not go upstream of any request.
+    pub(super) fn guard(&mut self) {
+        let of_scope = |source: &ScopeSource| match source {
+            ScopeSource::Other(Source::Header(name)) => Some(name.clone()),
+            ScopeSource::Other(_) | ScopeSource::Parameter(_) => None,
+        };
+        let scopes = self.scopes.iter().flat_map(|scope| &scope.sources).filter_map(of_scope);
+        let rows = self.rows.iter().flat_map(Row::fields).map(Into::into);
+        let overrides = OVERRIDES.iter().map(|name| Box::from(*name));
+        let mut fields: Vec<Box<str>> = self.strip.clone();
+        fields.extend(scopes.chain(rows).chain(overrides));
+        fields.sort_unstable();
+        fields.dedup();
+        self.guarded_lengths = fields.iter().fold(0, |all, name| all | length_bit(name.len()));
+        self.guarded = fields;
+    }
+
+    /// The guarded field that a field of a request is, however it is spelt.
+    pub(super) fn guarded(&self, field: &[u8]) -> Option<&str> {
+        if self.guarded_lengths & length_bit(field.len()) == 0 {
+            return None;
+        }
+        self.guarded.iter().find(|name| folds_to(field, name.as_bytes())).map(|name| &**name)
     }
 
     /// The words of `dialect=`.

@@ -12,15 +12,40 @@ use crate::text::clean::Clean;
 pub enum Detail {
     /// A claim that is not what its specification has it, by its name.
     Claim(&'static str),
+    /// What the policy does not allow.
+    Denied(Denied),
     /// A limit that is reached.
     Limit(ReachedLimit),
     /// A value, and what it is.
     Named(&'static str, Box<str>),
+    /// More about the reason.
+    More(Box<str>),
     /// The reason says it all.
     #[default]
     Nothing,
     /// What a location requires, and what is known of the claim.
     Required(Arc<Requirement>, Verdict),
+}
+
+/// What a policy does not allow, and which rule says so.
+#[derive(Clone, Debug)]
+pub struct Denied {
+    /// The rule: a denial, or `default`.
+    pub rule: Arc<str>,
+    /// The bindings in a dry run that would allow it.
+    pub would_allow: Box<[Arc<str>]>,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ", rule: \"{}\"", Clean(self.rule.as_bytes()))?;
+        match self.would_allow.first() {
+            Some(binding) => {
+                write!(f, ", dry run of \"{}\" would allow it", Clean(binding.as_bytes()))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Bytes of a value that are kept to be shown.
@@ -59,8 +84,10 @@ impl fmt::Display for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Claim(name) => write!(f, ", claim: \"{name}\""),
+            Self::Denied(denied) => denied.fmt(f),
             Self::Limit(limit) => write!(f, ", limit: \"{}\"", limit.name()),
             Self::Named(what, value) => write!(f, ", {what}: \"{}\"", Clean(value.as_bytes())),
+            Self::More(text) => write!(f, ", {}", Clean(text.as_bytes())),
             Self::Nothing => Ok(()),
             Self::Required(requirement, verdict) => {
                 let asked = requirement.to_string();

@@ -26,6 +26,32 @@ impl<'r> Target<'r> {
     }
 }
 
+/// What of a request goes upstream: what rules are about.
+#[derive(Clone, Copy, Debug)]
+pub struct Upstream<'r> {
+    /// The method.
+    pub method: &'r [u8],
+    /// The path.
+    pub path: &'r [u8],
+    /// What follows the question mark, if there is one.
+    pub query: Option<&'r [u8]>,
+    /// Whether Nginx has decoded the path, and sends it so.
+    pub is_decoded: bool,
+    /// How long its body is.
+    pub length: Length,
+}
+
+/// How long the body of a request is, by its header.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Length {
+    /// There is none, or it is empty.
+    None,
+    /// So many bytes.
+    Known(u64),
+    /// It ends when it ends.
+    Unknown,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

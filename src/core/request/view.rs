@@ -1,8 +1,9 @@
 //! A request as the shell shows it.
 
+use core::net::IpAddr;
 use std::rc::Rc;
 
-use super::Target;
+use super::{Target, Upstream};
 use crate::peer::x509::{CertificateError, ChainVerdict, PeerCertificate};
 
 /// The shell's answers about a connection: a stream has no more. Each answer is computed when it is
@@ -14,6 +15,9 @@ pub trait Connection {
     /// The client's address as limits see it: 4 bytes, or the first 8 of an IPv6 address (its
     /// network: one host has all of a /64); empty on a Unix socket.
     fn address(&self) -> &[u8];
+
+    /// The client's address as rules see it; `None` on a Unix socket.
+    fn ip(&self) -> Option<IpAddr>;
 
     /// The value of the variable with that index, for `mesh_limit key=$variable`.
     fn variable(&self, index: usize) -> Option<&[u8]>;
@@ -33,6 +37,9 @@ pub trait Request: Connection {
 
     /// Where it was sent, before anything was rewritten.
     fn target(&self) -> Target<'_>;
+
+    /// What of it goes upstream.
+    fn upstream(&self) -> Upstream<'_>;
 }
 
 /// The header fields of one name in a request.

@@ -1,21 +1,28 @@
-//! The charge of an identity's limits, and what goes upstream after it.
+//! The charge of an identity's limits, and what goes upstream of a request that is permitted.
 
 use std::rc::Rc;
 
 use crate::identity::Identity;
 use crate::identity::export::Fields;
 use crate::limit::{Charge, Key, Limit, LimitKey, Limited, Remaining, Table};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Denied, Detail, Reason, Refusal};
 use crate::request::Connection;
-use crate::stage::decide::Permit;
+use crate::stage::decide::{Entitled, Permit, Rule};
 use crate::text::rendered::Rendered;
 use crate::text::time::Tick;
 
-/// A permit whose limits are charged. [`limit`] makes the only ones that were enforced.
+/// What shows that an identity's limits are charged. [`limit`] makes the only ones.
+#[derive(Debug)]
+pub struct Paid {
+    remaining: Option<u64>,
+}
+
+/// A permit of an identity whose limits are charged. [`admit`] makes the only ones that were enforced, but
+/// those of probes.
 #[derive(Debug)]
 pub struct Admission {
     identity: Option<Rc<Identity>>,
-    rule: &'static str,
+    rule: Rule,
     remaining: Option<u64>,
     would_refuse: Option<Refusal>,
 }
@@ -26,7 +33,34 @@ pub struct Admission {
 ///
 /// [`Reason::Limited`] or [`Reason::LimitOverflow`], with the quota that refused.
 pub fn limit(
-    permit: Permit,
+    entitled: &Entitled,
+    limits: &[Limit],
+    charged: &mut Charged,
+    request: &dyn Connection,
+    table: Option<Table<'_>>,
+    now: Tick,
+) -> Result<Paid, Refusal> {
+    if let Some(table) = table {
+        charge(Some(entitled.identity()), limits, charged, request, table, now)?;
+    }
+    Ok(Paid { remaining: charged.remaining })
+}
+
+/// Admits what is permitted to an identity that has paid.
+pub fn admit(permit: Permit, paid: &Paid) -> Admission {
+    let (identity, rule, would_deny) = permit.into_parts();
+    let would_refuse = would_deny.map(|rule| {
+        Reason::PolicyDenied.about(Detail::Denied(Denied { rule, would_allow: Box::default() }))
+    });
+    Admission { identity: Some(identity), rule, remaining: paid.remaining, would_refuse }
+}
+
+/// Admits a request that nobody is authenticated for: it is charged to its address alone.
+///
+/// # Errors
+///
+/// As [`limit`].
+pub fn probe(
     limits: &[Limit],
     charged: &mut Charged,
     request: &dyn Connection,
@@ -34,15 +68,10 @@ pub fn limit(
     now: Tick,
 ) -> Result<Admission, Refusal> {
     if let Some(table) = table {
-        charge(&permit, limits, charged, request, table, now)?;
+        charge(None, limits, charged, request, table, now)?;
     }
-    let (identity, rule) = permit.into_parts();
-    Ok(Admission {
-        rule,
-        identity: Some(identity),
-        remaining: charged.remaining,
-        would_refuse: None,
-    })
+    let remaining = charged.remaining;
+    Ok(Admission { identity: None, rule: Rule::Probe, remaining, would_refuse: None })
 }
 
 /// Whether [`limit`] would charge now, without a charge.
@@ -51,7 +80,7 @@ pub fn limit(
 ///
 /// As there.
 pub(crate) fn peek(
-    permit: &Permit,
+    entitled: &Entitled,
     limits: &[Limit],
     charged: &Charged,
     request: &dyn Connection,
@@ -61,7 +90,7 @@ pub(crate) fn peek(
     let due = limits.iter().filter(|limit| !charged.holds(limit.index));
     let (due, charges): (Vec<_>, Vec<_>) = due
         .filter_map(|limit| {
-            let key = bucket(limit, permit.identity(), request, table)?;
+            let key = bucket(limit, Some(entitled.identity()), request, table)?;
             Some((limit, Charge::new(&limit.quota, limit.key.part(), key)))
         })
         .unzip();
@@ -69,7 +98,7 @@ pub(crate) fn peek(
 }
 
 fn charge(
-    permit: &Permit,
+    identity: Option<&Identity>,
     limits: &[Limit],
     charged: &mut Charged,
     request: &dyn Connection,
@@ -78,7 +107,7 @@ fn charge(
 ) -> Result<(), Refusal> {
     let due = limits.iter().filter(|limit| !charged.holds(limit.index));
     let mut due = due.filter_map(|limit| {
-        let key = bucket(limit, permit.identity(), request, table)?;
+        let key = bucket(limit, identity, request, table)?;
         Some((limit, Charge::new(&limit.quota, limit.key.part(), key)))
     });
     match (due.next(), due.next()) {
@@ -141,11 +170,19 @@ impl Charged {
 
 fn bucket(
     limit: &Limit,
-    identity: &Identity,
+    identity: Option<&Identity>,
     request: &dyn Connection,
     table: Table<'_>,
 ) -> Option<Key> {
     let quota = &limit.quota;
+    let identity = match limit.key {
+        LimitKey::Address => return Some(table.key(quota, &[request.address()])),
+        LimitKey::Variable(index) => {
+            let value = request.variable(index).filter(|value| !value.is_empty())?;
+            return Some(table.key(quota, &[value]));
+        }
+        LimitKey::Issuer | LimitKey::Principal | LimitKey::Service => identity?,
+    };
     let of_identity = |name: Option<&str>| {
         let (kind, authority) = identity.authority();
         let parts = [kind, authority.as_bytes(), name.unwrap_or_default().as_bytes()];
@@ -158,13 +195,9 @@ fn bucket(
         None => make(),
     };
     Some(match limit.key {
-        LimitKey::Address => table.key(quota, &[request.address()]),
-        LimitKey::Issuer => kept(&|| of_identity(None)),
         LimitKey::Principal => kept(&|| of_identity(Some(identity.principal()))),
         LimitKey::Service => kept(&|| of_identity(Some(identity.service()))),
-        LimitKey::Variable(index) => {
-            table.key(quota, &[request.variable(index).filter(|value| !value.is_empty())?])
-        }
+        LimitKey::Address | LimitKey::Issuer | LimitKey::Variable(_) => kept(&|| of_identity(None)),
     })
 }
 
@@ -172,7 +205,8 @@ impl Admission {
     /// An admission that only the dry run gives: nothing was enforced, and an identity is there
     /// only if it is verified.
     pub(crate) fn in_dry_run(identity: Option<Rc<Identity>>, would_refuse: Refusal) -> Self {
-        Self { identity, rule: "dry-run", remaining: None, would_refuse: Some(would_refuse) }
+        let rule = Rule::DryRun;
+        Self { identity, rule, remaining: None, would_refuse: Some(would_refuse) }
     }
 
     /// The same admission, with the notes of a dry run on the way.
@@ -189,8 +223,8 @@ impl Admission {
     }
 
     /// The rule that permitted it.
-    pub const fn rule(&self) -> &'static str {
-        self.rule
+    pub fn rule(&self) -> &str {
+        self.rule.as_str()
     }
 
     /// How many requests the tightest limit still has room for.

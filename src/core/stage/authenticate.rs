@@ -32,17 +32,51 @@ pub fn authenticate(
     settings: &Authentication,
     worker: &mut WorkerState<'_>,
 ) -> Result<Identity, Stop> {
+    check(credentials, settings, Possession::Asked, worker)
+}
+
+/// As [`authenticate`], for a request that has waited since: all that depends on time is checked again,
+/// and the proof of possession, which was used up, is not asked for.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn authenticate_again(
+    credentials: &Credentials<'_>,
+    settings: &Authentication,
+    worker: &mut WorkerState<'_>,
+) -> Result<Identity, Stop> {
+    check(credentials, settings, Possession::Shown, worker)
+}
+
+/// Whether a proof of possession is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Possession {
+    Asked,
+    /// It was shown before.
+    Shown,
+}
+
+fn check(
+    credentials: &Credentials<'_>,
+    settings: &Authentication,
+    possession: Possession,
+    worker: &mut WorkerState<'_>,
+) -> Result<Identity, Stop> {
     let known = credentials.bearer().and_then(|token| find(token, settings, worker));
     if known.is_none() {
         credentials.check()?;
     }
-    if known.is_none() && settings.methods.each().any(|method| is_presented(credentials, method)) {
+    if possession == Possession::Asked
+        && known.is_none()
+        && settings.methods.each().any(|method| is_presented(credentials, method))
+    {
         // A token that was verified before cannot be part of a guessing attack, nor can a
         // certificate beside it: the clients behind one address do not pay for a neighbour's
         // failures.
         gate(credentials, settings, worker)?;
     }
-    verify(credentials, known, settings, worker)
+    verify(credentials, known, settings, possession, worker)
 }
 
 /// Whether there is something to verify.
@@ -123,13 +157,19 @@ fn verify(
     credentials: &Credentials<'_>,
     known: Option<Rc<VerifiedToken>>,
     settings: &Authentication,
+    possession: Possession,
     worker: &mut WorkerState<'_>,
 ) -> Result<Identity, Stop> {
     let methods = settings.methods;
     let (token, proof) = match (credentials.bearer(), credentials.scheme()) {
-        (Some(token), Some(scheme)) => {
-            let (token, proof) =
-                verify_token((scheme, token), known, credentials, settings, worker)?;
+        (Some(bearer), Some(scheme)) => {
+            let token = verify_token(bearer, known, credentials, settings, worker)?;
+            let proof = match possession {
+                Possession::Asked => {
+                    prove(&token, (scheme, bearer), credentials, settings, worker)?
+                }
+                Possession::Shown => None,
+            };
             (Some(token), proof)
         }
         _ => (None, None),
@@ -147,12 +187,12 @@ fn verify(
 }
 
 fn verify_token(
-    (scheme, bearer): (Scheme, &[u8]),
+    bearer: &[u8],
     known: Option<Rc<VerifiedToken>>,
     credentials: &Credentials<'_>,
     settings: &Authentication,
     worker: &mut WorkerState<'_>,
-) -> Result<(Rc<VerifiedToken>, Option<Box<Unused>>), Stop> {
+) -> Result<Rc<VerifiedToken>, Stop> {
     let token = match known {
         Some(known) => known,
         None => {
@@ -168,8 +208,7 @@ fn verify_token(
         }
     };
     token.check(&settings.accept, worker.trust, worker.snapshot, worker.now.unix)?;
-    let confirmation = token.confirmation();
-    if let Some(bound) = confirmation.certificate() {
+    if let Some(bound) = token.confirmation().certificate() {
         // The handshake proved possession of the key; whether the chain is trusted does not
         // matter to the binding (RFC 8705 section 3).
         let peer = credentials.peer().and_then(|peer| peer.certificate.as_ref().ok());
@@ -177,8 +216,18 @@ fn verify_token(
             return Err(Reason::BindingMismatch.into());
         }
     }
+    Ok(token)
+}
+
+/// The proof of possession that a token came with, if it is bound to a key.
+fn prove(
+    token: &VerifiedToken,
+    (scheme, bearer): (Scheme, &[u8]),
+    credentials: &Credentials<'_>,
+    settings: &Authentication,
+    worker: &mut WorkerState<'_>,
+) -> Result<Option<Box<Unused>>, Reason> {
     let (proofs, now) = (&mut worker.proofs, worker.now.unix);
-    let request = credentials.request();
-    let proof = proof::check(confirmation, (scheme, bearer), request, &settings.dpop, proofs, now)?;
-    Ok((token, proof))
+    let (confirmation, request) = (token.confirmation(), credentials.request());
+    proof::check(confirmation, (scheme, bearer), request, &settings.dpop, proofs, now)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{NOW, NoHost};
 use crate::issuer::trust::Trust;
 use crate::limit::{Bucket, Header, Table};
+use crate::policy::{Policies, Views};
 use crate::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use crate::stage::authenticate::WorkerState;
 use crate::text::time::{Now, Tick, UnixTime};
@@ -22,6 +23,10 @@ pub struct Worker {
     pub introspections: Introspections,
     /// The zone for limits.
     pub zone: Zone,
+    /// The policies.
+    pub policies: Policies,
+    /// What known identities may do under them.
+    pub views: Views,
     /// The memory of proofs.
     pub proofs: Proven,
     /// The clocks.
@@ -81,6 +86,8 @@ impl Worker {
             cache: TokenCache::with_capacity(8),
             introspections: Introspections::default(),
             zone: Zone::of(64),
+            policies: Policies::new(Vec::new(), Vec::new()),
+            views: Views::default(),
             proofs: Proven::of(1, 0),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
             wish: None,
@@ -104,6 +111,9 @@ impl Worker {
             cache: &mut self.cache,
             introspections: &mut self.introspections,
             table: Some(self.zone.table()),
+            policies: &self.policies.load(),
+            views: &mut self.views,
+            shows_resources: true,
             now: self.now,
             noted: None,
             wish: None,

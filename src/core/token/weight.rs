@@ -19,6 +19,7 @@ impl VerifiedToken {
             weight(shown),
             self.verdicts.weight(),
             names,
+            self.answer.as_deref().map_or(0, <[u8]>::len),
             self.rendered_most(),
         ];
         parts.into_iter().fold(0, usize::saturating_add)

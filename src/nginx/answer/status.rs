@@ -1,14 +1,10 @@
 //! The answer of `mesh_status`: the state of the issuers' keys and of the limits' memory, as JSON.
 
-use core::ptr;
-
 use mesh_core::answer::status::Status;
 use nginx_sys::{
-    NGX_ERROR, NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_NOT_ALLOWED,
-    NGX_HTTP_OK, NGX_OK, ngx_chain_t, ngx_conf_t, ngx_core_conf_t, ngx_create_temp_buf,
-    ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
-    ngx_http_discard_request_body, ngx_http_output_filter, ngx_http_request_t,
-    ngx_http_send_header, ngx_int_t, ngx_str_t, ngx_uint_t,
+    NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_NOT_ALLOWED, NGX_OK,
+    ngx_conf_t, ngx_core_conf_t, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t,
+    ngx_http_core_module, ngx_http_discard_request_body, ngx_http_request_t, ngx_int_t, ngx_uint_t,
 };
 
 use crate::nginx::memory::documents::DocumentsZone;
@@ -17,6 +13,7 @@ use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::role::{is_worker, worker_number};
 use crate::nginx::request::headers;
+use crate::nginx::request::reply;
 use crate::nginx::state::settings;
 use crate::nginx::state::settings::MainConf;
 
@@ -54,31 +51,7 @@ fn send(r: Live<'_>) -> Result<ngx_int_t, ngx_int_t> {
     }
     let json = page(settings::main(r)).ok_or(FAILED)?;
     headers::add_response_header(r, b"Cache-Control", b"no-store").map_err(|_| FAILED)?;
-    // SAFETY: the request is live and nothing of its response is sent; the strings are static. The
-    // buffer is the pool's, and as long as the text, which is not empty.
-    unsafe {
-        let kind = ngx_str_t { len: JSON.len(), data: JSON.as_ptr().cast_mut() };
-        (*raw).headers_out.status = NGX_HTTP_OK as ngx_uint_t;
-        (*raw).headers_out.content_type = kind;
-        (*raw).headers_out.content_type_len = kind.len;
-        (*raw).headers_out.content_length_n = json.len().try_into().map_err(|_| FAILED)?;
-        let sent = ngx_http_send_header(raw);
-        if sent == NGX_ERROR as ngx_int_t || sent > NGX_OK as ngx_int_t || (*raw).header_only() != 0
-        {
-            return Ok(sent);
-        }
-        let buffer = ngx_create_temp_buf(r.pool(), json.len());
-        if buffer.is_null() {
-            // The header is on its way: the connection must end.
-            return Err(NGX_ERROR as ngx_int_t);
-        }
-        (*buffer).last.copy_from_nonoverlapping(json.as_ptr(), json.len());
-        (*buffer).last = (*buffer).last.add(json.len());
-        (*buffer).set_last_buf(u32::from(r.is_main()));
-        (*buffer).set_last_in_chain(1);
-        let mut chain = ngx_chain_t { buf: buffer, next: ptr::null_mut() };
-        Ok(ngx_http_output_filter(raw, &raw mut chain))
-    }
+    Ok(reply::send(r, 200, JSON, &json))
 }
 
 fn page(main: &MainConf) -> Option<String> {

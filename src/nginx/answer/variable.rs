@@ -13,6 +13,7 @@ use nginx_sys::{
 use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::phase::context::Context;
+use crate::nginx::state::settings;
 
 /// Declares our variables; called before the configuration is read.
 pub(crate) fn declare_all(cf: *mut ngx_conf_t) -> Result<(), ()> {
@@ -116,6 +117,9 @@ unsafe fn get(
 /// The value of a variable.
 fn show(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static, str>> {
     match shown {
+        Shown::Action | Shown::Operation | Shown::Platform | Shown::Resource => {
+            operation(shown, r, context)
+        }
         Shown::Decision => context.decision(r).map(Into::into),
         Shown::Identity(attribute) => {
             let identity = context.identify(r)?;
@@ -123,9 +127,29 @@ fn show(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static, str
         }
         Shown::LimitRemaining => context.remaining(r).map(|left| left.to_string().into()),
         Shown::Reason => context.reason(r).map(Into::into),
-        Shown::Rule => context.rule(r).map(Into::into),
+        Shown::Rule => context.rule(r).map(|rule| encode(&rule).into_owned().into()),
         Shown::Time => context.micros(r).map(|micros| micros.to_string().into()),
     }
+}
+
+/// What the request asks for, in the platform's words.
+fn operation(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static, str>> {
+    let table = settings::location(r)?.authorization.as_ref()?.platform.table();
+    if let Shown::Platform = shown {
+        return Some(table.name().to_owned().into());
+    }
+    let text = context.named(|named| {
+        let kinds = table.kinds();
+        match shown {
+            Shown::Operation => Some(table.operation_name(named.operation).to_owned()),
+            Shown::Resource => match named.resource.as_ref()? {
+                Some(name) => Some(encode(name).into_owned()),
+                None => Some("*".to_owned()),
+            },
+            _ => Some(format!("{}:{}", kinds.get(named.kind)?.name, kinds.word(named.action))),
+        }
+    });
+    text?.map(Into::into)
 }
 
 /// Fills a value with a copy in the request's pool; an empty text is not found.

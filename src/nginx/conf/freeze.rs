@@ -7,16 +7,17 @@ use std::sync::Arc;
 use mesh_control::{
     Credential, MOST_BEARER, MOST_CREDENTIAL, WatchedFile, read_bearer, read_capped,
 };
-use mesh_core::config::{ConfigError, Resolver};
+use mesh_core::config::{ConfigError, RawLocation, Resolver};
 use mesh_core::issuer::ClientProof;
 use mesh_core::issuer::revocation::{self, Revocations};
 use mesh_core::issuer::trust::{Reader, Trust};
 use mesh_core::issuer::{Issuer, KeySource};
 use mesh_core::key::jwks::{KeySet, warnings};
+use mesh_core::policy::{EditionError, Policies};
 use mesh_core::request::source::Source;
 use nginx_sys::ngx_conf_t;
 
-use crate::nginx::answer::websocket;
+use crate::nginx::answer::{variable, websocket};
 use crate::nginx::memory::documents::DocumentsZone;
 use crate::nginx::memory::limits::LimitZone;
 use crate::nginx::memory::proofs::ProofZone;
@@ -35,7 +36,8 @@ pub(crate) fn freeze(cf: *mut ngx_conf_t) -> Result<(), ()> {
     complete_issuers(cf, main, &mut issuers)?;
     let (keys, files) = read_key_files(cf, main, &issuers)?;
     let revocations = read_revocations(cf, main, &issuers)?;
-    let resolver = core::mem::take(&mut main.resolver);
+    let mut resolver = core::mem::take(&mut main.resolver);
+    read_policies(cf, main, &mut resolver, &issuers)?;
     main.sources = resolver.sources();
     checks::warn_cached(cf, main);
     if main.sources.contains(&Source::WebSocket) {
@@ -105,6 +107,96 @@ fn read_key_files(
     }
     Ok((keys, files))
 }
+
+/// Reads the table of a `mesh_platform file=...`, unless it was read before; `false` if it is bad.
+pub(super) fn read_table(cf: *mut ngx_conf_t, main: &mut MainConf, raw: &RawLocation) -> bool {
+    let platforms = main.resolver.platforms();
+    let Some(file) = platforms.wants(raw) else { return true };
+    let Ok(path) = full_name(cf, file, Relative::ToConfiguration) else { return false };
+    let log = log_elsewhere(cf);
+    let place = format!("mesh_platform file \"{}\"", path.display());
+    let (bytes, _) = match read_capped(&path, MOST_TABLE) {
+        Ok(read) => read,
+        Err(error) => {
+            log.write(Level::Emerg, format_args!("{place}: {error}"));
+            return false;
+        }
+    };
+    let Ok(text) = core::str::from_utf8(&bytes) else {
+        log.write(Level::Emerg, format_args!("{place} is not UTF-8"));
+        return false;
+    };
+    match platforms.give(file, &path, text) {
+        Ok(()) => true,
+        Err(errors) => {
+            for error in errors.iter().take(MOST_FAULTS) {
+                log.write(Level::Emerg, format_args!("mesh_platform: {error}"));
+            }
+            false
+        }
+    }
+}
+
+/// Reads the policies that locations name, which are watched from now on.
+fn read_policies(
+    cf: *mut ngx_conf_t,
+    main: &mut MainConf,
+    resolver: &mut Resolver,
+    issuers: &[Issuer],
+) -> Result<(), ()> {
+    let platforms = resolver.platforms();
+    let has_policies = !platforms.policies().is_empty();
+    let tables = if has_policies { platforms.tables() } else { Vec::new() };
+    let names = issuers.iter().map(|issuer| issuer.name.clone()).collect();
+    let policies = Policies::new(tables, names);
+    let mut first = Vec::new();
+    for (policy, (file, line)) in platforms.policies().iter().enumerate() {
+        let path = full_name(cf, file, Relative::ToConfiguration)?;
+        let log = log_elsewhere(cf);
+        let place = format!("mesh_policy file \"{}\"", path.display());
+        let (bytes, stamp) = read_capped(&path, MOST_POLICY).map_err(|error| {
+            let error = ConfigError::at(line, format!("{place}: {error}"));
+            refuse(cf, None, &error);
+        })?;
+        let (edition, warnings) = policies.read(&bytes).map_err(|error| {
+            let faults = match &error {
+                EditionError::Faults(faults) => faults.as_slice(),
+                EditionError::Text => &[],
+            };
+            if faults.is_empty() {
+                log.write(Level::Emerg, format_args!("{place}: {error}"));
+            }
+            for fault in faults {
+                log.write(Level::Emerg, format_args!("mesh_policy: {}:{fault}", path.display()));
+            }
+        })?;
+        for warning in warnings {
+            log.write(Level::Warn, format_args!("mesh_policy: {}:{warning}", path.display()));
+        }
+        checks::warn_unreadable(cf, &path, &place);
+        first.push(edition);
+        main.policy_files.push(path.clone());
+        let (max_bytes, primed) = (MOST_POLICY, Some(stamp));
+        let file = WatchedFile { path, max_bytes, primed, interval: None };
+        main.documents.push((FileOf::Policy(policy), file));
+    }
+    if has_policies {
+        main.request_id = variable::index(cf, "request_id");
+    }
+    let policies = Arc::new(policies.with(first));
+    main.policy_reader = Some(RefCell::new(policies.reader()));
+    main.policies = Some(policies);
+    Ok(())
+}
+
+/// The most bytes of a policy.
+const MOST_POLICY: u64 = Policies::MAX_BYTES as u64;
+
+/// The most bytes of a platform's table.
+const MOST_TABLE: u64 = 4 << 20;
+
+/// How many faults of a table are told.
+const MOST_FAULTS: usize = 20;
 
 /// Declares the zones that locations need, or that the configuration sizes.
 fn declare_zones(cf: *mut ngx_conf_t, main: &mut MainConf, resolver: &Resolver) -> Result<(), ()> {

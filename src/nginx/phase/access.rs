@@ -1,8 +1,12 @@
 //! ACCESS: a request is judged, then refused, or let on with its identity in place of its credential.
 
+use core::fmt;
+
 use mesh_core::answer::challenge::challenge;
+use mesh_core::answer::page::Page;
 use mesh_core::config::LogLevel;
-use mesh_core::refusal::Refusal;
+use mesh_core::need::Need;
+use mesh_core::refusal::{Detail, Kind, Refusal};
 use mesh_core::request::{Method, Scheme};
 use mesh_core::stage::admit::Admission;
 use mesh_core::text::clean::Clean;
@@ -10,10 +14,13 @@ use nginx_sys::{NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_OK, ngx_http_finalize_req
 
 use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::log::Level;
+use crate::nginx::phase::body::{self, Read};
 use crate::nginx::phase::context::Context;
+use crate::nginx::phase::page;
 use crate::nginx::phase::parking::{self, Parked};
 use crate::nginx::phase::token_source;
 use crate::nginx::phase::turn::Turn;
+use crate::nginx::phase::upgrade;
 use crate::nginx::request::headers;
 use crate::nginx::state::settings;
 
@@ -32,12 +39,25 @@ pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     turn.context.clear_passed();
     #[cfg(feature = "panic-test")]
     headers::panic_where_asked(r);
-    if let Some(need) = turn.evaluate()? {
-        match parking::park(turn, need)? {
+    let mut need = turn.evaluate()?;
+    if let Some(Need::Body(wanted)) = need {
+        need = match body::read(turn, &wanted)? {
+            Read::Now => turn.evaluate()?,
+            Read::Later => return Some(NGX_DONE as ngx_int_t),
+            Read::Failed(code) => {
+                drop(turn.evaluate()?);
+                return Some(code);
+            }
+        };
+    }
+    match need {
+        Some(Need::Introspection(question)) => match parking::park(turn, *question)? {
             Parked::Waits => return Some(NGX_AGAIN as ngx_int_t),
             // Now it is known that there is no answer.
             Parked::Cannot => drop(turn.evaluate()?),
-        }
+        },
+        // It was refused for want of a body.
+        Some(Need::Body(_)) | None => {}
     }
     parking::renew(r);
     if let Some(nonce) = turn.context.nonce() {
@@ -49,6 +69,12 @@ pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
     })??;
     Some(match answer {
         Answer::Continue(code) => code,
+        Answer::Page(page) => {
+            let code = page::send(r, &page)?;
+            // SAFETY: as below.
+            unsafe { ngx_http_finalize_request(r.as_ptr(), code) };
+            NGX_DONE as ngx_int_t
+        }
         Answer::Finalize(status) => {
             // This may run another location of the same request, with the same context: nothing
             // of it is borrowed any more.
@@ -65,11 +91,14 @@ pub(super) enum Answer {
     Continue(ngx_int_t),
     /// The request ends with this status, whatever `satisfy` says: deny wins.
     Finalize(ngx_int_t),
+    /// The request ends with this page.
+    Page(Box<Page>),
 }
 
 pub(super) fn admit(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
     if let Some(refusal) = admission.would_refuse() {
         log_refusal(turn, refusal, " (dry run)");
+        count(turn, refusal, true);
     }
     export(turn, admission)
 }
@@ -77,6 +106,7 @@ pub(super) fn admit(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
 /// Lets the request carry the identity as the location exports it, in place of its credential.
 pub(super) fn export(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
     let Turn { r, location, .. } = turn;
+    guard_fields(turn)?;
     let Some(identity) = admission.identity() else {
         // A dry run let it pass: we have no opinion, and others keep theirs.
         return Some(Answer::Continue(DECLINED));
@@ -97,13 +127,19 @@ pub(super) fn export(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
 
 pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
     let Turn { r, location, context } = turn;
-    let status = ngx_int_t::try_from(refusal.status(location.limit_status)).ok()?;
+    let code = refusal.status(location.limit_status);
+    let status = ngx_int_t::try_from(code).ok()?;
     log_refusal(turn, refusal, "");
+    count(turn, refusal, false);
+    page::end_connection(r, code);
     let used = context.authorization().and_then(Scheme::of).map(|(scheme, _)| scheme);
     if location.authentication.methods.reads(Method::Token)
         && let Some(challenge) = challenge(refusal, &location.offer(), used)
     {
         headers::set_challenge(r, challenge.as_bytes()).ok()?;
+    }
+    if let Some(page) = page::of(turn, refusal, code) {
+        return Some(Answer::Page(Box::new(page)));
     }
     for (name, value) in refusal.fields() {
         headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
@@ -116,8 +152,38 @@ pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
     })
 }
 
+/// Takes away the fields by which a platform would take another identity, workspace or method than what
+/// was decided on, and an `Upgrade` that the operation does not have.
+fn guard_fields(Turn { r, location, context }: Turn<'_>) -> Option<()> {
+    let Some(authorization) = &location.authorization else { return Some(()) };
+    let platform = &authorization.platform;
+    let (line, is_upgrade) =
+        context.named(|named| (Some(named.line), named.is_upgrade)).unwrap_or((None, false));
+    if headers::request_headers(r).any(|(name, _)| !platform.passes(line, name)) {
+        headers::strip(r, |name| !platform.passes(line, name)).ok()?;
+    }
+    if !is_upgrade && headers::has_upgrade(r) {
+        upgrade::remove(r)?;
+    }
+    Some(())
+}
+
+/// Counts what a dry run of a policy would have decided otherwise.
+fn count(Turn { r, .. }: Turn<'_>, refusal: &Refusal, is_dry_run: bool) {
+    let diverged = &settings::main(r).diverged;
+    let cell = match refusal.detail() {
+        _ if is_dry_run && matches!(refusal.reason().kind(), Kind::Policy) => {
+            &diverged.would_refuse
+        }
+        Detail::Denied(denied) if !denied.would_allow.is_empty() => &diverged.would_allow,
+        _ => return,
+    };
+    cell.set(cell.get().saturating_add(1));
+}
+
 /// One line for each event: what, why, who.
-fn log_refusal(Turn { r, location, context }: Turn<'_>, refusal: &Refusal, dry_run: &str) {
+fn log_refusal(turn: Turn<'_>, refusal: &Refusal, dry_run: &str) {
+    let Turn { r, location, context } = turn;
     let level = match location.log_level {
         LogLevel::Error => Level::Error,
         LogLevel::Info => Level::Info,
@@ -129,21 +195,59 @@ fn log_refusal(Turn { r, location, context }: Turn<'_>, refusal: &Refusal, dry_r
         return;
     }
     let (reason, detail) = (refusal.reason(), refusal.detail());
+    let asked = Asked(turn);
     match context.identify(r) {
         Some(identity) => log.write(
             level,
             format_args!(
-                "mesh refuses{dry_run}, reason: {reason}{detail}, service: \"{}\"",
+                "mesh refuses{dry_run}, reason: {reason}{detail}, service: \"{}\"{asked}",
                 Clean(identity.service().as_bytes())
             ),
         ),
         None => match context.explain(r, refusal) {
             Some(why) => {
-                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}, {why}"));
+                log.write(
+                    level,
+                    format_args!("mesh refuses{dry_run}, reason: {reason}, {why}{asked}"),
+                );
             }
             None => {
-                log.write(level, format_args!("mesh refuses{dry_run}, reason: {reason}{detail}"));
+                log.write(
+                    level,
+                    format_args!("mesh refuses{dry_run}, reason: {reason}{detail}{asked}"),
+                );
             }
         },
+    }
+}
+
+/// What a request asks for at a platform, and by what the operator finds it: for the log.
+struct Asked<'t>(Turn<'t>);
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Turn { r, location, context } = self.0;
+        let Some(authorization) = &location.authorization else { return Ok(()) };
+        let table = authorization.platform.table();
+        let told = context.named(|named| {
+            let kinds = table.kinds();
+            let kind = kinds.get(named.kind).map_or("", |kind| &*kind.name);
+            write!(
+                f,
+                ", operation: \"{}\", action: \"{kind}:{}\"",
+                table.operation_name(named.operation),
+                kinds.word(named.action)
+            )?;
+            match &named.resource {
+                None => Ok(()),
+                Some(None) => f.write_str(", resource: all"),
+                Some(Some(name)) => write!(f, ", resource: \"{}\"", Clean(name.as_bytes())),
+            }
+        });
+        told.unwrap_or(Ok(()))?;
+        match settings::reference(r) {
+            Some(reference) => write!(f, ", reference: \"{reference}\""),
+            None => Ok(()),
+        }
     }
 }

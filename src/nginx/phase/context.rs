@@ -11,13 +11,15 @@ use mesh_core::identity::Identity;
 use mesh_core::need::Need;
 use mesh_core::pipeline::{self, Memo};
 use mesh_core::proof::{self, Proofs};
-use mesh_core::refusal::Refusal;
+use mesh_core::refusal::{Detail, Refusal};
 use mesh_core::stage::admit::Admission;
 use mesh_core::stage::authenticate::WorkerState;
+use mesh_core::stage::decide::{BodyRead, Named};
 
 use crate::nginx::ngx::clock;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::pool::{Cleanup, drop_within, within_pool_under};
+use crate::nginx::phase::body::Reading;
 use crate::nginx::phase::lot::Ticket;
 use crate::nginx::request::headers;
 use crate::nginx::request::view::{self, Captured, Removed, RequestView};
@@ -41,6 +43,8 @@ pub(crate) struct Context {
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
+    /// The request's body while it is read.
+    body: RefCell<Option<Reading>>,
     /// Whether its token came behind the protocol `bearer`.
     bearer: Cell<bool>,
 }
@@ -310,8 +314,41 @@ impl Context {
     }
 
     /// `$mesh_rule`
-    pub(crate) fn rule(&self, r: Live<'_>) -> Option<&'static str> {
-        self.with_outcome(r, |outcome| outcome.as_ref().ok().map(Admission::rule))?
+    pub(crate) fn rule(&self, r: Live<'_>) -> Option<String> {
+        self.with_outcome(r, |outcome| match outcome {
+            Ok(admission) => Some(admission.rule().to_owned()),
+            Err(refusal) => match refusal.detail() {
+                Detail::Denied(denied) => Some(denied.rule.to_string()),
+                _ => None,
+            },
+        })?
+    }
+
+    /// What the request asks for, as far as it is known.
+    pub(crate) fn named<T>(&self, show: impl FnOnce(&Named) -> T) -> Option<T> {
+        self.memo.try_borrow().ok()?.named().map(show)
+    }
+
+    /// Keeps the request's body while it is read.
+    pub(super) fn begin_body(&self, reading: Reading) -> Option<()> {
+        *self.body.try_borrow_mut().ok()? = Some(reading);
+        Some(())
+    }
+
+    /// Shows the request's body while it is read; `None` if it is not.
+    pub(super) fn with_body<T>(&self, work: impl FnOnce(&mut Reading) -> T) -> Option<T> {
+        self.body.try_borrow_mut().ok()?.as_mut().map(work)
+    }
+
+    /// The request's body, which is not read any more.
+    pub(super) fn end_body(&self) -> Option<Reading> {
+        self.body.try_borrow_mut().ok()?.take()
+    }
+
+    /// Takes what was found in the body that the request has waited for.
+    pub(crate) fn set_body(&self, body: BodyRead) -> Option<()> {
+        self.memo.try_borrow_mut().ok()?.set_body(body);
+        Some(())
     }
 
     /// `$mesh_limit_remaining`
@@ -381,12 +418,17 @@ fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut WorkerState<'_>) -> Option
     };
     let open = main.proofs.map(|zone| move || zone.memory());
     let mut keys = main.keys.as_ref()?.try_borrow_mut().ok()?;
+    let mut policies = main.policy_reader.as_ref()?.try_borrow_mut().ok()?;
+    let mut views = main.views.try_borrow_mut().ok()?;
     let mut worker = WorkerState {
         proofs: Proofs::new(open.as_ref().map(|open| -> proof::Open<'_> { open })),
         trust,
         snapshot: keys.load(),
         cache: &mut cache,
         introspections: &mut introspections,
+        policies: policies.load(),
+        views: &mut views,
+        shows_resources: main.shows_resources,
         table,
         now: clock::now(),
         noted: None,

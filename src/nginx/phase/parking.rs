@@ -14,7 +14,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mesh_core::issuer::Question;
-use mesh_core::need::Need;
 use mesh_core::request::Connection as _;
 use mesh_core::stage::authenticate::Failure;
 use mesh_core::text::time::Tick;
@@ -94,9 +93,7 @@ pub(crate) enum Parked {
 }
 
 /// Parks a request in the access phase until its need is met.
-pub(super) fn park(Turn { r, location, context }: Turn<'_>, need: Need) -> Option<Parked> {
-    let Need::Introspection(question) = need;
-    let question = *question;
+pub(super) fn park(Turn { r, location, context }: Turn<'_>, question: Question) -> Option<Parked> {
     let main = settings::main(r);
     let patience = patience(main, &question)?;
     let now = clock::now().tick;
@@ -122,9 +119,7 @@ pub(super) fn park(Turn { r, location, context }: Turn<'_>, need: Need) -> Optio
 
 /// Asks an issuer about the token of a subrequest, which cannot wait for the answer: its address
 /// owes for the token if it is refused.
-pub(super) fn ask(Turn { r, location, context }: Turn<'_>, need: Need) -> Option<()> {
-    let Need::Introspection(question) = need;
-    let question = *question;
+pub(super) fn ask(Turn { r, location, context }: Turn<'_>, question: Question) -> Option<()> {
     let main = settings::main(r);
     let patience = patience(main, &question)?;
     let now = clock::now().tick;

@@ -6,6 +6,7 @@
 //! charged to no limit twice. It never waits.
 
 use mesh_core::config::{Location, Subrequests};
+use mesh_core::need::Need;
 use nginx_sys::{NGX_HTTP_MAX_URI_CHANGES, ngx_int_t};
 
 use crate::nginx::ngx::live::Live;
@@ -64,8 +65,10 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
 
 /// Takes a subrequest through the line.
 fn evaluate(turn: Turn<'_>) -> Option<ngx_int_t> {
-    if let Some(need) = turn.evaluate()? {
-        parking::ask(turn, need)?;
+    match turn.evaluate()? {
+        Some(Need::Introspection(question)) => parking::ask(turn, *question)?,
+        // Its main request may have read the body, for another operation: it is refused.
+        Some(Need::Body(_)) | None => {}
     }
     parking::renew(turn.r);
     headers::strip_reserved(turn.r).ok()?;
@@ -74,6 +77,8 @@ fn evaluate(turn: Turn<'_>) -> Option<ngx_int_t> {
         Err(refusal) => match access::refuse(turn, refusal)? {
             // No other access module is asked about a subrequest.
             Answer::Continue(status) | Answer::Finalize(status) => Some(status),
+            // Only a main request has a page.
+            Answer::Page(page) => ngx_int_t::try_from(page.status).ok(),
         },
     });
     answer?

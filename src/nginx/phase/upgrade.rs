@@ -69,7 +69,7 @@ fn judge(r: Live<'_>) -> Option<()> {
     Some(())
 }
 
-fn remove(r: Live<'_>) -> Option<()> {
+pub(super) fn remove(r: Live<'_>) -> Option<()> {
     let log = r.log();
     if log.takes(Level::Info)
         && let Some(value) = headers::upgrades(r).next()

@@ -1,12 +1,15 @@
 //! The only reader of `ngx_http_request_t`: what a request says, as the core asks for it.
 
 use core::cell::{OnceCell, RefCell};
+use core::net::IpAddr;
 
 use mesh_core::peer::x509::{CertificateError, ChainVerdict};
-use mesh_core::request::Target;
-use mesh_core::request::{Connection, Field, Peer, Request};
+use mesh_core::request::{Connection, Field, Length, Peer, Request, Target, Upstream};
 use mesh_core::text::reserved::is_shown_as;
-use nginx_sys::{ngx_http_get_flushed_variable, sockaddr, sockaddr_in, sockaddr_in6};
+use nginx_sys::{
+    ngx_http_get_flushed_variable, ngx_http_request_t, ngx_uint_t, sockaddr, sockaddr_in,
+    sockaddr_in6,
+};
 
 use crate::nginx::ngx::bytes::bytes;
 use crate::nginx::ngx::live::Live;
@@ -156,7 +159,68 @@ impl Request for RequestView<'_> {
             }
         }
     }
+
+    fn upstream(&self) -> Upstream<'_> {
+        let raw = self.r.as_ptr();
+        // SAFETY: the request is whole and live, and so are its strings. As in
+        // `ngx_http_proxy_create_request`: the line of the client goes upstream unless the path was
+        // changed.
+        unsafe {
+            let is_decoded = (*raw).valid_unparsed_uri() == 0;
+            let (path, query) = if is_decoded {
+                let args = bytes(&raw const (*raw).args);
+                (bytes(&raw const (*raw).uri), Some(args).filter(|args| !args.is_empty()))
+            } else {
+                let line = bytes(&raw const (*raw).unparsed_uri);
+                match line.iter().position(|byte| *byte == b'?') {
+                    Some(end) => {
+                        (line.get(..end).unwrap_or_default(), line.get(end.saturating_add(1)..))
+                    }
+                    None => (line, None),
+                }
+            };
+            let method = bytes(&raw const (*raw).method_name);
+            Upstream { method, path, query, is_decoded, length: length(raw) }
+        }
+    }
 }
+
+/// The length of a request's body, by its header.
+///
+/// # Safety
+///
+/// The request is whole and live.
+unsafe fn length(raw: *mut ngx_http_request_t) -> Length {
+    // SAFETY: the caller's contract; a stream of HTTP/2 lives as long as its request.
+    unsafe {
+        match u64::try_from((*raw).headers_in.content_length_n) {
+            Ok(0) => Length::None,
+            Ok(length) => Length::Known(length),
+            Err(_) if (*raw).headers_in.chunked() != 0 => Length::Unknown,
+            // A stream says by its end that there is no body.
+            Err(_) => match (*raw).stream.as_ref() {
+                Some(stream) if stream.in_closed() == 0 => Length::Unknown,
+                Some(_) | None => later_length(raw),
+            },
+        }
+    }
+}
+
+/// The length of the body of a request that is of no version before HTTP/3, and has no length.
+///
+/// # Safety
+///
+/// As [`length`].
+unsafe fn later_length(raw: *mut ngx_http_request_t) -> Length {
+    // SAFETY: the caller's contract.
+    match unsafe { (*raw).http_version } >= HTTP_3 as ngx_uint_t {
+        true => Length::Unknown,
+        false => Length::None,
+    }
+}
+
+/// `NGX_HTTP_VERSION_30`, which Nginx has since 1.25.
+const HTTP_3: u32 = 3000;
 
 impl Connection for RequestView<'_> {
     fn peer(&self) -> Option<Peer> {
@@ -173,9 +237,34 @@ impl Connection for RequestView<'_> {
         unsafe { address((*self.r.connection()).sockaddr) }
     }
 
+    fn ip(&self) -> Option<IpAddr> {
+        // SAFETY: as in `address`.
+        unsafe { ip((*self.r.connection()).sockaddr) }
+    }
+
     fn variable(&self, index: usize) -> Option<&[u8]> {
         let mut variables = self.variable.iter().chain(&self.others);
         variables.find(|(known, _)| *known == index).map(|(_, value)| *value)
+    }
+}
+
+/// # Safety
+///
+/// The address is as long as its family says.
+unsafe fn ip(address: *const sockaddr) -> Option<IpAddr> {
+    // SAFETY: every address begins with its family, which says what the rest is.
+    unsafe {
+        match i32::from((*address).sa_family) {
+            libc::AF_INET => {
+                let v4 = &raw const (*address.cast::<sockaddr_in>()).sin_addr;
+                Some(IpAddr::from(*v4.cast::<[u8; 4]>()))
+            }
+            libc::AF_INET6 => {
+                let v6 = &raw const (*address.cast::<sockaddr_in6>()).sin6_addr;
+                Some(IpAddr::from(*v6.cast::<[u8; 16]>()).to_canonical())
+            }
+            _ => None,
+        }
     }
 }
 

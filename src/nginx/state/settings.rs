@@ -3,18 +3,20 @@
 //! `conf.rs` builds them; from `init_module` on they are only read.
 
 use core::cell::{Cell, RefCell};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_control::{Credential, WatchedFile};
 use mesh_core::config::{Levels, Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
 use mesh_core::issuer::trust::{Reader, Trust};
+use mesh_core::policy::{self, Policies, Views};
 use mesh_core::request::source::Source;
 use mesh_core::request::upgrade::Upgrades;
 use mesh_core::text::time::Tick;
 use mesh_core::token::TokenCache;
 use mesh_core::token::introspection::Introspections;
-use nginx_sys::ngx_http_conf_ctx_t;
+use nginx_sys::{ngx_http_conf_ctx_t, ngx_http_get_indexed_variable};
 
 use crate::nginx::memory::documents::DocumentsZone;
 use crate::nginx::memory::limits::LimitZone;
@@ -50,6 +52,20 @@ pub(crate) struct MainConf {
     pub(crate) trust: Option<Arc<Trust>>,
     /// How this worker reads their keys; there with them.
     pub(crate) keys: Option<RefCell<Reader>>,
+    /// The policies; there with the issuers.
+    pub(crate) policies: Option<Arc<Policies>>,
+    /// How this worker reads them; there with them.
+    pub(crate) policy_reader: Option<RefCell<policy::Reader>>,
+    /// What known identities may do under them.
+    pub(crate) views: RefCell<Views>,
+    /// The files of the policies, in their order.
+    pub(crate) policy_files: Vec<PathBuf>,
+    /// What dry runs of policies would have decided otherwise in this worker.
+    pub(crate) diverged: Diverged,
+    /// The index of `$request_id`; there if there is a policy.
+    pub(crate) request_id: Option<usize>,
+    /// Whether the configuration names `$mesh_resource`. From `init_module` on.
+    pub(crate) shows_resources: bool,
     /// The files that the background thread watches, each with its kind.
     pub(crate) documents: Vec<(FileOf, WatchedFile)>,
     /// The zone of the limits; there if any location has one.
@@ -69,6 +85,15 @@ pub(crate) struct MainConf {
     pub(crate) introspections: RefCell<Introspections>,
     /// The credentials by which this cycle authenticates to issuers, by the issuer's index.
     pub(crate) credentials: Vec<(usize, Arc<Credential>)>,
+}
+
+/// How often dry runs of policies would have decided otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Diverged {
+    /// A request passed that would have been refused.
+    pub(crate) would_refuse: Cell<u64>,
+    /// A request was refused that would have passed.
+    pub(crate) would_allow: Cell<u64>,
 }
 
 /// When a location was warned of last.
@@ -104,6 +129,21 @@ pub(crate) fn location<'r>(r: Live<'r>) -> Option<&'r Location> {
         &*(*(*r.as_ptr()).loc_conf.add(crate::nginx::module().ctx_index)).cast::<LocationConf>()
     };
     conf.location.as_ref()
+}
+
+/// By what the operator finds a request in the log: `$request_id`.
+pub(crate) fn reference<'r>(r: Live<'r>) -> Option<&'r str> {
+    let index = main(r).request_id?;
+    // SAFETY: the request is live, and Nginx gave the index out in this configuration; the value lives in
+    // the request's pool.
+    let value = unsafe {
+        let value = ngx_http_get_indexed_variable(r.as_ptr(), index).as_ref()?;
+        if value.not_found() != 0 || value.len() == 0 {
+            return None;
+        }
+        core::slice::from_raw_parts(value.data, value.len() as usize)
+    };
+    core::str::from_utf8(value).ok()
 }
 
 /// The protocols that a request may change to in its location; before that is known, in any of its
@@ -152,6 +192,7 @@ pub(crate) unsafe fn complete(cycle: *mut nginx_sys::ngx_cycle_t) {
         let variables = Indexed::of(http);
         main.is_alone = neighbours::are_nginx_own(cycle);
         main.is_timed = variables.holds("mesh_time");
+        main.shows_resources = variables.holds("mesh_resource");
         main.shown = Shown::find(&main.sources, &variables);
     }
 }

@@ -1,9 +1,8 @@
 //! The directives of a `mesh_issuer` block.
 
-use core::time::Duration;
-
 use super::{
-    Directive, Line, algorithm, file, introspection, on_off, once, pointer, row, seconds, unknown,
+    Directive, Line, algorithm, duration, file, introspection, on_off, once, pointer, row, seconds,
+    unknown,
 };
 use crate::config::{ConfigError, RawIssuer, RawJwks};
 use crate::issuer::{TENANT, is_guid, is_load_balancer};
@@ -340,13 +339,6 @@ fn listed(
 
 fn endpoint(word: &str) -> Result<Endpoint, ConfigError> {
     word.parse().map_err(|error| ConfigError::new(format!("\"{word}\" {error}")))
-}
-
-/// A time within bounds, both in seconds.
-fn duration(word: &str, least: u64, most: u64) -> Result<Duration, ConfigError> {
-    let secs = u64::try_from(seconds(word)?).ok().filter(|it| (least..=most).contains(it));
-    secs.map(Duration::from_secs)
-        .ok_or_else(|| unknown(word, &format!("a time from {least} to {most} seconds")))
 }
 
 /// Seconds of a day.

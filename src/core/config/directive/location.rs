@@ -1,7 +1,8 @@
 //! The directives of `http`, `server` and `location`.
 
 use super::{
-    Context, Directive, Line, dpop, limit, list, metadata, need, on_off, once, row, unknown,
+    Context, Directive, Line, authorization, dpop, duration, limit, list, metadata, need, on_off,
+    once, row, unknown,
 };
 use std::sync::Arc;
 
@@ -117,6 +118,49 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         limit::failure_limit,
     ),
     row(
+        "mesh_platform",
+        "off | platform [setting ...] | file=table [setting ...]",
+        "mesh_platform off",
+        include_str!("doc/mesh_platform.md"),
+        (1, 16),
+        authorization::platform,
+    ),
+    row(
+        "mesh_policy",
+        "off | file",
+        "mesh_policy off",
+        include_str!("doc/mesh_policy.md"),
+        (1, 1),
+        authorization::policy,
+    ),
+    row(
+        "mesh_body_inspect",
+        "size",
+        "mesh_body_inspect 1m",
+        include_str!("doc/mesh_body_inspect.md"),
+        (1, 1),
+        |raw, line| once(&mut raw.body_inspect, authorization::inspect(line.first())?),
+    ),
+    row(
+        "mesh_body_timeout",
+        "time",
+        "mesh_body_timeout 30s",
+        "How long the whole body of a request may take to arrive if the decision needs it, up to 1h. \
+         After that the client gets 408 (`body_timeout`), and its connection ends. Nginx's own \
+         `client_body_timeout` is about the time between two reads, and applies as well.",
+        (1, 1),
+        |raw, line| once(&mut raw.body_timeout, duration(line.first(), 1, 3_600)?),
+    ),
+    row(
+        "mesh_explain",
+        "on | off",
+        "mesh_explain off",
+        "Whether the body of a refusal by a location with a `mesh_platform` holds the reason's word. \
+         It never holds the rule: that is in the log and in `$mesh_rule`.",
+        (1, 1),
+        |raw, line| once(&mut raw.explain, on_off(line)?),
+    ),
+    row(
         "mesh_forward_credential",
         "on | off",
         "mesh_forward_credential off",
@@ -150,7 +194,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
     ),
     row(
         "mesh_dry_run",
-        "off | limit | all",
+        "off | limit | policy | all",
         "mesh_dry_run off",
         include_str!("doc/mesh_dry_run.md"),
         (1, 1),
@@ -159,7 +203,8 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
                 "all" => DryRun::All,
                 "limit" => DryRun::Limit,
                 "off" => DryRun::Off,
-                other => return Err(unknown(other, "off, limit or all")),
+                "policy" => DryRun::Policy,
+                other => return Err(unknown(other, "off, limit, policy or all")),
             };
             once(&mut raw.dry_run, dry_run)?;
             if dry_run == DryRun::All {

@@ -40,6 +40,17 @@ pub const MAIN: &[Directive<RawMain>] = &[
         state_path,
     ),
     row(
+        "mesh_body_memory",
+        "size",
+        "mesh_body_memory 16m",
+        include_str!("doc/mesh_body_memory.md"),
+        (1, 1),
+        |main, line| {
+            let size = zone_size(line)?;
+            once(&mut main.body_memory, size)
+        },
+    ),
+    row(
         "mesh_revocation",
         "file",
         "—",

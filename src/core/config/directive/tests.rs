@@ -146,7 +146,15 @@ fn a_value_is_set_once_a_level() {
 #[test]
 fn wrong_words_are_refused() {
     for (name, word) in [
-        ("mesh_dry_run", "policy"),
+        ("mesh_dry_run", "platform"),
+        ("mesh_platform", "kafka"),
+        ("mesh_platform", "file="),
+        ("mesh_policy", ""),
+        ("mesh_body_inspect", "0"),
+        ("mesh_body_inspect", "1025m"),
+        ("mesh_body_timeout", "0"),
+        ("mesh_body_timeout", "2h"),
+        ("mesh_explain", "yes"),
         ("mesh_export", "on"),
         ("mesh_failure_limit", "burst=5"),
         ("mesh_forward_credential", "yes"),

@@ -21,7 +21,10 @@ fn server(key: &Key, issuer: &[(&str, &[&str])], location: &[(&str, &[&str])]) -
 impl Server {
     /// What the worker has to ask since the last request, as the shell does.
     fn wanted(&mut self) -> Option<Question> {
-        self.wanted.take().map(|Need::Introspection(question)| *question)
+        self.wanted.take().map(|need| match need {
+            Need::Introspection(question) => *question,
+            Need::Body(body) => panic!("{body:?}"),
+        })
     }
 
     /// Lets the issuer say that; good answers are cached for 60 seconds, bad ones for 10.

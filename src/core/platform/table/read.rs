@@ -41,6 +41,8 @@ pub(super) fn read(text: &str) -> Result<Table, Vec<Error>> {
             folds: false,
             scopes: Vec::new(),
             strip: Vec::new(),
+            guarded: Vec::new(),
+            guarded_lengths: 0,
             dialects: Vec::new(),
             options: Vec::new(),
             text: text.into(),
@@ -59,6 +61,7 @@ pub(super) fn read(text: &str) -> Result<Table, Vec<Error>> {
     if reader.table.name.is_empty() {
         errors.push(Error { line: 1, text: "the table does not say \"platform NAME\"".into() });
     }
+    reader.table.guard();
     if errors.is_empty() { Ok(reader.table) } else { Err(errors) }
 }
 

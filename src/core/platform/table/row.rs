@@ -76,6 +76,15 @@ impl Row {
         clauses.iter().map(|clause| (clause.kind, clause.action)).chain(overriding)
     }
 
+    /// The fields of a request that it looks at, in lower case.
+    pub(in crate::platform) fn fields(&self) -> impl Iterator<Item = &str> {
+        let clauses = match &self.effect {
+            Effect::Named { clauses, .. } => clauses.as_slice(),
+            Effect::Refused(_) => &[],
+        };
+        clauses.iter().flat_map(Clause::fields)
+    }
+
     /// Whether a request of the same path may be both: of method, query, type and dialect.
     pub(in crate::platform) fn is_like(&self, other: &Self) -> bool {
         let is_of_both =

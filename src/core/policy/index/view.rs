@@ -47,6 +47,26 @@ impl View {
         &self.dry
     }
 
+    /// Whether a rule gives it anything of a kind, which is named by the place of its platform: also one
+    /// in a dry run.
+    pub fn knows(&self, index: &Index, key: (usize, KindId)) -> bool {
+        [&self.live, &self.dry].into_iter().any(|holding| {
+            let role = |(_, role): &(u32, u32)| index.roles.get(usize::try_from(*role).ok()?);
+            holding.merged.contains_key(&key)
+                || holding.apart.iter().filter_map(role).any(|role| role.contains_key(&key))
+        })
+    }
+
+    /// About the bytes that it takes.
+    pub fn weight(&self) -> usize {
+        let names = |it: &Holding| {
+            let merged = it.merged.values().map(|names| names.len().saturating_mul(128));
+            merged.sum::<usize>().saturating_add(it.apart.len().saturating_mul(8))
+        };
+        let parts = [names(&self.live), names(&self.dry), self.meant.len().saturating_mul(8), 512];
+        parts.into_iter().fold(0, usize::saturating_add)
+    }
+
     /// Whether a denial means the identity.
     pub(super) fn is_meant(&self, denial: u32) -> bool {
         let word = usize::try_from(denial >> 6).ok().and_then(|at| self.meant.get(at));

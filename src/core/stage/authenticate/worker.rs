@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::issuer::trust::{Snapshot, Trust};
 use crate::limit::Table;
+use crate::policy::{Editions, Views};
 use crate::proof::Proofs;
 use crate::refusal::Refusal;
 use crate::text::time::Now;
@@ -25,6 +26,12 @@ pub struct WorkerState<'w> {
     pub table: Option<Table<'w>>,
     /// The proofs of possession that were accepted.
     pub proofs: Proofs<'w>,
+    /// The policies as they are for this request.
+    pub policies: &'w Editions,
+    /// What known identities may do under them.
+    pub views: &'w mut Views,
+    /// Whether the configuration names a variable of resources.
+    pub shows_resources: bool,
     /// The time of this request.
     pub now: Now,
     /// The refusal that a dry run of the limits let pass.

@@ -48,7 +48,7 @@ pub fn read(
     }
     let Some(asked) = trust.issuers().get(issuer) else { return Err(AnswerError::Issuer) };
     let Some(introspection) = &asked.introspection else { return Err(AnswerError::Issuer) };
-    let (jws, document);
+    let (jws, document, text);
     let answer = if introspection.signed {
         let snapshot = trust.load();
         jws = CompactJws::parse_up_to(body.trim_ascii(), MAX_ANSWER)?;
@@ -59,9 +59,11 @@ pub fn read(
                 *wish = Wish::of(issuer, asked, jws.key_name().text());
             }
         })?;
+        text = payload;
         document = Document::parse(payload).map_err(AnswerError::Json)?;
         open(&jws, document.root(), asked, &introspection.client.id, now)?
     } else {
+        text = body;
         document = Document::parse(json::without_mark(body)).map_err(AnswerError::Json)?;
         document.root()
     };
@@ -70,7 +72,8 @@ pub fn read(
         Some(View::Bool(false)) => return Ok(Answer::Refused(Reason::TokenInactive)),
         _ => return Err(AnswerError::Active),
     }
-    Ok(VerifiedToken::introspected(&Claims::of(answer), token, asked, issuer, trust).map_or_else(
+    let claims = Claims::of(answer);
+    Ok(VerifiedToken::introspected((&claims, text), token, asked, issuer, trust).map_or_else(
         |refusal| Answer::Refused(refusal.reason()),
         |token| Answer::Active(Box::new(token)),
     ))

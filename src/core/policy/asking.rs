@@ -1,0 +1,28 @@
+//! What an operation asks of a policy.
+
+use super::plain::{Asked, Asks};
+use crate::platform::operation::{Operation, Resource};
+
+/// Shows `work` what an operation asks for; `platform` is the place of its table among the policy's.
+pub fn ask<T>(
+    operation: &Operation<'_, '_>,
+    platform: usize,
+    work: impl FnOnce(&Asked<'_>) -> T,
+) -> T {
+    fn asks<'a>(it: &'a Resource<'_>) -> Asks<'a> {
+        Asks { kind: it.kind, action: it.action, name: it.name.as_deref() }
+    }
+    let asked = |resources| Asked {
+        platform,
+        operation: operation.id(),
+        is_list: operation.is_list(),
+        is_named: operation.is_row_named(),
+        resources,
+    };
+    let mut resources = operation.resources.iter();
+    match (resources.next(), resources.next()) {
+        // Most requests name one, which needs no list.
+        (Some(first), None) => work(&asked(&[asks(first)])),
+        _ => work(&asked(&operation.resources.iter().map(asks).collect::<Vec<_>>())),
+    }
+}

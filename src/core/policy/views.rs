@@ -1,0 +1,110 @@
+//! The views that a worker keeps: what each identity may do, found again by its token or certificate.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::edition::Edition;
+use super::index::View;
+use crate::token::{Mark, VerifiedToken};
+
+/// Whose view it is: all that an identity consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'i> {
+    /// Its token.
+    pub token: Option<&'i VerifiedToken>,
+    /// Its certificate: the SHA-256 of it, and the number of the settings that chose its name.
+    pub certificate: Option<([u8; 32], usize)>,
+}
+
+/// The views that a worker keeps, up to so many bytes.
+#[derive(Debug)]
+pub struct Views {
+    kept: Vec<Kept>,
+    /// The places of the views of certificates without a token.
+    certificates: HashMap<([u8; 32], usize), Mark>,
+    stamps: u64,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    stamp: u64,
+    /// Of which version of which policy it is.
+    edition: (usize, u64),
+    certificate: Option<([u8; 32], usize)>,
+    view: Rc<View>,
+}
+
+impl Views {
+    /// Room for views of so many bytes in all.
+    pub fn with_room(most_bytes: usize) -> Self {
+        Self { kept: Vec::new(), certificates: HashMap::new(), stamps: 0, bytes: 0, most_bytes }
+    }
+
+    /// The view of an identity under a version of a policy, made if it is not kept.
+    pub fn view(
+        &mut self,
+        whose: Whose<'_>,
+        policy: usize,
+        edition: &Edition,
+        make: impl FnOnce() -> View,
+    ) -> Rc<View> {
+        let mark = match (whose.token, whose.certificate) {
+            (Some(token), _) => token.mark(),
+            (None, Some(certificate)) => self.certificates.get(&certificate).copied(),
+            (None, None) => None,
+        };
+        let kept = mark.and_then(|mark| {
+            let place = usize::try_from(mark.place).ok()?;
+            self.kept.get(place).filter(|kept| kept.stamp == mark.stamp)
+        });
+        if let Some(kept) = kept
+            && kept.edition == (policy, edition.generation())
+            && kept.certificate == whose.certificate
+        {
+            return Rc::clone(&kept.view);
+        }
+        self.keep(whose, (policy, edition.generation()), make())
+    }
+
+    /// Keeps a view. If there is no room, all others go: they are made again when they are asked for.
+    fn keep(&mut self, whose: Whose<'_>, edition: (usize, u64), view: View) -> Rc<View> {
+        let weight = view.weight().saturating_add(size_of::<Kept>());
+        if self.bytes.saturating_add(weight) > self.most_bytes {
+            self.kept.clear();
+            self.certificates.clear();
+            self.bytes = 0;
+        }
+        self.stamps = self.stamps.saturating_add(1);
+        let (stamp, view) = (self.stamps, Rc::new(view));
+        let place = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
+        let mark = Mark { place, stamp };
+        match (whose.token, whose.certificate) {
+            (Some(token), _) => token.set_mark(mark),
+            (None, Some(certificate)) => drop(self.certificates.insert(certificate, mark)),
+            (None, None) => {}
+        }
+        let (certificate, kept) = (whose.certificate, Rc::clone(&view));
+        self.kept.push(Kept { stamp, edition, certificate, view: kept });
+        self.bytes = self.bytes.saturating_add(weight);
+        view
+    }
+
+    /// How many it keeps.
+    pub const fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether it keeps none.
+    pub const fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+}
+
+/// Four megabytes.
+impl Default for Views {
+    fn default() -> Self {
+        Self::with_room(4 << 20)
+    }
+}
