@@ -14,7 +14,7 @@ pub mod plain;
 pub mod subject;
 mod views;
 
-pub use asking::ask;
+pub use asking::{ask, ask_one};
 pub use document::{Fault, Read, read, schema};
 pub use edition::{Edition, EditionError, Editions, Policies, Reader};
 pub use model::Policy;

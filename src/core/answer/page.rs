@@ -12,7 +12,6 @@ pub use shape::Shape;
 
 use text::Text;
 
-use crate::platform::operation::{Operation, Resource};
 use crate::refusal::Refusal;
 
 /// What a client is told.
@@ -43,21 +42,6 @@ pub struct What<'t> {
     pub action: Option<&'t str>,
     /// Its name; `None` for all of its kind.
     pub name: Option<&'t str>,
-}
-
-impl<'t> What<'t> {
-    /// An operation; of its resources, the one that is refused. Without one, all of the operation's kind.
-    pub fn of(operation: &Operation<'t, '_>, refused: Option<&'t Resource<'_>>) -> Self {
-        let kinds = operation.table.kinds();
-        let (kind, action) = refused
-            .map_or((operation.kind, operation.action), |refused| (refused.kind, refused.action));
-        Self {
-            operation: Some(operation.name()),
-            kind: kinds.get(kind).map(|kind| &*kind.name),
-            action: Some(kinds.word(action)),
-            name: refused.and_then(|refused| refused.name.as_deref()),
-        }
-    }
 }
 
 /// An answer to a client that refuses. No other module of Nginx may be told of a refusal by its status: to

@@ -192,21 +192,26 @@ impl Levels {
         let inner_of =
             |setting: Setting| Setting::ALL.iter().zip(&inner).find(|(it, _)| **it == setting);
         let mut advice = self.advice.clone();
-        for (index, level) in self.all.iter().enumerate() {
-            for need in &level.needs {
-                let is_within = inner_of(need.setting).and_then(|(_, it)| it.get(index));
-                if need.setting.holds(level) || is_within == Some(&true) {
-                    continue;
-                }
-                let (name, wanted) = (need.setting.name(), need.setting.wants());
-                let message =
-                    format!("{name} does nothing: neither its block nor one within has {wanted}");
-                let error = ConfigError::at(&need.place, message);
-                if need.is_promise {
-                    return Err(error);
-                }
-                advice.push(error);
+        let needs = || {
+            let levels = self.all.iter().enumerate();
+            levels.flat_map(|(index, level)| level.needs.iter().map(move |it| (index, level, it)))
+        };
+        let is_policy = |need: &Need| need.setting == Setting::Policy;
+        // A platform without authentication is the cause of a policy without a platform.
+        let others = needs().filter(|(.., need)| !is_policy(need));
+        for (index, level, need) in others.chain(needs().filter(|(.., need)| is_policy(need))) {
+            let is_within = inner_of(need.setting).and_then(|(_, it)| it.get(index));
+            if need.setting.holds(level) || is_within == Some(&true) {
+                continue;
             }
+            let (name, wanted) = (need.setting.name(), need.setting.wants());
+            let message =
+                format!("{name} does nothing: neither its block nor one within has {wanted}");
+            let error = ConfigError::at(&need.place, message);
+            if need.is_promise {
+                return Err(error);
+            }
+            advice.push(error);
         }
         for ((at, setting), inner) in Setting::ALL.into_iter().enumerate().zip(&inner) {
             self.in_vain(at, setting, inner, &mut advice);

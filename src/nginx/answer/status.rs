@@ -51,7 +51,7 @@ fn send(r: Live<'_>) -> Result<ngx_int_t, ngx_int_t> {
     }
     let json = page(settings::main(r)).ok_or(FAILED)?;
     headers::add_response_header(r, b"Cache-Control", b"no-store").map_err(|_| FAILED)?;
-    Ok(reply::send(r, 200, JSON, &json))
+    Ok(reply::send(r, (200, None), JSON, &json))
 }
 
 fn page(main: &MainConf) -> Option<String> {

@@ -74,7 +74,7 @@ pub(super) fn send(r: Live<'_>, page: &Page) -> Option<ngx_int_t> {
         headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
     }
     discard(r);
-    Some(reply::send(r, page.status, page.content_type, &page.body))
+    Some(reply::send(r, (page.status, page.status_line.as_deref()), page.content_type, &page.body))
 }
 
 /// Has the body of a refused request go nowhere: the rest of it is no request.

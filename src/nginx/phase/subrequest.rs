@@ -77,8 +77,8 @@ fn evaluate(turn: Turn<'_>) -> Option<ngx_int_t> {
         Err(refusal) => match access::refuse(turn, refusal)? {
             // No other access module is asked about a subrequest.
             Answer::Continue(status) | Answer::Finalize(status) => Some(status),
-            // Only a main request has a page.
-            Answer::Page(page) => ngx_int_t::try_from(page.status).ok(),
+            // Only a main request has a page, whose status may be that of an answer (gRPC).
+            Answer::Page(_) => None,
         },
     });
     answer?

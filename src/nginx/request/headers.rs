@@ -309,7 +309,7 @@ const fn is_token(byte: u8) -> bool {
 }
 
 /// Copies bytes to the request's pool and puts a NUL behind them.
-fn copy(r: Live<'_>, bytes: &[u8]) -> Result<ngx_str_t, OutOfMemory> {
+pub(crate) fn copy(r: Live<'_>, bytes: &[u8]) -> Result<ngx_str_t, OutOfMemory> {
     // SAFETY: the pool is the live request's. The block that it returns has room for the bytes and the
     // NUL, belongs to nothing else, and lives as long as the request.
     unsafe {

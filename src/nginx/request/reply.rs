@@ -8,18 +8,30 @@ use nginx_sys::{
 };
 
 use crate::nginx::ngx::live::Live;
+use crate::nginx::request::headers;
 
-/// Sends status, type and content; an answer to HEAD has no content. Returns what the request is to be
+/// Sends status, with a phrase of its own if there is a line, type and content; an answer to HEAD has no content. Returns what the request is to be
 /// finalized with.
-pub(crate) fn send(r: Live<'_>, status: u16, content_type: &'static str, text: &str) -> ngx_int_t {
+pub(crate) fn send(
+    r: Live<'_>,
+    (status, line): (u16, Option<&str>),
+    content_type: &'static str,
+    text: &str,
+) -> ngx_int_t {
     const FAILED: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
     let raw = r.as_ptr();
     let Ok(length) = i64::try_from(text.len()) else { return FAILED };
+    let Ok(line) = line.map(|line| headers::copy(r, line.as_bytes())).transpose() else {
+        return FAILED;
+    };
     // SAFETY: the request is live and nothing of its response is sent; the type is static. The buffer is
     // the pool's, and as long as the text.
     unsafe {
         let kind = ngx_str_t { len: content_type.len(), data: content_type.as_ptr().cast_mut() };
         (*raw).headers_out.status = ngx_uint_t::from(status);
+        if let Some(line) = line {
+            (*raw).headers_out.status_line = line;
+        }
         (*raw).headers_out.content_type = kind;
         (*raw).headers_out.content_type_len = kind.len;
         (*raw).headers_out.content_length_n = length;

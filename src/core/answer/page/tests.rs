@@ -2,18 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::platform::shipped::shipped;
-use crate::platform::{Asked, Fields, Platform};
 use crate::refusal::Reason;
-use crate::request::Field;
-
-struct NoFields;
-
-impl Fields for NoFields {
-    fn field(&self, _: &str) -> Field<'_> {
-        Field::Absent
-    }
-}
 
 /// What a client was read to repeat a refused request for, wherever it is in the message.
 const REPEATED: [&str; 26] = [
@@ -214,28 +203,6 @@ fn who_and_what_may_be_absent() {
         Told { refusal: &refusal, status: 403, who: None, what, reference: "r", explain: false };
     let body: Value = serde_json::from_str(&Page::new(Shape::KafkaRest, &told).body).unwrap();
     assert_eq!(body["message"], "the caller may not run the job '*'; reference 'r'");
-}
-
-#[test]
-fn what_is_refused_has_the_words_of_its_table() {
-    let platform = Platform::new(shipped("kafka_rest").unwrap());
-    let asked = Asked {
-        method: "POST",
-        path: b"/v3/clusters/C/topics/orders/records",
-        query: None,
-        is_decoded: false,
-        fields: &NoFields,
-    };
-    let route = platform.route(&asked).unwrap();
-    let operation = route.name(None).unwrap();
-    let words = |what: What<'_>| {
-        [what.operation, what.kind, what.action, what.name].map(|word| word.map(str::to_owned))
-    };
-    let expected = ["api.v3.produce.produce-to-topic", "topic", "produce", "orders"];
-    let expected = expected.map(|word| Some(word.to_owned()));
-    assert_eq!(words(What::of(&operation, operation.resources.iter().next())), expected);
-    assert_eq!(words(What::of(&operation, None))[..3], expected[..3]);
-    assert_eq!(What::of(&operation, None).name, None);
 }
 
 #[test]

@@ -8,12 +8,12 @@ use crate::body::{BodyError, Extract};
 use crate::identity::Identity;
 use crate::need::{Body, Entry, Need, Stop};
 use crate::platform::kind::{ActionId, KindId};
-use crate::platform::operation::Operation;
+use crate::platform::operation::Resource;
 use crate::platform::table::OperationId;
 use crate::platform::{Asked, Fields, Platform, Refused, Route};
 use crate::policy::index::View;
 use crate::policy::plain::{DEFAULT, Verdict};
-use crate::policy::{Edition, Whose, ask};
+use crate::policy::{self, Edition, Whose, ask, ask_one};
 use crate::refusal::{Denied, Detail, Reason, Refusal};
 use crate::request::{Credentials, Field, Length, Request};
 use crate::stage::authenticate::{Authentication, WorkerState};
@@ -151,9 +151,12 @@ pub(crate) fn authorize(
     };
     let found = found.map(|it| -> &dyn crate::platform::Extract { it });
     let operation = route.name(found).map_err(Refusal::from)?;
-    note(named, &operation, worker.shows_resources);
+    if let (Some(named), Some(first)) = (&mut *named, operation.resources.iter().next()) {
+        named.show(first, worker.shows_resources);
+    }
+    let place = authorization.place;
     let address = request.ip();
-    let result = ask(&operation, authorization.place, |asked| {
+    let result = ask(&operation, place, |asked| {
         let decision = edition.index().decide(&view, address, asked, now);
         let noted = || decision.noted.iter().map(|name| Arc::from(*name));
         match decision.verdict {
@@ -164,8 +167,15 @@ pub(crate) fn authorize(
     match result {
         Ok((rule, would_deny)) => Ok(Permit { identity, rule, would_deny }),
         Err(refusal) => {
-            // The client is told what it may not do.
-            note(named, &operation, true);
+            // The client is told what it may not do: the first that it may not do alone.
+            let may = |asked: &policy::plain::Asked<'_>| {
+                edition.index().decide(&view, address, asked, now).verdict.is_allowed()
+            };
+            let refused =
+                operation.resources.iter().find(|it| !ask_one(&operation, it, place, may));
+            if let (Some(named), Some(refused)) = (named, refused) {
+                named.show(refused, true);
+            }
             Err(refusal.into())
         }
     }
@@ -175,12 +185,14 @@ fn denied(rule: Arc<str>, would_allow: Vec<Arc<str>>) -> Refusal {
     Reason::PolicyDenied.about(Detail::Denied(Denied { rule, would_allow: would_allow.into() }))
 }
 
-fn note(named: &mut Option<Named>, operation: &Operation<'_, '_>, is_whole: bool) {
-    let (Some(named), Some(first)) = (named, operation.resources.iter().next()) else { return };
-    named.kind = first.kind;
-    named.action = first.action;
-    if is_whole {
-        named.resource = Some(first.name.as_deref().map(Into::into));
+impl Named {
+    /// Takes a resource; its name only if somebody asks for it.
+    fn show(&mut self, resource: &Resource<'_>, is_named: bool) {
+        self.kind = resource.kind;
+        self.action = resource.action;
+        if is_named {
+            self.resource = Some(resource.name.as_deref().map(Into::into));
+        }
     }
 }
 
