@@ -40,9 +40,17 @@ impl Actions {
     /// The set without any.
     pub const NONE: Self = Self(0);
 
+    /// The set of all that a platform may have.
+    pub const ALL: Self = Self(u64::MAX);
+
     /// Whether the action is one of them.
     pub const fn holds(self, action: ActionId) -> bool {
         self.0 & Self::of(action).0 != 0
+    }
+
+    /// Whether one of another set is one of them.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// The set of one.

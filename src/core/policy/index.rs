@@ -1,81 +1,114 @@
 //! The index of a policy: decides as [`plain`](super::plain) does, without a look at every rule.
 //!
 //! What an identity may do is gathered once, in a [`View`]: a decision looks at the view and at the
-//! denials that name the resource, never at a list of bindings.
+//! denials that name the resource, never at a list of bindings. It takes no memory if it is about one
+//! resource and no rule in a dry run has a say.
 
+mod denials;
+mod grants;
+mod lists;
 mod names;
+mod shared;
 mod view;
+mod what;
+mod who;
 
 #[cfg(test)]
 mod tests;
 
+use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::model::{Conditions, Policy};
-use super::plain::{Asked, Asks, Bears, Decision, Verdict, allows_action, bears};
+use super::plain::{Asked, Asks, Decision, Few, Verdict, once};
 use super::subject::{Known, meets_now};
-use crate::platform::kind::KindId;
+use crate::platform::kind::{Actions, KindId};
 use crate::platform::name::Form;
 use crate::text::time::UnixTime;
-use names::Names;
+use denials::Denials;
+use grants::{Grants, Held};
+use names::{Run, Sought};
+pub use shared::Shared;
+use view::Holding;
 pub use view::View;
+use what::{What, Whats};
+use who::Who;
 
 /// A policy with its index.
 #[derive(Debug)]
 pub struct Index {
     policy: Policy,
-    /// Of each role: what it grants by itself.
-    roles: Vec<Grants>,
-    /// The denials that name a resource of a kind, each by its place.
-    denials: ByKind<u32>,
-    /// Denials by the kinds that they are about.
-    denials_of: HashMap<(usize, KindId), Vec<u32>>,
-    subjects: view::Bindings,
-    has_dry_denials: bool,
+    /// Of each platform the number of its first kind: kinds are numbered through.
+    firsts: Box<[usize]>,
+    whats: Box<[What]>,
+    grants: Grants,
+    denials: Denials,
+    who: Who,
+    /// What tells this index from every other, for as long as there are views of it.
+    mark: Mark,
 }
 
-type ByKind<T> = HashMap<(usize, KindId), Names<T>>;
+/// What tells an index from others.
+#[derive(Clone, Debug)]
+struct Mark(Arc<()>);
 
-/// What grants hold, by kind: each grant by its place among those of the policy.
-type Grants = ByKind<Held>;
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
 
-/// A grant that names a resource, and the binding that gives it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Held {
-    binding: u32,
-    role: u32,
-    grant: u32,
+impl Eq for Mark {}
+
+impl Hash for Mark {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+/// The number of a kind among those of all platforms.
+type Slot = usize;
+
+/// When and from where it is asked.
+struct Moment {
+    address: Option<IpAddr>,
+    now: UnixTime,
+}
+
+impl Moment {
+    fn meets(&self, conditions: &Conditions) -> Known {
+        meets_now(conditions, self.address, self.now)
+    }
+}
+
+/// One resource, as it is looked for.
+struct Wanted<'a> {
+    asked: &'a Asked<'a>,
+    asks: &'a Asks<'a>,
+    slot: Slot,
+    /// What is done, unless the row says that a grant must name it.
+    of_row: Actions,
+    name: Option<Sought<'a>>,
+    moment: &'a Moment,
 }
 
 impl Index {
     /// Makes the index.
     pub fn new(policy: Policy) -> Self {
-        let mut roles = Vec::with_capacity(policy.roles.len());
-        for role in 0..policy.roles.len() {
-            let mut grants = Grants::default();
-            add_role(&mut grants, &policy, 0, role);
-            finish(&mut grants);
-            roles.push(grants);
+        let (mut firsts, mut count) = (Vec::new(), 0_usize);
+        for table in &policy.tables {
+            firsts.push(count);
+            count = count.saturating_add(table.kinds().iter().count());
         }
-        let mut denials = ByKind::default();
-        let mut denials_of: HashMap<(usize, KindId), Vec<u32>> = HashMap::new();
-        for (place, denial) in (0_u32..).zip(&policy.denials) {
-            for (kind, patterns) in &denial.scope.kinds {
-                let key = (denial.scope.platform, *kind);
-                let of_kind = denials_of.entry(key).or_default();
-                if of_kind.last() != Some(&place) {
-                    of_kind.push(place);
-                }
-                let separator = form(&policy, key).and_then(Form::separator);
-                let names = denials.entry(key).or_insert_with(|| Names::new(separator));
-                patterns.iter().for_each(|pattern| names.add(pattern, place));
-            }
-        }
-        finish(&mut denials);
-        let subjects = view::Bindings::new(&policy);
-        let has_dry_denials = policy.denials.iter().any(|denial| denial.dry_run);
-        Self { policy, roles, denials, denials_of, subjects, has_dry_denials }
+        let firsts: Box<[Slot]> = firsts.into();
+        let mut whats = Whats::default();
+        let kinds = Slots { policy: &policy, firsts: &firsts, count };
+        let grants = Grants::new(&kinds, &mut whats);
+        let denials = Denials::new(&kinds, &mut whats);
+        let who = Who::new(&policy);
+        let whats = whats.finish();
+        Self { policy, firsts, whats, grants, denials, who, mark: Mark(Arc::new(())) }
     }
 
     /// The policy.
@@ -83,7 +116,7 @@ impl Index {
         &self.policy
     }
 
-    /// Decides about what an identity asks for, from an address.
+    /// Decides about what an identity asks for, from an address. A view of another index holds nothing.
     pub fn decide(
         &self,
         view: &View,
@@ -91,157 +124,181 @@ impl Index {
         asked: &Asked<'_>,
         now: UnixTime,
     ) -> Decision<'_> {
-        let is_now = |conditions: &Conditions| meets_now(conditions, address, now);
-        let denial =
-            |place: u32| self.policy.denials.get(usize::try_from(place).unwrap_or(usize::MAX));
-        let may = |place: u32, is_dry: bool| {
-            denial(place).is_some_and(|it| {
-                it.dry_run == is_dry && view.is_meant(place) && is_now(&it.conditions) != Known::No
-            })
-        };
-        let mut first: Option<u32> = None;
-        for asks in asked.resources {
-            self.each_denial(asked, asks, &mut |place| {
-                if first.is_none_or(|first| place < first) && may(place, false) {
-                    first = Some(place);
-                }
-            });
+        if !view.is_of(self) {
+            return Decision::default();
         }
-        if let Some(denial) = first.and_then(denial) {
-            let verdict = Verdict::Denied(&denial.name);
-            return Decision { verdict, bindings: Vec::new(), noted: Vec::new() };
-        }
-        let (mut bindings, mut dry) = (Vec::new(), Vec::new());
-        let mut is_held = !asked.resources.is_empty();
-        for asks in asked.resources {
-            match self.first_binding(view.live(), asked, asks, &is_now) {
-                Some(binding) => bindings.push(binding),
-                None => {
-                    is_held = false;
-                    dry.extend(self.first_binding(view.dry(), asked, asks, &is_now));
-                }
-            }
-        }
-        let name = |place: &u32| {
-            self.policy.bindings.get(usize::try_from(*place).ok()?).map(|it| &*it.name)
-        };
-        let mut noted: Vec<&str> = dry.iter().filter_map(name).collect();
-        let rule = bindings.first().and_then(name).filter(|_| is_held);
-        let verdict = rule.map_or(Verdict::Default, Verdict::Allowed);
-        if !verdict.is_allowed() {
-            bindings.clear();
-        } else if self.has_dry_denials {
-            let mut places = Vec::new();
-            for asks in asked.resources {
-                self.each_denial(asked, asks, &mut |place| {
-                    if may(place, true) {
-                        places.push(place);
-                    }
-                });
-            }
-            places.sort_unstable();
-            noted.extend(places.into_iter().filter_map(denial).map(|denial| &*denial.name));
-        }
-        let bindings = bindings.iter().filter_map(|place| usize::try_from(*place).ok()).collect();
-        Decision {
-            verdict,
-            bindings: super::plain::once(bindings),
-            noted: super::plain::once(noted),
+        let moment = Moment { address, now };
+        let [asks] = asked.resources else { return self.decide_all(view, asked, &moment) };
+        match self.judge(view, asked, asks, &moment) {
+            Judged::Denied(place) => self.denied(place),
+            Judged::Held(place) if !self.denials.has_dry() => Decision {
+                verdict: self.binding(place).map_or(Verdict::Default, Verdict::Allowed),
+                bindings: Few::one(at(place)),
+                noted: Vec::new(),
+            },
+            Judged::Not if view.dry().is_empty() => Decision::default(),
+            Judged::Held(_) | Judged::Not => self.decide_all(view, asked, &moment),
         }
     }
 
-    /// The first binding that holds a resource.
-    fn first_binding(
-        &self,
-        held: &view::Holding,
-        asked: &Asked<'_>,
-        asks: &Asks<'_>,
-        is_now: &dyn Fn(&Conditions) -> Known,
-    ) -> Option<u32> {
-        let key = (asked.platform, asks.kind);
-        let table = self.policy.tables.get(asked.platform)?;
-        let holds = |it: &Held| {
-            let role = self.policy.roles.get(usize::try_from(it.role).ok()?)?;
-            let grant = role.grants.get(usize::try_from(it.grant).ok()?)?;
-            allows_action(table, &grant.scope, asked, asks).then_some(())
-        };
-        let is_in_force = |binding: u32| {
-            let binding = self.policy.bindings.get(usize::try_from(binding).unwrap_or(usize::MAX));
-            binding.is_some_and(|it| is_now(&it.conditions) == Known::Yes)
-        };
-        let mut first: Option<u32> = None;
-        if let Some(names) = held.merged(key) {
-            names.each(asks.name, &mut |it| {
-                if first.is_none_or(|first| it.binding < first)
-                    && holds(it).is_some()
-                    && is_in_force(it.binding)
-                {
-                    first = Some(it.binding);
+    /// Decides about some resources, and tells of rules in a dry run.
+    #[cold]
+    fn decide_all(&self, view: &View, asked: &Asked<'_>, moment: &Moment) -> Decision<'_> {
+        let (mut denial, mut bindings, mut dry) = (None, Few::default(), Vec::new());
+        let mut is_held = !asked.resources.is_empty();
+        for asks in asked.resources {
+            match self.judge(view, asked, asks, moment) {
+                Judged::Denied(place) => denial = denial.min(Some(place)).or(Some(place)),
+                Judged::Held(place) => bindings.push(at(place)),
+                Judged::Not => {
+                    is_held = false;
+                    let wanted = self.wanted(asked, asks, moment);
+                    dry.extend(wanted.and_then(|it| self.first_binding(view.dry(), &it)));
                 }
+            }
+        }
+        if let Some(place) = denial {
+            return self.denied(place);
+        }
+        let rule = bindings.first().and_then(|place| self.binding(u32::try_from(place).ok()?));
+        let mut noted: Vec<&str> = dry.into_iter().filter_map(|it| self.binding(it)).collect();
+        let Some(rule) = rule.filter(|_| is_held) else {
+            return Decision { noted: once(noted), ..Decision::default() };
+        };
+        if self.denials.has_dry() {
+            let wanted = asked.resources.iter().filter_map(|it| self.wanted(asked, it, moment));
+            noted.extend(self.denials.dry(self, view.meant(), wanted));
+        }
+        Decision { verdict: Verdict::Allowed(rule), bindings: bindings.once(), noted: once(noted) }
+    }
+
+    /// What there is to say of one resource.
+    #[inline]
+    fn judge(&self, view: &View, asked: &Asked<'_>, asks: &Asks<'_>, moment: &Moment) -> Judged {
+        let Some(wanted) = self.wanted(asked, asks, moment) else { return Judged::Not };
+        if let Some(place) = self.denials.first(self, view.meant(), &wanted) {
+            return Judged::Denied(place);
+        }
+        self.first_binding(view.live(), &wanted).map_or(Judged::Not, Judged::Held)
+    }
+
+    #[cold]
+    fn denied(&self, place: u32) -> Decision<'_> {
+        let denial = self.policy.denials.get(at(place));
+        let verdict = denial.map_or(Verdict::Default, |it| Verdict::Denied(&it.name));
+        Decision { verdict, ..Decision::default() }
+    }
+
+    /// The name of a binding.
+    fn binding(&self, place: u32) -> Option<&str> {
+        self.policy.bindings.get(at(place)).map(|binding| &*binding.name)
+    }
+
+    fn wanted<'a>(
+        &self,
+        asked: &'a Asked<'a>,
+        asks: &'a Asks<'a>,
+        moment: &'a Moment,
+    ) -> Option<Wanted<'a>> {
+        let slot = slot(&self.firsts, asked.platform, asks.kind)?;
+        let of_row = if asked.is_named { Actions::NONE } else { Actions::of(asks.action) };
+        Some(Wanted { asked, asks, slot, of_row, name: asks.name.map(Sought::new), moment })
+    }
+
+    /// The first binding that holds a resource.
+    #[inline]
+    fn first_binding(&self, holding: &Holding, wanted: &Wanted<'_>) -> Option<u32> {
+        let mut first = holding.fold(wanted, u32::MAX, &mut |first, of_pattern| {
+            self.first_of(first, of_pattern, wanted, |it| self.holds(it.what, wanted))
+        });
+        if holding.has_apart() {
+            first = self.grants.fold(wanted, first, &mut |first, granted| {
+                holding.fold_apart(granted, first, &mut |first, what, of_role| match self
+                    .holds(what, wanted)
+                {
+                    true => self.first_of(first, of_role, wanted, |_| true),
+                    false => first,
+                })
             });
         }
-        // Bindings of roles that are too large to be gathered, in their order.
-        for (binding, role) in held.apart() {
-            if first.is_some_and(|first| first <= *binding) {
+        (first < u32::MAX).then_some(first)
+    }
+
+    /// The first binding of some in their order that is right, or the one that was found if that is before it.
+    #[inline]
+    fn first_of(
+        &self,
+        first: u32,
+        bindings: &[Held],
+        wanted: &Wanted<'_>,
+        is_right: impl Fn(&Held) -> bool,
+    ) -> u32 {
+        for it in bindings {
+            if it.binding >= first {
                 break;
             }
-            let Some(names) =
-                self.roles.get(usize::try_from(*role).ok()?).and_then(|role| role.get(&key))
-            else {
-                continue;
-            };
-            let mut is_held = false;
-            names.each(asks.name, &mut |it| is_held |= holds(it).is_some());
-            if is_held && is_in_force(*binding) {
-                first = Some(*binding);
+            let is_in_force = || !it.is_of_the_moment || self.is_in_force(it.binding, wanted);
+            if is_right(it) && is_in_force() {
+                return it.binding;
             }
         }
         first
     }
 
-    /// Gives each denial that refuses a resource to `take`, if the subject is meant.
-    fn each_denial(&self, asked: &Asked<'_>, asks: &Asks<'_>, take: &mut dyn FnMut(u32)) {
-        let key = (asked.platform, asks.kind);
-        let refuses = |place: u32| {
-            let denial = self.policy.denials.get(usize::try_from(place).unwrap_or(usize::MAX));
-            denial.is_some_and(|denial| bears(&self.policy, denial, asked, asks) == Bears::Holds)
-        };
-        let mut judge = |place: u32| {
-            if refuses(place) {
-                take(place);
-            }
-        };
-        match (asks.name, self.denials.get(&key)) {
-            (_, None) => {}
-            // All resources: each denial of the kind may hold.
-            (None, Some(_)) => {
-                let of_kind = self.denials_of.get(&key).into_iter().flatten();
-                of_kind.for_each(|place| judge(*place));
-            }
-            (Some(name), Some(names)) => names.each_around(name, &mut |place| judge(*place)),
-        }
+    /// Whether what a rule is about is wanted.
+    #[inline]
+    fn holds(&self, what: u32, wanted: &Wanted<'_>) -> bool {
+        let what = self.whats.get(at(what));
+        what.is_some_and(|what| what.holds(wanted))
+    }
+
+    #[cold]
+    fn is_in_force(&self, binding: u32, wanted: &Wanted<'_>) -> bool {
+        let binding = self.policy.bindings.get(at(binding));
+        binding.is_some_and(|it| wanted.moment.meets(&it.conditions) == Known::Yes)
     }
 }
 
-/// Adds what a role grants by itself, and not by the roles that it includes.
-fn add_role(grants: &mut Grants, policy: &Policy, binding: u32, role: usize) {
-    let Some(it) = policy.roles.get(role) else { return };
-    for (place, grant) in (0_u32..).zip(&it.grants) {
-        for (kind, patterns) in &grant.scope.kinds {
-            let key = (grant.scope.platform, *kind);
-            let separator = form(policy, key).and_then(Form::separator);
-            let names = grants.entry(key).or_insert_with(|| Names::new(separator));
-            let held =
-                Held { binding, role: u32::try_from(role).unwrap_or(u32::MAX), grant: place };
-            patterns.iter().for_each(|pattern| names.add(pattern, held));
-        }
+/// What there is to say of one resource.
+enum Judged {
+    /// This denial refuses it.
+    Denied(u32),
+    /// This binding holds it.
+    Held(u32),
+    /// No binding does.
+    Not,
+}
+
+/// The numbers of a policy's kinds.
+struct Slots<'p> {
+    policy: &'p Policy,
+    firsts: &'p [Slot],
+    /// How many there are.
+    count: usize,
+}
+
+impl Slots<'_> {
+    fn of(&self, platform: usize, kind: KindId) -> Option<Slot> {
+        slot(self.firsts, platform, kind)
+    }
+
+    /// What divides the names of a kind.
+    fn separator(&self, platform: usize, kind: KindId) -> Option<u8> {
+        let kind = self.policy.tables.get(platform)?.kinds().get(kind);
+        kind.map(|kind| kind.form).and_then(Form::separator)
     }
 }
 
-fn finish<T>(names: &mut ByKind<T>) {
-    names.values_mut().for_each(Names::finish);
+fn slot(firsts: &[Slot], platform: usize, kind: KindId) -> Option<Slot> {
+    firsts.get(platform)?.checked_add(usize::from(kind.0))
 }
 
-fn form(policy: &Policy, (platform, kind): (usize, KindId)) -> Option<Form> {
-    policy.tables.get(platform)?.kinds().get(kind).map(|kind| kind.form)
+/// A place in a list.
+fn at(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+/// The items of a run.
+fn items<'a, T>(all: &'a [T], run: &Run) -> &'a [T] {
+    all.get(at(run.start)..at(run.end)).unwrap_or_default()
 }

@@ -1,9 +1,11 @@
 //! Patterns of names, as grants and denials write them.
 
+use std::borrow::Cow;
+
 use crate::platform::name::Form;
 
 /// Which names of one kind a rule is about.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Pattern {
     /// `*` or `**`: every name, and all resources at once.
     All,
@@ -25,10 +27,27 @@ pub enum Pattern {
 }
 
 /// A part of a name: its beginning and its end, with anything between if there is an end.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Part {
     head: Box<str>,
     tail: Option<Box<str>>,
+}
+
+/// What a name must be behind the head of a pattern.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Rest<'p> {
+    /// Anything or nothing.
+    Anything,
+    /// At the end of a part, and something below it.
+    Below,
+    /// It is not told by its head and its tail alone.
+    More,
+    /// Nothing.
+    Nothing,
+    /// The rest of a part.
+    Part,
+    /// Something that ends so.
+    Tail(&'p str),
 }
 
 /// Why a text is no pattern.
@@ -111,11 +130,11 @@ impl Pattern {
     }
 
     /// What every name that it holds begins with: of a name's parts, up to the first asterisk.
-    pub(super) fn head(&self) -> String {
+    pub(super) fn head(&self) -> Cow<'_, str> {
         match self {
-            Self::All | Self::Numbers(_) => String::new(),
-            Self::Literal(name) => (**name).to_owned(),
-            Self::Around(part) => (*part.head).to_owned(),
+            Self::All | Self::Numbers(_) => Cow::Borrowed(""),
+            Self::Literal(name) => Cow::Borrowed(name),
+            Self::Around(part) => Cow::Borrowed(&part.head),
             Self::Parts { separator, parts, .. } => {
                 let mut head = String::new();
                 for (place, part) in parts.iter().enumerate() {
@@ -127,16 +146,49 @@ impl Pattern {
                         break;
                     }
                 }
-                head
+                Cow::Owned(head)
             }
         }
     }
 
-    /// What every name that it holds ends with, if it is of one asterisk in a name without parts.
-    pub(super) fn tail(&self) -> Option<&str> {
+    /// What a name must be behind the head.
+    pub(super) fn rest(&self) -> Rest<'_> {
         match self {
-            Self::Around(part) => part.tail.as_deref(),
-            _ => None,
+            Self::All | Self::Literal(_) | Self::Numbers(_) => Rest::Nothing,
+            Self::Around(part) => match part.tail.as_deref() {
+                None => Rest::Nothing,
+                Some("") => Rest::Anything,
+                Some(tail) => Rest::Tail(tail),
+            },
+            Self::Parts { parts, below, .. } => {
+                let Some((last, above)) = parts.split_last() else { return Rest::Nothing };
+                let is_plain = above.iter().all(|part| part.tail.is_none());
+                match (is_plain, &last.tail, below) {
+                    (true, None, true) => Rest::Below,
+                    (true, Some(tail), false) if tail.is_empty() => Rest::Part,
+                    _ => Rest::More,
+                }
+            }
+        }
+    }
+
+    /// What every name that it holds ends with: what is behind its last asterisk.
+    pub(super) fn tail(&self) -> Cow<'_, str> {
+        match self {
+            Self::Around(part) => Cow::Borrowed(part.tail.as_deref().unwrap_or_default()),
+            Self::Parts { separator, parts, below: false } => {
+                let open = parts.iter().rposition(|part| part.tail.is_some());
+                let behind = parts.get(open.unwrap_or(parts.len())..).unwrap_or_default();
+                let mut tail = String::new();
+                for (place, part) in behind.iter().enumerate() {
+                    if place > 0 {
+                        tail.push(*separator);
+                    }
+                    tail.push_str(part.tail.as_deref().unwrap_or(&part.head));
+                }
+                Cow::Owned(tail)
+            }
+            _ => Cow::Borrowed(""),
         }
     }
 

@@ -47,25 +47,70 @@ pub struct Asks<'a> {
 }
 
 /// What a policy says of a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Decision<'p> {
     /// The name of the rule that decides, or why the request is refused.
     pub verdict: Verdict<'p>,
     /// If it is allowed, the first binding of each resource, by its place among the bindings and each
     /// once: the roles whose limits are charged.
-    pub bindings: Vec<usize>,
+    pub bindings: Few<usize>,
     /// The rules in a dry run that would have decided otherwise.
     pub noted: Vec<&'p str>,
 }
 
+/// Some things in their order, of which one takes no memory.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Few<T> {
+    first: Option<T>,
+    others: Vec<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, others: Vec::new() }
+    }
+}
+
+impl<T: Copy + Ord> Few<T> {
+    /// The first of them.
+    pub const fn first(&self) -> Option<T> {
+        self.first
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.others)
+    }
+
+    /// One alone.
+    pub(super) const fn one(it: T) -> Self {
+        Self { first: Some(it), others: Vec::new() }
+    }
+
+    /// Adds one.
+    pub(super) fn push(&mut self, it: T) {
+        if self.first.is_none() {
+            self.first = Some(it);
+        } else if self.first != Some(it) {
+            self.others.push(it);
+        }
+    }
+
+    /// Each of them once.
+    pub(super) fn once(self) -> Self {
+        Self { first: self.first, others: once(self.others) }
+    }
+}
+
 /// Whether a request is allowed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Verdict<'p> {
     /// By the binding of its first resource.
     Allowed(&'p str),
     /// By a denial.
     Denied(&'p str),
     /// Because no binding holds one of its resources.
+    #[default]
     Default,
 }
 
@@ -100,14 +145,14 @@ pub fn decide<'p>(
     };
     if let Some(rule) = denied(false).next() {
         let verdict = Verdict::Denied(rule);
-        return Decision { verdict, bindings: Vec::new(), noted: Vec::new() };
+        return Decision { verdict, ..Decision::default() };
     }
     let first = |asks: &Asks<'_>, is_dry: bool| {
         let mut bindings =
             policy.bindings.iter().enumerate().filter(|(_, it)| it.dry_run == is_dry);
         bindings.find(|(_, it)| is_held(policy, it, subject, asked, asks, now))
     };
-    let (mut bindings, mut noted) = (Vec::new(), Vec::new());
+    let (mut bindings, mut noted) = (Few::default(), Vec::new());
     let mut is_held = !asked.resources.is_empty();
     for asks in asked.resources {
         match first(asks, false) {
@@ -118,18 +163,21 @@ pub fn decide<'p>(
             }
         }
     }
-    let rule = bindings.first().and_then(|place| policy.bindings.get(*place)).filter(|_| is_held);
+    let rule = bindings.first().and_then(|place| policy.bindings.get(place)).filter(|_| is_held);
     let verdict = rule.map_or(Verdict::Default, |binding| Verdict::Allowed(&binding.name));
     if verdict.is_allowed() {
         noted.extend(denied(true));
     } else {
-        bindings.clear();
+        bindings = Few::default();
     }
-    Decision { verdict, bindings: once(bindings), noted: once(noted) }
+    Decision { verdict, bindings: bindings.once(), noted: once(noted) }
 }
 
 /// Each of them once, in their order.
 pub(super) fn once<T: Copy + Ord>(mut list: Vec<T>) -> Vec<T> {
+    if list.len() < 2 {
+        return list;
+    }
     let mut seen = BTreeSet::new();
     list.retain(|it| seen.insert(*it));
     list
@@ -214,7 +262,7 @@ fn denies_action(scope: &Scope, asked: &Asked<'_>, asks: &Asks<'_>) -> bool {
 
 /// Whether an operation reaches what is above and below the place that it names: it changes, deletes,
 /// manages, exports or vends it. What only lists, runs or uses a place does not.
-fn reaches_around(action: &str, is_list: bool) -> bool {
+pub(super) fn reaches_around(action: &str, is_list: bool) -> bool {
     match action {
         "run" | "use" | "consume" | "produce" | "get" | "head" | "options" => false,
         "read" | "describe" => !is_list,

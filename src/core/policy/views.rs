@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::edition::Edition;
-use super::index::View;
+use super::index::{Shared, View};
 use crate::token::{Mark, VerifiedToken};
 
 /// Whose view it is: all that an identity consists of.
@@ -22,8 +22,8 @@ pub struct Views {
     kept: Vec<Kept>,
     /// The places of the views of certificates without a token.
     certificates: HashMap<([u8; 32], usize), Mark>,
+    shared: Shared,
     stamps: u64,
-    bytes: usize,
     most_bytes: usize,
 }
 
@@ -39,7 +39,8 @@ struct Kept {
 impl Views {
     /// Room for views of so many bytes in all.
     pub fn with_room(most_bytes: usize) -> Self {
-        Self { kept: Vec::new(), certificates: HashMap::new(), stamps: 0, bytes: 0, most_bytes }
+        let (kept, certificates, shared) = (Vec::new(), HashMap::new(), Shared::default());
+        Self { kept, certificates, shared, stamps: 0, most_bytes }
     }
 
     /// The view of an identity under a version of a policy, made if it is not kept.
@@ -48,7 +49,7 @@ impl Views {
         whose: Whose<'_>,
         policy: usize,
         edition: &Edition,
-        make: impl FnOnce() -> View,
+        make: impl FnOnce(&mut Shared) -> Rc<View>,
     ) -> Rc<View> {
         let mark = match (whose.token, whose.certificate) {
             (Some(token), _) => token.mark(),
@@ -65,19 +66,20 @@ impl Views {
         {
             return Rc::clone(&kept.view);
         }
-        self.keep(whose, (policy, edition.generation()), make())
+        let view = make(&mut self.shared);
+        self.keep(whose, (policy, edition.generation()), view)
     }
 
     /// Keeps a view. If there is no room, all others go: they are made again when they are asked for.
-    fn keep(&mut self, whose: Whose<'_>, edition: (usize, u64), view: View) -> Rc<View> {
-        let weight = view.weight().saturating_add(size_of::<Kept>());
-        if self.bytes.saturating_add(weight) > self.most_bytes {
+    fn keep(&mut self, whose: Whose<'_>, edition: (usize, u64), view: Rc<View>) -> Rc<View> {
+        let count = self.kept.len().saturating_add(1);
+        let bytes = count.saturating_mul(size_of::<Kept>()).saturating_add(self.shared.bytes());
+        if bytes > self.most_bytes {
             self.kept.clear();
             self.certificates.clear();
-            self.bytes = 0;
         }
         self.stamps = self.stamps.saturating_add(1);
-        let (stamp, view) = (self.stamps, Rc::new(view));
+        let stamp = self.stamps;
         let place = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
         let mark = Mark { place, stamp };
         match (whose.token, whose.certificate) {
@@ -87,7 +89,6 @@ impl Views {
         }
         let (certificate, kept) = (whose.certificate, Rc::clone(&view));
         self.kept.push(Kept { stamp, edition, certificate, view: kept });
-        self.bytes = self.bytes.saturating_add(weight);
         view
     }
 

@@ -1,4 +1,7 @@
+mod sharing;
+
 use core::fmt::Write as _;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
@@ -186,6 +189,8 @@ fn pick(words: &'static [&'static str], at: usize) -> &'static str {
 /// Whether the index and the plain reading decide alike.
 fn agree(
     index: &Index,
+    shared: &mut Shared,
+    held: &mut Vec<Rc<View>>,
     ((who, groups, claims, net), (kind, resources, is_list, is_named), now): &Request,
 ) -> Result<(), String> {
     let (issuer, service, spiffe_id) = match who {
@@ -215,7 +220,8 @@ fn agree(
     let asked =
         Asked { platform, operation, is_list: *is_list, is_named: *is_named, resources: &asks };
     let now = UnixTime::from_secs(*now);
-    let view = index.view(&subject);
+    let view = shared.view(index, &subject);
+    held.push(Rc::clone(&view));
     let fast = index.decide(&view, address, &asked, now);
     let slow = plain::decide(index.policy(), &subject, &asked, now);
     if fast == slow {
@@ -235,8 +241,10 @@ proptest! {
     ) {
         let policy = read(&document, &TABLES).unwrap_or_else(|faults| panic!("{faults:?}\n{document}")).policy;
         let index = Index::new(policy);
+        let mut shared = Shared::default();
+        let mut held = Vec::new();
         for request in &requests {
-            if let Err(difference) = agree(&index, request) {
+            if let Err(difference) = agree(&index, &mut shared, &mut held, request) {
                 prop_assert!(false, "{}\n{}", difference, document);
             }
         }
@@ -254,8 +262,6 @@ bindings: [ {{ name: b, role: r, services: [s] }} ]
         patterns.join(", ")
     );
     let index = Index::new(read(&text, &TABLES).unwrap().policy);
-    let kinds = TABLES[0].kinds();
-    let (kind, action) = (kinds.by_name("topic").unwrap().0, kinds.action("describe").unwrap());
     let claims = Claims(Claim::Unknown);
     let subject = Subject {
         issuer: Some("okta"),
@@ -277,16 +283,34 @@ bindings: [ {{ name: b, role: r, services: [s] }} ]
         ("abb_7", true),
         ("ab_7", false),
     ] {
-        let asks = [Asks { kind, action, name: Some(name) }];
-        let operation = TABLES[0].operation("api.v2.topics.get").unwrap();
-        let asked =
-            Asked { platform: 0, operation, is_list: false, is_named: false, resources: &asks };
-        let now = UnixTime::from_secs(0);
-        assert_eq!(index.decide(&view, None, &asked, now).verdict.is_allowed(), expected, "{name}");
-        assert_eq!(
-            plain::decide(index.policy(), &subject, &asked, now).verdict.is_allowed(),
-            expected,
-            "{name}"
-        );
+        assert_eq!(rule_of(&index, &view, name) == "b", expected, "{name}");
+        describe(name, &mut |asked| {
+            let plain = plain::decide(index.policy(), &subject, asked, UnixTime::from_secs(0));
+            assert_eq!(plain.verdict.is_allowed(), expected, "{name}");
+        });
     }
+}
+
+/// Asks to describe a topic.
+fn describe(name: &str, ask: &mut dyn FnMut(&Asked<'_>)) {
+    let kinds = TABLES[0].kinds();
+    let (kind, action) = (kinds.by_name("topic").unwrap().0, kinds.action("describe").unwrap());
+    let operation = TABLES[0].operation("api.v2.topics.get").unwrap();
+    ask(&Asked {
+        platform: 0,
+        operation,
+        is_list: false,
+        is_named: false,
+        resources: &[Asks { kind, action, name: Some(name) }],
+    });
+}
+
+/// The rule by which a topic may be described, or not.
+fn rule_of(index: &Index, view: &View, name: &str) -> String {
+    let mut rule = String::new();
+    describe(name, &mut |asked| {
+        let decision = index.decide(view, None, asked, UnixTime::from_secs(0));
+        rule = decision.verdict.rule().to_owned();
+    });
+    rule
 }

@@ -1,44 +1,83 @@
 //! What one identity may do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use super::{Grants, Held, Index, Names, add_role, finish};
+use super::denials::Meant;
+use super::grants::{Granted, Held};
+use super::lists::Bits;
+use super::names::{Gathering, Names, Run};
+use super::shared::Weight;
+use super::who::Standing;
+use super::{Index, Slot, Wanted, What, at, items, slot};
 use crate::platform::kind::KindId;
-use crate::policy::model::{IssuerGroup, Policy};
-use crate::policy::plain::is_meant;
-use crate::policy::subject::{Known, Subject};
+use crate::policy::pattern::Pattern;
+use crate::policy::subject::Subject;
 
 /// What one identity may do: made once for it, and of no use under another policy.
 #[derive(Debug)]
 pub struct View {
+    standing: Rc<Standing>,
     live: Holding,
     dry: Holding,
-    /// Bits of the denials that mean it.
-    meant: Vec<u64>,
+    /// Which denials mean it, if they are others than those that mean a stranger.
+    meant: Option<Box<Meant>>,
+    _weight: Option<Weight>,
 }
 
 /// What some bindings give.
 #[derive(Debug, Default)]
 pub(super) struct Holding {
-    merged: Grants,
-    /// Bindings, and their roles, of roles that are too large to be gathered.
-    apart: Vec<(u32, u32)>,
+    /// What small roles grant, in the order of the kinds.
+    kinds: Box<[Kind]>,
+    /// Roles that are not gathered, in their order, and where the bindings of each end.
+    roles: Box<[(u32, u32)]>,
+    apart: Box<[Held]>,
 }
 
-/// How many names of a role are gathered into a view; few in tests, so that they see both.
-const LARGE: usize = if cfg!(test) { 4 } else { 256 };
-
-impl Holding {
-    pub(super) fn merged(&self, key: (usize, KindId)) -> Option<&Names<Held>> {
-        self.merged.get(&key)
-    }
-
-    pub(super) fn apart(&self) -> &[(u32, u32)] {
-        &self.apart
-    }
+/// What is held of one kind.
+#[derive(Debug)]
+struct Kind {
+    slot: Slot,
+    names: Names,
+    /// By the numbers of the names.
+    held: Box<[Held]>,
 }
+
+/// How many patterns are gathered into a view; few in tests, so that they see both.
+const MOST: usize = if cfg!(test) { 6 } else { 2048 };
 
 impl View {
+    /// Whether it tells what an identity may do under this policy.
+    pub(super) fn is_of(&self, index: &Index) -> bool {
+        self.standing.mark == index.mark
+    }
+
+    pub(super) fn standing(&self) -> Rc<Standing> {
+        Rc::clone(&self.standing)
+    }
+
+    pub(super) fn weighed(self, weight: Weight) -> Self {
+        Self { _weight: Some(weight), ..self }
+    }
+
+    /// Whether a rule gives it anything of a kind, which is named by the place of its platform: also one
+    /// in a dry run.
+    pub fn knows(&self, index: &Index, (platform, kind): (usize, KindId)) -> bool {
+        let slot = slot(&index.firsts, platform, kind);
+        [&self.live, &self.dry].into_iter().any(|holding| {
+            holding.kinds.iter().any(|it| Some(it.slot) == slot)
+                || holding.roles.iter().any(|(role, _)| {
+                    let role = index.policy.roles.get(at(*role));
+                    let mut grants = role.into_iter().flat_map(|role| &role.grants);
+                    grants.any(|grant| {
+                        let scope = &grant.scope;
+                        scope.platform == platform && scope.kinds.iter().any(|(it, _)| *it == kind)
+                    })
+                })
+        })
+    }
+
     pub(super) const fn live(&self) -> &Holding {
         &self.live
     }
@@ -47,151 +86,226 @@ impl View {
         &self.dry
     }
 
-    /// Whether a rule gives it anything of a kind, which is named by the place of its platform: also one
-    /// in a dry run.
-    pub fn knows(&self, index: &Index, key: (usize, KindId)) -> bool {
-        [&self.live, &self.dry].into_iter().any(|holding| {
-            let role = |(_, role): &(u32, u32)| index.roles.get(usize::try_from(*role).ok()?);
-            holding.merged.contains_key(&key)
-                || holding.apart.iter().filter_map(role).any(|role| role.contains_key(&key))
-        })
+    /// Which denials mean it; `None` if they are those that mean a stranger.
+    pub(super) fn meant(&self) -> Option<&Meant> {
+        self.meant.as_deref()
     }
 
-    /// About the bytes that it takes.
-    pub fn weight(&self) -> usize {
-        let names = |it: &Holding| {
-            let merged = it.merged.values().map(|names| names.len().saturating_mul(128));
-            merged.sum::<usize>().saturating_add(it.apart.len().saturating_mul(8))
-        };
-        let parts = [names(&self.live), names(&self.dry), self.meant.len().saturating_mul(8), 512];
-        parts.into_iter().fold(0, usize::saturating_add)
-    }
-
-    /// Whether a denial means the identity.
-    pub(super) fn is_meant(&self, denial: u32) -> bool {
-        let word = usize::try_from(denial >> 6).ok().and_then(|at| self.meant.get(at));
-        word.is_some_and(|word| word >> (denial & 63) & 1 == 1)
+    /// Bytes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { standing, .. } = self;
+        size_of::<Self>()
+            .saturating_add(size_of::<Standing>())
+            .saturating_add(size_of_val(&*standing.bindings))
+            .saturating_add(size_of_val(&*standing.denials))
+            .saturating_add(self.live.bytes())
+            .saturating_add(self.dry.bytes())
+            .saturating_add(self.meant.as_ref().map_or(0, |meant| meant.bytes()))
     }
 }
 
-/// The bindings by whom they are for.
-#[derive(Debug)]
-pub(super) struct Bindings {
-    by_spiffe: HashMap<Box<str>, Vec<u32>>,
-    by_token: HashMap<(Box<str>, Box<str>), Vec<u32>>,
-    by_group: HashMap<IssuerGroup, Vec<u32>>,
-    /// Those that ask for nothing that could be looked up.
-    others: Vec<u32>,
-}
+impl Holding {
+    /// Takes something on over the bindings of each pattern that holds what is wanted, in their order.
+    #[inline]
+    pub(super) fn fold(
+        &self,
+        wanted: &Wanted<'_>,
+        it: u32,
+        take: &mut impl FnMut(u32, &[Held]) -> u32,
+    ) -> u32 {
+        let at = self.kinds.partition_point(|kind| kind.slot < wanted.slot);
+        match self.kinds.get(at).filter(|kind| kind.slot == wanted.slot) {
+            None => it,
+            Some(kind) => {
+                let name = wanted.name.as_ref();
+                kind.names.fold(name, it, &mut |it, run| take(it, items(&kind.held, &run)))
+            }
+        }
+    }
 
-impl Bindings {
-    pub(super) fn new(policy: &Policy) -> Self {
-        let mut all = Self {
-            by_spiffe: HashMap::new(),
-            by_token: HashMap::new(),
-            by_group: HashMap::new(),
-            others: Vec::new(),
-        };
-        for (place, binding) in (0_u32..).zip(&policy.bindings) {
-            let services =
-                binding.subjects.services.iter().filter_map(|it| policy.services.get(*it));
-            for line in services.flat_map(|service| &service.lines) {
-                match (&line.token, &line.spiffe) {
-                    (Some(token), _) => all.by_token.entry(token.clone()).or_default().push(place),
-                    (None, Some(id)) => all.by_spiffe.entry(id.clone()).or_default().push(place),
-                    (None, None) => all.others.push(place),
+    /// Whether it holds nothing.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.kinds.is_empty() && self.roles.is_empty()
+    }
+
+    /// Whether there are roles that were not gathered.
+    pub(super) const fn has_apart(&self) -> bool {
+        !self.roles.is_empty()
+    }
+
+    /// Takes something on over what some roles grant, and the bindings of each of them, in their order.
+    #[inline]
+    pub(super) fn fold_apart(
+        &self,
+        granted: &[Granted],
+        mut it: u32,
+        take: &mut impl FnMut(u32, u32, &[Held]) -> u32,
+    ) -> u32 {
+        // The shorter list is gone through, and the longer one searched.
+        if granted.len() < self.roles.len().saturating_mul(8) {
+            for one in granted {
+                let at = self.roles.partition_point(|(role, _)| *role < one.role);
+                if self.roles.get(at).is_some_and(|(role, _)| *role == one.role) {
+                    it = take(it, one.what, items(&self.apart, &self.run(at)));
                 }
             }
-            let groups = binding.subjects.groups.iter().filter_map(|it| policy.groups.get(*it));
-            for group in groups.flat_map(|group| &group.members) {
-                all.by_group.entry(group.clone()).or_default().push(place);
+            return it;
+        }
+        for (at, (role, _)) in self.roles.iter().enumerate() {
+            let from = granted.partition_point(|it| it.role < *role);
+            let of_role = granted.get(from..).unwrap_or_default().iter();
+            for one in of_role.take_while(|it| it.role == *role) {
+                it = take(it, one.what, items(&self.apart, &self.run(at)));
             }
         }
-        all
+        it
     }
 
-    /// Bindings that may be for a subject, in their order, each once: more than are, but none is left out.
-    fn of(&self, subject: &Subject<'_>) -> Vec<u32> {
-        let mut found = self.others.clone();
-        if let Some(id) = subject.spiffe_id {
-            found.extend(self.by_spiffe.get(id).into_iter().flatten());
-        }
-        if let (Some(issuer), Some(service)) = (subject.issuer, subject.service) {
-            let key = (issuer.into(), service.into());
-            found.extend(self.by_token.get(&key).into_iter().flatten());
-        }
-        if let Some(issuer) = subject.issuer {
-            for group in subject.groups.unwrap_or_default() {
-                let key = IssuerGroup { issuer: issuer.into(), group: (*group).into() };
-                found.extend(self.by_group.get(&key).into_iter().flatten());
-            }
-        }
-        found.sort_unstable();
-        found.dedup();
-        found
+    /// The bindings of a role that is not gathered.
+    fn run(&self, at: usize) -> Run {
+        let end = |at: usize| self.roles.get(at).map_or(0, |(_, end)| *end);
+        at.checked_sub(1).map_or(0, end)..end(at)
+    }
+
+    fn bytes(&self) -> usize {
+        let of_kinds = self
+            .kinds
+            .iter()
+            .map(|kind| kind.names.bytes().saturating_add(size_of_val(&*kind.held)));
+        let sizes =
+            [size_of_val(&*self.kinds), size_of_val(&*self.roles), size_of_val(&*self.apart)];
+        sizes.into_iter().chain(of_kinds).fold(0, usize::saturating_add)
     }
 }
+
+/// A binding of a role: what it gives of the role's own grants.
+type Given = (u32, Held);
+
+/// What a binding gives of a pattern.
+type Of<'p> = (&'p Pattern, Held);
 
 impl Index {
     /// What an identity may do.
     pub fn view(&self, subject: &Subject<'_>) -> View {
-        let policy = &self.policy;
-        let (mut live, mut dry) = (Vec::new(), Vec::new());
-        for place in self.subjects.of(subject) {
-            let binding = policy.bindings.get(usize::try_from(place).unwrap_or(usize::MAX));
-            let Some(binding) = binding else { continue };
-            let is_for = subject.is_any_of(&binding.subjects, policy) == Known::Yes;
-            if is_for && subject.meets_claims(&binding.conditions) == Known::Yes {
-                let of = if binding.dry_run { &mut dry } else { &mut live };
-                of.push((place, binding.role, binding.conditions.is_of_the_moment()));
-            }
-        }
-        let mut meant = vec![0_u64; policy.denials.len().div_ceil(64)];
-        for (place, denial) in policy.denials.iter().enumerate() {
-            let is = is_meant(policy, denial, subject)
-                && subject.meets_claims(&denial.conditions) != Known::No;
-            if let Some(word) = meant.get_mut(place >> 6).filter(|_| is) {
-                *word |= 1 << (place & 63);
-            }
-        }
-        View { live: self.holding(&live), dry: self.holding(&dry), meant }
+        self.view_of(self.standing(subject).into())
     }
 
-    /// A role and those that it includes, each once.
-    fn with_included(&self, role: usize) -> Vec<usize> {
-        let (mut roles, mut seen, mut at) = (vec![role], HashSet::from([role]), 0);
-        while let Some(next) = roles.get(at).and_then(|role| self.policy.roles.get(*role)) {
-            at = at.saturating_add(1);
-            roles.extend(next.includes.iter().filter(|role| seen.insert(**role)));
-        }
-        roles
+    /// What tells the rules that apply to an identity.
+    pub(super) fn standing(&self, subject: &Subject<'_>) -> Standing {
+        self.who.standing(&self.mark, &self.policy, subject)
     }
 
-    fn holding(&self, bindings: &[(u32, usize, bool)]) -> Holding {
-        let mut holding = Holding::default();
+    /// What every identity of a standing may do.
+    pub(super) fn view_of(&self, standing: Rc<Standing>) -> View {
+        let bindings = |is_dry: bool| {
+            let bindings = standing.bindings.iter().filter(move |place| {
+                let binding = self.policy.bindings.get(at(**place));
+                binding.is_some_and(|it| it.dry_run == is_dry)
+            });
+            self.holding(bindings.copied())
+        };
+        let (live, dry) = (bindings(false), bindings(true));
+        let denials = Some(&*standing.denials).filter(|denials| !denials.is_empty());
+        let meant = denials.map(|denials| self.denials.meant(&self.policy, denials).into());
+        View { standing, live, dry, meant, _weight: None }
+    }
+
+    /// The roles that some bindings give, with those that they include.
+    fn given(&self, bindings: impl Iterator<Item = u32>) -> Vec<Given> {
+        let mut given = Vec::new();
         // Of bindings that always hold, the first of a role is all that counts.
-        let mut always: BTreeMap<usize, u32> = BTreeMap::new();
-        for (binding, role, is_of_the_moment) in bindings {
-            if always.contains_key(role) {
-                continue;
-            }
-            if !is_of_the_moment {
-                always.insert(*role, *binding);
-            }
-            let roles = self.with_included(*role);
-            let of_role =
-                |role: &usize| self.roles.get(*role).into_iter().flat_map(HashMap::values);
-            if roles.iter().flat_map(of_role).map(Names::len).sum::<usize>() > LARGE {
-                let roles =
-                    roles.iter().map(|role| (*binding, u32::try_from(*role).unwrap_or(u32::MAX)));
-                holding.apart.extend(roles);
-            } else {
-                roles
-                    .iter()
-                    .for_each(|role| add_role(&mut holding.merged, &self.policy, *binding, *role));
+        let mut always = Bits::none(self.policy.roles.len());
+        let mut open = Vec::new();
+        for binding in bindings {
+            let Some(it) = self.policy.bindings.get(at(binding)) else { continue };
+            let is_of_the_moment = it.conditions.is_of_the_moment();
+            let held = Held { binding, what: u32::MAX, is_of_the_moment };
+            let mut seen = is_of_the_moment.then(|| always.clone());
+            open.push(it.role);
+            while let Some(role) = open.pop() {
+                let seen = seen.as_mut().unwrap_or(&mut always);
+                let place = u32::try_from(role).unwrap_or(u32::MAX);
+                let Some(it) = self.policy.roles.get(role).filter(|_| !seen.holds(place)) else {
+                    continue;
+                };
+                seen.set(place, true);
+                given.push((place, held));
+                open.extend(&it.includes);
             }
         }
-        finish(&mut holding.merged);
-        holding
+        given.sort_unstable_by_key(|(role, held)| (*role, held.binding));
+        given
+    }
+
+    fn holding(&self, bindings: impl Iterator<Item = u32>) -> Holding {
+        let given = self.given(bindings);
+        let mut roles: Vec<(usize, &[Given])> = given
+            .chunk_by(|(one, _), (other, _)| one == other)
+            .map(|of_role| {
+                let size = of_role.first().map_or(0, |(role, _)| self.grants.size(*role));
+                (size.saturating_mul(of_role.len()), of_role)
+            })
+            .collect();
+        // The smallest are gathered.
+        roles.sort_by_key(|(size, _)| *size);
+        let sums = roles.iter().scan(0_usize, |sum, (size, _)| {
+            *sum = sum.saturating_add(*size);
+            Some(*sum)
+        });
+        let few = sums.take_while(|sum| *sum <= MOST).count();
+        let (few, many) = roles.split_at_checked(few).unwrap_or_default();
+        let mut many: Vec<&[Given]> = many.iter().map(|(_, of_role)| *of_role).collect();
+        many.sort_by_key(|of_role| of_role.first().map(|(role, _)| *role));
+        let mut apart = Vec::new();
+        let roles = many.into_iter().filter_map(|of_role| {
+            apart.extend(of_role.iter().map(|(_, held)| *held));
+            Some((of_role.first()?.0, u32::try_from(apart.len()).unwrap_or(u32::MAX)))
+        });
+        let roles = roles.collect();
+        Holding { kinds: self.gathered(few), roles, apart: apart.into() }
+    }
+
+    /// What some roles give, by kinds.
+    fn gathered(&self, roles: &[(usize, &[Given])]) -> Box<[Kind]> {
+        let mut kinds: BTreeMap<Slot, (Option<u8>, Vec<Of<'_>>)> = BTreeMap::new();
+        for (_, of_role) in roles {
+            let Some((role, _)) = of_role.first() else { continue };
+            for (slot, separator, pattern, what) in
+                self.grants.of_role(&self.policy, &self.firsts, *role)
+            {
+                let (_, all) = kinds.entry(slot).or_insert_with(|| (separator, Vec::new()));
+                let held = of_role.iter().map(|(_, held)| Held { what, ..*held });
+                all.extend(held.map(|held| (pattern, held)));
+            }
+        }
+        let kinds = kinds.into_iter().map(|(slot, (separator, mut all))| {
+            all.sort_by_key(|(_, held)| held.binding);
+            let (names, held) = self.in_order(separator, &all);
+            Kind { slot, names, held }
+        });
+        kinds.collect()
+    }
+
+    /// Names, and what is held of each, without what an earlier binding gives anyway.
+    fn in_order(&self, separator: Option<u8>, all: &[Of<'_>]) -> (Names, Box<[Held]>) {
+        let mut names = Gathering::new(separator);
+        for (place, (pattern, _)) in (0_u32..).zip(all) {
+            names.add(pattern, place);
+        }
+        let mut covered = What::nothing();
+        let (names, order) = names.finish(&mut |place, is_first| {
+            if is_first {
+                covered = What::nothing();
+            }
+            let Some((_, held)) = all.get(at(place)) else { return false };
+            let what = self.whats.get(at(held.what));
+            let Some(what) = what.filter(|what| !covered.covers(what)) else { return false };
+            if !held.is_of_the_moment {
+                covered.join(what);
+            }
+            true
+        });
+        let held = order.iter().filter_map(|place| all.get(at(*place)).map(|(_, held)| *held));
+        (names, held.collect())
     }
 }

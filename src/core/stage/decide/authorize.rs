@@ -229,9 +229,9 @@ fn view(
 ) -> Rc<View> {
     let whose = Whose { token: identity.token(), certificate: identity.certificate_key() };
     let trust = Arc::clone(worker.trust);
-    worker.views.view(whose, authorization.policy, edition, || {
-        let make = |claims: Option<&crate::claims::Claims<'_>>| {
-            subject::of(identity, claims, |subject| edition.index().view(subject))
+    worker.views.view(whose, authorization.policy, edition, |shared| {
+        let mut make = |claims: Option<&crate::claims::Claims<'_>>| {
+            subject::of(identity, claims, |subject| shared.view(edition.index(), subject))
         };
         let token = identity.token().filter(|_| edition.has_claims());
         let bearer = || {

@@ -1,0 +1,320 @@
+//! Texts in order, of which the longest is found that another begins or ends with.
+
+use core::marker::PhantomData;
+
+use super::end::End;
+use super::{at, number};
+
+/// Texts in order, each once.
+///
+/// A tree over the words of eight bytes in which they differ, of which each is found by its hash: a search
+/// looks at a few words, and compares one text at its end.
+#[derive(Debug)]
+pub(super) struct Prefixes<E, V> {
+    text: Box<[u8]>,
+    keys: Box<[Key<V>]>,
+    nodes: Box<[Node]>,
+    /// A power of two of places.
+    places: Box<[Place]>,
+    end: PhantomData<E>,
+}
+
+/// One of the texts.
+#[derive(Debug)]
+pub(super) struct Key<V> {
+    /// Where its text stands.
+    from: u32,
+    to: u32,
+    /// The longest other that it begins with; [`NONE`] if there is none.
+    parent: u32,
+    pub(super) value: V,
+}
+
+/// Texts that share their beginning.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    /// How many bytes they share.
+    depth: u32,
+    /// The first of them.
+    first: u32,
+    /// Bits of how much of the next word texts have: 1 to 8 bytes.
+    lengths: u32,
+}
+
+/// What is behind a word of a node.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    word: u64,
+    /// Above four bits of how many bytes the word has, the number of the node.
+    of: u32,
+    /// The text with the word; the number of a node if there are several, under [`SEVERAL`].
+    to: u32,
+}
+
+/// In place of a key, or of a node and a length.
+const NONE: u32 = u32::MAX;
+
+/// Of a place: that it leads to a node.
+const SEVERAL: u32 = 1 << 31;
+
+const EMPTY: Place = Place { word: 0, of: NONE, to: NONE };
+
+/// How many bytes two texts share.
+fn common<E: End>(one: &[u8], other: &[u8]) -> usize {
+    let most = one.len().min(other.len());
+    let mut at = 0_usize;
+    while at < most {
+        let differ = E::word(one, at) ^ E::word(other, at);
+        if differ != 0 {
+            let same = usize::try_from(differ.leading_zeros() >> 3).unwrap_or(0);
+            return at.saturating_add(same).min(most);
+        }
+        at = at.saturating_add(8);
+    }
+    most
+}
+
+/// The first bytes of a word: 1 to 8.
+fn head(word: u64, length: u32) -> u64 {
+    word & u64::MAX.wrapping_shl(64_u32.wrapping_sub(length.wrapping_mul(8)))
+}
+
+/// Where a word of a node is looked for first.
+fn first(word: u64, of: u32, mask: usize) -> usize {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = (word ^ word >> 32).wrapping_add(u64::from(of)).wrapping_mul(ODD);
+    usize::try_from(mixed >> 32).unwrap_or(0) & mask
+}
+
+impl<E: End, V> Prefixes<E, V> {
+    /// Those texts, which are in order as they are read, of which none is there twice, and none holds a zero
+    /// byte.
+    pub(super) fn new(keys: Vec<(&[u8], V)>) -> Self {
+        let texts: Vec<&[u8]> = keys.iter().map(|(text, _)| *text).collect();
+        let mut tree = Tree { nodes: Vec::new(), places: Vec::new() };
+        // Groups of keys: from one to another, how much they share, and the place that they are behind.
+        let mut groups = vec![(0, keys.len(), 0, None)];
+        while let Some(group) = groups.pop() {
+            tree.add::<E>(&texts, group, &mut groups);
+        }
+        let mut text = Vec::with_capacity(texts.iter().map(|text| text.len()).sum());
+        let mut open: Vec<(u32, &[u8])> = Vec::new();
+        let keys = keys.into_iter().zip(0_u32..).map(|((key, value), place)| {
+            while open.pop_if(|(_, last)| !E::begins(key, last)).is_some() {}
+            let parent = open.last().map_or(NONE, |(at, _)| *at);
+            open.push((place, key));
+            let from = number(text.len());
+            text.extend_from_slice(key);
+            Key { from, to: number(text.len()), parent, value }
+        });
+        Self {
+            keys: keys.collect(),
+            text: text.into(),
+            places: tree.hashed(),
+            nodes: tree.nodes.into(),
+            end: PhantomData,
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The longest that a text begins with.
+    #[inline]
+    pub(super) fn longest(&self, text: &[u8]) -> Option<&Key<V>> {
+        let root = self.nodes.first()?;
+        let alike = if root.lengths == 0 { root.first } else { self.alike(root, text) };
+        let key = self.keys.get(at(alike))?;
+        if E::begins(text, self.text(key)?) { Some(key) } else { self.above(key, text) }
+    }
+
+    /// One with which a text shares more than with any other, if it begins with more of them than of others.
+    #[inline]
+    fn alike(&self, root: &Node, text: &[u8]) -> u32 {
+        let mask = self.places.len().wrapping_sub(1);
+        let (mut node, mut number) = (root, 0);
+        'node: loop {
+            let word = E::word(text, at(node.depth));
+            let mut lengths = node.lengths;
+            // The longest first.
+            while lengths != 0 {
+                let length = lengths.ilog2();
+                lengths ^= 1 << length;
+                let (word, of) = (head(word, length), number << 4 | length);
+                let mut place = first(word, of, mask);
+                while let Some(it) = self.places.get(place).filter(|it| it.of != NONE) {
+                    if it.word == word && it.of == of {
+                        number = it.to ^ SEVERAL;
+                        match self.nodes.get(at(number)).filter(|_| it.to >= SEVERAL) {
+                            Some(next) => node = next,
+                            None => return it.to,
+                        }
+                        continue 'node;
+                    }
+                    place = place.wrapping_add(1) & mask;
+                }
+            }
+            return node.first;
+        }
+    }
+
+    /// The longest of those that a text begins with, and that another text does.
+    #[cold]
+    fn above<'k>(&'k self, mut key: &'k Key<V>, text: &[u8]) -> Option<&'k Key<V>> {
+        let shared = common::<E>(text, self.text(key)?);
+        while key.len() > shared {
+            key = self.parent(key)?;
+        }
+        Some(key)
+    }
+
+    /// The longest other that a text begins with.
+    #[inline]
+    pub(super) fn parent(&self, key: &Key<V>) -> Option<&Key<V>> {
+        self.keys.get(at(key.parent))
+    }
+
+    /// The values of the texts that begin with another.
+    pub(super) fn below(&self, text: &[u8]) -> impl DoubleEndedIterator<Item = &V> {
+        let of = |key: &Key<V>| self.text(key);
+        let from = self.keys.partition_point(|key| of(key).is_some_and(|it| it < text));
+        let below = self.keys.get(from..).unwrap_or_default();
+        let count = below.partition_point(|key| of(key).is_some_and(|it| it.starts_with(text)));
+        below.get(..count).unwrap_or_default().iter().map(|key| &key.value)
+    }
+
+    fn text(&self, key: &Key<V>) -> Option<&[u8]> {
+        self.text.get(at(key.from)..at(key.to))
+    }
+
+    /// Bytes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        let sizes = [
+            size_of_val(&*self.text),
+            size_of_val(&*self.keys),
+            size_of_val(&*self.nodes),
+            size_of_val(&*self.places),
+        ];
+        sizes.into_iter().fold(0, usize::saturating_add)
+    }
+}
+
+impl<V> Key<V> {
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        at(self.to.saturating_sub(self.from))
+    }
+}
+
+struct Tree {
+    nodes: Vec<Node>,
+    /// One after the other.
+    places: Vec<Place>,
+}
+
+/// From which key to which, how many bytes they share, and the place that they are behind.
+type Group = (usize, usize, usize, Option<usize>);
+
+impl Tree {
+    /// Adds the node of a group, and to the groups those that it leads to.
+    fn add<E: End>(&mut self, keys: &[&[u8]], group: Group, groups: &mut Vec<Group>) {
+        let (from, to, shared, behind) = group;
+        let keys = keys.get(from..to).unwrap_or_default();
+        let (Some(begin), Some(end)) = (keys.first(), keys.last()) else { return };
+        let depth = common::<E>(begin, end).max(shared);
+        let node = number(self.nodes.len());
+        if let Some(place) = behind.and_then(|behind| self.places.get_mut(behind)) {
+            place.to = SEVERAL | node;
+        }
+        let mut lengths = 0;
+        let begin = self.places.len();
+        for (key, it) in (from..).zip(keys) {
+            let length = number(it.len().saturating_sub(depth).min(8));
+            // It is the first of them, and is found if nothing longer is.
+            if length == 0 {
+                continue;
+            }
+            lengths |= 1 << length;
+            let (word, of) = (head(E::word(it, depth), length), node << 4 | length);
+            let last = self
+                .places
+                .iter()
+                .enumerate()
+                .next_back()
+                .filter(|(at, last)| *at >= begin && last.word == word && last.of == of);
+            match last.map(|(at, _)| at) {
+                None => self.places.push(Place { word, of, to: number(key) }),
+                Some(place) => match groups.last_mut() {
+                    Some((_, to, _, of)) if *of == Some(place) => *to = key.saturating_add(1),
+                    _ => {
+                        let from = key.saturating_sub(1);
+                        let shared = depth.saturating_add(8);
+                        groups.push((from, key.saturating_add(1), shared, Some(place)));
+                    }
+                },
+            }
+        }
+        self.nodes.push(Node { depth: number(depth), first: number(from), lengths });
+    }
+
+    /// The places by their hashes.
+    fn hashed(&self) -> Box<[Place]> {
+        let size = self.places.len().saturating_mul(3).div_ceil(2).next_power_of_two();
+        let mut hashed = vec![EMPTY; size];
+        let mask = size.wrapping_sub(1);
+        for place in &self.places {
+            let mut at = first(place.word, place.of, mask);
+            while hashed.get(at).is_some_and(|it| it.of != NONE) {
+                at = at.wrapping_add(1) & mask;
+            }
+            if let Some(it) = hashed.get_mut(at) {
+                *it = *place;
+            }
+        }
+        hashed.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::end::{Backward, Forward};
+    use super::*;
+
+    /// All that a text begins with, the longest first.
+    fn found<E: End>(all: &Prefixes<E, u32>, text: &[u8]) -> Vec<u32> {
+        let first = all.longest(text);
+        core::iter::successors(first, |key| all.parent(key)).map(|key| key.value).collect()
+    }
+
+    fn numbered<'k>(keys: &[&'k [u8]]) -> Vec<(&'k [u8], u32)> {
+        keys.iter().copied().zip(0..).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn those_that_a_text_begins_or_ends_with_are_found(
+            keys in prop::collection::btree_set("[ab]{0,3}(aaaaaaaa|aaaaaaab){0,3}[abc\u{ff}]{0,9}", 0..40),
+            text in "[ab]{0,3}(aaaaaaaa|aaaaaaab){0,3}[abc\u{ff}]{0,9}",
+        ) {
+            let text = text.as_bytes();
+            let all_keys: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+            let all = Prefixes::<Forward, _>::new(numbered(&all_keys));
+            let of = |keys: &dyn Fn(&[u8]) -> bool| {
+                (0..).zip(&all_keys).filter(|(_, key)| keys(key)).map(|(at, _)| at).collect()
+            };
+            let mut expected: Vec<u32> = of(&|key| text.starts_with(key));
+            expected.reverse();
+            prop_assert_eq!(&found(&all, text), &expected);
+            let below: Vec<u32> = all.below(text).copied().collect();
+            prop_assert_eq!(below, of(&|key| key.starts_with(text)));
+            // And read from behind.
+            let behind = |text: &[u8]| text.iter().rev().copied().collect::<Vec<u8>>();
+            let reversed: Vec<Vec<u8>> = all_keys.iter().map(|key| behind(key)).collect();
+            let keys: Vec<&[u8]> = reversed.iter().map(|key| &**key).collect();
+            prop_assert_eq!(found(&Prefixes::<Backward, _>::new(numbered(&keys)), &behind(text)), expected);
+        }
+    }
+}
