@@ -99,8 +99,7 @@ pub(crate) fn watch(main: &MainConf) {
 /// A policy, for whoever puts its versions in force.
 fn policy_document(main: &MainConf, policy: usize) -> Option<PolicyDocument> {
     let policies = Arc::clone(main.policies.as_ref()?);
-    let path = main.policy_files.get(policy)?.clone();
-    Some(PolicyDocument { policies, policy, path })
+    Some(PolicyDocument { policies, policy })
 }
 
 /// Reads a file that has changed since the configuration was read.

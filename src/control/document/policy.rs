@@ -1,6 +1,5 @@
 //! A policy.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_core::policy::{Edition, Policies};
@@ -15,15 +14,13 @@ pub struct PolicyDocument {
     pub policies: Arc<Policies>,
     /// Its place among them.
     pub policy: usize,
-    /// Its file, to be named.
-    pub path: PathBuf,
 }
 
 impl Document for PolicyDocument {
     type Contents = Edition;
 
     fn name(&self) -> String {
-        format!("mesh_policy \"{}\"", self.path.display())
+        "mesh_policy".to_owned()
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Parsed<Edition>, Rejected> {
@@ -52,10 +49,9 @@ mod tests {
         let policies = Policies::new(Vec::new(), Vec::new());
         let (first, _) = policies.read(b"version: 1\n").unwrap();
         let policies = Arc::new(policies.with(vec![first]));
-        let path = PathBuf::from("policy.yaml");
-        let mut document = PolicyDocument { policies: Arc::clone(&policies), policy: 0, path };
+        let mut document = PolicyDocument { policies: Arc::clone(&policies), policy: 0 };
         let (adopted, _) = document.adopt(&Version::of_file(b"version: 1\nroles: {}\n")).unwrap();
-        assert_eq!(adopted.summary, "0 rules of mesh_policy \"policy.yaml\"");
+        assert_eq!(adopted.summary, "0 rules of mesh_policy");
         assert_eq!(policies.load().get(0).unwrap().generation(), 1);
 
         let rejected = document.adopt(&Version::of_file(b"version: 1\nrules: 1\n")).unwrap_err();

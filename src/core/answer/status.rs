@@ -1,5 +1,7 @@
 //! The content of `mesh_status`: each issuer's keys, their age and their last fault, what each
-//! worker has in force, and how full the memory of the limits is.
+//! worker has in force, how full the memory of the limits is, and which policies are in force.
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -8,6 +10,7 @@ use crate::issuer::trust::{IssuerKeys, Revoked, Snapshot, Trust};
 use crate::issuer::{Issuer, KeySource};
 use crate::key::algorithm::{Algorithm, AlgorithmSet};
 use crate::limit::{Part, Table};
+use crate::policy::Editions;
 use crate::text::time::{Now, UnixTime};
 
 /// The state that is shown, seen by one worker.
@@ -26,6 +29,13 @@ pub struct Status<'s> {
     pub this: (usize, u32),
     /// The limits; `None` if the configuration has no zone.
     pub table: Option<Table<'s>>,
+    /// The files of the policies.
+    pub policy_files: &'s [PathBuf],
+    /// The versions of them that this worker has in force.
+    pub policies: &'s Editions,
+    /// How often dry runs of policies let a request pass in this worker that would be refused, and how often
+    /// a request was refused that would pass.
+    pub diverged: (u64, u64),
     /// The time.
     pub now: Now,
 }
@@ -38,6 +48,29 @@ struct Page<'s> {
     revocations: Option<RevocationLine>,
     workers: Vec<WorkerLine<'s>>,
     zone: Option<ZoneLine>,
+    policies: Vec<PolicyLine<'s>>,
+    /// `None` if there is no policy.
+    policy_dry_runs: Option<DryRunLine>,
+}
+
+/// A policy that this worker has in force.
+#[derive(Serialize)]
+struct PolicyLine<'s> {
+    file: String,
+    /// Whether the last good version is known.
+    known: bool,
+    /// The SHA-256 of the file's contents.
+    digest: Option<&'s str>,
+    /// Counts the replacements of policies since the configuration was read.
+    generation: Option<u64>,
+    rules: Option<usize>,
+}
+
+/// What dry runs of policies would have decided otherwise in this worker.
+#[derive(Serialize)]
+struct DryRunLine {
+    would_refuse: u64,
+    would_allow: u64,
 }
 
 /// The parts of `mesh_zone`.
@@ -129,6 +162,8 @@ impl Status<'_> {
             revocations: self.revocations(),
             workers,
             zone: self.table.map(|table| self.zone(table)),
+            policies: self.policies(),
+            policy_dry_runs: self.dry_runs(),
         })?;
         json.push('\n');
         Ok(json)
@@ -142,6 +177,25 @@ impl Status<'_> {
         };
         let [identities, chosen, failures] = Part::ALL.map(line);
         ZoneLine { identities, chosen, failures }
+    }
+
+    fn policies(&self) -> Vec<PolicyLine<'_>> {
+        let line = |(policy, file): (usize, &PathBuf)| {
+            let edition = self.policies.get(policy);
+            PolicyLine {
+                file: file.to_string_lossy().into_owned(),
+                known: edition.is_some(),
+                digest: edition.map(|edition| edition.digest()),
+                generation: edition.map(|edition| edition.generation()),
+                rules: edition.map(|edition| edition.rules()),
+            }
+        };
+        self.policy_files.iter().enumerate().map(line).collect()
+    }
+
+    fn dry_runs(&self) -> Option<DryRunLine> {
+        let (would_refuse, would_allow) = self.diverged;
+        (!self.policy_files.is_empty()).then_some(DryRunLine { would_refuse, would_allow })
     }
 
     fn revocations(&self) -> Option<RevocationLine> {

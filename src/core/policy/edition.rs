@@ -180,8 +180,16 @@ impl Policies {
 
     /// Puts a version of a policy in force; `None` if it is unknown which one is. Returns what was in
     /// force, which the caller drops where that may take time. Called by one thread at a time.
+    ///
+    /// A version of the same bytes changes nothing.
     pub fn replace(&self, policy: usize, edition: Option<Edition>) -> Arc<Editions> {
-        let mut next = Editions::clone(&self.current.load());
+        let current = self.current.load_full();
+        if let (Some(now), Some(next)) = (current.get(policy), &edition)
+            && now.digest == next.digest
+        {
+            return current;
+        }
+        let mut next = Editions::clone(&current);
         next.generation = next.generation.saturating_add(1);
         if let Some(slot) = next.all.get_mut(policy) {
             let generation = next.generation;
@@ -218,6 +226,10 @@ mod tests {
         let now = reader.load().get(0).unwrap();
         assert_eq!(now.generation(), 1);
         assert_ne!(now.digest(), first);
+
+        let (same, _) = policies.read(b"version: 1\nroles: {}\n").unwrap();
+        policies.replace(0, Some(same));
+        assert_eq!(reader.load().get(0).unwrap().generation(), 1);
 
         policies.replace(0, None);
         assert!(reader.load().get(0).is_none());

@@ -64,6 +64,9 @@ fn page(main: &MainConf) -> Option<String> {
         workers: workers(),
         this: (worker_number(), std::process::id()),
         table: main.zone.as_ref().and_then(|zone| zone.table()),
+        policy_files: &main.policy_files,
+        policies: &main.policies.as_ref()?.load(),
+        diverged: (main.diverged.would_refuse.get(), main.diverged.would_allow.get()),
         now: clock::now(),
     };
     status.to_json().ok()

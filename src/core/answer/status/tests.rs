@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::claims::Kept;
 use crate::documents::{Failure, Found, Header, Layout, Slot, Source, Word};
+use crate::policy::Editions;
 use crate::testing::keys::{P256, RSA, key_set};
 use crate::testing::{self, NOW};
 use crate::text::time::Tick;
@@ -64,6 +65,9 @@ fn each_issuer_is_shown_with_what_is_known_of_it() {
         workers: 2,
         this: (0, 100),
         table: None,
+        policy_files: &[],
+        policies: &Editions::default(),
+        diverged: (0, 0),
         now: clock(at(0)),
     };
     let expected = json!({
@@ -116,6 +120,9 @@ fn without_shared_documents_the_files_are_shown() {
         workers: 1,
         this: (0, 1),
         table: None,
+        policy_files: &[],
+        policies: &Editions::default(),
+        diverged: (0, 0),
         now: clock(UnixTime::from_secs(NOW)),
     });
     assert_eq!(page["issuers"][0]["generation"], json!(0));
@@ -140,6 +147,9 @@ fn each_part_of_the_zone_is_shown() {
         workers: 1,
         this: (0, 1),
         table: Some(table),
+        policy_files: &[],
+        policies: &Editions::default(),
+        diverged: (0, 0),
         now: clock(UnixTime::from_secs(NOW)),
     });
     assert_eq!(page["zone"]["identities"], json!({ "slots": 384, "in_debt": 0, "full": 0 }));
@@ -172,6 +182,9 @@ fn the_list_of_what_is_revoked_is_counted() {
             workers: 1,
             this: (0, 1),
             table: None,
+            policy_files: &[],
+            policies: &Editions::default(),
+            diverged: (0, 0),
             now: clock(UnixTime::from_secs(NOW)),
         });
         assert_eq!(page["revocations"], shown);
