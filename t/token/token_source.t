@@ -36,6 +36,7 @@ server {
         location /three/inherited { proxy_pass %%UPSTREAM%%; }
         location /three/replaced { mesh_token_source authorization; proxy_pass %%UPSTREAM%%; }
     }
+    location /scheme { mesh_token_source authorization authorization=Token; proxy_pass %%UPSTREAM%%; }
     location /any { mesh_authenticate any; mesh_token_source header x-token; proxy_pass %%UPSTREAM%%; }
     location /on {
         mesh_token_source header x-token cookie session;
@@ -89,6 +90,16 @@ subtest 'in a field' => sub {
     is left_over('/header', "X-Token: $token", "X-Token: $token"), '400 credential_conflict', 'twice is a conflict';
     is left_over('/header', "X-Token: $token", "x-token:"), '400 credential_conflict', '... be one of them empty';
     is left_over('/any', "X-Token:"), '401 token_malformed', 'an empty one is not absent';
+};
+
+subtest 'behind a scheme of its own' => sub {
+    is left_over('/scheme', "Authorization: Token $token"), 'orders-api', 'the token does not go upstream';
+    is left_over('/scheme', "Authorization: token $token"), 'orders-api', 'in any case of letters';
+    is left_over('/scheme', "Authorization: Bearer $token"), 'orders-api', 'Bearer is named beside it';
+    is left_over('/default', "Authorization: Token $token"), '401 credential_missing', 'where it is not named it is none';
+    is left_over('/scheme', "Authorization: Token $bad"), '401 token_expired', 'a bad one is refused';
+    is left_over('/scheme', 'Authorization: Token'), '401 token_malformed', 'none behind it';
+    like left_over('/scheme', "Authorization: Token $token", "Authorization: Bearer $token"), qr/^400/, 'two fields';
 };
 
 subtest 'in a cookie' => sub {
@@ -159,6 +170,8 @@ subtest 'lines that are refused' => sub {
         ['', 'invalid number of arguments'],
         ['query token', 'mesh_token_source: "query" is not authorization, header name, cookie name or websocket'],
         ['off', 'mesh_token_source: "off" is not authorization'],
+        ['authorization=bearer', 'mesh_token_source: "authorization=bearer" is what "authorization" reads'],
+        (map { [$_, qq(mesh_token_source: "$_" is not authorization=scheme)] } qw(authorization= authorization=basic)),
         ['header', 'mesh_token_source: "" is not the name of a header'],
         ['cookie "a b"', 'mesh_token_source: "a b" is not the name of a cookie'],
         ['cookie a=b', 'mesh_token_source: "a=b" is not the name of a cookie'],

@@ -21,6 +21,9 @@ pub enum Source {
     /// The field of that name, in lower case: the token alone, or behind `Bearer`. Names that fold to
     /// one (`X_Token`, `X-Token`) are one field, as they are to many a platform.
     Header(Box<str>),
+    /// `Authorization`, behind a scheme of that name, in lower case, in place of `Bearer`: some platforms
+    /// have their own, as dbt Cloud has `Token`.
+    Scheme(Box<str>),
     /// Behind the protocol `bearer` in `Sec-WebSocket-Protocol` (RFC 6455 section 11.3.4), the only field
     /// of a handshake that a browser lets a page write to.
     WebSocket,
@@ -42,7 +45,9 @@ impl Source {
     pub fn is_shown_by(&self, variable: &str) -> bool {
         let field = variable.strip_prefix("http_");
         match self {
-            Self::Authorization => field.is_some_and(|it| it == "authorization" || it == "dpop"),
+            Self::Authorization | Self::Scheme(_) => {
+                field.is_some_and(|it| it == "authorization" || it == "dpop")
+            }
             Self::Cookie(name) => {
                 field == Some("cookie")
                     || variable
@@ -77,7 +82,7 @@ impl Source {
         request: &'r dyn Request,
     ) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
         let field = match self {
-            Self::Authorization => request.authorization(),
+            Self::Authorization | Self::Scheme(_) => request.authorization(),
             Self::Cookie(_) => request.field("cookie"),
             Self::Header(name) => request.field(name),
             Self::WebSocket => request.field(WEBSOCKET_PROTOCOL),
@@ -97,6 +102,10 @@ impl Source {
                 // A proof belongs to `Authorization`.
                 let bearer = behind_scheme(value)?.filter(|(scheme, _)| *scheme == Scheme::Bearer);
                 Ok(Some(bearer.unwrap_or((Scheme::Bearer, value))))
+            }
+            Self::Scheme(name) => {
+                let rest = behind_named_scheme(value, name)?;
+                Ok(rest.map(|token| (Scheme::Bearer, token)))
             }
             Self::WebSocket => Ok(behind_bearer(value)?.map(|token| (Scheme::Bearer, token))),
         }
@@ -118,6 +127,23 @@ fn behind_scheme(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
         return Err(Reason::TokenMalformed);
     }
     Ok(Some((scheme, rest.trim_ascii_start())))
+}
+
+/// What follows a scheme of that name; another scheme is no token.
+fn behind_named_scheme<'f>(value: &'f [u8], name: &str) -> Result<Option<&'f [u8]>, Reason> {
+    let value = value.trim_ascii();
+    let Some((scheme, rest)) = value.split_at_checked(name.len()) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(name.as_bytes()) {
+        return Ok(None);
+    }
+    match rest {
+        [] => Err(Reason::TokenMalformed),
+        [b' ', ..] => Ok(Some(rest.trim_ascii_start())),
+        // As `Bearer`: after a tab or a comma, another reader would see a token.
+        [byte, ..] if byte.is_ascii_whitespace() || *byte == b',' => Err(Reason::TokenMalformed),
+        // A longer name.
+        _ => Ok(None),
+    }
 }
 
 /// A text that is one token68 (RFC 9110 section 11.2), as every token is.

@@ -18,7 +18,7 @@ const PROOF: &str = "dpop";
 pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     settings::main(r).shown.keep(r, source)?;
     match source {
-        Source::Authorization => {
+        Source::Authorization | Source::Scheme(_) => {
             // The proof of the token goes with it.
             let (mut proof, mut count) = (None, 0_usize);
             headers::remove_authorization(r, |_, value| {
@@ -57,7 +57,7 @@ pub(super) fn remove(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Opti
 /// Puts back the field that an earlier location of this request has removed.
 pub(super) fn restore(Turn { r, context, .. }: Turn<'_>, source: &Source) -> Option<()> {
     match source {
-        Source::Authorization => {
+        Source::Authorization | Source::Scheme(_) => {
             if let Some(value) = context.removed(r, PROOF) {
                 headers::restore(r, b"DPoP", value).ok()?;
             }

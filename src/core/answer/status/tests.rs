@@ -101,6 +101,8 @@ fn each_issuer_is_shown_with_what_is_known_of_it() {
             { "name": "found", "generation": 4 }, { "name": "asked", "generation": null },
         ] }],
         "zone": null,
+        "policies": [],
+        "policy_dry_runs": null,
     });
     assert_eq!(page(&status), expected);
 

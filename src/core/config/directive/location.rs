@@ -27,7 +27,7 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
     ),
     row(
         "mesh_token_source",
-        "authorization | header name | cookie name | websocket ...",
+        "authorization[=scheme] | header name | cookie name | websocket ...",
         "mesh_token_source authorization",
         include_str!("doc/mesh_token_source.md"),
         (1, 16),
@@ -289,6 +289,7 @@ fn token_source(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
         };
         let source = match *word {
             "authorization" => Source::Authorization,
+            word if word.starts_with("authorization=") => Source::Scheme(scheme(word)?),
             "cookie" => Source::Cookie(name()?.into()),
             "header" => {
                 let name = name()?.to_ascii_lowercase();
@@ -314,6 +315,18 @@ fn token_source(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigErro
         sources.push(source);
     }
     Ok(())
+}
+
+/// The scheme of `authorization=Token`, in lower case.
+fn scheme(word: &str) -> Result<Box<str>, ConfigError> {
+    let name = word.trim_start_matches("authorization=").to_ascii_lowercase();
+    if matches!(&*name, "bearer" | "dpop") {
+        return Err(ConfigError::new(format!("\"{word}\" is what \"authorization\" reads")));
+    }
+    if !is_name(&name) || matches!(&*name, "basic" | "digest" | "negotiate") {
+        return Err(unknown(word, "authorization=scheme, whose scheme carries a token"));
+    }
+    Ok(name.into())
 }
 
 fn certificate_name(raw: &mut RawLocation, line: &Line<'_>) -> Result<(), ConfigError> {

@@ -39,6 +39,26 @@ fn a_token_is_found_in_each_place() {
 }
 
 #[test]
+fn a_token_may_stand_behind_a_scheme_of_its_own() {
+    let read = |value: &str| {
+        let request = Sent::of(&[("authorization", value)]);
+        let found = Source::Scheme("token".into()).read(&request);
+        found.map(|it| {
+            it.map(|(scheme, token)| (scheme, String::from_utf8(token.to_vec()).unwrap()))
+        })
+    };
+    for value in ["Token a.b.c", "token  a.b.c", " TOKEN a.b.c "] {
+        assert_eq!(read(value), Ok(Some((Scheme::Bearer, "a.b.c".to_owned()))), "{value}");
+    }
+    for value in ["Bearer a.b.c", "Tokens a.b.c", "Token=a.b.c", "Tok", "DPoP a.b.c"] {
+        assert_eq!(read(value), Ok(None), "{value}");
+    }
+    for value in ["Token", "Token ", "Token\ta.b.c", "Token,a", "Token a b", "Token a,b"] {
+        assert_eq!(read(value), Err(Reason::TokenMalformed), "{value}");
+    }
+}
+
+#[test]
 fn two_tokens_are_a_conflict_wherever_they_stand() {
     let (bearer, header, cookie) =
         (("authorization", "Bearer a"), ("x-token", "a"), ("cookie", "session=a"));
