@@ -133,16 +133,16 @@ fn recognise(
     memo: &mut Memo,
     worker: &mut WorkerState<'_>,
 ) -> Result<Rc<Identity>, Stop> {
-    let has_waited = core::mem::take(&mut memo.has_waited);
-    if has_waited {
-        // Whatever was known then may have expired, or been revoked.
-        memo.forget(settings.id);
-    } else if let Some(known) = memo.find(settings) {
-        return known.clone().map_err(Stop::Refused);
-    }
-    let authenticate = match has_waited {
-        true => authenticate::authenticate_again,
-        false => authenticate::authenticate,
+    let authenticate = match memo.find(settings) {
+        None => authenticate::authenticate,
+        // Whatever was known before the request waited may have expired, or been revoked.
+        Some(Known { found: Ok(identity), is_old: true, is_shown, .. }) => {
+            match is_shown | identity.proof().is_none() {
+                true => authenticate::authenticate_again,
+                false => authenticate::authenticate,
+            }
+        }
+        Some(known) => return known.found.clone().map_err(Stop::Refused),
     };
     let found = Credentials::find(request, settings.methods, &settings.sources)
         .map_err(Stop::Refused)
@@ -187,13 +187,15 @@ fn use_up(
     memo: &mut Memo,
     worker: &WorkerState<'_>,
 ) -> Result<(), Refusal> {
-    let Some(proof) = identity.proof() else { return Ok(()) };
-    proof.use_up(&worker.proofs, &mut memo.proof, worker.now).map_err(|reason| {
-        let refusal = Refusal::from(reason);
-        fail(&refusal, request, settings, memo, worker);
-        memo.refuse(settings.id, &refusal);
-        refusal
-    })
+    let used = identity
+        .proof()
+        .map_or(Ok(()), |proof| proof.use_up(&worker.proofs, &mut memo.proof, worker.now));
+    let result = used.map_err(Refusal::from);
+    if let Err(refusal) = &result {
+        fail(refusal, request, settings, memo, worker);
+    }
+    memo.note_use(settings.id, &result);
+    result
 }
 
 /// Charges the address for a refused credential, once a request.
@@ -216,8 +218,8 @@ fn fail(
 #[derive(Debug, Default)]
 pub struct Memo {
     /// Of the first settings: most requests see no others.
-    first: Option<(usize, Result<Rc<Identity>, Refusal>)>,
-    others: Vec<(usize, Result<Rc<Identity>, Refusal>)>,
+    first: Option<Known>,
+    others: Vec<Known>,
     charged: Charged,
     /// Whether the address has been charged for a refused credential of this request.
     has_failed: bool,
@@ -227,9 +229,19 @@ pub struct Memo {
     proof: proof::Known,
     /// What was read of the request's body.
     body: Option<Box<BodyRead>>,
-    /// Whether the request has waited for its body since its identity was verified.
-    has_waited: bool,
     named: Option<Named>,
+}
+
+/// Who a request is from under some settings, or why it is refused.
+#[derive(Debug)]
+struct Known {
+    /// The number of the settings.
+    id: usize,
+    found: Result<Rc<Identity>, Refusal>,
+    /// Whether the request has waited for its body since.
+    is_old: bool,
+    /// Whether the proof that it rests on, if any, is used up.
+    is_shown: bool,
 }
 
 impl Memo {
@@ -241,7 +253,7 @@ impl Memo {
     /// Takes what was found in the body of the request, which it has waited for.
     pub fn set_body(&mut self, body: BodyRead) {
         self.body = Some(Box::new(body));
-        self.has_waited = true;
+        self.each_known().for_each(|known| known.is_old = true);
     }
 
     /// The operation of the request, as far as it is known.
@@ -261,34 +273,38 @@ impl Memo {
         self.is_judged = is_judged;
     }
 
-    fn find(&self, settings: &Authentication) -> Option<&Result<Rc<Identity>, Refusal>> {
-        let mut known = self.first.iter().chain(&self.others);
-        known.find(|(id, _)| *id == settings.id).map(|(_, found)| found)
+    fn find(&self, settings: &Authentication) -> Option<&Known> {
+        self.first.iter().chain(&self.others).find(|known| known.id == settings.id)
+    }
+
+    fn each_known(&mut self) -> impl Iterator<Item = &mut Known> {
+        self.first.iter_mut().chain(&mut self.others)
     }
 
     fn keep(&mut self, id: usize, found: Result<Rc<Identity>, Refusal>) {
-        match self.first {
-            None => self.first = Some((id, found)),
-            Some(_) => self.others.push((id, found)),
+        let is_shown = self.each_known().any(|known| known.id == id && known.is_shown);
+        let new = Known { id, found, is_old: false, is_shown };
+        if let Some(known) = self.each_known().find(|known| known.id == id) {
+            *known = new;
+        } else if self.first.is_none() {
+            self.first = Some(new);
+        } else {
+            self.others.push(new);
         }
     }
 
-    fn forget(&mut self, id: usize) {
-        let is_other = |known: &(usize, _)| known.0 != id;
-        self.first = self.first.take().filter(is_other);
-        self.others.retain(is_other);
-    }
-
-    /// Replaces an identity that turned out to be none.
-    fn refuse(&mut self, id: usize, refusal: &Refusal) {
-        let known = self.first.iter_mut().chain(&mut self.others);
-        for (_, found) in known.filter(|(known, _)| *known == id) {
-            *found = Err(refusal.clone());
+    /// Notes that a proof is used up, or replaces an identity that turned out to be none.
+    fn note_use(&mut self, id: usize, result: &Result<(), Refusal>) {
+        for known in self.each_known().filter(|known| known.id == id) {
+            match result {
+                Ok(()) => known.is_shown = true,
+                Err(refusal) => known.found = Err(refusal.clone()),
+            }
         }
     }
 
     fn identity(&self, settings: &Authentication) -> Option<Rc<Identity>> {
-        self.find(settings)?.as_ref().ok().cloned()
+        self.find(settings)?.found.as_ref().ok().cloned()
     }
 }
 

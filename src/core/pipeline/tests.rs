@@ -29,6 +29,7 @@ mod limits;
 mod proofs;
 mod revocations;
 mod settings;
+mod waiting;
 
 /// An issuer's key, with its name and its public half.
 struct Key {

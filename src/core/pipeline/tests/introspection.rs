@@ -8,7 +8,7 @@ use super::*;
 use crate::issuer::Question;
 use crate::token::introspection::{self, Answer};
 
-const ASKED: &[(&str, &[&str])] = &[
+pub(super) const ASKED: &[(&str, &[&str])] = &[
     ("introspection", &["https://idp.example/introspect"]),
     ("introspection_client", &["gateway", "secret=x"]),
 ];
@@ -20,7 +20,7 @@ fn server(key: &Key, issuer: &[(&str, &[&str])], location: &[(&str, &[&str])]) -
 
 impl Server {
     /// What the worker has to ask since the last request, as the shell does.
-    fn wanted(&mut self) -> Option<Question> {
+    pub(super) fn wanted(&mut self) -> Option<Question> {
         self.wanted.take().map(|need| match need {
             Need::Introspection(question) => *question,
             Need::Body(body) => panic!("{body:?}"),
@@ -28,7 +28,7 @@ impl Server {
     }
 
     /// Lets the issuer say that; good answers are cached for 60 seconds, bad ones for 10.
-    fn says(&mut self, question: &Question, answer: &Value) {
+    pub(super) fn says(&mut self, question: &Question, answer: &Value) {
         let body = answer.to_string();
         let now = self.now.unix;
         let answer = introspection::read(
@@ -48,7 +48,7 @@ impl Server {
         self.introspections.answer(question, answer, times, tick);
     }
 
-    fn passes(&mut self, secs: u64) {
+    pub(super) fn passes(&mut self, secs: u64) {
         self.now.tick = self.now.tick.saturating_add(Duration::from_secs(secs));
         self.now.unix = self.now.unix.saturating_add(secs.try_into().unwrap());
     }

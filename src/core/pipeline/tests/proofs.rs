@@ -9,23 +9,28 @@ use crate::key::jwks::thumbprint;
 mod spent;
 
 /// A client with a key of its own, and a token that is bound to it.
-struct Client {
+pub(super) struct Client {
     key: Key,
-    token: String,
+    pub(super) token: String,
 }
 
 impl Client {
-    fn new(issuer: &Key) -> Self {
+    pub(super) fn new(issuer: &Key) -> Self {
         Self::bound(issuer, &json!({}))
     }
 
     /// `confirmation` goes into `cnf` beside the key.
     fn bound(issuer: &Key, confirmation: &Value) -> Self {
-        let key = Key::new("ignored");
-        let jkt = thumbprint(key.jwk.as_object().unwrap()).unwrap();
-        let mut cnf = confirmation.clone();
-        cnf["jkt"] = BASE64URL.encode(jkt).into();
-        Self { token: issuer.token(&json!({ "cnf": cnf })), key }
+        let mut client = Self { key: Key::new("ignored"), token: String::new() };
+        let cnf = changed(confirmation, &client.confirmation());
+        client.token = issuer.token(&json!({ "cnf": cnf }));
+        client
+    }
+
+    /// What a token that is bound to the key says of it.
+    pub(super) fn confirmation(&self) -> Value {
+        let jkt = thumbprint(self.key.jwk.as_object().unwrap()).unwrap();
+        json!({ "jkt": BASE64URL.encode(jkt) })
     }
 
     fn claims(&self) -> Value {
@@ -48,7 +53,7 @@ impl Client {
     }
 
     /// A request whose proof says that; `jti` is one of many.
-    fn says(&self, claims: &Value) -> Sent {
+    pub(super) fn says(&self, claims: &Value) -> Sent {
         self.sends(&self.proof(&json!({}), claims))
     }
 }
