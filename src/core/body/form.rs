@@ -12,15 +12,17 @@ pub(super) struct Reader<'w> {
     extract: Extract,
     /// The pair that is being read.
     pair: Vec<u8>,
-    /// The names that were there.
-    names: BTreeSet<String>,
+    /// The names that were there, and how many bytes they are.
+    names: BTreeSet<Box<str>>,
+    length: usize,
 }
 
 /// Bytes of the longest pair: no wanted name is longer.
 const MAX_PAIR: usize = 64 * 1024;
 
-/// How many names a form may hold.
+/// How many names a form may hold, and bytes of them.
 const MAX_NAMES: usize = 1000;
+const MAX_LENGTH: usize = 64 * 1024;
 
 impl<'w> Reader<'w> {
     pub(super) fn new(wanted: &'w Wanted) -> Self {
@@ -29,6 +31,7 @@ impl<'w> Reader<'w> {
             extract: Extract::new(wanted.places()),
             pair: Vec::new(),
             names: BTreeSet::new(),
+            length: 0,
         }
     }
 
@@ -70,10 +73,11 @@ impl<'w> Reader<'w> {
             self.extract.set_other();
         }
         let member = self.wanted.member(root, &name);
-        if !self.names.insert(name) {
+        self.length = self.length.saturating_add(name.len());
+        if !self.names.insert(name.into()) {
             return Err(BodyError::Ambiguous);
         }
-        if self.names.len() > MAX_NAMES {
+        if self.names.len() > MAX_NAMES || self.length > MAX_LENGTH {
             return Err(BodyError::TooLarge);
         }
         match member.map(|(at, _)| self.wanted.selected(at)) {
@@ -115,6 +119,16 @@ mod tests {
         assert_eq!((found.value(0, 0), found.has_other()), (Some("/Shared/a b"), true));
         assert!(!read("cause=x&path=a").unwrap().has_other());
         assert!(read("").unwrap().value(0, 0).is_none());
+    }
+
+    #[test]
+    fn names_take_no_more_than_is_kept_of_a_body() {
+        let names = |count, length| -> Vec<_> {
+            (0..count).map(|number| format!("{number:0length$}=")).collect()
+        };
+        assert!(read(&names(1000, 64).join("&")).is_ok());
+        assert_eq!(read(&names(1001, 4).join("&")), Err(BodyError::TooLarge));
+        assert_eq!(read(&names(9, 8 * 1024).join("&")), Err(BodyError::TooLarge));
     }
 
     #[test]
