@@ -60,6 +60,7 @@ enum Kind<'w> {
     Json(json::Reader<'w>),
     Form(form::Reader<'w>),
     Multipart(multipart::Reader<'w>),
+    Absent(Extract),
 }
 
 impl<'w> Reader<'w> {
@@ -69,6 +70,7 @@ impl<'w> Reader<'w> {
             Type::Json => Kind::Json(json::Reader::new(wanted)),
             Type::Form => Kind::Form(form::Reader::new(wanted)),
             Type::Multipart(boundary) => Kind::Multipart(multipart::Reader::new(&boundary, wanted)),
+            Type::Absent => Kind::Absent(Extract::new(wanted.places())),
         };
         Self { kind, is_empty: true }
     }
@@ -84,6 +86,8 @@ impl<'w> Reader<'w> {
             Kind::Json(reader) => reader.feed(bytes),
             Kind::Form(reader) => reader.feed(bytes),
             Kind::Multipart(reader) => reader.feed(bytes),
+            Kind::Absent(_) if self.is_empty => Ok(()),
+            Kind::Absent(_) => Err(BodyError::WrongType),
         }
     }
 
@@ -99,6 +103,7 @@ impl<'w> Reader<'w> {
             Kind::Form(reader) => reader.finish(),
             Kind::Multipart(reader) if self.is_empty => Ok(reader.into_extract()),
             Kind::Multipart(reader) => reader.finish(),
+            Kind::Absent(extract) => Ok(extract),
         }
     }
 }

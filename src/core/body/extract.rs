@@ -24,6 +24,11 @@ impl Extract {
         Self { values: vec![Vec::new(); places], ..Self::default() }
     }
 
+    /// How many bytes its values are.
+    pub const fn size(&self) -> usize {
+        self.bytes
+    }
+
     /// How many bytes of a value may be kept still.
     pub(super) const fn room(&self) -> usize {
         MAX_BYTES.saturating_sub(self.bytes)

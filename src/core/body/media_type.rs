@@ -12,6 +12,8 @@ pub enum Type {
     Form,
     /// `multipart/form-data` (RFC 7578), with what divides its parts.
     Multipart(Boundary),
+    /// None: only an empty body has none.
+    Absent,
 }
 
 impl Type {

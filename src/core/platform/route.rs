@@ -70,6 +70,7 @@ impl<'p, 'r> Route<'p, 'r> {
             Type::Json => bodies.json,
             Type::Form => bodies.form,
             Type::Multipart(_) => bodies.multipart,
+            Type::Absent => false,
         };
         if is_read { Ok(kind) } else { Err(BodyError::WrongType) }
     }

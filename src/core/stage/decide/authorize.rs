@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Entitled, Permit, Rule, subject};
-use crate::body::{BodyError, Extract};
+use crate::body::{BodyError, Extract, Type};
 use crate::identity::Identity;
 use crate::need::{Body, Entry, Need, Stop};
 use crate::platform::kind::{ActionId, KindId};
@@ -207,14 +207,19 @@ fn read<'a>(
     if let Some(read) = body.filter(|read| read.entry == entry) {
         return read.found.as_ref().map(Some).map_err(|reason| (*reason).into());
     }
-    match request.upstream().length {
+    let length = request.upstream().length;
+    match length {
         Length::None => return Ok(None),
         Length::Known(length) if length > authorization.inspect => {
             return Err(Reason::BodyTooLarge.into());
         }
         Length::Known(_) | Length::Unknown => {}
     }
-    let kind = route.body_type().map_err(Reason::from)?;
+    let kind = match (length, request.field("content-type")) {
+        // It may prove to be empty.
+        (Length::Unknown, Field::Absent) => Type::Absent,
+        _ => route.body_type().map_err(Reason::from)?,
+    };
     let most = authorization.inspect;
     Err(Stop::Waits(Need::Body(Box::new(Body { kind, most, entry }))))
 }
