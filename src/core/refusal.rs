@@ -216,7 +216,7 @@ reasons! {
     BodyMalformed => "body_malformed", 400, NONE, Kind::Policy,
         "the request's body is not well-formed";
     /// The body did not arrive within `mesh_body_timeout`.
-    BodyTimeout => "body_timeout", 408, NONE, Kind::Blameless,
+    BodyTimeout => "body_timeout", 408, NONE, Kind::Policy,
         "the request's body did not arrive in time";
     /// More than `mesh_body_inspect`, or more names than a request may hold.
     BodyTooLarge => "body_too_large", 413, NONE, Kind::Policy,

@@ -44,10 +44,8 @@ pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
         need = match body::read(turn, &wanted)? {
             Read::Now => turn.evaluate()?,
             Read::Later => return Some(NGX_DONE as ngx_int_t),
-            Read::Failed(code) => {
-                drop(turn.evaluate()?);
-                return Some(code);
-            }
+            // It is refused already, for want of a body.
+            Read::Failed(code) => return Some(code),
         };
     }
     match need {
@@ -144,8 +142,9 @@ pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
     for (name, value) in refusal.fields() {
         headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
     }
-    // After a 401, Nginx asks its other access modules if `satisfy any` holds.
-    Some(if refusal.is_unauthenticated() {
+    // After a 401, Nginx asks its other access modules if `satisfy any` holds. None of them may let a
+    // request pass of whose body a part was read.
+    Some(if refusal.is_unauthenticated() && !context.has_given_up() {
         Answer::Continue(status)
     } else {
         Answer::Finalize(status)

@@ -4,23 +4,25 @@
 //! keeps the members that the operation's row looks at. The request is parked meanwhile: the access phase
 //! has said that it is done for now, and is called again once the body is whole. If the body is refused
 //! on the way, the filter has Nginx stop reading, and an event of ours calls the access phase, which
-//! refuses as it refuses everything.
+//! refuses as it refuses everything. If Nginx ends the reading itself, because a chunk is none or the
+//! client is gone, nothing of ours holds the request.
 
 use core::cell::Cell;
 use core::ptr;
 
-use mesh_core::body::{BodyError, Reader};
+use mesh_core::body::{BodyError, Extract, Reader};
 use mesh_core::config::Location;
 use mesh_core::need::{self, Entry};
 use mesh_core::platform::table::Table;
 use mesh_core::refusal::Reason;
 use mesh_core::stage::decide::BodyRead;
 use nginx_sys::{
-    NGX_AGAIN, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_SPECIAL_RESPONSE, ngx_add_timer,
+    NGX_AGAIN, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK, ngx_add_timer,
     ngx_chain_t, ngx_connection_t, ngx_del_timer, ngx_delete_posted_event, ngx_event_t,
-    ngx_http_block_reading, ngx_http_core_run_phases, ngx_http_read_client_request_body,
-    ngx_http_request_body_filter_pt, ngx_http_request_t, ngx_http_run_posted_requests,
-    ngx_http_top_request_body_filter, ngx_int_t, ngx_msec_t, ngx_post_event, ngx_posted_events,
+    ngx_http_block_reading, ngx_http_core_run_phases, ngx_http_finalize_request,
+    ngx_http_read_client_request_body, ngx_http_request_body_filter_pt, ngx_http_request_t,
+    ngx_http_run_posted_requests, ngx_http_top_request_body_filter, ngx_int_t, ngx_msec_t,
+    ngx_post_event, ngx_posted_events,
 };
 
 use crate::nginx::ngx::guard::guard;
@@ -34,8 +36,35 @@ use crate::nginx::state::settings;
 const ONE: usize = 64 * 1024;
 
 thread_local! {
-    /// The bytes that this worker may still need for bodies: so many a request.
+    /// The bytes that this worker may still need for bodies, or keeps of them.
     static TAKEN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A part of `mesh_body_memory`, given back when it is dropped.
+pub(super) struct Share(usize);
+
+impl Share {
+    /// What one body may take; `None` if there is no room for it.
+    fn take(room: usize) -> Option<Self> {
+        let taken = TAKEN.get().saturating_add(ONE);
+        (taken <= room).then(|| {
+            TAKEN.set(taken);
+            Self(ONE)
+        })
+    }
+
+    /// Gives all back but what is kept.
+    fn shrink(&mut self, size: usize) {
+        let rest = self.0.saturating_sub(size);
+        TAKEN.set(TAKEN.get().saturating_sub(rest));
+        self.0 = self.0.saturating_sub(rest);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.shrink(0);
+    }
 }
 
 /// A body on its way.
@@ -46,10 +75,10 @@ pub(super) struct Reading {
     most: u64,
     /// Whether a body that is refused goes upstream all the same: a dry run.
     is_lenient: bool,
-    /// Whether the access phase waits for us; not while Nginx's first call lasts.
-    is_parked: bool,
-    /// Our timer, which is also posted once a body is refused.
-    event: Box<ngx_event_t>,
+    /// The request while the access phase waits for us; not while Nginx's first call lasts.
+    parked: Option<Stamp>,
+    event: Event,
+    share: Share,
 }
 
 enum State {
@@ -61,11 +90,33 @@ enum State {
     Skipped(Reason),
 }
 
-impl Drop for Reading {
+/// What tells that Nginx still reads the body of a request: all of it changes if Nginx ends the reading,
+/// answers the request, or redirects it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+struct Stamp {
+    handlers: [usize; 2],
+    changes: u32,
+}
+
+impl Stamp {
+    fn of(r: Live<'_>) -> Self {
+        // SAFETY: the request is whole and live.
+        unsafe {
+            let raw = r.as_ptr();
+            let handlers = [(*raw).read_event_handler, (*raw).write_event_handler];
+            let handlers = handlers.map(|handler| handler.map_or(0, |handler| handler as usize));
+            Self { handlers, changes: (*raw).uri_changes() }
+        }
+    }
+}
+
+/// Our timer, which is also posted once a body is refused.
+struct Event(Box<ngx_event_t>);
+
+impl Drop for Event {
     fn drop(&mut self) {
         // SAFETY: the event is ours, and in Nginx's timers or queue if it says so.
-        unsafe { disarm(&raw mut *self.event) };
-        TAKEN.set(TAKEN.get().saturating_sub(ONE));
+        unsafe { disarm(&raw mut *self.0) };
     }
 }
 
@@ -99,7 +150,7 @@ pub(super) fn read(turn: Turn<'_>, body: &need::Body) -> Option<Read> {
     let Turn { r, location, context } = turn;
     let need::Body { kind, most, entry } = body.clone();
     let refuse = |reason| {
-        context.set_body(BodyRead { entry, found: Err(reason) })?;
+        context.set_unread(BodyRead { entry, found: Err(reason) })?;
         Some(Read::Now)
     };
     let table = location.authorization.as_ref()?.platform.table();
@@ -107,32 +158,31 @@ pub(super) fn read(turn: Turn<'_>, body: &need::Body) -> Option<Read> {
     // dropped with the request's pool.
     let table: &'static Table = unsafe { &*ptr::from_ref(table) };
     let Some(wanted) = table.wanted(entry.line) else { return refuse(Reason::BodyUnavailable) };
-    let room = settings::main(r).raw.body_memory.unwrap_or(MEMORY);
-    if TAKEN.get().saturating_add(ONE) > room {
-        return refuse(Reason::BodyUnavailable);
-    }
-    TAKEN.set(TAKEN.get().saturating_add(ONE));
-    // SAFETY: zero is a valid value of every field: null, no function, no flag.
-    let event = Box::new(unsafe { core::mem::zeroed::<ngx_event_t>() });
-    let is_lenient = location.dry_run.covers(Reason::BodyMalformed);
-    let state = State::Going(Box::new(Reader::new(kind, wanted)));
-    let reading = Reading { state, entry, taken: 0, most, is_lenient, is_parked: false, event };
     let raw = r.as_ptr();
     // SAFETY: the request is whole and live.
-    let (was_read, is_discarded) =
-        unsafe { (!(*raw).request_body.is_null(), (*raw).discard_body() != 0) };
-    if is_discarded {
-        drop(reading);
+    let (known, is_elsewhere) = unsafe {
+        let is_elsewhere = (*raw).discard_body() != 0 || (*raw).reading_body() != 0;
+        ((*raw).request_body, is_elsewhere)
+    };
+    if is_elsewhere {
+        // It went nowhere, or is on its way to another upstream.
         return refuse(Reason::BodyUnavailable);
     }
+    let room = settings::main(r).raw.body_memory.unwrap_or(MEMORY);
+    let Some(share) = Share::take(room) else { return refuse(Reason::BodyUnavailable) };
+    // SAFETY: zero is a valid value of every field: null, no function, no flag.
+    let event = Event(Box::new(unsafe { core::mem::zeroed::<ngx_event_t>() }));
+    let is_lenient = location.dry_run.covers(Reason::BodyMalformed);
+    let state = State::Going(Box::new(Reader::new(kind, wanted)));
+    let reading = Reading { state, entry, taken: 0, most, is_lenient, parked: None, event, share };
     context.begin_body(reading)?;
-    if was_read {
-        // SAFETY: its buffers are a chain that ends in null.
-        unsafe { walk(context, (*(*raw).request_body).bufs) };
-        finish(r, context)?;
-        return Some(Read::Now);
+    if known.is_null() {
+        return start(turn, context);
     }
-    start(turn, context)
+    // SAFETY: its buffers are a chain that ends in null.
+    unsafe { walk(context, (*known).bufs) };
+    finish(r, context)?;
+    Some(Read::Now)
 }
 
 /// Begins to read.
@@ -146,37 +196,37 @@ fn start(turn: Turn<'_>, context: &Context) -> Option<Read> {
         context.end_body();
         return Some(Read::Failed(code));
     }
-    let is_refused = context.with_body(|reading| matches!(reading.state, State::Refused(_)));
-    match is_refused {
-        // `read_whole` was called.
-        None => Some(Read::Now),
-        Some(true) => {
-            // SAFETY: the request is live. `read_whole`, which takes back Nginx's count, is not called
-            // any more.
-            unsafe { give_up_reading(raw) };
-            finish(r, context)?;
-            Some(Read::Now)
-        }
-        Some(false) => {
-            context.with_body(|reading| reading.park(r, location))?;
-            Some(Read::Later)
-        }
+    // SAFETY: the request is live, and the call has counted once more. As for a content handler, which is
+    // finalized by `NGX_DONE` then, nobody holds the request but its connection: if Nginx ends the
+    // reading, it ends the request.
+    unsafe { (*raw).set_count((*raw).count().saturating_sub(1)) };
+    if code == NGX_OK as ngx_int_t {
+        finish(r, context)?;
+        return Some(Read::Now);
     }
+    if context.with_body(|reading| reading.is_refused())? {
+        give_up_reading(r, context);
+        finish(r, context)?;
+        return Some(Read::Now);
+    }
+    context.with_body(|reading| reading.park(r, location))?;
+    Some(Read::Later)
 }
 
 impl Reading {
     /// Sets the timer of a body that is not whole yet.
     fn park(&mut self, r: Live<'_>, location: &Location) {
-        self.is_parked = true;
+        self.parked = Some(Stamp::of(r));
         let patience = ngx_msec_t::try_from(location.body_timeout.as_millis()).unwrap_or(0);
+        let event = &mut self.event.0;
+        event.handler = Some(wake);
+        event.data = r.connection().cast();
         // SAFETY: the event is ours, and lives until the request's pool is destroyed: `drop` takes it
         // out of the timers. Nginx's debug log reads a descriptor through `data`, which is that of the
         // request's connection.
         unsafe {
-            self.event.handler = Some(wake);
-            self.event.data = r.connection().cast();
-            self.event.log = (*r.connection()).log;
-            ngx_add_timer(&raw mut *self.event, patience);
+            event.log = (*r.connection()).log;
+            ngx_add_timer(&raw mut **event, patience);
         }
     }
 
@@ -273,8 +323,8 @@ unsafe fn walk(context: &Context, mut chain: *mut ngx_chain_t) -> bool {
                 }
                 chain = (*chain).next;
             }
-            if !goes_on && reading.is_parked {
-                let event = &raw mut *reading.event;
+            if !goes_on && reading.parked.is_some() {
+                let event = &raw mut *reading.event.0;
                 disarm(event);
                 ngx_post_event(event, &raw mut ngx_posted_events);
             }
@@ -288,36 +338,47 @@ unsafe fn walk(context: &Context, mut chain: *mut ngx_chain_t) -> bool {
 unsafe extern "C" fn read_whole(r: *mut ngx_http_request_t) {
     // SAFETY: Nginx calls it with a whole, live request.
     let Some(live) = (unsafe { Live::new(r) }) else { return };
-    let is_parked = guard(
+    let next = guard(
         "request body",
-        None,
+        Next::Fail,
         || live.log(),
         || {
-            // SAFETY: the request is live; `ngx_http_read_client_request_body` has counted once more.
-            unsafe {
-                let main = live.main().as_ptr();
-                (*main).set_count((*main).count().saturating_sub(1));
+            let parked = |context: &Context| context.with_body(|it| it.parked.is_some());
+            match Context::known(live).and_then(|context| Some((context, parked(context)?))) {
+                // It is called from `start`, which goes on.
+                Some((_, false)) => Next::Wait,
+                Some((context, true)) if finish(live, context).is_some() => Next::GoOn,
+                _ => Next::Fail,
             }
-            let context = Context::known(live)?;
-            let is_parked = context.with_body(|reading| reading.is_parked)?;
-            finish(live, context)?;
-            Some(is_parked)
         },
     );
-    // SAFETY: the request is live, nothing of it is borrowed, and nothing is done with it after the call
-    // that may free it.
+    // SAFETY: the request is live, and nothing is done with it after this.
+    unsafe { go_on(r, next) };
+}
+
+/// What is to be done with a parked request.
+#[derive(Clone, Copy)]
+enum Next {
+    /// Nothing, or somebody else does.
+    Wait,
+    GoOn,
+    Fail,
+}
+
+/// # Safety
+///
+/// The request is live, nothing of it is borrowed, and nothing is done with it afterwards: it may be freed.
+unsafe fn go_on(r: *mut ngx_http_request_t, next: Next) {
+    // SAFETY: the caller's contract. A request runs its phases by this handler (`ngx_http_handler`).
     unsafe {
-        match is_parked {
-            Some(false) => {}
-            Some(true) => {
+        match next {
+            Next::Wait => {}
+            Next::GoOn => {
                 (*r).write_event_handler = Some(ngx_http_core_run_phases);
                 ngx_http_core_run_phases(r);
             }
-            None => {
-                nginx_sys::ngx_http_finalize_request(
-                    r,
-                    NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t,
-                );
+            Next::Fail => {
+                ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t);
             }
         }
     }
@@ -325,41 +386,47 @@ unsafe extern "C" fn read_whole(r: *mut ngx_http_request_t) {
 
 /// Ends the reading: the memo has what came of it.
 fn finish(r: Live<'_>, context: &Context) -> Option<()> {
-    let reading = context.end_body()?;
-    // SAFETY: the request is whole and live. Nginx has counted a body without a length by now.
-    let length = unsafe { (*r.as_ptr()).headers_in.content_length_n };
-    let (entry, taken) = (reading.entry, reading.taken);
-    let found = match reading.into_state() {
-        State::Going(reader) if u64::try_from(length).is_ok_and(|length| length == taken) => {
-            reader.finish().map_err(Reason::from)
-        }
+    let Reading { state, entry, taken, mut share, .. } = context.end_body()?;
+    let found = match state {
+        State::Going(reader) if is_whole(r, taken) => reader.finish().map_err(Reason::from),
         // What was sent is not what was seen.
         State::Going(_) => Err(Reason::BodyMalformed),
         State::Refused(reason) | State::Skipped(reason) => Err(reason),
     };
-    context.set_body(BodyRead { entry, found })
+    share.shrink(found.as_ref().map_or(0, Extract::size));
+    context.set_body(BodyRead { entry, found }, share)
 }
 
-impl Reading {
-    fn into_state(mut self) -> State {
-        core::mem::replace(&mut self.state, State::Refused(Reason::BodyUnavailable))
+/// Whether Nginx has the end of a body, and as much of it as we.
+fn is_whole(r: Live<'_>, taken: u64) -> bool {
+    // SAFETY: the request is whole and live; its body is null or lives as long as it does. Nginx has
+    // counted a body without a length by now.
+    unsafe {
+        let length = (*r.as_ptr()).headers_in.content_length_n;
+        let has_end = (*r.as_ptr()).request_body.as_ref().is_some_and(|it| it.last_saved() != 0);
+        has_end && u64::try_from(length).is_ok_and(|length| length == taken)
     }
 }
 
-/// Has Nginx read no more of a body that is refused, and the connection end with the answer.
-///
-/// # Safety
-///
-/// The request is a live main request whose body is being read.
-unsafe fn give_up_reading(raw: *mut ngx_http_request_t) {
-    // SAFETY: the caller's contract; a stream lives as long as its request.
+/// Has Nginx read no more of a body that is refused, and the connection end with the answer. Whatever
+/// answers, such as the upstream of an error page, has no body: it gets neither a part of it nor its
+/// length.
+fn give_up_reading(r: Live<'_>, context: &Context) {
+    context.give_up();
+    // SAFETY: the request is a live main request whose body is being read; a stream lives as long as its
+    // request.
     unsafe {
-        (*raw).set_count((*raw).count().saturating_sub(1));
+        let raw = r.as_ptr();
         (*raw).read_event_handler = Some(ngx_http_block_reading);
         let read = (*(*raw).connection).read;
         if (*read).timer_set() != 0 {
             ngx_del_timer(read);
         }
+        if let Some(body) = (*raw).request_body.as_mut() {
+            body.bufs = ptr::null_mut();
+        }
+        (*raw).headers_in.content_length_n = 0;
+        (*raw).headers_in.set_chunked(0);
         match (*raw).stream.as_mut() {
             Some(stream) => stream.set_skip_data(1),
             None => {
@@ -372,32 +439,50 @@ unsafe fn give_up_reading(raw: *mut ngx_http_request_t) {
 
 /// Our event: the time of a body is over, or it was refused.
 unsafe extern "C" fn wake(event: *mut ngx_event_t) {
-    let request = guard("request body event", None, Log::cycle, || {
-        // SAFETY: Nginx calls it with the event of a `Reading`, which lives as long as its request. The
-        // request's connection has no other request while it is in its access phase.
-        unsafe {
-            let connection = (*event).data.cast::<ngx_connection_t>();
-            let raw = (*connection).data.cast::<ngx_http_request_t>();
-            let live = Live::new(raw)?.main();
-            let context = Context::known(live)?;
-            let is_late = (*event).timedout() != 0;
-            context.with_body(|reading| {
-                if is_late && !reading.is_refused() {
-                    reading.state = State::Refused(Reason::BodyTimeout);
-                }
-            })?;
-            finish(live, context)?;
-            give_up_reading(live.as_ptr());
-            Some((live.as_ptr(), connection))
-        }
+    // SAFETY: Nginx calls it with the event of a `Reading`, which lives as long as its request, and so
+    // does its connection. As long as Nginx reads the body, the connection has no other request, and no
+    // subrequest is active.
+    let (raw, connection, is_late) = unsafe {
+        let connection = (*event).data.cast::<ngx_connection_t>();
+        let raw = (*connection).data.cast::<ngx_http_request_t>();
+        (raw, connection, (*event).timedout() != 0)
+    };
+    // SAFETY: as above.
+    let Some(live) = (unsafe { Live::new(raw) }) else { return };
+    let next = guard("request body event", Next::Fail, Log::cycle, || {
+        ended(live.main(), is_late).unwrap_or(Next::Fail)
     });
-    if let Some((raw, connection)) = request {
-        // SAFETY: the request is live, and nothing is done with it after the call that may free it; its
-        // connection is Nginx's to go on with, as in `ngx_http_request_handler`.
-        unsafe {
-            (*raw).write_event_handler = Some(ngx_http_core_run_phases);
-            ngx_http_core_run_phases(raw);
-            ngx_http_run_posted_requests(connection);
+    // SAFETY: the request is live, and nothing is done with it after the call that may free it; its
+    // connection is Nginx's to go on with, as in `ngx_http_request_handler`.
+    unsafe {
+        go_on(live.main().as_ptr(), next);
+        ngx_http_run_posted_requests(connection);
+    }
+}
+
+/// Ends the reading of a body that is refused, or late.
+fn ended(r: Live<'_>, is_late: bool) -> Option<Next> {
+    let Some(context) = Context::known(r) else { return Some(Next::Wait) };
+    let is_refused = context.with_body(|reading| {
+        if reading.parked != Some(Stamp::of(r)) {
+            return None;
+        }
+        if is_late && matches!(reading.state, State::Going(_)) {
+            reading.refuse(Reason::BodyTimeout);
+        }
+        Some(reading.is_refused())
+    });
+    match is_refused? {
+        Some(true) => {
+            give_up_reading(r, context);
+            finish(r, context)?;
+            Some(Next::GoOn)
+        }
+        // A dry run: Nginx's own patience holds from now on.
+        Some(false) => Some(Next::Wait),
+        None => {
+            context.end_body();
+            Some(Next::Wait)
         }
     }
 }

@@ -19,7 +19,7 @@ use mesh_core::stage::decide::{BodyRead, Named};
 use crate::nginx::ngx::clock;
 use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::pool::{Cleanup, drop_within, within_pool_under};
-use crate::nginx::phase::body::Reading;
+use crate::nginx::phase::body::{Reading, Share};
 use crate::nginx::phase::lot::Ticket;
 use crate::nginx::request::headers;
 use crate::nginx::request::view::{self, Captured, Removed, RequestView};
@@ -43,8 +43,11 @@ pub(crate) struct Context {
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
-    /// The request's body while it is read.
+    /// The request's body while it is read, and what is taken of the memory for bodies afterwards.
     body: RefCell<Option<Reading>>,
+    share: Cell<Option<Share>>,
+    /// Whether the reading of its body was given up.
+    given_up: Cell<bool>,
     /// Whether its token came behind the protocol `bearer`.
     bearer: Cell<bool>,
 }
@@ -345,8 +348,25 @@ impl Context {
         self.body.try_borrow_mut().ok()?.take()
     }
 
-    /// Takes what was found in the body that the request has waited for.
-    pub(crate) fn set_body(&self, body: BodyRead) -> Option<()> {
+    /// Takes what was found in the body that the request has waited for, with the memory that it takes.
+    pub(super) fn set_body(&self, body: BodyRead, share: Share) -> Option<()> {
+        self.memo.try_borrow_mut().ok()?.set_body(body);
+        self.share.set(Some(share));
+        Some(())
+    }
+
+    /// Notes that no more of the request's body is read.
+    pub(super) fn give_up(&self) {
+        self.given_up.set(true);
+    }
+
+    /// Whether a part of the request's body was read, and the rest is not.
+    pub(super) const fn has_given_up(&self) -> bool {
+        self.given_up.get()
+    }
+
+    /// Takes why the request's body is not read at all.
+    pub(super) fn set_unread(&self, body: BodyRead) -> Option<()> {
         self.memo.try_borrow_mut().ok()?.set_body(body);
         Some(())
     }

@@ -64,7 +64,8 @@ fn is_elsewhere(r: Live<'_>, refusal: &Refusal, status: u16) -> bool {
                 .as_slice::<ngx_http_err_page_t>()
                 .iter()
                 .any(|page| page.status == ngx_int_t::try_from(status).unwrap_or(0));
-        (refusal.is_unauthenticated() && may_pass) || has_page
+        // Nginx has no page for a client that is late: it ends the connection.
+        (refusal.is_unauthenticated() && may_pass) || (has_page && status != 408)
     }
 }
 

@@ -7,8 +7,7 @@ use mesh_core::peer::x509::{CertificateError, ChainVerdict};
 use mesh_core::request::{Connection, Field, Length, Peer, Request, Target, Upstream};
 use mesh_core::text::reserved::is_shown_as;
 use nginx_sys::{
-    ngx_http_get_flushed_variable, ngx_http_request_t, ngx_uint_t, sockaddr, sockaddr_in,
-    sockaddr_in6,
+    ngx_http_get_flushed_variable, ngx_http_request_t, sockaddr, sockaddr_in, sockaddr_in6,
 };
 
 use crate::nginx::ngx::bytes::bytes;
@@ -191,36 +190,21 @@ impl Request for RequestView<'_> {
 ///
 /// The request is whole and live.
 unsafe fn length(raw: *mut ngx_http_request_t) -> Length {
-    // SAFETY: the caller's contract; a stream of HTTP/2 lives as long as its request.
+    // SAFETY: the caller's contract. Nginx notes of HTTP/2 and HTTP/3 that a body of unknown length comes
+    // as it does of chunks (`ngx_http_v2_run_request`, `ngx_http_v3_process_request_header`), and counts
+    // what has come of it.
     unsafe {
-        match u64::try_from((*raw).headers_in.content_length_n) {
+        let headers = &(*raw).headers_in;
+        let is_partial = headers.chunked() != 0 && (*raw).reading_body() != 0;
+        match u64::try_from(headers.content_length_n) {
+            Ok(_) if is_partial => Length::Unknown,
             Ok(0) => Length::None,
             Ok(length) => Length::Known(length),
-            Err(_) if (*raw).headers_in.chunked() != 0 => Length::Unknown,
-            // A stream says by its end that there is no body.
-            Err(_) => match (*raw).stream.as_ref() {
-                Some(stream) if stream.in_closed() == 0 => Length::Unknown,
-                Some(_) | None => later_length(raw),
-            },
+            Err(_) if headers.chunked() != 0 => Length::Unknown,
+            Err(_) => Length::None,
         }
     }
 }
-
-/// The length of the body of a request that is of no version before HTTP/3, and has no length.
-///
-/// # Safety
-///
-/// As [`length`].
-unsafe fn later_length(raw: *mut ngx_http_request_t) -> Length {
-    // SAFETY: the caller's contract.
-    match unsafe { (*raw).http_version } >= HTTP_3 as ngx_uint_t {
-        true => Length::Unknown,
-        false => Length::None,
-    }
-}
-
-/// `NGX_HTTP_VERSION_30`, which Nginx has since 1.25.
-const HTTP_3: u32 = 3000;
 
 impl Connection for RequestView<'_> {
     fn peer(&self) -> Option<Peer> {

@@ -146,8 +146,9 @@ pub const LOCATION: &[Directive<RawLocation>] = &[
         "time",
         "mesh_body_timeout 30s",
         "How long the whole body of a request may take to arrive if the decision needs it, up to 1h. \
-         After that the client gets 408 (`body_timeout`), and its connection ends. Nginx's own \
-         `client_body_timeout` is about the time between two reads, and applies as well.",
+         After that the client gets 408 (`body_timeout`), and its connection ends; in a dry run the body \
+         goes upstream all the same. Nginx's own `client_body_timeout` is about the time between two \
+         reads, and applies as well.",
         (1, 1),
         |raw, line| once(&mut raw.body_timeout, duration(line.first(), 1, 3_600)?),
     ),

@@ -6,7 +6,7 @@ use Exporter qw(import);
 use IO::Socket::INET;
 use POSIX ();
 
-our @EXPORT_OK = qw(read_head);
+our @EXPORT_OK = qw(echo_all read_body read_head);
 
 my %running;
 
@@ -79,6 +79,35 @@ sub echo_head ($socket, $heads = undef) {
     return;
 }
 
+# The body behind a head: as much as its length says, or what its chunks hold; nothing if the connection
+# ends before.
+sub read_body ($socket, $head, $bytes) {
+    my $more = sub { sysread $socket, $bytes, 65536, length $bytes };
+    if ($head =~ /^Transfer-Encoding:\s*chunked/mi) {
+        my $body = '';
+        while (1) {
+            until ($bytes =~ s/\A([0-9a-f]+)\r\n//i) { $more->() or return }
+            my $size = hex $1;
+            while (length $bytes < $size + 2) { $more->() or return }
+            $body .= substr $bytes, 0, $size;
+            substr $bytes, 0, $size + 2, '';
+            return $body if $size == 0;
+        }
+    }
+    my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
+    while (length $bytes < ($length // 0)) { $more->() or return }
+    return $bytes;
+}
+
+# One request a connection: all of it comes back as the body, a body without its chunks.
+sub echo_all ($socket) {
+    my ($head, $rest) = read_head($socket) or return;
+    my $body = read_body($socket, $head, $rest) // return;
+    my $all = "$head\r\n$body";
+    print {$socket} "HTTP/1.1 200 OK\r\nX-Upstream: yes\r\nContent-Length: @{[length $all]}\r\nConnection: close\r\n\r\n$all";
+    return;
+}
+
 END {
     my $status = $?;
     $_->stop for values %running;
@@ -107,6 +136,7 @@ The module removes C<X-Mesh-*> from everything that comes in, also where the sam
 upstream: what arrives can only be seen by somebody else. This is a handful of processes that
 answer each request with its own head (request line and header lines as they came, each ended by
 CRLF), with C<X-Upstream: yes> so that an answer of Nginx's own is told apart. C<answer> is another
-function to answer a connection with; C<read_head> reads a request for it.
+function to answer a connection with, such as C<echo_all>, which answers with head and body;
+C<read_head> and C<read_body> read a request for it.
 
 =cut
