@@ -3,6 +3,7 @@
 pub(crate) mod alike;
 pub(crate) mod base64url;
 pub mod clean;
+pub(crate) mod decimal;
 pub mod encode;
 pub mod endpoint;
 pub(crate) mod escape;

@@ -2,7 +2,8 @@
 
 use super::Refused;
 use super::target::Segment;
-use super::template::{Affixed, Part, Template, is_shortest};
+use super::template::{Affixed, Part, Template};
+use crate::text::decimal::is_shortest;
 
 /// A tree over segments: at each place the one that says most is tried first, and left again if
 /// nothing comes of it.

@@ -2,6 +2,8 @@
 
 use core::cmp::Ordering;
 
+use crate::text::decimal::is_shortest;
+
 /// A segment of a template.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Part {
@@ -190,10 +192,4 @@ impl Affixed {
     pub(super) fn weight(&self) -> (bool, usize, bool) {
         (self.is_verb(), self.prefix.len().saturating_add(self.suffix.len()), self.is_number)
     }
-}
-
-/// Whether it is a decimal number without a leading zero.
-pub(super) fn is_shortest(text: &str) -> bool {
-    let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_decimal && (text.len() == 1 || !text.starts_with('0'))
 }

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use super::model::{Conditions, IssuerGroup, Network, Policy, Service, ServiceLine, Subjects};
 use crate::claims::{Requirement, Verdict};
+use crate::text::decimal::is_shortest;
 use crate::text::time::UnixTime;
 
 /// Who asks: the principal of a verified identity, and what is known of it.
@@ -168,11 +169,8 @@ impl Network {
             text.split_once('/').map_or((text, None), |(it, length)| (it, Some(length)));
         let address: IpAddr = address.parse().ok()?;
         let (whole, ours) = if address.is_ipv4() { (32, 96_u32) } else { (128, 0) };
-        let is_number = |it: &&str| {
-            it.bytes().all(|it| it.is_ascii_digit()) && (*it == "0" || !it.starts_with('0'))
-        };
         let length: u32 = match length {
-            Some(length) => length.parse().ok().filter(|it| is_number(&length) && *it <= whole)?,
+            Some(length) => length.parse().ok().filter(|it| is_shortest(length) && *it <= whole)?,
             None => whole,
         };
         let hosts = 128_u32.checked_sub(ours.checked_add(length)?)?;
