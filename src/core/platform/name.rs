@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::text::decimal::is_shortest;
+
 /// Which names a kind may have, and how they are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Form {
@@ -115,9 +117,8 @@ fn fold(name: &str) -> Result<Cow<'_, str>, Malformed> {
 }
 
 fn number(name: &str) -> Result<&str, Malformed> {
-    let is_decimal = name.len() <= 20 && name.bytes().all(|byte| byte.is_ascii_digit());
-    let is_shortest = name.len() == 1 || !name.starts_with('0');
-    if is_decimal && is_shortest { Ok(name) } else { Err(Malformed) }
+    // Of a larger one, a platform that counts in 64 bits makes another.
+    if is_shortest(name) && name.parse::<u64>().is_ok() { Ok(name) } else { Err(Malformed) }
 }
 
 /// With hyphens in all of their places, or without any.

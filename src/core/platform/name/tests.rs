@@ -24,6 +24,9 @@ fn a_number_has_one_spelling() {
     {
         assert!(is_malformed(Form::Number, name), "{name}");
     }
+    // Two of them are one number in 64 bits.
+    assert!(is_malformed(Form::Number, "18446744073709551616"));
+    assert!(is_malformed(Form::Number, "99999999999999999999"));
     assert!(is_malformed(Form::Number, &"1".repeat(21)));
 }
 

@@ -213,7 +213,7 @@ fn pattern<'t>(
             return Ok(Some(Pattern::Numbers([].into())));
         }
         Ok(pattern) => return Ok(Some(pattern)),
-        Err(_) if form == Form::Number => "a number has at most 20 digits and no leading zero",
+        Err(_) if form == Form::Number => "a number fits into 64 bits, and has no leading zero",
         Err(error) => error.text(),
     };
     reader.fault(word.at, wrong)?;

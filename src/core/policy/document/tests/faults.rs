@@ -58,7 +58,7 @@ fn of_sections() {
             ),
             (
                 "roles: { r: [ { dbt: { jobs: [042], actions: [run] } } ] }",
-                "2:31: a number has at most 20 digits and no leading zero",
+                "2:31: a number fits into 64 bits, and has no leading zero",
             ),
             (
                 "names: { dbt: { jobs: { 7: 42 } } }",
