@@ -214,7 +214,10 @@ impl Search<'_, '_> {
     }
 
     fn rest(&mut self, node: &Node, at: usize, found: &mut Found) -> Verdict {
-        if node.rest.is_empty() {
+        let rest = self.segments.get(at..).unwrap_or_default();
+        // It is empty at neither end.
+        let mut ends = rest.first().into_iter().chain(rest.last());
+        if node.rest.is_empty() || ends.any(|segment| segment.text.is_empty()) {
             return Ok(false);
         }
         found.rest = Some(at);

@@ -202,7 +202,6 @@ fn a_spanning_parameter_takes_what_is_behind_its_head() {
         ("GET /fs/files/Volumes/C/s/v/a%20b", "files.get file:read /Volumes/c/s/v/a b"),
         ("GET /fs/files/Volumes/C/s/v/a%2Fb", "ambiguous"),
         ("PUT /fs/files/Volumes/c/s/v/a%23b", "files.put file:write /Volumes/c/s/v/a#b"),
-        ("GET /fs/files//Volumes/c", "name"),
         ("PUT /fs/files/a#b", "ambiguous"),
         ("PUT /fs/files/a;b", "ambiguous"),
         ("PUT /fs/files/a\\b", "ambiguous"),
@@ -219,6 +218,18 @@ fn a_spanning_parameter_takes_what_is_behind_its_head() {
         ("POST /fs/files/x?action=complete-upload&action=complete-upload", "unknown"),
         ("POST /fs/files/x?Action=complete-upload", "ambiguous"),
         ("POST /fs/files/x?action=complete-upload;x=1", "ambiguous"),
+    ]);
+}
+
+#[test]
+fn a_spanning_parameter_is_empty_at_neither_end() {
+    assert_reads(&[
+        ("GET /fs/files/Volumes/c/", "files.get file:read /Volumes/c"),
+        ("GET /fs/files/Volumes/c//", "unknown"),
+        ("PUT /fs/files/a//", "unknown"),
+        ("GET /fs/files//Volumes/c", "unknown"),
+        ("GET /fs/files//", "unknown"),
+        ("GET /fs/files/", "unknown"),
     ]);
 }
 
