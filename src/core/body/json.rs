@@ -80,8 +80,7 @@ enum State {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Word {
-    True,
-    False,
+    Truth,
     Null,
 }
 
@@ -201,8 +200,8 @@ impl<'w> Reader<'w> {
                 self.state = State::Number(number);
                 self.keep(&[byte])?;
             }
-            b't' => self.state = State::Word(b"rue", Word::True),
-            b'f' => self.state = State::Word(b"alse", Word::False),
+            b't' => self.state = State::Word(b"rue", Word::Truth),
+            b'f' => self.state = State::Word(b"alse", Word::Truth),
             b'n' => self.state = State::Word(b"ull", Word::Null),
             _ => return MALFORMED,
         }
@@ -359,6 +358,14 @@ impl<'w> Reader<'w> {
         }
     }
 
+    /// `true` or `false` was found: not two readers make the same name of it.
+    fn truth(&mut self) -> Read {
+        match self.next.and_then(|at| self.wanted.selected(at)) {
+            Some((_, Use::Value)) => MALFORMED,
+            _ => self.found(None),
+        }
+    }
+
     /// The value that begins or ends is not null.
     fn note_other(&mut self) {
         if core::mem::take(&mut self.is_other) {
@@ -375,9 +382,9 @@ impl<'w> Reader<'w> {
                 }
                 match word {
                     Word::Null => self.is_other = false,
-                    Word::True | Word::False => {
+                    Word::Truth => {
                         self.expect_scalar()?;
-                        self.found(Some(if word == Word::True { "true" } else { "false" }))?;
+                        self.truth()?;
                     }
                 }
                 self.end_value();

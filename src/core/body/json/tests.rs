@@ -41,12 +41,12 @@ fn values(found: &Extract, place: usize) -> Vec<&str> {
 fn selected_members_are_found_in_their_order() {
     let body = r#" { "x": [{"job_id": 1}], "job_id" : 42, "topics": ["a", "b\u0041\n", null], "cause": {},
         "tasks": [{"notebook": {"path": "/a"}}, {}, {"notebook": null}, {"notebook": {"path": "/b", "z": [[]]}}],
-        "a/b": true } "#;
+        "a/b": "x" } "#;
     let it = found(body);
     assert_eq!(values(&it, 0), ["42"]);
     assert_eq!(values(&it, 1), ["a", "bA\n"]);
     assert_eq!(values(&it, 2), ["/a", "/b"]);
-    assert_eq!(values(&it, 4), ["true"]);
+    assert_eq!(values(&it, 4), ["x"]);
     assert!(it.is_there(0) && !it.is_there(3) && it.has_other());
 }
 
@@ -61,9 +61,29 @@ fn null_is_as_if_it_were_not_there() {
 }
 
 #[test]
-fn a_number_is_its_text() {
-    for number in ["0", "-0", "12345678901234567890123", "1.50", "1e3", "-1E+2"] {
+fn a_whole_number_is_its_text() {
+    for number in ["0", "42", "-1", "18446744073709551615", "-9223372036854775808"] {
         assert_eq!(values(&found(&format!("{{\"job_id\":{number}}}")), 0), [number]);
+    }
+}
+
+#[test]
+fn what_readers_write_as_different_texts_names_nothing() {
+    for value in [
+        "-0",
+        "1.0",
+        "1.50",
+        "1e3",
+        "-1E+2",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "true",
+        "false",
+    ] {
+        let body = format!("{{\"job_id\":{value}}}");
+        assert_eq!(read(body.as_bytes()), Err(BodyError::Malformed), "{body}");
+        let other = found(&format!("{{\"params\":{value},\"other\":[{value}]}}"));
+        assert!(other.is_there(3) && other.has_other(), "{value}");
     }
 }
 
