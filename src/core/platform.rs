@@ -18,7 +18,7 @@ pub mod table;
 mod target;
 mod template;
 
-pub use asked::{Asked, Extract, Fields};
+pub use asked::{Asked, Fields};
 pub use route::Route;
 pub use setting::{Platform, SettingError};
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mesh_core::body::{self, BodyError};
+use mesh_core::body::{BodyError, Extract, Reader};
 use mesh_core::platform::operation::Operation;
-use mesh_core::platform::{Asked, Extract, Fields, Platform, Refused, Route};
+use mesh_core::platform::{Asked, Fields, Platform, Refused, Route};
 use mesh_core::request::Field;
 use serde_json::{Value, json};
 
@@ -106,17 +106,6 @@ impl Match {
 /// Bytes of the largest file of requests.
 pub(crate) const REQUESTS_MAX: usize = 64 * 1024 * 1024;
 
-/// What was found in a request's body.
-#[derive(Debug)]
-pub(crate) struct Body(Option<body::Extract>);
-
-impl Body {
-    /// For naming.
-    pub(crate) fn extract(&self) -> Option<&dyn Extract> {
-        self.0.as_ref().map(|found| found as _)
-    }
-}
-
 impl Described {
     /// A request of the command line.
     ///
@@ -143,17 +132,17 @@ impl Described {
     }
 
     /// Reads what a route looks at in the body; an error is the word of the refusal.
-    pub(crate) fn read_body(&self, route: &Route<'_, '_>) -> Result<Body, &'static str> {
+    pub(crate) fn read_body(&self, route: &Route<'_, '_>) -> Result<Option<Extract>, &'static str> {
         let Some(wanted) = route.wanted().filter(|_| !self.body.is_empty()) else {
-            return Ok(Body(None));
+            return Ok(None);
         };
         if self.is_cut {
             return Err(BodyError::TooLarge.word());
         }
         let kind = route.body_type().map_err(BodyError::word)?;
-        let mut reader = body::Reader::new(kind, wanted);
+        let mut reader = Reader::new(kind, wanted);
         let found = reader.feed(&self.body).and_then(|()| reader.finish());
-        found.map(|found| Body(Some(found))).map_err(BodyError::word)
+        found.map(Some).map_err(BodyError::word)
     }
 
     /// A request of a file.
@@ -220,7 +209,7 @@ fn answer(platform: &Platform, request: &Described) -> (Value, Verdict) {
         Ok(body) => body,
         Err(word) => return (json!({ "refused": word }), Verdict::Refused),
     };
-    match route.name(body.extract()) {
+    match route.name(body.as_ref()) {
         Ok(operation) => (of_operation(&operation, route.needs_body()), Verdict::Accepted),
         Err(reason) => refused(reason),
     }

@@ -108,7 +108,7 @@ impl Case {
             Ok(body) => body,
             Err(word) => return Ok(Told::of_body(word)),
         };
-        match route.name(body.extract()) {
+        match route.name(body.as_ref()) {
             Ok(operation) => self.judge(policy, &operation),
             Err(refused) => Ok(Told::unnamed(refused)),
         }
@@ -125,7 +125,7 @@ impl Case {
             Ok(body) => body,
             Err(word) => return Some(word),
         };
-        let operation = match route.name(body.extract()) {
+        let operation = match route.name(body.as_ref()) {
             Ok(operation) => operation,
             Err(refused) => return Some(refused.word()),
         };

@@ -1,6 +1,5 @@
 //! What is asked of a platform, as the shell shows it.
 
-use crate::body;
 use crate::request::Field;
 
 /// What a request says of itself; nothing here waits for a body.
@@ -22,32 +21,6 @@ pub struct Asked<'r> {
 pub trait Fields {
     /// The value of the only field of a name, which is in lower case.
     fn field(&self, name: &str) -> Field<'_>;
-}
-
-/// What was found in a body, by the places of a route's pointers.
-pub trait Extract {
-    /// A value of a member, as text: the first, the next, and so on.
-    fn value(&self, place: usize, at: usize) -> Option<&str>;
-
-    /// Whether a member is there and not null.
-    fn is_there(&self, place: usize) -> bool;
-
-    /// Whether a member at the top that the route does not name is there and not null.
-    fn has_other(&self) -> bool;
-}
-
-impl Extract for body::Extract {
-    fn value(&self, place: usize, at: usize) -> Option<&str> {
-        self.value(place, at)
-    }
-
-    fn is_there(&self, place: usize) -> bool {
-        self.is_there(place)
-    }
-
-    fn has_other(&self) -> bool {
-        self.has_other()
-    }
 }
 
 impl core::fmt::Debug for Asked<'_> {

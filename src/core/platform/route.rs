@@ -10,8 +10,8 @@ use super::router::Found;
 use super::selector::Source;
 use super::table::{Effect, OperationId, Row, ScopeSource};
 use super::target::{self, Odd, Segment, Target};
-use super::{Asked, Extract, Platform, Refused};
-use crate::body::{BodyError, Type, Wanted};
+use super::{Asked, Platform, Refused};
+use crate::body::{BodyError, Extract, Type, Wanted};
 use crate::request::Field;
 use crate::text::alike::is_alike;
 use naming::Naming;
@@ -172,10 +172,7 @@ impl<'p, 'r> Route<'p, 'r> {
     /// # Errors
     ///
     /// A name is missing, or not certain, or none of its kind.
-    pub fn name<'n>(
-        &'n self,
-        body: Option<&'n dyn Extract>,
-    ) -> Result<Operation<'p, 'n>, Refused<'p>> {
+    pub fn name<'n>(&'n self, body: Option<&'n Extract>) -> Result<Operation<'p, 'n>, Refused<'p>> {
         let Effect::Named { clauses, overriding, .. } = &self.row.effect else {
             return Err(Refused::Unknown);
         };
@@ -230,7 +227,7 @@ impl<'p, 'r> Route<'p, 'r> {
     fn only<'n>(
         &'n self,
         source: &'n Source,
-        body: Option<&'n dyn Extract>,
+        body: Option<&'n Extract>,
     ) -> Result<Option<Cow<'n, str>>, Refused<'static>> {
         let mut only = None;
         self.each(source, body, &mut |value| {
@@ -246,7 +243,7 @@ impl<'p, 'r> Route<'p, 'r> {
     fn each<'n>(
         &'n self,
         source: &'n Source,
-        body: Option<&'n dyn Extract>,
+        body: Option<&'n Extract>,
         take: &mut dyn FnMut(Cow<'n, str>) -> Result<(), Refused<'static>>,
     ) -> Result<(), Refused<'static>> {
         match source {

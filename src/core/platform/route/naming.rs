@@ -3,23 +3,24 @@
 use std::borrow::Cow;
 
 use super::Route;
+use crate::body::Extract;
+use crate::platform::Refused;
 use crate::platform::kind::ActionId;
 use crate::platform::name::{Form, Name};
 use crate::platform::operation::{Resource, Resources};
 use crate::platform::selector::{Clause, Joined, Missing, Selector, Source};
-use crate::platform::{Extract, Refused};
 
 /// The names that were found so far.
 pub(super) struct Naming<'p, 'n> {
     route: &'n Route<'p, 'n>,
-    body: Option<&'n dyn Extract>,
+    body: Option<&'n Extract>,
     pub(super) resources: Resources<'n>,
 }
 
 type Parts = [(Source, Missing)];
 
 impl<'p, 'n> Naming<'p, 'n> {
-    pub(super) fn new(route: &'n Route<'p, '_>, body: Option<&'n dyn Extract>) -> Self {
+    pub(super) fn new(route: &'n Route<'p, '_>, body: Option<&'n Extract>) -> Self {
         Self { route, body, resources: Resources::default() }
     }
 
@@ -81,7 +82,7 @@ type Take<'t, 'n> = &'t mut dyn FnMut(Name<'n>) -> Result<(), Refused<'static>>;
 /// Takes each value of a place; how many there are.
 fn each<'n>(
     route: &'n Route<'_, '_>,
-    body: Option<&'n dyn Extract>,
+    body: Option<&'n Extract>,
     source: &'n Source,
     form: Form,
     take: Take<'_, 'n>,
@@ -97,7 +98,7 @@ fn each<'n>(
 /// Takes the one name that each place gives that is there.
 fn equal<'n>(
     route: &'n Route<'_, '_>,
-    body: Option<&'n dyn Extract>,
+    body: Option<&'n Extract>,
     parts: &'n Parts,
     form: Form,
     take: Take<'_, 'n>,
@@ -118,7 +119,7 @@ fn equal<'n>(
 /// Takes the name that its parts make.
 fn by<'n>(
     route: &'n Route<'_, '_>,
-    body: Option<&'n dyn Extract>,
+    body: Option<&'n Extract>,
     parts: &'n Parts,
     separator: char,
     form: Form,

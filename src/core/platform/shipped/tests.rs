@@ -193,7 +193,7 @@ fn read(platform: &Platform, request: &str) -> Vec<String> {
         reader.feed(body.as_bytes()).and_then(|()| reader.finish())
     });
     let Ok(found) = found.transpose() else { return vec!["refused".to_owned()] };
-    match route.name(found.as_ref().map(|found| found as _)) {
+    match route.name(found.as_ref()) {
         Err(reason) => refused(reason),
         Ok(operation) => {
             let kinds = operation.table.kinds();

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use crate::platform::{Asked, Extract, Fields, Platform, Refused};
+use crate::body::{Reader, Type as BodyType};
+use crate::platform::{Asked, Fields, Platform, Refused};
 use crate::request::Field;
 
 use super::*;
@@ -62,31 +63,12 @@ impl Fields for Type {
     }
 }
 
-/// A body whose members stand at these places.
-#[derive(Default)]
-struct Body(Vec<(usize, Vec<&'static str>)>, bool);
-
-impl Extract for Body {
-    fn value(&self, place: usize, at: usize) -> Option<&str> {
-        let (_, values) = self.0.iter().find(|(known, _)| *known == place)?;
-        values.get(at).copied()
-    }
-
-    fn is_there(&self, place: usize) -> bool {
-        self.value(place, 0).is_some()
-    }
-
-    fn has_other(&self) -> bool {
-        self.1
-    }
-}
-
 fn table() -> Arc<Table> {
     Arc::new(Table::parse(&format!("{HEAD}{ROWS}")).unwrap())
 }
 
-/// What a request reads as: `operation kind:action name ...`, or why not.
-fn read(platform: &Platform, request: &str, fields: &dyn Fields, body: Option<&Body>) -> String {
+/// What a request with a body of JSON reads as: `operation kind:action name ...`, or why not.
+fn read(platform: &Platform, request: &str, fields: &dyn Fields, body: &str) -> String {
     let (method, target) = request.split_once(' ').unwrap();
     let (path, query) =
         target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
@@ -101,7 +83,15 @@ fn read(platform: &Platform, request: &str, fields: &dyn Fields, body: Option<&B
         Ok(route) => route,
         Err(refused) => return refusal(refused),
     };
-    match route.name(body.map(|body| body as &dyn Extract)) {
+    let found = route.wanted().map(|wanted| {
+        let mut reader = Reader::new(BodyType::Json, wanted);
+        reader.feed(body.as_bytes()).and_then(|()| reader.finish())
+    });
+    let found = match found.transpose() {
+        Ok(found) => found,
+        Err(error) => return error.word().into(),
+    };
+    match route.name(found.as_ref()) {
         Err(refused) => refusal(refused),
         Ok(operation) => {
             let kinds = operation.table.kinds();
@@ -130,7 +120,7 @@ fn refusal(refused: Refused<'_>) -> String {
 fn assert_reads(rows: &[(&str, &str)]) {
     let platform = Platform::new(table());
     for (request, expected) in rows {
-        assert_eq!(read(&platform, request, &None_, None), *expected, "{request}");
+        assert_eq!(read(&platform, request, &None_, ""), *expected, "{request}");
     }
 }
 
@@ -264,38 +254,49 @@ fn a_kind_of_paths_may_stand_behind_another() {
 #[test]
 fn members_of_the_body_name_resources() {
     let platform = Platform::new(table());
-    let check = |request: &str, body: &Body, expected: &str| {
-        assert_eq!(read(&platform, request, &None_, Some(body)), expected, "{request}");
-    };
-    let topics = Body(vec![(0, vec!["a", "b"])], false);
-    check(
-        "POST /subscription?group=g",
-        &topics,
-        "subscribe topic:consume a topic:consume b group:consume g",
-    );
-    let pattern = Body(vec![(1, vec!["x.*"])], false);
-    check("POST /subscription?group=g", &pattern, "subscribe topic:consume * group:consume g");
-    check("POST /api/2.1/jobs/run-now", &Body(vec![(0, vec!["42"])], false), "run_now job:run 42");
-    let code = Body(vec![(0, vec!["42"]), (1, vec!["dbt run"])], false);
-    check("POST /api/2.1/jobs/run-now", &code, "run_now job:override 42");
-    check("POST /api/2.1/jobs/run-now", &Body::default(), "missing");
-    check("POST /cancel-all", &Body::default(), "cancel_all job:run *");
-    check("POST /cancel-all", &Body(vec![(0, vec!["1"])], false), "cancel_all job:run 1");
-    let run = "POST /api/v2/accounts/1/jobs/22/run/";
-    check(run, &Body::default(), "trigger job:run 22");
-    check(run, &Body(vec![], true), "trigger job:override 22");
-    let both = Body(vec![(0, vec!["C"]), (1, vec!["s"])], false);
-    check("POST /statements", &both, "execute securable:use c.s");
-    check("POST /statements", &Body(vec![(0, vec!["c"])], false), "execute securable:use c");
-    check("POST /statements", &Body(vec![(1, vec!["s"])], false), "execute securable:use *");
-    check("POST /statements", &Body(vec![(0, vec!["c.d"])], false), "name");
-    check("POST /statements", &Body::default(), "execute securable:use *");
+    for (request, body, expected) in [
+        (
+            "POST /subscription?group=g",
+            r#"{"topics": ["a", "b"]}"#,
+            "subscribe topic:consume a topic:consume b group:consume g",
+        ),
+        (
+            "POST /subscription?group=g",
+            r#"{"topic_pattern": "x.*"}"#,
+            "subscribe topic:consume * group:consume g",
+        ),
+        ("POST /api/2.1/jobs/run-now", r#"{"job_id": "42"}"#, "run_now job:run 42"),
+        (
+            "POST /api/2.1/jobs/run-now",
+            r#"{"job_id": 42, "dbt_commands": ["dbt run"]}"#,
+            "run_now job:override 42",
+        ),
+        (
+            "POST /api/2.1/jobs/run-now",
+            r#"{"job_id": 42, "dbt_commands": null}"#,
+            "run_now job:run 42",
+        ),
+        ("POST /api/2.1/jobs/run-now", "{}", "missing"),
+        ("POST /api/2.1/jobs/run-now", r#"{"job_id": null}"#, "missing"),
+        ("POST /api/2.1/jobs/run-now", r#"{"job_id": [42]}"#, "body_malformed"),
+        ("POST /cancel-all", "", "cancel_all job:run *"),
+        ("POST /cancel-all", r#"{"job_id": 1}"#, "cancel_all job:run 1"),
+        ("POST /api/v2/accounts/1/jobs/22/run/", r#"{"cause": "x"}"#, "trigger job:run 22"),
+        ("POST /api/v2/accounts/1/jobs/22/run/", r#"{"git_sha": ""}"#, "trigger job:override 22"),
+        ("POST /statements", r#"{"catalog": "C", "schema": "s"}"#, "execute securable:use c.s"),
+        ("POST /statements", r#"{"catalog": "c"}"#, "execute securable:use c"),
+        ("POST /statements", r#"{"schema": "s"}"#, "execute securable:use *"),
+        ("POST /statements", r#"{"catalog": "c.d"}"#, "name"),
+        ("POST /statements", "{}", "execute securable:use *"),
+    ] {
+        assert_eq!(read(&platform, request, &None_, body), expected, "{request} {body}");
+    }
 }
 
 #[test]
 fn a_row_may_be_chosen_by_its_type() {
     let platform = Platform::new(table());
-    let read = |fields: &dyn Fields| read(&platform, "POST /topics/t", fields, None);
+    let read = |fields: &dyn Fields| read(&platform, "POST /topics/t", fields, "");
     assert_eq!(read(&Type("application/vnd.kafka.json.v2+json")), "produce topic:produce t");
     assert_eq!(read(&Type("Application/VND.kafka.v1+json; charset=utf-8")), "refused");
     assert_eq!(read(&None_), "produce topic:produce t");
@@ -304,7 +305,7 @@ fn a_row_may_be_chosen_by_its_type() {
 #[test]
 fn a_location_turns_dialects_and_options_on_and_pins_ids() {
     let mut platform = Platform::new(table());
-    let read = |platform: &Platform, request: &str| read(platform, request, &None_, None);
+    let read = |platform: &Platform, request: &str| read(platform, request, &None_, "");
     assert_eq!(read(&platform, "GET /brokers"), "brokers.list topic:describe *");
     assert!(platform.set_dialects(&["strimzi"]));
     assert_eq!(read(&platform, "GET /brokers"), "unknown");

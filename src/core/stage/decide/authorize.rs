@@ -149,7 +149,6 @@ pub(crate) fn authorize(
     } else {
         None
     };
-    let found = found.map(|it| -> &dyn crate::platform::Extract { it });
     let operation = route.name(found).map_err(Refusal::from)?;
     if let (Some(named), Some(first)) = (&mut *named, operation.resources.iter().next()) {
         named.show(first, worker.shows_resources);
