@@ -1,6 +1,7 @@
 //! Files and standard input, read whole and never beyond a limit.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -14,6 +15,9 @@ use crate::error::Failure;
 
 /// Bytes of the largest key, claims or certificate file that is read.
 pub(crate) const FILE_MAX: usize = 1024 * 1024;
+
+/// Bytes of the largest file of lines of JSON.
+const LINES_MAX: usize = 64 * 1024 * 1024;
 
 /// Reads a key set of at most [`MAX_BYTES`] bytes.
 ///
@@ -50,6 +54,49 @@ pub(crate) fn file_of(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
         Ok(file) => capped(file, source, limit),
         Err(error) => Err(Failure::Read { source, error }),
     }
+}
+
+/// A line of a file, which is a line of JSON.
+#[derive(Debug)]
+pub(crate) struct Line<'f> {
+    file: &'f Path,
+    pub(crate) number: usize,
+    pub(crate) value: Value,
+}
+
+impl Line<'_> {
+    /// The line cannot be used, because of `problem`.
+    pub(crate) fn invalid(&self, problem: impl fmt::Display) -> Failure {
+        Failure::invalid(self, problem)
+    }
+
+    /// A member that is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.value.get(name).and_then(Value::as_str)
+    }
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.number)
+    }
+}
+
+/// Gives each line of a file of at most [`LINES_MAX`] bytes to `take`, but for empty ones.
+///
+/// # Errors
+/// If the file cannot be read, is larger, or a line is no JSON; and as `take`.
+pub(crate) fn lines(
+    file: &Path,
+    take: &mut dyn FnMut(&Line<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let text = text_of(file, LINES_MAX)?;
+    for (number, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
+        let mut line = Line { file, number, value: Value::Null };
+        line.value = serde_json::from_str(text).map_err(|error| line.invalid(error))?;
+        take(&line)?;
+    }
+    Ok(())
 }
 
 /// Reads the token: the argument, or standard input if it is absent or `-`.

@@ -81,18 +81,11 @@ impl Match {
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let platform = super::of_words(&self.words)?;
         if let Some(file) = &self.requests {
-            let text = input::text_of(file, REQUESTS_MAX)?;
-            for (number, line) in
-                text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty())
-            {
-                let request = Described::of_json(line).map_err(|problem| {
-                    Failure::invalid(
-                        format_args!("{}:{}", file.display(), number.saturating_add(1)),
-                        problem,
-                    )
-                })?;
-                output::line(&answer(&platform, &request).0.to_string())?;
-            }
+            input::lines(file, &mut |line| {
+                let request =
+                    Described::of_json(&line.value).map_err(|problem| line.invalid(problem))?;
+                output::line(&answer(&platform, &request).0.to_string())
+            })?;
             return Ok(Verdict::Accepted);
         }
         let request =
@@ -102,9 +95,6 @@ impl Match {
         Ok(verdict)
     }
 }
-
-/// Bytes of the largest file of requests.
-pub(crate) const REQUESTS_MAX: usize = 64 * 1024 * 1024;
 
 impl Described {
     /// A request of the command line.
@@ -146,8 +136,7 @@ impl Described {
     }
 
     /// A request of a file.
-    pub(crate) fn of_json(line: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    pub(crate) fn of_json(value: &Value) -> Result<Self, String> {
         let text = |name: &str| value.get(name).and_then(Value::as_str);
         let missing = |name: &str| format!("there is no \"{name}\"");
         let mut request = Self {

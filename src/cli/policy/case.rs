@@ -13,9 +13,10 @@ use mesh_core::text::time::UnixTime;
 use serde_json::{Value, json};
 
 use super::identity;
+use crate::input::{self, Line};
 use crate::moment::parse_moment;
-use crate::platform::matching::{self, Described};
-use crate::{error::Failure, input, platform};
+use crate::platform::matching::Described;
+use crate::{error::Failure, platform};
 
 /// A case: who asks what of which platform, and when.
 pub(super) struct Case {
@@ -36,23 +37,19 @@ pub(super) struct Named<'a> {
     pub(super) name: Option<&'a str>,
 }
 
-/// Gives each case of a file, which is a line of JSON, to `take`, with the line's number and its value.
+/// Gives each case of a file, which is a line of JSON, to `take`.
 ///
 /// # Errors
 /// If the file cannot be read, or a line describes no case; and as `take`.
 pub(super) fn each(
     file: &Path,
     now: UnixTime,
-    take: &mut dyn FnMut(usize, &Value, &Case) -> Result<(), Failure>,
+    take: &mut dyn FnMut(&Line<'_>, &Case) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let text = input::text_of(file, matching::REQUESTS_MAX)?;
     // A table is read once.
     let mut platforms: HashMap<String, Rc<Platform>> = HashMap::new();
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        let place = || format!("{}:{number}", file.display());
-        let value: Value =
-            serde_json::from_str(line).map_err(|error| Failure::invalid(place(), error))?;
-        let word = value.get("platform").and_then(Value::as_str).unwrap_or_default();
+    input::lines(file, &mut |line| {
+        let word = line.text("platform").unwrap_or_default();
         let platform = match platforms.get(word) {
             Some(known) => Rc::clone(known),
             None => {
@@ -62,21 +59,14 @@ pub(super) fn each(
                 platform
             }
         };
-        let case = Case::of_json(&value, line, platform, now)
-            .map_err(|problem| Failure::invalid(place(), problem))?;
-        take(number, &value, &case)?;
-    }
-    Ok(())
+        let case = Case::of_line(line, platform, now).map_err(|problem| line.invalid(problem))?;
+        take(line, &case)
+    })
 }
 
 impl Case {
-    fn of_json(
-        value: &Value,
-        line: &str,
-        platform: Rc<Platform>,
-        now: UnixTime,
-    ) -> Result<Self, String> {
-        let text = |name: &str| value.get(name).and_then(Value::as_str);
+    fn of_line(line: &Line<'_>, platform: Rc<Platform>, now: UnixTime) -> Result<Self, String> {
+        let value = &line.value;
         let at = match value.get("at") {
             None | Some(Value::Null) => now,
             Some(Value::Number(secs)) => {
@@ -84,11 +74,11 @@ impl Case {
             }
             Some(at) => parse_moment(at.as_str().unwrap_or_default())?,
         };
-        let address = text("address").map(str::parse).transpose();
+        let address = line.text("address").map(str::parse).transpose();
         Ok(Self {
             identity: identity::Described::of(value.get("identity").unwrap_or(&Value::Null))?,
             platform,
-            request: Described::of_json(line)?,
+            request: Described::of_json(value)?,
             at,
             address: address.map_err(|_| "\"address\" is an IP address")?,
         })

@@ -69,28 +69,32 @@ impl Test {
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let policy = super::read(&self.policy)?.policy;
         let (mut passed, mut failed) = (0_usize, 0_usize);
-        case::each(&self.tests, mesh_control::now(), &mut |number, test, case| {
+        case::each(&self.tests, mesh_control::now(), &mut |test, case| {
             let told = case.decide(&policy)?.json();
-            if !matches!(member(test, "decision"), Some("allowed" | "refused")) {
-                let place = format!("{}:{number}", self.tests.display());
-                return Err(Failure::invalid(place, "\"decision\" is \"allowed\" or \"refused\""));
+            if !matches!(test.text("decision"), Some("allowed" | "refused")) {
+                return Err(test.invalid("\"decision\" is \"allowed\" or \"refused\""));
             }
-            let expected =
-                ["decision", "rule", "reason"].into_iter().filter(|name| test.get(*name).is_some());
-            let wrong: Vec<&str> =
-                expected.filter(|name| member(test, name) != member(&told, name)).collect();
+            let expected = ["decision", "rule", "reason"]
+                .into_iter()
+                .filter(|name| test.value.get(*name).is_some());
+            let told = |name: &str| told.get(name).and_then(Value::as_str);
+            let wrong: Vec<&str> = expected.filter(|name| test.text(name) != told(name)).collect();
             if wrong.is_empty() {
                 passed = passed.saturating_add(1);
                 return Ok(());
             }
             failed = failed.saturating_add(1);
             let show = |name: &&str| {
-                let word = |value| member(value, name).unwrap_or("none").to_owned();
-                format!("{name} is {}, expected {}", word(&told), word(test))
+                let (is, expected) = (told(name), test.text(name));
+                format!(
+                    "{name} is {}, expected {}",
+                    is.unwrap_or("none"),
+                    expected.unwrap_or("none")
+                )
             };
-            let name = member(test, "name").map_or_else(String::new, |name| format!("{name}: "));
+            let name = test.text("name").map_or_else(String::new, |name| format!("{name}: "));
             let wrong = wrong.iter().map(show).collect::<Vec<_>>().join("; ");
-            output::line(&format!("{}:{number}: {name}{wrong}", self.tests.display()))
+            output::line(&format!("{test}: {name}{wrong}"))
         })?;
         output::line(&format!("{passed} passed, {failed} failed"))?;
         Ok(if failed == 0 { Verdict::Accepted } else { Verdict::Refused })
@@ -105,7 +109,7 @@ impl Diff {
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let (old, new) = (super::read(&self.old)?.policy, super::read(&self.new)?.policy);
         let mut verdict = Verdict::Accepted;
-        case::each(&self.requests, mesh_control::now(), &mut |number, case, asked| {
+        case::each(&self.requests, mesh_control::now(), &mut |line, asked| {
             let (before, after) = (asked.decide(&old)?, asked.decide(&new)?);
             if (before.is_allowed, &before.rule) == (after.is_allowed, &after.rule) {
                 return Ok(());
@@ -115,12 +119,11 @@ impl Diff {
                 let decision = if told.is_allowed { "allowed" } else { "refused" };
                 format!("{decision} by {}", told.rule.as_deref().unwrap_or("its name"))
             };
-            let (method, target) = (member(case, "method"), member(case, "target"));
+            let request = &asked.request;
             output::line(&format!(
-                "{}:{number}: {} {}: {}, then {}",
-                self.requests.display(),
-                method.unwrap_or_default(),
-                target.unwrap_or_default(),
+                "{line}: {} {}: {}, then {}",
+                request.method,
+                request.target,
                 show(&before),
                 show(&after)
             ))
@@ -140,7 +143,7 @@ impl Coverage {
         let denials = policy.denials.iter().map(|rule| rule.name.to_string());
         let all: Vec<String> = bindings.chain(denials).collect();
         let mut touched = BTreeSet::new();
-        case::each(&self.tests, mesh_control::now(), &mut |_, _, case| {
+        case::each(&self.tests, mesh_control::now(), &mut |_, case| {
             let told = case.decide(&policy)?;
             touched.extend(told.rules);
             touched.extend(told.noted);
@@ -154,8 +157,4 @@ impl Coverage {
         output::line(&format!("{count} of {} rules are touched", all.len()))?;
         Ok(if untouched.is_empty() { Verdict::Accepted } else { Verdict::Refused })
     }
-}
-
-fn member<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    value.get(name).and_then(Value::as_str)
 }

@@ -78,7 +78,7 @@ impl Explain {
         let read = super::read(&self.policy)?;
         let now = self.at.unwrap_or_else(mesh_control::now);
         if let Some(file) = &self.cases {
-            case::each(file, now, &mut |_, _, case| {
+            case::each(file, now, &mut |_, case| {
                 output::line(&case.decide(&read.policy)?.json().to_string())
             })?;
             return Ok(Verdict::Accepted);

@@ -37,12 +37,14 @@ impl Suggest {
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
         let mut services: BTreeMap<String, Asked> = BTreeMap::new();
         let mut notes = Vec::new();
-        case::each(&self.cases, mesh_control::now(), &mut |number, value, case| {
-            let Some(line) = identified(value.get("identity").unwrap_or(&Value::Null)) else {
+        case::each(&self.cases, mesh_control::now(), &mut |line, case| {
+            let number = line.number;
+            let identity = line.value.get("identity").unwrap_or(&Value::Null);
+            let Some(service) = identified(identity) else {
                 notes.push(format!("line {number} has no service that a policy could name"));
                 return Ok(());
             };
-            let asked = services.entry(line).or_default();
+            let asked = services.entry(service).or_default();
             let refused = case.named(&mut |it| {
                 // What a policy would read as a pattern is not what was asked for.
                 if let Some(name) = it.name.filter(|name| name.contains('*')) {
