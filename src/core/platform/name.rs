@@ -176,20 +176,22 @@ fn path<'n>(name: &'n str, root: &str) -> Result<Name<'n>, Malformed> {
         _ => name,
     };
     // The other name counts once: what is behind it may be a folder of that name.
-    let again = name.strip_prefix(root);
-    if again.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Err(Malformed);
-    }
-    Ok(Some(Cow::Borrowed(name)))
+    if is_under(name, root) { Err(Malformed) } else { Ok(Some(Cow::Borrowed(name))) }
+}
+
+/// Whether a path is a folder's or of something in it.
+fn is_under(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// DBFS by each of its names; a volume's catalog, schema and name in lower case.
 fn file(name: &str) -> Result<Name<'_>, Malformed> {
-    let bare = name.strip_prefix("dbfs:").unwrap_or(name);
-    if bare.starts_with("dbfs:") {
+    let bare = name.strip_prefix("dbfs:");
+    // The other name counts once: what is behind it may be a folder of that name.
+    if bare.is_some_and(|bare| bare.starts_with("dbfs:") || is_under(bare, "/dbfs")) {
         return Err(Malformed);
     }
-    let Some(name) = path(bare, "/dbfs")? else { return Ok(None) };
+    let Some(name) = path(bare.unwrap_or(name), "/dbfs")? else { return Ok(None) };
     let mut segments = name.match_indices('/').map(|(at, _)| at).chain([name.len()]);
     let first = segments.nth(1).unwrap_or_default();
     let (root, rest) = name.split_at_checked(first).ok_or(Malformed)?;

@@ -137,6 +137,8 @@ fn a_volume_folds_and_what_is_in_it_does_not() {
     assert_eq!(normal(Form::File, "s3://bucket/x"), None);
 }
 
+        "dbfs:/dbfs/x",
+        "dbfs:/dbfs",
 proptest! {
     #[test]
     fn a_normal_name_is_its_own_normal_form(form in forms(), name in "(/|dbfs:|/Workspace|/dbfs|/Volumes)?[A-Za-z0-9./ _-]{1,24}") {
