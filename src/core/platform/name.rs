@@ -197,6 +197,10 @@ fn file(name: &str) -> Result<Name<'_>, Malformed> {
     let (root, rest) = name.split_at_checked(first).ok_or(Malformed)?;
     if !root.eq_ignore_ascii_case("/Volumes") {
         return Ok(Some(name));
+    // An object of the workspace is no file, but a path.
+    if root.eq_ignore_ascii_case("/Workspace") {
+        return Err(Malformed);
+    }
     }
     if root != "/Volumes" {
         return Err(Malformed);

@@ -111,6 +111,14 @@ fn the_workspace_has_one_root() {
 }
 
 #[test]
+fn an_object_of_the_workspace_is_no_file() {
+    for name in ["/Workspace/Shared/x", "/Workspace", "/workspace/x", "dbfs:/Workspace/x"] {
+        assert!(is_malformed(Form::File, name), "{name}");
+    }
+    assert_eq!(normal(Form::File, "/Workspaces/x").as_deref(), Some("/Workspaces/x"));
+}
+
+#[test]
 fn a_volume_folds_and_what_is_in_it_does_not() {
     for (name, expected) in [
         ("/Volumes/Main/Sales/Raw/A b", "/Volumes/main/sales/raw/A b"),
@@ -129,6 +137,8 @@ fn a_volume_folds_and_what_is_in_it_does_not() {
         "/VOLUMES/a",
         "dbfs:dbfs:/x",
         "/dbfs/dbfs/x",
+        "dbfs:/dbfs/x",
+        "dbfs:/dbfs",
         "/a/../b",
         "/Volumes/\u{212a}/b",
     ] {
@@ -137,8 +147,6 @@ fn a_volume_folds_and_what_is_in_it_does_not() {
     assert_eq!(normal(Form::File, "s3://bucket/x"), None);
 }
 
-        "dbfs:/dbfs/x",
-        "dbfs:/dbfs",
 proptest! {
     #[test]
     fn a_normal_name_is_its_own_normal_form(form in forms(), name in "(/|dbfs:|/Workspace|/dbfs|/Volumes)?[A-Za-z0-9./ _-]{1,24}") {
