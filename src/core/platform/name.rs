@@ -97,6 +97,8 @@ impl Form {
             Self::Number => number(name).map(|it| Some(Cow::Borrowed(it))),
             Self::Uuid => uuid(name).map(Some),
             Self::Token => token(name).map(|it| Some(Cow::Borrowed(it))),
+            // In backticks, another spelling of a part.
+            Self::Dotted if name.contains('`') => Err(Malformed),
             Self::Dotted => parts(name, '.').and_then(fold).map(Some),
             Self::Slashed => parts(name, '/').and_then(fold).map(Some),
             Self::Path => path(name, "/Workspace"),
@@ -195,12 +197,12 @@ fn file(name: &str) -> Result<Name<'_>, Malformed> {
     let mut segments = name.match_indices('/').map(|(at, _)| at).chain([name.len()]);
     let first = segments.nth(1).unwrap_or_default();
     let (root, rest) = name.split_at_checked(first).ok_or(Malformed)?;
-    if !root.eq_ignore_ascii_case("/Volumes") {
-        return Ok(Some(name));
     // An object of the workspace is no file, but a path.
     if root.eq_ignore_ascii_case("/Workspace") {
         return Err(Malformed);
     }
+    if !root.eq_ignore_ascii_case("/Volumes") {
+        return Ok(Some(name));
     }
     if root != "/Volumes" {
         return Err(Malformed);

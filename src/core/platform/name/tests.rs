@@ -119,6 +119,13 @@ fn an_object_of_the_workspace_is_no_file() {
 }
 
 #[test]
+fn a_part_in_backticks_is_no_other_name() {
+    for name in ["`main`.sales.orders", "main.`sales.orders`", "main.sales.a`b"] {
+        assert!(is_malformed(Form::Dotted, name), "{name}");
+    }
+}
+
+#[test]
 fn a_volume_folds_and_what_is_in_it_does_not() {
     for (name, expected) in [
         ("/Volumes/Main/Sales/Raw/A b", "/Volumes/main/sales/raw/A b"),
