@@ -206,6 +206,14 @@ impl<'p, 'r> Route<'p, 'r> {
         self.row.flags.has_dash && matches!(source, Source::Path(_))
     }
 
+    /// Whether a place is a parameter that spans segments.
+    fn spans(&self, source: &Source) -> bool {
+        match source {
+            Source::Path(place) => self.found.spans().get(usize::from(*place)).is_none(),
+            _ => false,
+        }
+    }
+
     /// The value of a parameter.
     fn parameter(&self, place: u8) -> Cow<'_, str> {
         let segment = |at: usize| self.target.segments.get(at);

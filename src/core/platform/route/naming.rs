@@ -139,11 +139,14 @@ fn by<'n>(
             // A name without its head may be anywhere.
             return take(None).map(|()| 1);
         }
+        // What spans segments begins with a slash of its own, and the table knows what it writes itself.
+        let spans = separator == '/' && route.spans(source);
+        let is_certain = spans || matches!(source, Source::Constant(_));
         // A part of several is not what the platform would read.
-        if value.is_empty() || value.contains(separator) {
+        if !is_certain && (value.is_empty() || value.contains(separator)) {
             return Err(Refused::Name);
         }
-        if count > 0 {
+        if count > 0 && !spans {
             joined.push(separator);
         }
         joined.push_str(&value);

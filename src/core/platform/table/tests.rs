@@ -35,6 +35,7 @@ GET /runs runs.get job:read query:run_id = query:run_uuid
 GET /many many job:read query:id* | list
 POST /cancel-all cancel_all job:run body:/job_id?all
 GET /fs/files/{path+} files.get file:read path:path
+GET /fs/files/Workspace/{path+} workspace.get path:read const:/Workspace / path:path
 PUT /fs/files/{path+} files.put file:write path:path | any_character
 POST /fs/files/{path+}?action=complete-upload files.complete file:write path:path | any_character
 POST /fs/files/{path+} files.post file:write path:path | any_character
@@ -208,6 +209,17 @@ fn a_spanning_parameter_takes_what_is_behind_its_head() {
         ("POST /fs/files/x?action=complete-upload&action=complete-upload", "unknown"),
         ("POST /fs/files/x?Action=complete-upload", "ambiguous"),
         ("POST /fs/files/x?action=complete-upload;x=1", "ambiguous"),
+    ]);
+}
+
+#[test]
+fn what_is_written_in_front_of_a_spanning_parameter_is_of_its_name() {
+    assert_reads(&[
+        ("GET /fs/files/Workspace/Shared/x", "workspace.get path:read /Shared/x"),
+        ("GET /fs/files/Work%73pace/Shared/x/", "workspace.get path:read /Shared/x"),
+        ("GET /fs/files/Workspace/Workspace/Shared/x", "name"),
+        ("GET /fs/files/Workspace//Shared/x", "name"),
+        ("GET /fs/files/Workspace", "name"),
     ]);
 }
 
