@@ -140,7 +140,8 @@ impl Table {
         uses.fold(Actions::NONE, |all, (_, action)| all.and(Actions::of(action)))
     }
 
-    /// Fields of a request that choose an identity or hold a credential, in lower case.
+    /// Fields of a request that choose an identity, hold a credential, or say another method or path, in
+    /// lower case.
     pub fn strip(&self) -> impl Iterator<Item = &str> {
         self.strip.iter().map(|field| &**field)
     }

@@ -78,6 +78,22 @@ fn each_table_is_read_and_no_two_rows_are_one_request() {
 }
 
 #[test]
+fn each_table_strips_what_says_another_method_or_path() {
+    for known in SHIPPED {
+        let table = shipped(known.word).unwrap();
+        for field in [
+            "x-http-method-override",
+            "x-http-method",
+            "x-method-override",
+            "x-original-url",
+            "x-rewrite-url",
+        ] {
+            assert!(table.strip().any(|it| it == field), "{}: {field}", known.word);
+        }
+    }
+}
+
+#[test]
 fn each_operation_of_the_clients_has_a_row() {
     for word in SHIPPED.map(|it| it.word).into_iter().filter(|word| *word != "http") {
         let platform = Platform::new(shipped(word).unwrap());
