@@ -1,5 +1,7 @@
 //! `meshctl platform`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -150,36 +152,50 @@ fn sorted(text: &str) -> Vec<String> {
     names
 }
 
+/// What a request reads as, in the words of an attack: `*` for all of a kind, and `\*` in a name.
+fn reading(answer: &Value) -> String {
+    match answer.get("refused").and_then(Value::as_str) {
+        Some("operation_unknown") => return "unknown".to_owned(),
+        Some(_) => return "refused".to_owned(),
+        None => {}
+    }
+    let resources = answer.get("resources").and_then(Value::as_array).unwrap();
+    let resources = resources.iter().map(|it| {
+        let text = |name: &str| it.get(name).and_then(Value::as_str);
+        let name = text("name").map_or_else(|| "*".to_owned(), |name| name.replace('*', "\\*"));
+        format!("{}:{} {name}", text("kind").unwrap(), text("action").unwrap())
+    });
+    resources.collect::<Vec<_>>().join(" + ")
+}
+
 #[test]
 fn what_attackers_send_reads_as_what_it_does_or_is_refused() {
-    let file = data("hostile/dbt_cloud.jsonl");
-    let run = Desk::new().run(&format!("platform match dbt_cloud account=1 --requests {file}"));
-    assert_eq!((run.status, run.err.as_str()), (0, ""));
-    let attacks = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(run.out.lines().count(), attacks.lines().count());
-    let mut wrong = Vec::new();
-    for (attack, answer) in attacks.lines().zip(run.out.lines()) {
-        let (attack, answer): (Value, Value) =
-            (serde_json::from_str(attack).unwrap(), serde_json::from_str(answer).unwrap());
-        let found = match answer.get("refused").and_then(Value::as_str) {
-            Some("operation_unknown") => "unknown".to_owned(),
-            Some(_) => "refused".to_owned(),
-            None => {
-                let resources = answer.get("resources").and_then(Value::as_array).unwrap();
-                let text = |it: &Value, name: &str| {
-                    it.get(name).and_then(Value::as_str).unwrap_or("*").to_owned()
-                };
-                let resources = resources.iter().map(|it| {
-                    format!("{}:{} {}", text(it, "kind"), text(it, "action"), text(it, "name"))
-                });
-                resources.collect::<Vec<_>>().join(" + ")
+    for (word, settings) in [
+        ("kafka_rest", "cluster=C"),
+        ("databricks", "workspace=1"),
+        ("synapse", ""),
+        ("dbt_cloud", "account=1"),
+        ("http", ""),
+    ] {
+        let file = data(&format!("hostile/{word}.jsonl"));
+        let run = Desk::new().run(&format!("platform match {word} {settings} --requests {file}"));
+        assert_eq!((run.status, run.err.as_str()), (0, ""));
+        let attacks = std::fs::read_to_string(&file).unwrap();
+        let attacks: Vec<Value> =
+            attacks.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(run.out.lines().count(), attacks.len());
+        let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
+        for (attack, answer) in attacks.iter().zip(run.out.lines()) {
+            let call = attack.get("call").and_then(Value::as_str).unwrap();
+            assert!(seen.insert(attack.to_string()), "{word}: {call} is there twice");
+            let found = reading(&serde_json::from_str(answer).unwrap());
+            let mut expected =
+                ["reads_as", "also"].into_iter().filter_map(|name| attack.get(name)?.as_str());
+            if !expected.any(|expected| sorted(expected) == sorted(&found)) {
+                wrong.push(format!("{call}: {found}"));
             }
-        };
-        let expected =
-            ["reads_as", "also"].into_iter().filter_map(|name| attack.get(name)?.as_str());
-        if !expected.map(sorted).any(|expected| expected == sorted(&found)) {
-            wrong.push(format!("{}: {found}", attack.get("call").unwrap()));
         }
+        assert_eq!(wrong, Vec::<String>::new(), "{word}");
+        assert!(attacks.len() > 150, "{word} has {} attacks", attacks.len());
     }
-    assert_eq!(wrong, Vec::<String>::new());
 }
