@@ -17,10 +17,12 @@ mod body;
 mod certificate;
 mod compact_jws;
 pub mod der;
+mod dice;
 mod directive_values;
 mod dpop_proof;
 mod jwks;
 pub mod keys;
+mod naming;
 mod pipeline;
 pub mod recipe;
 mod revocations;
@@ -33,6 +35,7 @@ pub use compact_jws::compact_jws;
 pub use directive_values::directive_values;
 pub use dpop_proof::dpop_proof;
 pub use jwks::jwks;
+pub use naming::naming;
 pub use pipeline::{pipeline, pipeline_outcomes};
 pub use revocations::revocations;
 pub use spiffe_id::spiffe_id;
@@ -49,6 +52,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("directive_values", directive_values),
     ("dpop_proof", dpop_proof),
     ("jwks", jwks),
+    ("naming", naming),
     ("pipeline", pipeline),
     ("revocations", revocations),
     ("spiffe_id", spiffe_id),

@@ -55,6 +55,11 @@ fn jwks() {
 }
 
 #[test]
+fn naming() {
+    hold("naming");
+}
+
+#[test]
 fn pipeline() {
     hold("pipeline");
 }
