@@ -24,6 +24,7 @@ mod jwks;
 pub mod keys;
 mod naming;
 mod pipeline;
+mod policy;
 pub mod recipe;
 mod revocations;
 mod spiffe_id;
@@ -37,6 +38,7 @@ pub use dpop_proof::dpop_proof;
 pub use jwks::jwks;
 pub use naming::naming;
 pub use pipeline::{pipeline, pipeline_outcomes};
+pub use policy::policy;
 pub use revocations::revocations;
 pub use spiffe_id::spiffe_id;
 
@@ -54,6 +56,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jwks", jwks),
     ("naming", naming),
     ("pipeline", pipeline),
+    ("policy", policy),
     ("revocations", revocations),
     ("spiffe_id", spiffe_id),
 ];

@@ -65,6 +65,11 @@ fn pipeline() {
 }
 
 #[test]
+fn policy() {
+    hold("policy");
+}
+
+#[test]
 fn revocations() {
     hold("revocations");
 }
