@@ -47,7 +47,7 @@ RUN apt-get update && \
         ca-certificates nginx && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/*.log && \
     mkdir /etc/mesh && \
-    for name in credentials jwks tls; do ln -s "/etc/mesh/$name" "/etc/nginx/$name"; done && \
+    for name in credentials jwks policies tls; do ln -s "/etc/mesh/$name" "/etc/nginx/$name"; done && \
     ln -s /var/log/nginx /usr/share/nginx/logs && \
     ln -sf /dev/stdout /var/log/nginx/access.log && \
     ln -sf /dev/stderr /var/log/nginx/error.log && \

@@ -8,6 +8,7 @@ use IO::Socket::INET;
 use IO::Socket::SSL;
 use JSON::PP ();
 use POSIX qw(WNOHANG);
+use Socket qw(MSG_PEEK);
 use Test::More ();
 
 use Test::Mesh::Client;
@@ -39,7 +40,7 @@ sub tested ($prefix, $name) {
         '-g', "pid $prefix/nginx.pid;");
 }
 
-# Starts an example with the upstream's address and its own port replaced, and nothing else but
+# Starts an example with the upstream's addresses and its own port replaced, and nothing else but
 # what lets it run as any user. It takes names with "_", so that it is the module that removes them.
 sub start ($class, %options) {
     my $prefix = $options{prefix};
@@ -50,15 +51,17 @@ sub start ($class, %options) {
     unlink glob "$prefix/logs/*.log";
     unlink $self->{heard};
     $self->{upstream} = Test::Mesh::Upstream->start(
-        processes => 1, answer => sub ($socket) { eval { $self->write_down($socket, $options{certificate}) } });
+        processes => 1, answer => sub ($socket) { eval { $self->write_down($socket, %options) } });
     my $upstream = $self->{upstream}->port;
     $self->{port} = free_port();
 
     my $text = slurp("$prefix/$options{conf}");
-    my $replaced = $text =~ s/(?:server |http:\/\/)\K\Q$options{upstream}\E/127.0.0.1:$upstream/g;
-    croak "$options{upstream} is there " . ($replaced || 0) . ' times'
-        if !$replaced || $replaced > 1 && !$options{several_upstreams};
-    substitute_once(\$text, qr/listen \K(?:127\.0\.0\.1:8080|8443)/, "127.0.0.1:$self->{port}");
+    for my $address (ref $options{upstream} ? $options{upstream}->@* : $options{upstream}) {
+        my $replaced = $text =~ s/(?:server |http:\/\/)\K\Q$address\E/127.0.0.1:$upstream/g;
+        croak "$address is there " . ($replaced || 0) . ' times'
+            if !$replaced || $replaced > 1 && !$options{several_upstreams};
+    }
+    $text =~ s/listen \K(?:127\.0\.0\.1:8080|8443)/127.0.0.1:$self->{port}/g or croak 'it listens nowhere';
     $options{edit}->(\$text) if $options{edit};
     my $temp = join ' ', map { "${_}_temp_path temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
     substitute_once(\$text, qr/^http \{\K/m, "\n$temp underscores_in_headers on;\n");
@@ -80,19 +83,27 @@ sub start ($class, %options) {
     return $self;
 }
 
-# Sends one request on a connection of its own; `certificate` is one of t/bin/certificates.
+# Where its upstream listens.
+sub upstream ($self) { return '127.0.0.1:' . $self->{upstream}->port }
+
+# Its own address, as clients know it.
+sub host ($self, $name = 'localhost') { return "$name:$self->{port}" }
+
+# Sends one request on a connection of its own; `certificate` is one of t/bin/certificates, and `name`
+# is that of the server.
 sub request ($self, $method, $target, %options) {
     my $certificates = "$self->{prefix}/certificates";
     my $certificate = $options{certificate};
+    my $name = $options{name} // 'localhost';
     my %tls = (
-        ca => "$certificates/ca.pem",
+        ca => "$certificates/ca.pem", sni => $name,
         $certificate
             ? (cert => "$certificates/$certificate.pem", key => "$certificates/$certificate.key")
             : (),
     );
     my $client = Test::Mesh::Client->connect(
         port => $self->{port}, $self->{tls} ? (tls => \%tls) : ());
-    my @fields = ("Host: localhost:$self->{port}", 'Connection: close');
+    my @fields = ('Host: ' . $self->host($name), 'Connection: close');
     push @fields, "Authorization: Bearer $options{token}" if defined $options{token};
     push @fields, ($options{headers} // [])->@*;
     my $response = $client->request($method, $target, %options, headers => \@fields);
@@ -150,19 +161,27 @@ sub stop ($self) {
     return;
 }
 
-# Answers a connection once the head is written down, over TLS if there is a certificate.
-sub write_down ($self, $socket, $certificate) {
-    if ($certificate) {
+# Answers a connection once the head is written down, over TLS if the client begins so: what `answer`
+# makes of the request, or 200 and nothing.
+sub write_down ($self, $socket, %options) {
+    $socket->recv(my $first, 1, MSG_PEEK);
+    if (my $certificate = ord $first == 0x16 && $options{certificate}) {
         IO::Socket::SSL->start_SSL(
             $socket, SSL_server => 1,
             SSL_cert_file => "$certificate.pem", SSL_key_file => "$certificate.key",
         ) or return;
     }
-    my ($head) = read_head($socket) or return;
+    my ($head, $body) = read_head($socket) or return;
+    my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
+    while (length $body < ($length // 0)) {
+        sysread $socket, $body, 65536, length $body or return;
+    }
     open my $heard, '>>:raw', $self->{heard} or die;
     syswrite $heard, "$head\0";
-    print {$socket} "HTTP/1.1 200 OK\r\nSet-Cookie: session=of-the-upstream\r\n"
-        . "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    my ($fields, $content) = $options{answer} ? $options{answer}->($self, $head) : ('', '');
+    print {$socket} ($fields =~ /^HTTP/ ? '' : "HTTP/1.1 200 OK\r\n") . $fields
+        . "Set-Cookie: session=of-the-upstream\r\nContent-Length: " . length($content)
+        . "\r\nConnection: close\r\n\r\n$content";
     close $socket;
     return;
 }
@@ -181,12 +200,13 @@ sub is_served ($self, $service, $name, $method, $target, %options) {
     return $head;
 }
 
-# Sends a request that must not reach the upstream; returns the response.
+# Sends a request that must not reach the upstream; returns the response. The verdict may be a pattern.
 sub is_refused ($self, $verdict, $name, $method, $target, %options) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $response = $self->request($method, $target, %options);
     my @heads = $self->heard;
-    Test::More::ok(verdict($response) eq $verdict && !@heads, $name)
+    my $expected = ref $verdict ? $verdict : qr/\A\Q$verdict\E\z/;
+    Test::More::ok(verdict($response) =~ $expected && !@heads, $name)
         or Test::More::diag($response->{head}, "\nthe upstream heard:\n", @heads);
     return $response;
 }
@@ -227,8 +247,10 @@ Test::Mesh::Example - one of nginx-conf/, running in front of an upstream that w
 
 =head1 DESCRIPTION
 
-C<upstream> is the address in the file that is replaced; C<certificate> is a path without C<.pem>
-that makes the upstream speak TLS. C<tls> says whether the example itself does; C<edit> may change
-what else has to be changed in its text. C<several_upstreams> allows the address more than once.
+C<upstream> is the address in the file that is replaced, or a list of them; C<certificate> is a path
+without C<.pem> with which the upstream speaks TLS, if it is asked to. C<answer> makes the fields and the
+body of its answers from the example and the head of a request. C<tls> says whether the example itself
+speaks TLS; C<edit> may change what else has to be changed in its text. C<several_upstreams> allows the
+address more than once.
 
 =cut
