@@ -159,7 +159,7 @@ fn run(case: &Case<'_>, shape: &Shape) {
         println!("{}: read in {read:.1?}, with its index {compiled:.1?}", case.name());
     }
     case.measure(&mut || {
-        black_box(index.decide(black_box(&view), None, black_box(&asked), now));
+        black_box(index.decide(&view, None, black_box(&asked), now));
     });
 }
 

@@ -27,8 +27,8 @@ use crate::platform::kind::{Actions, KindId};
 use crate::platform::name::Form;
 use crate::text::time::UnixTime;
 use denials::Denials;
-use grants::{Grants, Held};
-use names::{Run, Sought};
+use grants::{Granted, Grants, Held};
+use names::{Found, Run, Sought};
 pub use shared::Shared;
 use view::Holding;
 pub use view::View;
@@ -71,14 +71,14 @@ impl Hash for Mark {
 type Slot = usize;
 
 /// When and from where it is asked.
-struct Moment {
-    address: Option<IpAddr>,
+struct Moment<'a> {
+    address: &'a Option<IpAddr>,
     now: UnixTime,
 }
 
-impl Moment {
+impl Moment<'_> {
     fn meets(&self, conditions: &Conditions) -> Known {
-        meets_now(conditions, self.address, self.now)
+        meets_now(conditions, *self.address, self.now)
     }
 }
 
@@ -90,7 +90,7 @@ struct Wanted<'a> {
     /// What is done, unless the row says that a grant must name it.
     of_row: Actions,
     name: Option<Sought<'a>>,
-    moment: &'a Moment,
+    moment: &'a Moment<'a>,
 }
 
 impl Index {
@@ -127,7 +127,7 @@ impl Index {
         if !view.is_of(self) {
             return Decision::default();
         }
-        let moment = Moment { address, now };
+        let moment = Moment { address: &address, now };
         let [asks] = asked.resources else { return self.decide_all(view, asked, &moment) };
         match self.judge(view, asked, asks, &moment) {
             Judged::Denied(place) => self.denied(place),
@@ -143,7 +143,7 @@ impl Index {
 
     /// Decides about some resources, and tells of rules in a dry run.
     #[cold]
-    fn decide_all(&self, view: &View, asked: &Asked<'_>, moment: &Moment) -> Decision<'_> {
+    fn decide_all(&self, view: &View, asked: &Asked<'_>, moment: &Moment<'_>) -> Decision<'_> {
         let (mut denial, mut bindings, mut dry) = (None, Few::default(), Vec::new());
         let mut is_held = !asked.resources.is_empty();
         for asks in asked.resources {
@@ -173,10 +173,18 @@ impl Index {
     }
 
     /// What there is to say of one resource.
-    #[inline]
-    fn judge(&self, view: &View, asked: &Asked<'_>, asks: &Asks<'_>, moment: &Moment) -> Judged {
+    #[inline(always)]
+    fn judge(
+        &self,
+        view: &View,
+        asked: &Asked<'_>,
+        asks: &Asks<'_>,
+        moment: &Moment<'_>,
+    ) -> Judged {
         let Some(wanted) = self.wanted(asked, asks, moment) else { return Judged::Not };
-        if let Some(place) = self.denials.first(self, view.meant(), &wanted) {
+        if self.denials.mean_any(view.meant(), &wanted)
+            && let Some(place) = self.denials.first(self, view.meant(), &wanted)
+        {
             return Judged::Denied(place);
         }
         self.first_binding(view.live(), &wanted).map_or(Judged::Not, Judged::Held)
@@ -198,7 +206,7 @@ impl Index {
         &self,
         asked: &'a Asked<'a>,
         asks: &'a Asks<'a>,
-        moment: &'a Moment,
+        moment: &'a Moment<'a>,
     ) -> Option<Wanted<'a>> {
         let slot = slot(&self.firsts, asked.platform, asks.kind)?;
         let of_row = if asked.is_named { Actions::NONE } else { Actions::of(asks.action) };
@@ -206,39 +214,103 @@ impl Index {
     }
 
     /// The first binding that holds a resource.
-    #[inline]
+    #[inline(always)]
     fn first_binding(&self, holding: &Holding, wanted: &Wanted<'_>) -> Option<u32> {
-        let mut first = holding.fold(wanted, u32::MAX, &mut |first, of_pattern| {
-            self.first_of(first, of_pattern, wanted, |it| self.holds(it.what, wanted))
-        });
+        let mut first = u32::MAX;
+        if let Some((names, held)) = holding.of_kind(wanted.slot) {
+            let name = wanted.name.as_ref();
+            first = match names.find(name) {
+                Found::One(run) => self.first_held(first, items(held, &run), wanted),
+                Found::Several => names.fold(name, first, &mut |first, run| {
+                    self.first_held(first, items(held, &run), wanted)
+                }),
+            };
+        }
         if holding.has_apart() {
-            first = self.grants.fold(wanted, first, &mut |first, granted| {
-                holding.fold_apart(granted, first, &mut |first, what, of_role| match self
-                    .holds(what, wanted)
-                {
-                    true => self.first_of(first, of_role, wanted, |_| true),
-                    false => first,
-                })
-            });
+            first = self.first_apart(holding, first, wanted);
         }
         (first < u32::MAX).then_some(first)
     }
 
-    /// The first binding of some in their order that is right, or the one that was found if that is before it.
-    #[inline]
-    fn first_of(
+    /// The first binding of the roles that are not gathered, or the one that was found.
+    #[inline(never)]
+    fn first_apart(&self, holding: &Holding, first: u32, wanted: &Wanted<'_>) -> u32 {
+        let Some((names, granted)) = self.grants.of_kind(wanted.slot) else { return first };
+        let name = wanted.name.as_ref();
+        match names.find(name) {
+            Found::One(run) => self.first_given(holding, first, items(granted, &run), wanted),
+            Found::Several => names.fold(name, first, &mut |first, run| {
+                self.first_given(holding, first, items(granted, &run), wanted)
+            }),
+        }
+    }
+
+    /// The first binding of some roles, which are in their order and grant something of a name.
+    #[inline(always)]
+    fn first_given(
         &self,
-        first: u32,
-        bindings: &[Held],
+        holding: &Holding,
+        mut first: u32,
+        granted: &[Granted],
         wanted: &Wanted<'_>,
-        is_right: impl Fn(&Held) -> bool,
     ) -> u32 {
+        // The shorter list is gone through, and the longer one searched.
+        if granted.len() >> 3 > holding.roles().len() {
+            return self.first_of_roles(holding, first, granted, wanted);
+        }
+        for it in granted {
+            if let Some(bindings) = holding.of_role(it.role)
+                && self.holds(it.what, wanted)
+            {
+                first = self.first_of(first, bindings, wanted);
+            }
+        }
+        first
+    }
+
+    #[cold]
+    fn first_of_roles(
+        &self,
+        holding: &Holding,
+        mut first: u32,
+        granted: &[Granted],
+        wanted: &Wanted<'_>,
+    ) -> u32 {
+        for role in holding.roles() {
+            let from = granted.partition_point(|it| it.role < role);
+            let mut of_role = granted.get(from..).unwrap_or_default().iter();
+            let is_granted = of_role.any(|it| it.role == role && self.holds(it.what, wanted));
+            if let Some(bindings) = holding.of_role(role).filter(|_| is_granted) {
+                first = self.first_of(first, bindings, wanted);
+            }
+        }
+        first
+    }
+
+    /// The first binding of some in their order, or the one that was found if that is before it.
+    #[inline(always)]
+    fn first_of(&self, first: u32, bindings: &[Held], wanted: &Wanted<'_>) -> u32 {
         for it in bindings {
             if it.binding >= first {
                 break;
             }
-            let is_in_force = || !it.is_of_the_moment || self.is_in_force(it.binding, wanted);
-            if is_right(it) && is_in_force() {
+            if !it.is_of_the_moment || self.is_in_force(it.binding, wanted) {
+                return it.binding;
+            }
+        }
+        first
+    }
+
+    /// As [`Self::first_of`], of those that hold what is wanted.
+    #[inline(always)]
+    fn first_held(&self, first: u32, bindings: &[Held], wanted: &Wanted<'_>) -> u32 {
+        for it in bindings {
+            if it.binding >= first {
+                break;
+            }
+            if self.holds(it.what, wanted)
+                && (!it.is_of_the_moment || self.is_in_force(it.binding, wanted))
+            {
                 return it.binding;
             }
         }
@@ -246,7 +318,7 @@ impl Index {
     }
 
     /// Whether what a rule is about is wanted.
-    #[inline]
+    #[inline(always)]
     fn holds(&self, what: u32, wanted: &Wanted<'_>) -> bool {
         let what = self.whats.get(at(what));
         what.is_some_and(|what| what.holds(wanted))

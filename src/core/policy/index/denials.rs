@@ -1,7 +1,7 @@
 //! Denials by the names that they are about.
 
 use super::lists::{Bits, Lists};
-use super::names::{Gathering, Names, Run, Sought};
+use super::names::{Found, Gathering, Names, Run, Sought};
 use super::who::is_stranger_meant;
 use super::{Index, Slots, Wanted, What, Whats, at};
 use crate::platform::kind::Actions;
@@ -29,14 +29,17 @@ pub(super) struct Denials {
 pub(super) struct Meant {
     live: Bits,
     dry: Bits,
+    /// Kinds of which a live one means it.
+    kinds: Bits,
 }
 
 /// The denials of one kind.
 #[derive(Debug)]
 struct Kind {
     names: Names,
-    /// The number of its first rule.
+    /// The numbers of its rules.
     from: u32,
+    to: u32,
     /// One rule of each denial, in their order.
     each: Box<[u32]>,
     /// What divides the parts of a name.
@@ -56,7 +59,8 @@ struct Rule {
 impl Meant {
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
-        self.live.bytes().saturating_add(self.dry.bytes())
+        let Self { live, dry, kinds } = self;
+        live.bytes().saturating_add(dry.bytes()).saturating_add(kinds.bytes())
     }
 }
 
@@ -102,14 +106,19 @@ impl Denials {
             each.sort_unstable();
             each.dedup_by_key(|(denial, _)| *denial);
             let each = each.into_iter().map(|(_, number)| number).collect();
-            Some(Kind { names, from, each, separator })
+            let to = u32::try_from(rules.len()).unwrap_or(u32::MAX);
+            Some(Kind { names, from, to, each, separator })
         });
         let kinds = kinds.collect();
         let of = (0_u32..).zip(&rules).map(|(number, rule)| (rule.denial, number)).collect();
         let mut all = Self {
             kinds,
             of: Lists::new(policy.denials.len(), of),
-            of_strangers: Meant { live: Bits::none(rules.len()), dry: Bits::none(0) },
+            of_strangers: Meant {
+                live: Bits::none(rules.len()),
+                dry: Bits::none(0),
+                kinds: Bits::none(slots.count),
+            },
             has_dry: policy.denials.iter().any(|denial| denial.dry_run),
             reaching: reaching(policy),
             rules: rules.into(),
@@ -121,6 +130,7 @@ impl Denials {
         for (denial, it) in (0_u32..).zip(&policy.denials) {
             all.mean(&mut meant, denial, it.dry_run, is_stranger_meant(policy, denial));
         }
+        all.note_kinds(&mut meant);
         all.of_strangers = meant;
         all
     }
@@ -138,7 +148,16 @@ impl Denials {
             let Some(it) = policy.denials.get(at(*denial)) else { continue };
             self.mean(&mut meant, *denial, it.dry_run, !is_stranger_meant(policy, *denial));
         }
+        self.note_kinds(&mut meant);
         meant
+    }
+
+    fn note_kinds(&self, meant: &mut Meant) {
+        for (slot, kind) in (0_u32..).zip(&self.kinds) {
+            let rules = kind.as_ref().map(|kind| kind.from..kind.to);
+            let is_meant = rules.is_some_and(|rules| meant.live.first(&rules).is_some());
+            meant.kinds.set(slot, is_meant);
+        }
     }
 
     /// Whether one is in a dry run.
@@ -146,8 +165,15 @@ impl Denials {
         self.has_dry
     }
 
+    /// Whether a denial of what is wanted means a subject.
+    #[inline(always)]
+    pub(super) fn mean_any(&self, meant: Option<&Meant>, wanted: &Wanted<'_>) -> bool {
+        let kinds = &meant.unwrap_or(&self.of_strangers).kinds;
+        kinds.holds(u32::try_from(wanted.slot).unwrap_or(u32::MAX))
+    }
+
     /// The first denial that refuses what is wanted.
-    #[inline]
+    #[inline(never)]
     pub(super) fn first(
         &self,
         index: &Index,
@@ -214,16 +240,21 @@ trait Take: FnMut(u32, u32) -> u32 {}
 impl<F: FnMut(u32, u32) -> u32> Take for F {}
 
 impl Judge<'_> {
-    #[inline]
+    #[inline(always)]
     fn fold(&self, end: u32, take: &mut impl Take) -> u32 {
         let Self { wanted, kind, .. } = self;
         let names = &kind.names;
         let Some(name) = &wanted.name else { return self.all(end, take) };
-        match kind.separator.filter(|_| self.denials.reaches(wanted)) {
-            None => names.fold(Some(name), end, &mut |end, run| self.run(end, &run, take)),
-            Some(separator) => names.fold_around(name, end, &mut |end, run| {
+        if let Some(separator) = kind.separator.filter(|_| self.denials.reaches(wanted)) {
+            return names.fold_around(name, end, &mut |end, run| {
                 self.around(end, &run, (name, char::from(separator)), take)
-            }),
+            });
+        }
+        match names.find(Some(name)) {
+            Found::One(run) => self.run(end, &run, take),
+            Found::Several => {
+                names.fold(Some(name), end, &mut |end, run| self.run(end, &run, take))
+            }
         }
     }
 
@@ -242,7 +273,7 @@ impl Judge<'_> {
     }
 
     /// Over the rules of one pattern, which holds the name.
-    #[inline]
+    #[inline(always)]
     fn run(&self, mut end: u32, run: &Run, take: &mut impl Take) -> u32 {
         let mut run = self.kind.run(run);
         while let Some(rule) = self.meant.first(&run) {
@@ -273,6 +304,7 @@ impl Judge<'_> {
 
     /// Takes a rule, of which the name and the subject are right, if it refuses; `None` if neither it nor a
     /// later denial is asked about.
+    #[inline(always)]
     fn rule(&self, end: u32, rule: u32, take: &mut impl Take) -> Option<u32> {
         let rule = self.denials.rules.get(at(rule)).filter(|it| it.denial < end)?;
         let is_right = self.index.holds(rule.what, self.wanted)

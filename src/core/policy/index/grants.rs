@@ -2,7 +2,7 @@
 
 use super::lists::Lists;
 use super::names::{Gathering, Names};
-use super::{Slot, Slots, Wanted, What, Whats, items};
+use super::{Slot, Slots, What, Whats};
 use crate::policy::model::Policy;
 use crate::policy::pattern::Pattern;
 
@@ -82,21 +82,11 @@ impl Grants {
         }
     }
 
-    /// Takes something on over the roles that grant each pattern that holds what is wanted, in their order.
-    #[inline]
-    pub(super) fn fold(
-        &self,
-        wanted: &Wanted<'_>,
-        it: u32,
-        take: &mut impl FnMut(u32, &[Granted]) -> u32,
-    ) -> u32 {
-        match self.kinds.get(wanted.slot) {
-            Some(Some(kind)) => {
-                let name = wanted.name.as_ref();
-                kind.names.fold(name, it, &mut |it, run| take(it, items(&kind.granted, &run)))
-            }
-            _ => it,
-        }
+    /// The names of a kind, and the roles that grant something of each.
+    #[inline(always)]
+    pub(super) fn of_kind(&self, slot: Slot) -> Option<(&Names, &[Granted])> {
+        let kind = self.kinds.get(slot)?.as_ref()?;
+        Some((&kind.names, &kind.granted))
     }
 
     /// How many patterns the grants of a role have, without those that it includes.

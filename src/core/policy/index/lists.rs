@@ -46,23 +46,25 @@ impl Bits {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn holds(&self, at: u32) -> bool {
         let word = usize::try_from(at >> 6).ok().and_then(|at| self.0.get(at));
         word.is_some_and(|word| word >> (at & 63) & 1 == 1)
     }
 
     /// The first of a run that is in the set.
-    #[inline]
+    #[inline(always)]
     pub(super) fn first(&self, run: &Run) -> Option<u32> {
-        let mut at = run.start;
-        while at < run.end {
-            let word = *self.0.get(usize::try_from(at >> 6).ok()?)? >> (at & 63);
+        let (from, to) = (run.start >> 6, run.end.div_ceil(64));
+        let words = self.0.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?)?;
+        let mut before = u64::MAX.wrapping_shl(run.start);
+        for (at, word) in (from..).zip(words) {
+            let word = word & before;
             if word != 0 {
-                let found = at.saturating_add(word.trailing_zeros());
+                let found = (at << 6).saturating_add(word.trailing_zeros());
                 return (found < run.end).then_some(found);
             }
-            at = (at | 63).saturating_add(1);
+            before = u64::MAX;
         }
         None
     }

@@ -13,7 +13,7 @@ use crate::policy::pattern::Pattern;
 use end::{Backward, Forward};
 pub(super) use gathering::Gathering;
 use literals::{Literals, hash};
-use prefixes::Prefixes;
+use prefixes::{Key, Prefixes};
 
 /// Rules by the names that they are about, of one kind.
 ///
@@ -50,8 +50,18 @@ struct Head {
     tails: Option<u32>,
 }
 
-/// Patterns of one head by what they end with: of each end those that are looked at.
-type Tails = Prefixes<Backward, Run>;
+/// Patterns of one head by what they end with.
+type Tails = Prefixes<Backward, Tail>;
+
+/// Patterns of one head that end alike.
+#[derive(Debug)]
+struct Tail {
+    rules: Run,
+    /// Whether it is one alone, and asks for nothing more.
+    is_plain: bool,
+    /// Those that are looked at one by one.
+    checks: Run,
+}
 
 /// A pattern behind its head.
 #[derive(Debug)]
@@ -87,6 +97,7 @@ impl<'n> Sought<'n> {
         self.text
     }
 
+    #[inline(always)]
     fn hash(&self) -> u64 {
         if self.hash.get() == 0 {
             self.hash.set(hash(self.text));
@@ -100,72 +111,122 @@ impl<'n> Sought<'n> {
     }
 }
 
-/// What comes of a name: taken on from one run of rules to the next.
-pub(super) trait Fold: FnMut(u32, Run) -> u32 {}
+/// What a name leads to.
+pub(super) enum Found {
+    /// One run of rules, which may be empty.
+    One(Run),
+    /// Several: see [`Names::fold`].
+    Several,
+}
 
-impl<F: FnMut(u32, Run) -> u32> Fold for F {}
+/// What comes of a name: taken on from one run of rules to the next, in any order.
+type Take<'t> = &'t mut dyn FnMut(u32, Run) -> u32;
 
 impl Names {
-    /// Takes something on over the rules about everything, and those that hold a name if there is one.
-    #[inline]
-    pub(super) fn fold(&self, name: Option<&Sought<'_>>, mut it: u32, take: &mut impl Fold) -> u32 {
+    /// The rules about everything, and those that hold a name if there is one.
+    #[inline(always)]
+    pub(super) fn find(&self, name: Option<&Sought<'_>>) -> Found {
+        let mut found = 0..self.all;
+        let Some(name) = name else { return Found::One(found) };
+        if self.literals.may_have(name.text)
+            && let Some(place) = self.literals.find(name.hash(), name.text)
+            && let Some(run) = run(&self.at_literals, place)
+        {
+            if found.start < found.end {
+                return Found::Several;
+            }
+            found = run;
+        }
+        if self.heads.is_empty() {
+            return Found::One(found);
+        }
+        let text = if self.separator.is_some() { name.in_tree() } else { name.text };
+        let Some(key) = self.heads.longest(text.as_bytes()) else { return Found::One(found) };
+        if found.start < found.end || !key.is_alone() {
+            return Found::Several;
+        }
+        if key.value.is_plain {
+            return Found::One(key.value.rules.clone());
+        }
+        match self.tails_alone(&key.value) {
+            None => Found::Several,
+            Some(tails) => {
+                match tails.longest(text.as_bytes().get(key.len()..).unwrap_or_default()) {
+                    None => Found::One(found),
+                    Some(end) if end.is_alone() && end.value.is_plain => {
+                        Found::One(end.value.rules.clone())
+                    }
+                    Some(_) => Found::Several,
+                }
+            }
+        }
+    }
+
+    /// The ends of a head's patterns, if these are all of them.
+    fn tails_alone(&self, head: &Head) -> Option<&Tails> {
+        self.tails.get(at(head.tails?)).filter(|_| head.checks.is_empty())
+    }
+
+    /// Takes something on over the rules about everything, and those that hold a name.
+    #[cold]
+    pub(super) fn fold(&self, name: Option<&Sought<'_>>, mut it: u32, take: Take<'_>) -> u32 {
         if self.all > 0 {
             it = take(it, 0..self.all);
         }
         let Some(name) = name else { return it };
-        if !self.literals.is_empty()
-            && let Some(place) = self.literals.find(name.hash(), name.text)
+        if let Some(place) = self.literals.find(name.hash(), name.text)
             && let Some(run) = run(&self.at_literals, place)
         {
             it = take(it, run);
         }
-        if self.heads.is_empty() {
-            return it;
-        }
         let text = if self.separator.is_some() { name.in_tree() } else { name.text };
-        let mut next = self.heads.longest(text.as_bytes());
-        while let Some(key) = next {
-            let head = &key.value;
-            it = match head.is_plain {
-                true => take(it, head.rules.clone()),
-                false => {
-                    self.fold_head(head, name, text.get(key.len()..).unwrap_or_default(), it, take)
-                }
-            };
-            next = self.heads.parent(key);
+        match self.heads.longest(text.as_bytes()) {
+            Some(key) => self.fold_heads(key, (name, text), it, take),
+            None => it,
         }
-        it
     }
 
-    /// Over the patterns of one head, behind which a name goes on.
-    #[inline(never)]
-    fn fold_head(
+    /// Over the patterns of some heads, from the longest on.
+    fn fold_heads(
         &self,
-        head: &Head,
-        name: &Sought<'_>,
-        rest: &str,
+        longest: &Key<Head>,
+        (name, text): (&Sought<'_>, &str),
         mut it: u32,
-        take: &mut impl Fold,
+        take: Take<'_>,
     ) -> u32 {
-        it = self.fold_checks(&head.checks, name, rest, it, take);
-        let Some(tails) = head.tails.and_then(|tails| self.tails.get(at(tails))) else { return it };
-        // What the pattern begins with is no part of its end.
-        let mut next = tails.longest(rest.as_bytes());
+        let mut next = Some(longest);
         while let Some(key) = next {
-            it = self.fold_checks(&key.value, name, rest, it, take);
-            next = tails.parent(key);
+            next = self.heads.parent(key);
+            let head = &key.value;
+            if head.is_plain {
+                it = take(it, head.rules.clone());
+                continue;
+            }
+            let rest = text.get(key.len()..).unwrap_or_default();
+            if !head.checks.is_empty() {
+                it = self.fold_checks(&head.checks, (name, rest), it, take);
+            }
+            // What the pattern begins with is no part of its end.
+            let tails = head.tails.and_then(|tails| self.tails.get(at(tails)));
+            let mut end = tails.and_then(|tails| tails.longest(rest.as_bytes()));
+            while let Some(key) = end {
+                let tail = &key.value;
+                it = match tail.is_plain {
+                    true => take(it, tail.rules.clone()),
+                    false => self.fold_checks(&tail.checks, (name, rest), it, take),
+                };
+                end = tails.and_then(|tails| tails.parent(key));
+            }
         }
         it
     }
 
-    #[inline]
     fn fold_checks(
         &self,
         checks: &Run,
-        name: &Sought<'_>,
-        rest: &str,
+        (name, rest): (&Sought<'_>, &str),
         mut it: u32,
-        take: &mut impl Fold,
+        take: Take<'_>,
     ) -> u32 {
         for check in items(&self.checks, checks) {
             let is_held = match &check.is {
@@ -187,7 +248,7 @@ impl Names {
 
     /// Takes something on over rules that may be about a name, or about what is above or below it: over more
     /// than are, but none is left out. They are those of [`Gathering::of_a_tree`].
-    pub(super) fn fold_around(&self, name: &Sought<'_>, mut it: u32, take: &mut impl Fold) -> u32 {
+    pub(super) fn fold_around(&self, name: &Sought<'_>, mut it: u32, take: Take<'_>) -> u32 {
         if self.all > 0 {
             it = take(it, 0..self.all);
         }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::denials::Meant;
-use super::grants::{Granted, Held};
+use super::grants::Held;
 use super::lists::Bits;
 use super::names::{Gathering, Names, Run};
 use super::shared::Weight;
 use super::who::Standing;
-use super::{Index, Slot, Wanted, What, at, items, slot};
+use super::{Index, Slot, What, at, items, slot};
 use crate::platform::kind::KindId;
 use crate::policy::pattern::Pattern;
 use crate::policy::subject::Subject;
@@ -30,8 +30,8 @@ pub struct View {
 pub(super) struct Holding {
     /// What small roles grant, in the order of the kinds.
     kinds: Box<[Kind]>,
-    /// Roles that are not gathered, in their order, and where the bindings of each end.
-    roles: Box<[(u32, u32)]>,
+    /// Roles that are not gathered, in their order, and which bindings each has.
+    roles: Box<[(u32, Run)]>,
     apart: Box<[Held]>,
 }
 
@@ -105,22 +105,12 @@ impl View {
 }
 
 impl Holding {
-    /// Takes something on over the bindings of each pattern that holds what is wanted, in their order.
-    #[inline]
-    pub(super) fn fold(
-        &self,
-        wanted: &Wanted<'_>,
-        it: u32,
-        take: &mut impl FnMut(u32, &[Held]) -> u32,
-    ) -> u32 {
-        let at = self.kinds.partition_point(|kind| kind.slot < wanted.slot);
-        match self.kinds.get(at).filter(|kind| kind.slot == wanted.slot) {
-            None => it,
-            Some(kind) => {
-                let name = wanted.name.as_ref();
-                kind.names.fold(name, it, &mut |it, run| take(it, items(&kind.held, &run)))
-            }
-        }
+    /// The names of a kind, and what is held of each.
+    #[inline(always)]
+    pub(super) fn of_kind(&self, slot: Slot) -> Option<(&Names, &[Held])> {
+        let at = self.kinds.partition_point(|kind| kind.slot < slot);
+        let kind = self.kinds.get(at).filter(|kind| kind.slot == slot)?;
+        Some((&kind.names, &kind.held))
     }
 
     /// Whether it holds nothing.
@@ -133,38 +123,17 @@ impl Holding {
         !self.roles.is_empty()
     }
 
-    /// Takes something on over what some roles grant, and the bindings of each of them, in their order.
-    #[inline]
-    pub(super) fn fold_apart(
-        &self,
-        granted: &[Granted],
-        mut it: u32,
-        take: &mut impl FnMut(u32, u32, &[Held]) -> u32,
-    ) -> u32 {
-        // The shorter list is gone through, and the longer one searched.
-        if granted.len() < self.roles.len().saturating_mul(8) {
-            for one in granted {
-                let at = self.roles.partition_point(|(role, _)| *role < one.role);
-                if self.roles.get(at).is_some_and(|(role, _)| *role == one.role) {
-                    it = take(it, one.what, items(&self.apart, &self.run(at)));
-                }
-            }
-            return it;
-        }
-        for (at, (role, _)) in self.roles.iter().enumerate() {
-            let from = granted.partition_point(|it| it.role < *role);
-            let of_role = granted.get(from..).unwrap_or_default().iter();
-            for one in of_role.take_while(|it| it.role == *role) {
-                it = take(it, one.what, items(&self.apart, &self.run(at)));
-            }
-        }
-        it
+    /// The bindings of a role that is not gathered, in their order.
+    #[inline(always)]
+    pub(super) fn of_role(&self, role: u32) -> Option<&[Held]> {
+        let at = self.roles.partition_point(|(it, _)| *it < role);
+        let (_, run) = self.roles.get(at).filter(|(it, _)| *it == role)?;
+        Some(items(&self.apart, run))
     }
 
-    /// The bindings of a role that is not gathered.
-    fn run(&self, at: usize) -> Run {
-        let end = |at: usize| self.roles.get(at).map_or(0, |(_, end)| *end);
-        at.checked_sub(1).map_or(0, end)..end(at)
+    /// The roles that are not gathered, in their order.
+    pub(super) fn roles(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.roles.iter().map(|(role, _)| *role)
     }
 
     fn bytes(&self) -> usize {
@@ -258,8 +227,10 @@ impl Index {
         many.sort_by_key(|of_role| of_role.first().map(|(role, _)| *role));
         let mut apart = Vec::new();
         let roles = many.into_iter().filter_map(|of_role| {
+            let from = u32::try_from(apart.len()).unwrap_or(u32::MAX);
             apart.extend(of_role.iter().map(|(_, held)| *held));
-            Some((of_role.first()?.0, u32::try_from(apart.len()).unwrap_or(u32::MAX)))
+            let to = u32::try_from(apart.len()).unwrap_or(u32::MAX);
+            Some((of_role.first()?.0, from..to))
         });
         let roles = roles.collect();
         Holding { kinds: self.gathered(few), roles, apart: apart.into() }

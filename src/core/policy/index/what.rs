@@ -40,7 +40,7 @@ impl What {
     }
 
     /// Whether it is about what would be done.
-    #[inline]
+    #[inline(always)]
     pub(super) fn holds(&self, wanted: &Wanted<'_>) -> bool {
         self.actions.holds(wanted.asks.action)
             || self.any.meets(wanted.of_row)

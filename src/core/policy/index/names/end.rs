@@ -18,7 +18,7 @@ pub(super) enum Forward {}
 pub(super) enum Backward {}
 
 impl End for Forward {
-    #[inline]
+    #[inline(always)]
     fn word(text: &[u8], at: usize) -> u64 {
         let Some((_, rest)) = text.split_at_checked(at) else { return 0 };
         match (rest.first_chunk(), text.last_chunk()) {
@@ -31,14 +31,14 @@ impl End for Forward {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn begins(text: &[u8], with: &[u8]) -> bool {
         text.get(..with.len()).is_some_and(|text| same(text, with))
     }
 }
 
 impl End for Backward {
-    #[inline]
+    #[inline(always)]
     fn word(text: &[u8], at: usize) -> u64 {
         let left = text.len().saturating_sub(at);
         let Some((rest, _)) = text.split_at_checked(left) else { return 0 };
@@ -51,7 +51,7 @@ impl End for Backward {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn begins(text: &[u8], with: &[u8]) -> bool {
         let from = text.len().checked_sub(with.len());
         from.and_then(|from| text.get(from..)).is_some_and(|text| same(text, with))
@@ -59,7 +59,7 @@ impl End for Backward {
 }
 
 /// Whether two texts are one: most are short.
-#[inline]
+#[inline(always)]
 fn same(one: &[u8], other: &[u8]) -> bool {
     let ends = |text: &[u8]| -> Option<(u64, u64)> {
         let (first, last) = (text.first_chunk()?, text.last_chunk()?);

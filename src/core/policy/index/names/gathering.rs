@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::literals::{Literals, hash};
 use super::prefixes::Prefixes;
-use super::{Check, Head, Is, Names, Run, Tails, at, number};
+use super::{Check, Head, Is, Names, Run, Tail, Tails, items, number};
 use crate::policy::pattern::{Pattern, Rest};
 
 /// How many patterns of one head are looked at one by one; fewer in tests, so that they see both.
@@ -163,20 +163,21 @@ impl<'p> Heads<'p> {
         let tails = (!by_end.is_empty()).then(|| number(self.tails.len()));
         if tails.is_some() {
             by_end.sort_by(|(one, _), (other, _)| one.bytes().rev().cmp(other.bytes().rev()));
-            let mut ends: Vec<(&[u8], Run)> = Vec::new();
-            for (end, of_pattern) in &by_end {
-                let from = number(self.checks.len());
-                self.check(of_pattern, true, rules);
-                let to = number(self.checks.len());
-                match ends.last_mut() {
-                    Some((known, checks)) if *known == end.as_bytes() => checks.end = to,
-                    _ => ends.push((end.as_bytes(), from..to)),
-                }
+            let mut ends = Vec::new();
+            for of_end in by_end.chunk_by(|(one, _), (other, _)| one == other) {
+                let (from, from_check) = (rules.next(), number(self.checks.len()));
+                of_end.iter().for_each(|(_, of_pattern)| self.check(of_pattern, true, rules));
+                let checks = from_check..number(self.checks.len());
+                let tail = Tail {
+                    rules: from..rules.next(),
+                    is_plain: is_plain(items(&self.checks, &checks)),
+                    checks,
+                };
+                ends.extend(of_end.first().map(|(end, _)| (end.as_bytes(), tail)));
             }
             self.tails.push(Tails::new(ends));
         }
-        let checks_of = self.checks.get(at(checks.start)..).unwrap_or_default();
-        let is_plain = matches!(checks_of, [Check { is: Is::Anything, .. }]);
+        let is_plain = tails.is_none() && is_plain(items(&self.checks, &checks));
         let head = Head { rules: from..rules.next(), checks, is_plain, tails };
         self.heads.push((first.head.as_bytes(), head));
     }
@@ -196,4 +197,9 @@ impl<'p> Heads<'p> {
         };
         self.checks.push(Check { is, rules });
     }
+}
+
+/// Whether some patterns are one, and it asks for nothing more.
+const fn is_plain(checks: &[Check]) -> bool {
+    matches!(checks, [Check { is: Is::Anything, .. }])
 }

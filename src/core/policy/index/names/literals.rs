@@ -10,6 +10,8 @@ pub(super) struct Literals {
     spans: Box<[(u32, u32)]>,
     /// A power of two of places: each a few bits of a hash above the number of its text, from one on.
     places: Box<[u32]>,
+    /// Bits of the lengths that texts have, by their lower six bits.
+    lengths: u64,
 }
 
 /// How many bits of a place are a number: a policy has fewer names.
@@ -23,6 +25,7 @@ impl Literals {
         let mask = places.len().wrapping_sub(1);
         let mut text = Vec::with_capacity(texts.iter().map(|(_, text)| text.len()).sum());
         let mut spans = Vec::with_capacity(texts.len());
+        let lengths = texts.iter().fold(0, |all, (_, text)| all | length(text));
         for ((hash, it), number) in texts.iter().zip(1_u32..) {
             let from = super::number(text.len());
             text.extend_from_slice(it.as_bytes());
@@ -35,7 +38,7 @@ impl Literals {
                 *place = tag(*hash) | number;
             }
         }
-        Self { text: text.into(), spans: spans.into(), places: places.into() }
+        Self { text: text.into(), spans: spans.into(), places: places.into(), lengths }
     }
 
     /// Bytes of memory.
@@ -46,12 +49,14 @@ impl Literals {
             .saturating_add(size_of_val(&*self.places))
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+    /// Whether a text may be among them.
+    #[inline(always)]
+    pub(super) fn may_have(&self, text: &str) -> bool {
+        self.lengths & length(text) != 0
     }
 
     /// The place of a text among them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64, text: &str) -> Option<usize> {
         let mask = self.places.len().wrapping_sub(1);
         let mut to = first(hash, mask);
@@ -70,11 +75,17 @@ impl Literals {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&self, place: usize) -> Option<&[u8]> {
         let (from, to) = *self.spans.get(place)?;
         self.text.get(at(from)..at(to))
     }
+}
+
+/// The bit of a text's length.
+#[inline(always)]
+fn length(text: &str) -> u64 {
+    1_u64.wrapping_shl(u32::try_from(text.len() & 63).unwrap_or(0))
 }
 
 /// The place to look at first: the upper half of a hash is the better one.
@@ -89,21 +100,22 @@ fn tag(hash: u64) -> u32 {
 
 /// A hash of a name in a policy, sixteen bytes at a time. Whoever writes the policy chooses what is in the
 /// table, and who asks cannot add to it.
-#[inline]
+#[inline(always)]
 pub(super) fn hash(text: &str) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let bytes = text.as_bytes();
     let mut hash = u64::try_from(bytes.len()).unwrap_or(0);
-    let (sixteens, rest) = bytes.as_chunks::<16>();
-    for sixteen in sixteens {
-        hash = mix(hash, sixteen);
-    }
-    match (rest.is_empty(), bytes.last_chunk()) {
-        (true, _) => {}
-        (false, Some(last)) => hash = mix(hash, last),
-        (false, None) => {
+    let (sixteens, _) = bytes.as_chunks();
+    match (sixteens, bytes.last_chunk()) {
+        // Most names, without a loop.
+        ([first], Some(last)) => hash = mix(mix(hash, first), last),
+        ([first, second], Some(last)) => hash = mix(mix(mix(hash, first), second), last),
+        (sixteens, Some(last)) => {
+            hash = mix(sixteens.iter().fold(hash, mix), last);
+        }
+        (_, None) => {
             let mut last = [0; 16];
-            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            last.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
             hash = mix(hash, &last);
         }
     }
@@ -111,7 +123,7 @@ pub(super) fn hash(text: &str) -> u64 {
 }
 
 /// Both halves of a product.
-#[inline]
+#[inline(always)]
 fn mix(hash: u64, sixteen: &[u8; 16]) -> u64 {
     const ODDS: (u64, u64) = (0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db);
     let word = u128::from_le_bytes(*sixteen);

@@ -14,8 +14,9 @@ pub(super) struct Prefixes<E, V> {
     text: Box<[u8]>,
     keys: Box<[Key<V>]>,
     nodes: Box<[Node]>,
-    /// A power of two of places.
+    /// A power of two of places, and by how much a hash is to be shifted to be one.
     places: Box<[Place]>,
+    shift: u32,
     end: PhantomData<E>,
 }
 
@@ -27,6 +28,8 @@ pub(super) struct Key<V> {
     to: u32,
     /// The longest other that it begins with; [`NONE`] if there is none.
     parent: u32,
+    /// Its first bytes, and zeros behind the last.
+    word: u64,
     pub(super) value: V,
 }
 
@@ -37,21 +40,21 @@ struct Node {
     depth: u32,
     /// The first of them.
     first: u32,
-    /// Bits of how much of the next word texts have: 1 to 8 bytes.
-    lengths: u32,
+    /// Bits of how many bytes of the next word texts do not have: 0 to 7.
+    lacks: u32,
 }
 
 /// What is behind a word of a node.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     word: u64,
-    /// Above four bits of how many bytes the word has, the number of the node.
+    /// Above three bits of how many bytes the word lacks, the number of the node.
     of: u32,
     /// The text with the word; the number of a node if there are several, under [`SEVERAL`].
     to: u32,
 }
 
-/// In place of a key, or of a node and a length.
+/// In place of a key, or of a node and what a word lacks.
 const NONE: u32 = u32::MAX;
 
 /// Of a place: that it leads to a node.
@@ -74,16 +77,19 @@ fn common<E: End>(one: &[u8], other: &[u8]) -> usize {
     most
 }
 
-/// The first bytes of a word: 1 to 8.
-fn head(word: u64, length: u32) -> u64 {
-    word & u64::MAX.wrapping_shl(64_u32.wrapping_sub(length.wrapping_mul(8)))
+/// A word without its last bytes: up to 7.
+#[inline(always)]
+fn cut(word: u64, lacks: u32) -> u64 {
+    let bits = lacks << 3 & 63;
+    word >> bits << bits
 }
 
-/// Where a word of a node is looked for first.
-fn first(word: u64, of: u32, mask: usize) -> usize {
+/// Where a word of a node is looked for first, of so many places.
+#[inline(always)]
+fn first(word: u64, of: u32, shift: u32) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = (word ^ word >> 32).wrapping_add(u64::from(of)).wrapping_mul(ODD);
-    usize::try_from(mixed >> 32).unwrap_or(0) & mask
+    let mixed = (word ^ u64::from(of)).wrapping_mul(ODD);
+    usize::try_from(mixed.wrapping_shr(shift)).unwrap_or(0)
 }
 
 impl<E: End, V> Prefixes<E, V> {
@@ -105,15 +111,12 @@ impl<E: End, V> Prefixes<E, V> {
             open.push((place, key));
             let from = number(text.len());
             text.extend_from_slice(key);
-            Key { from, to: number(text.len()), parent, value }
+            let word = E::word(key, 0);
+            Key { from, to: number(text.len()), parent, word, value }
         });
-        Self {
-            keys: keys.collect(),
-            text: text.into(),
-            places: tree.hashed(),
-            nodes: tree.nodes.into(),
-            end: PhantomData,
-        }
+        let keys = keys.collect();
+        let (places, shift) = tree.hashed();
+        Self { keys, text: text.into(), shift, places, nodes: tree.nodes.into(), end: PhantomData }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -121,41 +124,59 @@ impl<E: End, V> Prefixes<E, V> {
     }
 
     /// The longest that a text begins with.
-    #[inline]
+    #[inline(always)]
     pub(super) fn longest(&self, text: &[u8]) -> Option<&Key<V>> {
         let root = self.nodes.first()?;
-        let alike = if root.lengths == 0 { root.first } else { self.alike(root, text) };
+        let (alike, from) = match root.lacks {
+            0 => (root.first, u32::MAX),
+            _ => self.alike(root, text),
+        };
         let key = self.keys.get(at(alike))?;
-        if E::begins(text, self.text(key)?) { Some(key) } else { self.above(key, text) }
+        let is_right = match 8_usize.checked_sub(key.len()) {
+            Some(8) => true,
+            // A text has no zero in place of one of its bytes.
+            Some(lacks) => cut(E::word(text, 0) ^ key.word, number(lacks)) == 0,
+            // What is not in the first word is in the one that was found.
+            None if from <= 8 && key.len() <= at(from).saturating_add(8) => {
+                E::word(text, 0) == key.word
+            }
+            None => E::word(text, 0) == key.word && E::begins(text, self.text(key)?),
+        };
+        match is_right {
+            true => Some(key),
+            false if key.parent == NONE => None,
+            false => self.above(key, text),
+        }
     }
 
-    /// One with which a text shares more than with any other, if it begins with more of them than of others.
-    #[inline]
-    fn alike(&self, root: &Node, text: &[u8]) -> u32 {
+    /// One with which a text shares more than with any other, if it begins with one of them; and from where
+    /// on it has the same bytes as that one.
+    #[inline(always)]
+    fn alike(&self, root: &Node, text: &[u8]) -> (u32, u32) {
         let mask = self.places.len().wrapping_sub(1);
         let (mut node, mut number) = (root, 0);
         'node: loop {
             let word = E::word(text, at(node.depth));
-            let mut lengths = node.lengths;
+            let mut lacks = node.lacks;
             // The longest first.
-            while lengths != 0 {
-                let length = lengths.ilog2();
-                lengths ^= 1 << length;
-                let (word, of) = (head(word, length), number << 4 | length);
-                let mut place = first(word, of, mask);
+            while lacks != 0 {
+                let lack = lacks.trailing_zeros();
+                lacks &= lacks.wrapping_sub(1);
+                let (word, of) = (cut(word, lack), number << 3 | lack);
+                let mut place = first(word, of, self.shift);
                 while let Some(it) = self.places.get(place).filter(|it| it.of != NONE) {
                     if it.word == word && it.of == of {
                         number = it.to ^ SEVERAL;
                         match self.nodes.get(at(number)).filter(|_| it.to >= SEVERAL) {
                             Some(next) => node = next,
-                            None => return it.to,
+                            None => return (it.to, node.depth),
                         }
                         continue 'node;
                     }
                     place = place.wrapping_add(1) & mask;
                 }
             }
-            return node.first;
+            return (node.first, NONE);
         }
     }
 
@@ -205,6 +226,12 @@ impl<V> Key<V> {
     pub(super) fn len(&self) -> usize {
         at(self.to.saturating_sub(self.from))
     }
+
+    /// Whether it begins with none of the others.
+    #[inline(always)]
+    pub(super) const fn is_alone(&self) -> bool {
+        self.parent == NONE
+    }
 }
 
 struct Tree {
@@ -227,16 +254,17 @@ impl Tree {
         if let Some(place) = behind.and_then(|behind| self.places.get_mut(behind)) {
             place.to = SEVERAL | node;
         }
-        let mut lengths = 0;
+        let mut all_lacks = 0;
         let begin = self.places.len();
         for (key, it) in (from..).zip(keys) {
-            let length = number(it.len().saturating_sub(depth).min(8));
+            let length = it.len().saturating_sub(depth).min(8);
             // It is the first of them, and is found if nothing longer is.
             if length == 0 {
                 continue;
             }
-            lengths |= 1 << length;
-            let (word, of) = (head(E::word(it, depth), length), node << 4 | length);
+            let lacks = number(8_usize.saturating_sub(length));
+            all_lacks |= 1 << lacks;
+            let (word, of) = (cut(E::word(it, depth), lacks), node << 3 | lacks);
             let last = self
                 .places
                 .iter()
@@ -255,16 +283,17 @@ impl Tree {
                 },
             }
         }
-        self.nodes.push(Node { depth: number(depth), first: number(from), lengths });
+        self.nodes.push(Node { depth: number(depth), first: number(from), lacks: all_lacks });
     }
 
-    /// The places by their hashes.
-    fn hashed(&self) -> Box<[Place]> {
-        let size = self.places.len().saturating_mul(3).div_ceil(2).next_power_of_two();
+    /// The places by their hashes, and by how much these are shifted.
+    fn hashed(&self) -> (Box<[Place]>, u32) {
+        // At least two, so that a hash is shifted by less than its bits.
+        let size = self.places.len().saturating_mul(3).div_ceil(2).next_power_of_two().max(2);
+        let (mask, shift) = (size.wrapping_sub(1), 64_u32.saturating_sub(size.ilog2()));
         let mut hashed = vec![EMPTY; size];
-        let mask = size.wrapping_sub(1);
         for place in &self.places {
-            let mut at = first(place.word, place.of, mask);
+            let mut at = first(place.word, place.of, shift);
             while hashed.get(at).is_some_and(|it| it.of != NONE) {
                 at = at.wrapping_add(1) & mask;
             }
@@ -272,7 +301,7 @@ impl Tree {
                 *it = *place;
             }
         }
-        hashed.into()
+        (hashed.into(), shift)
     }
 }
 
