@@ -52,7 +52,7 @@ sub start ($class, %options) {
     unlink $self->{heard};
     $self->{upstream} = Test::Mesh::Upstream->start(
         processes => 1, answer => sub ($socket) { eval { $self->write_down($socket, %options) } });
-    my $upstream = $self->{upstream}->port;
+    my $upstream = $self->{upstream_port} = $self->{upstream}->port;
     $self->{port} = free_port();
 
     my $text = slurp("$prefix/$options{conf}");
@@ -63,6 +63,7 @@ sub start ($class, %options) {
     }
     $text =~ s/listen \K(?:127\.0\.0\.1:8080|8443)/127.0.0.1:$self->{port}/g or croak 'it listens nowhere';
     $options{edit}->(\$text) if $options{edit};
+    $text =~ s/%%UPSTREAM%%/$self->upstream/ge;
     my $temp = join ' ', map { "${_}_temp_path temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
     substitute_once(\$text, qr/^http \{\K/m, "\n$temp underscores_in_headers on;\n");
     spew("$prefix/running.conf", $text);
@@ -84,7 +85,7 @@ sub start ($class, %options) {
 }
 
 # Where its upstream listens.
-sub upstream ($self) { return '127.0.0.1:' . $self->{upstream}->port }
+sub upstream ($self) { return "127.0.0.1:$self->{upstream_port}" }
 
 # Its own address, as clients know it.
 sub host ($self, $name = 'localhost') { return "$name:$self->{port}" }
@@ -164,6 +165,7 @@ sub stop ($self) {
 # Answers a connection once the head is written down, over TLS if the client begins so: what `answer`
 # makes of the request, or 200 and nothing.
 sub write_down ($self, $socket, %options) {
+    $self->{upstream_port} = $socket->sockport;
     $socket->recv(my $first, 1, MSG_PEEK);
     if (my $certificate = ord $first == 0x16 && $options{certificate}) {
         IO::Socket::SSL->start_SSL(
@@ -250,7 +252,8 @@ Test::Mesh::Example - one of nginx-conf/, running in front of an upstream that w
 C<upstream> is the address in the file that is replaced, or a list of them; C<certificate> is a path
 without C<.pem> with which the upstream speaks TLS, if it is asked to. C<answer> makes the fields and the
 body of its answers from the example and the head of a request. C<tls> says whether the example itself
-speaks TLS; C<edit> may change what else has to be changed in its text. C<several_upstreams> allows the
+speaks TLS; C<edit> may change what else has to be changed in its text, where C<%%UPSTREAM%%> is the
+upstream's address. C<several_upstreams> allows the
 address more than once.
 
 =cut
