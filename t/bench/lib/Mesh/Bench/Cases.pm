@@ -29,6 +29,9 @@ my %known = (tokens => 'known', count => 1);
 my %keys = (query => '?key=%06d', keys => 100_000, base => 'token', content => 'static');
 my %unknown = (location => 'token', content => 'static', count => 17_000, unknown => 1);
 
+# Behind the path: a target of 80 bytes, as a client of Databricks sends it.
+my $TABLE = 'api/2.1/unity-catalog/tables/main.sales.orders_by_region_and_day?include_delta=1';
+
 my @BROWSER = (
     'User-Agent: Mozilla/5.0 (X11; Linux x86_64)',
     'Accept: */*',
@@ -53,6 +56,10 @@ my @CASES = (
         goal => { ratio => 0.88, instructions => 2800 }, row => 'with claim, limit and export, static / proxied' },
     { name => 'chain-proxied', location => 'chain', content => 'proxied', %known, most => 4100,
         goal => { ratio => 0.93, instructions => 3400 }, row => 'with claim, limit and export, static / proxied' },
+    { name => 'policy-static', location => 'policy', content => 'static', %known, query => $TABLE, most => 4100,
+        row => 'with claim, limit, export, platform and 50 rules, static / proxied' },
+    { name => 'policy-proxied', location => 'policy', content => 'proxied', %known, query => $TABLE, most => 4700,
+        row => 'with claim, limit, export, platform and 50 rules, static / proxied' },
     { name => 'chain-10k-static', location => 'chain', content => 'static', tokens => 'known',
         count => 10_000, goal => { ratio => 0.83 }, row => 'the same, 10,000 tokens in turn, static / proxied' },
     { name => 'chain-10k-proxied', location => 'chain', content => 'proxied', tokens => 'known',

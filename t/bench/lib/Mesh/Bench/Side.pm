@@ -13,11 +13,16 @@ package Mesh::Bench::Side;
 #
 # In all of them %NAME% stands for: `file` (the module or program), `work` (the directory of tokens
 # and keys), `root` (its own directory), `port`, `tls` and `http2` (where it listens), and `upstream`
-# (the port of the upstream).
+# (the port of the upstream); in a location also `content` (`static` or `proxied`), and `lines` is the
+# directory of the file.
 
 use v5.36;
 
+use Cwd qw(realpath);
+use File::Basename qw(dirname);
+
 use Mesh::Bench::Cases qw(locations);
+use Test::Mesh::File;
 
 # name, lines (the path of the file), file, nginx.
 sub new ($class, %options) {
@@ -29,6 +34,14 @@ sub new ($class, %options) {
         elsif ($section) { $sections{$section} .= $line }
         elsif ($line =~ /^# ?(.*)/) { $comment .= "$1\n" }
         elsif ($line =~ /\S/) { die "$self->{lines}:$.: a line before the first section\n" }
+    }
+    # A build from before a directive does nothing in the locations that have it.
+    if (defined $self->{file} && $self->{file} =~ /\.so\z/) {
+        my $bytes = slurp($self->{file});
+        for my $name (locations()) {
+            my @directives = ($sections{$name} // '') =~ /^\s*(mesh_\w+)/mg;
+            delete $sections{$name} if grep { index($bytes, $_) < 0 } @directives;
+        }
     }
     $self->{sections} = \%sections;
     my $known = join '|', qw(main http base command config), map { quotemeta } locations();
@@ -61,6 +74,7 @@ sub command ($self, $config, %given) {
 # Its configuration.
 sub config ($self, %given) {
     $given{file} = $self->{file};
+    $given{lines} = dirname(realpath($self->{lines}));
     return filled($self->{sections}{config}, %given) unless $self->is_nginx;
     my %lines = map { $_ => $self->{sections}{$_} // '' } qw(main http), locations();
     my $places = join '', map { location($_, $lines{$_}) } locations();
@@ -90,13 +104,14 @@ sub config ($self, %given) {
 }
 
 sub location ($name, $lines) {
+    my ($static, $proxied) = map { $lines =~ s/%content%/$_/gr } qw(static proxied);
     return <<~END;
         location /$name/static/ {
-            $lines
+            $static
             empty_gif;
         }
         location /$name/proxied/ {
-            $lines
+            $proxied
             proxy_pass http://echo;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
