@@ -14,6 +14,7 @@ use crate::identity::Attribute;
 use crate::issuer::trust::Trust;
 use crate::key::jwks::KeySet;
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
+use crate::platform::table::Table;
 use crate::testing::keys::{Signer, key_set, with};
 use crate::testing::{self, Lines, NOW, Proven, Sent, Worker, Zone, changed};
 use crate::text::time::{Tick, UnixTime};
@@ -26,6 +27,7 @@ mod fetched;
 mod introspection;
 mod issuers;
 mod limits;
+mod policies;
 mod proofs;
 mod revocations;
 mod settings;
@@ -72,6 +74,8 @@ struct Server {
     worker: Worker,
     /// What the last request waits for.
     wanted: Option<Need>,
+    /// The tables that the words of policies are of.
+    tables: Vec<Arc<Table>>,
 }
 
 impl Deref for Server {
@@ -116,8 +120,10 @@ impl Server {
             resolver.resolve(&raw, &mut |_| None).unwrap().unwrap()
         });
         let locations = locations.collect();
+        let platforms = resolver.platforms();
+        let tables = if platforms.policies().is_empty() { Vec::new() } else { platforms.tables() };
         let trust = Trust::new(main.issuers, resolver.into_kept(), keys);
-        Self { locations, worker: Worker::new(Arc::new(trust)), wanted: None }
+        Self { locations, worker: Worker::new(Arc::new(trust)), wanted: None, tables }
     }
 
     fn tokens(key: &Key) -> Self {
