@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use Test::Mesh::File;
 use Test::Mesh::Wait;
 
-our @EXPORT_OK = qw(children end_child output_of private_kb title);
+our @EXPORT_OK = qw(children end_child output_of private_kb said_by title);
 
 # The children of a process; with a title, those that have it.
 sub children ($parent, $title = undef) {
@@ -49,6 +49,18 @@ sub output_of (@command) {
     return $text;
 }
 
+# The status of a command, and all that it says.
+sub said_by (@command) {
+    my $pid = open(my $out, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec @command or POSIX::_exit(127);
+    }
+    my $said = do { local $/; <$out> };
+    close $out;
+    return ($?, $said // '');
+}
+
 1;
 
 __END__
@@ -59,11 +71,12 @@ Test::Mesh::Process - processes, by /proc and by signals
 
 =head1 SYNOPSIS
 
-    use Test::Mesh::Process qw(children end_child output_of private_kb title);
+    use Test::Mesh::Process qw(children end_child output_of private_kb said_by title);
 
     my ($manager) = children($server->master_pid, 'nginx: cache manager process');
     cmp_ok private_kb($manager), '<', 4096;
     end_child($pid, 'TERM') or fail 'it had to be killed';
     my $version = output_of('openssl', 'version');
+    my ($status, $said) = said_by('nginx', '-t');
 
 =cut

@@ -14,7 +14,7 @@ use Test::Mesh::Credentials qw(dpop keys_dir project_dir tls);
 use Test::Mesh::File;
 use Test::Mesh::Log qw(complaints);
 use Test::Mesh::Port;
-use Test::Mesh::Process qw(children end_child);
+use Test::Mesh::Process qw(children end_child said_by);
 use Test::Mesh::Wait;
 
 our @EXPORT = qw(config_accepted config_refused module_path nginx_path nginx_version);
@@ -213,16 +213,7 @@ sub test_config ($http, %options) {
 }
 
 # What `nginx -t` says with these arguments: its status and its output.
-sub nginx_t (@arguments) {
-    my $pid = open(my $out, '-|') // die "fork: $!\n";
-    if (!$pid) {
-        open STDERR, '>&', \*STDOUT;
-        exec nginx_path(), '-t', @arguments or POSIX::_exit(127);
-    }
-    my $output = do { local $/; <$out> };
-    close $out;
-    return ($?, $output // '');
-}
+sub nginx_t (@arguments) { return said_by(nginx_path(), '-t', @arguments) }
 
 sub write_config ($self) {
     my %options = $self->{options}->%*;
