@@ -18,12 +18,13 @@ static WANTED: LazyLock<Wanted> = LazyLock::new(|| {
 /// A body is read alike however it is cut. What is found in one that is taken is what a whole reading
 /// of it finds, and no lenient one finds more.
 ///
-/// Returns whether it is taken. The input is a form after `f`, parts after `m`, or JSON after any other
-/// letter.
+/// Returns whether it is taken. The input is a form after `f`, parts after `m`, of no type after `n`, or
+/// JSON after any other letter.
 pub fn body(data: &[u8]) -> bool {
     let Some((first, body)) = data.split_first() else { return false };
     let kind = match first {
         b'f' => Type::Form,
+        b'n' => Type::Absent,
         b'm' => Type::Multipart(Boundary::new(BOUNDARY).expect("a boundary")),
         _ => Type::Json,
     };
@@ -37,6 +38,7 @@ pub fn body(data: &[u8]) -> bool {
         Type::Form => of_form(body, &found),
         Type::Json => of_json(body, &found),
         Type::Multipart(_) => of_parts(body, &found),
+        Type::Absent => panic!("a body without a type is empty"),
     }
     true
 }
