@@ -8,6 +8,7 @@ mod error;
 mod help;
 mod input;
 mod issuer;
+mod judge;
 mod jwks;
 mod key;
 mod mint;

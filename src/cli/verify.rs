@@ -7,20 +7,19 @@ use std::{
 
 use clap::Args;
 use mesh_core::{
-    claims::Kept,
-    issuer::trust::Trust,
-    issuer::{Accept, Form, Issuer, KeySource},
+    issuer::Form,
     key::algorithm::{Algorithm, AlgorithmSet, KeyAlgorithms},
     key::jwks::KeySet,
-    key::jws::{CompactJws, Headers},
-    refusal::{Reason, Refusal},
+    key::jws::CompactJws,
+    refusal::Reason,
     text::json::{self, Pointer},
     text::time::UnixTime,
-    token::{self, Confirmation},
+    token,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{Verdict, error::Failure, input, jwks, moment, output};
+use crate::judge::{Judged, Rules, by_keys, judge};
+use crate::{Verdict, error::Failure, input, moment, output};
 
 /// Say whether the module would accept a token, and why not.
 #[derive(Args, Debug)]
@@ -97,31 +96,17 @@ impl Verify {
     /// # Errors
     /// If a file or standard input cannot be read, or the file is no JSON key set.
     pub(crate) fn run(self) -> Result<Verdict, Failure> {
-        let document = input::key_set(&self.jwks)?;
-        let parsed = match KeySet::parse(&document, self.algorithms()) {
-            Ok(parsed) => Ok(parsed),
-            Err(error) => Err(jwks::unusable(&self.jwks, error)?),
-        };
         let token = input::token(self.token.as_deref())?;
-        let answer = match parsed {
-            Ok((keys, skipped)) => {
-                let mut answer = if self.signature_only {
-                    signature(&token, &keys)
-                } else {
-                    self.claims(&token, keys)
-                };
-                if matches!(answer.verdict, Err(Reason::AlgorithmRefused | Reason::UnknownKey)) {
-                    answer.notes.extend(skipped.iter().map(|key| format!("skipped {key}")));
-                }
-                answer
+        let (form, algorithms) = (Form::Plain, self.algorithms());
+        let judged = by_keys(&self.jwks, &form, algorithms, |keys| {
+            if self.signature_only {
+                return signature(&token, &keys);
             }
-            Err(unusable) => Answer {
-                verdict: Err(Reason::KeysUnavailable),
-                claims: None,
-                notes: vec![format!("{}: {unusable}", self.jwks.display())],
-            },
-        };
-        if self.json { answer.print_json(&token) } else { answer.print() }
+            let at = self.at.unwrap_or_else(mesh_control::now);
+            let Judged { verdict, claims, notes } = judge(&token, self.rules(), keys, at);
+            Judged { verdict: verdict.map(drop), claims, notes }
+        })?;
+        if self.json { print_json(&judged, &token) } else { print(&judged) }
     }
 
     fn algorithms(&self) -> KeyAlgorithms {
@@ -133,139 +118,50 @@ impl Verify {
         }
     }
 
-    /// Verifies the token as the one issuer of a configuration that has these options.
-    fn claims(&self, token: &[u8], keys: KeySet) -> Answer {
-        let mut notes = Vec::new();
-        let issuer = Issuer {
-            name: "meshctl".into(),
-            url: self.issuer.clone().unwrap_or_else(|| {
-                notes.push("the issuer was not compared: give --issuer".to_owned());
-                own_issuer(token)
-            }),
-            audiences: if self.audience.is_empty() {
-                notes.push("the audience was not compared: give --audience".to_owned());
-                own_audiences(token, self.audience_claim.as_ref())
-            } else {
-                self.audience.clone().into()
-            },
+    /// The one issuer of a configuration that has these options.
+    fn rules(&self) -> Rules {
+        Rules {
+            jwks: self.jwks.clone(),
+            url: self.issuer.clone(),
+            audiences: self.audience.clone(),
             audience_claim: self.audience_claim.clone(),
             algorithms: self.algorithms(),
             leeway: self.leeway,
-            max_lifetime: None,
-            token_type: None,
             form: Form::Plain,
-            service_claim: Box::new([self.service_claim.clone()]),
-            service_arn: false,
+            service_claim: self.service_claim.clone(),
             groups_claim: None,
-            keys: KeySource::File(self.jwks.clone()),
-            introspection: None,
-        };
-        let trust = Trust::new(vec![issuer], Kept::default(), vec![Some(keys)]);
-        let snapshot = trust.load();
-        let at = self.at.unwrap_or_else(mesh_control::now);
-        let (headers, wish) = (&mut Headers::default(), &mut None);
-        let accept = [Accept { issuer: 0, audiences: None }];
-        let verified = match token::verify(token, &trust, &snapshot, at, headers, wish) {
-            Ok(verified) => verified,
-            Err(refusal) => {
-                let (reason, keys) = (refusal.reason(), snapshot.keys(0, at));
-                let why = keys
-                    .and_then(|keys| token::explain_signature(token, reason, keys.set()))
-                    .or_else(|| token::explain(token, reason, &accept, &trust, at))
-                    .or_else(|| about(&refusal));
-                return Answer {
-                    verdict: Err(reason),
-                    claims: None,
-                    notes: why.into_iter().collect(),
-                };
-            }
-        };
-        let verdict = verified.check(&accept, &trust, &snapshot, at);
-        let claims = unverified_claims(token);
-        match &verdict {
-            Ok(()) => {
-                let bound = match verified.confirmation() {
-                    Confirmation::Absent | Confirmation::Unsupported => None,
-                    Confirmation::Certificate(_) => Some("a certificate, which was"),
-                    Confirmation::CertificateAndKey(..) => {
-                        Some("a certificate and a key, which were")
-                    }
-                    Confirmation::Key(_) => Some("a key, which was"),
-                };
-                notes.extend(bound.map(|to| format!("the token is bound to {to} not compared")));
-            }
-            Err(refusal) => {
-                let compared = self.comparison(refusal.reason(), at, claims.as_ref());
-                notes = compared.or_else(|| about(refusal)).into_iter().collect();
-            }
-        }
-        Answer { verdict: verdict.map_err(|refusal| refusal.reason()), claims, notes }
-    }
-
-    /// The compared values, for refusals that are about values.
-    fn comparison(&self, reason: Reason, at: UnixTime, claims: Option<&Value>) -> Option<String> {
-        let claim = |name: &str| claims.and_then(|claims| claims.get(name)).map(Value::to_string);
-        let instead = self.audience_claim.as_ref();
-        let instead = instead.and_then(|claim| Some((claim, claims?.pointer(claim.as_str())?)));
-        let (at, leeway) = (at.secs(), self.leeway);
-        match reason {
-            Reason::AudienceRefused => Some(match (claim("aud"), instead) {
-                (Some(is), _) => format!("aud is {is}, expected one of {:?}", self.audience),
-                (None, Some((claim, is))) => {
-                    format!("{claim} is {is}, expected one of {:?}", self.audience)
-                }
-                (None, None) => "there is no aud".to_owned(),
-            }),
-            Reason::TokenExpired => {
-                Some(format!("exp is {}, the time {at}, the leeway {leeway} s", claim("exp")?))
-            }
-            Reason::TokenNotYetValid => {
-                Some(format!("nbf is {}, the time {at}, the leeway {leeway} s", claim("nbf")?))
-            }
-            _ => None,
         }
     }
 }
 
-/// The answer of the command.
-struct Answer {
-    verdict: Result<(), Reason>,
-    /// The claims, once their signature is valid.
-    claims: Option<Value>,
-    /// More about the verdict, for people.
-    notes: Vec<String>,
+fn print(judged: &Judged<()>) -> Result<Verdict, Failure> {
+    let mut stderr = io::stderr().lock();
+    // The status is the verdict, whether or not its explanation can be written.
+    let mut explain = |text: &str| drop(writeln!(stderr, "meshctl: {text}"));
+    match judged.verdict {
+        Ok(()) => output::line("accepted")?,
+        Err(reason) => {
+            output::line(reason.word())?;
+            explain(reason.meaning());
+        }
+    }
+    judged.notes.iter().for_each(|note| explain(note));
+    Ok(judged.verdict.into())
 }
 
-impl Answer {
-    fn print(self) -> Result<Verdict, Failure> {
-        let mut stderr = io::stderr().lock();
-        // The status is the verdict, whether or not its explanation can be written.
-        let mut explain = |text: &str| drop(writeln!(stderr, "meshctl: {text}"));
-        match self.verdict {
-            Ok(()) => output::line("accepted")?,
-            Err(reason) => {
-                output::line(reason.word())?;
-                explain(reason.meaning());
-            }
-        }
-        self.notes.iter().for_each(|note| explain(note));
-        Ok(self.verdict.into())
-    }
-
-    fn print_json(self, token: &[u8]) -> Result<Verdict, Failure> {
-        let header = CompactJws::parse_any(token).ok();
-        let answer = json!({
-            "accepted": self.verdict.is_ok(),
-            "reason": self.verdict.err().map(Reason::word),
-            "meaning": self.verdict.err().map(Reason::meaning),
-            "algorithm": header.as_ref().map(|jws| jws.algorithm().as_str()),
-            "kid": header.as_ref().and_then(CompactJws::kid),
-            "claims": self.claims,
-            "notes": self.notes,
-        });
-        output::line(&answer.to_string())?;
-        Ok(self.verdict.into())
-    }
+fn print_json(judged: &Judged<()>, token: &[u8]) -> Result<Verdict, Failure> {
+    let header = CompactJws::parse_any(token).ok();
+    let answer = json!({
+        "accepted": judged.verdict.is_ok(),
+        "reason": judged.verdict.err().map(Reason::word),
+        "meaning": judged.verdict.err().map(Reason::meaning),
+        "algorithm": header.as_ref().map(|jws| jws.algorithm().as_str()),
+        "kid": header.as_ref().and_then(CompactJws::kid),
+        "claims": judged.claims,
+        "notes": judged.notes,
+    });
+    output::line(&answer.to_string())?;
+    Ok(judged.verdict.into())
 }
 
 impl From<Result<(), Reason>> for Verdict {
@@ -274,45 +170,15 @@ impl From<Result<(), Reason>> for Verdict {
     }
 }
 
-fn signature(token: &[u8], keys: &KeySet) -> Answer {
+fn signature(token: &[u8], keys: &KeySet) -> Judged<()> {
     let payload = CompactJws::parse_any(token).and_then(|jws| jws.verify(keys).map(<[u8]>::to_vec));
     let notes = payload
         .as_ref()
         .err()
         .and_then(|error| token::explain_signature(token, Reason::from(*error), keys));
-    Answer {
+    Judged {
         claims: payload.as_ref().ok().and_then(|payload| json::parse(payload).ok()),
         verdict: payload.map(drop).map_err(Reason::from),
         notes: notes.into_iter().collect(),
     }
-}
-
-/// The subject of a refusal, as the module's log has it.
-fn about(refusal: &Refusal) -> Option<String> {
-    let detail = refusal.detail().to_string();
-    detail.strip_prefix(", ").map(str::to_owned)
-}
-
-/// The `iss` of the token itself; empty if there is none, which the verification refuses.
-fn own_issuer(token: &[u8]) -> Box<str> {
-    let claims = unverified_claims(token);
-    claims.as_ref().and_then(|claims| claims.get("iss")?.as_str()).unwrap_or_default().into()
-}
-
-/// The audiences of the token itself; empty if it has none, which the verification refuses.
-fn own_audiences(token: &[u8], instead: Option<&Pointer>) -> Box<[Box<str>]> {
-    let claims = unverified_claims(token);
-    let claims = claims.as_ref();
-    match claims.and_then(|claims| claims.get("aud").or_else(|| claims.pointer(instead?.as_str())))
-    {
-        Some(Value::String(one)) => Box::new([one.as_str().into()]),
-        Some(Value::Array(several)) => {
-            several.iter().filter_map(|one| one.as_str().map(Into::into)).collect()
-        }
-        _ => Box::default(),
-    }
-}
-
-fn unverified_claims(token: &[u8]) -> Option<Value> {
-    json::parse(CompactJws::parse(token).ok()?.unverified_payload()).ok()
 }
