@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod identity;
 mod suggest;
+mod token;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use mesh_core::platform::operation::Operation;
 use mesh_core::platform::{Platform, Refused};
 use mesh_core::policy::Policy;
 use mesh_core::policy::plain::{self, Asked, Asks, Step};
+use mesh_core::refusal::Reason;
 use mesh_core::text::time::UnixTime;
 use serde_json::{Value, json};
 
@@ -207,6 +208,12 @@ pub(super) struct Told {
 impl Told {
     fn unnamed(refused: Refused<'_>) -> Self {
         Self { detail: refused.detail().map(str::to_owned), ..Self::of_body(refused.word()) }
+    }
+
+    /// Nobody asks: the token is refused.
+    pub(super) fn of_token(reason: Reason, notes: &[String]) -> Self {
+        let detail = notes.first().map_or_else(|| reason.meaning().to_owned(), Clone::clone);
+        Self { detail: Some(detail), ..Self::of_body(reason.word()) }
     }
 
     fn of_body(reason: &'static str) -> Self {

@@ -8,8 +8,9 @@ use clap::Args;
 use mesh_core::text::time::UnixTime;
 use serde_json::Value;
 
-use super::case::{self, Case};
+use super::case::{self, Case, Told};
 use super::identity;
+use super::token::Token;
 use crate::moment::parse_moment;
 use crate::platform::matching::Described;
 use crate::{Verdict, error::Failure, output, platform};
@@ -21,7 +22,10 @@ Example:
   meshctl policy explain policy.yaml \\
       --identity '{\"issuer\": \"okta\", \"service\": \"0oa1orders\", \"groups\": [\"data-eng\"]}' \\
       --platform kafka_rest --method POST --target /topics/orders.new
+  meshctl policy explain policy.yaml --token - --jwks jwks.json --issuer okta \\
+      --platform kafka_rest --method POST --target /topics/orders.new < token
 
+Other users can see the command line: pass a token that is still valid on standard input.
 Exit status: 0 it is allowed, 1 it is refused, 2 usage or file error.")]
 pub(crate) struct Explain {
     /// The policy
@@ -29,8 +33,11 @@ pub(crate) struct Explain {
     policy: PathBuf,
 
     /// Who asks: {\"issuer\", \"service\", \"principal\", \"spiffe_id\", \"groups\": [...] or null, \"claims\": {...}}
-    #[arg(long, value_name = "JSON", required_unless_present = "cases")]
+    #[arg(long, value_name = "JSON", required_unless_present_any = ["cases", "token"])]
     identity: Option<String>,
+
+    #[command(flatten)]
+    token: Token,
 
     /// The platform, or file=TABLE, and its settings
     #[arg(long, value_name = "PLATFORM", num_args = 1.., required_unless_present = "cases")]
@@ -65,7 +72,7 @@ pub(crate) struct Explain {
     json: bool,
 
     /// A file of cases, one JSON object a line, each answered by a line of JSON
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "platform", "method", "target", "headers", "body"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["identity", "token", "platform", "method", "target", "headers", "body"])]
     cases: Option<PathBuf>,
 }
 
@@ -83,12 +90,13 @@ impl Explain {
             })?;
             return Ok(Verdict::Accepted);
         }
-        let described = self.identity.unwrap_or_default();
-        let value: Value = serde_json::from_str(&described)
-            .map_err(|error| Failure::invalid("--identity", error))?;
+        let identity = match self.token.verified(&read.policy, now)? {
+            Some(Ok(identity)) => identity,
+            Some(Err(told)) => return print(&told, self.json),
+            None => described(self.identity.as_deref().unwrap_or_default())?,
+        };
         let case = Case {
-            identity: identity::Described::of(&value)
-                .map_err(|problem| Failure::invalid("--identity", problem))?,
+            identity,
             platform: Rc::new(platform::of_words(&self.platform)?),
             request: Described::of_words(
                 self.method,
@@ -99,8 +107,17 @@ impl Explain {
             at: now,
             address: self.address,
         };
-        let told = case.decide(&read.policy)?;
-        output::line(&if self.json { told.json().to_string() } else { told.shown() })?;
-        Ok(if told.is_allowed { Verdict::Accepted } else { Verdict::Refused })
+        print(&case.decide(&read.policy)?, self.json)
     }
+}
+
+fn described(text: &str) -> Result<identity::Described, Failure> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| Failure::invalid("--identity", error))?;
+    identity::Described::of(&value).map_err(|problem| Failure::invalid("--identity", problem))
+}
+
+fn print(told: &Told, is_json: bool) -> Result<Verdict, Failure> {
+    output::line(&if is_json { told.json().to_string() } else { told.shown() })?;
+    Ok(if told.is_allowed { Verdict::Accepted } else { Verdict::Refused })
 }

@@ -6,6 +6,7 @@ use mesh_core::claims::{Claims, Requirement, Verdict};
 use mesh_core::policy::Subject;
 use mesh_core::policy::subject::Judge;
 use mesh_core::text::json::Document;
+use mesh_core::token::VerifiedToken;
 use serde_json::Value;
 
 /// An identity: `{"issuer", "service", "principal", "spiffe_id", "groups": [...] or null, "claims": {...}}`.
@@ -56,6 +57,25 @@ impl Described {
             groups,
             claims,
         })
+    }
+
+    /// Who a verified token is: of the issuer of a name, which may issue JWT-SVIDs.
+    pub(super) fn of_token(
+        token: &VerifiedToken,
+        claims: Option<&Value>,
+        issuer: String,
+        is_svid: bool,
+    ) -> Self {
+        let groups = token.groups().and_then(|groups| serde_json::from_str(groups).ok());
+        let principal = token.principal().map(str::to_owned);
+        Self {
+            issuer: Some(issuer),
+            service: token.service().map(str::to_owned),
+            spiffe_id: principal.clone().filter(|_| is_svid),
+            principal,
+            groups,
+            claims: claims.map(Value::to_string),
+        }
     }
 
     /// Lets `with` see it as a policy does.

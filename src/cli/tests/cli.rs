@@ -19,6 +19,8 @@ mod mint;
 mod platform;
 #[path = "cli/policy.rs"]
 mod policy;
+#[path = "cli/policy_token.rs"]
+mod policy_token;
 #[path = "cli/prove.rs"]
 mod prove;
 #[path = "cli/revocation.rs"]
