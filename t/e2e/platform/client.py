@@ -2,8 +2,9 @@
 
 usage: client.py NAME
 
-NAME is a module in clients/. A line of JSON on standard input is a call: {"call", "args", "kwargs", "url", "token"}. A line
-on standard output is how it went: {"ok": true, "value", "log"}, or {"ok": false, "class", "text", "log"}. It ends with its input.
+NAME is a module in clients/. A line of JSON on standard input is a call: {"call", "args", "kwargs", "url", "token"}, and
+what else its module wants. A line on standard output is how it went: {"ok": true, "value", "log"}, or
+{"ok": false, "class", "text", "log"}. It ends with its input.
 """
 
 import importlib
@@ -55,14 +56,14 @@ def plain(value):
     return plain({name: item for name, item in members.items() if name[0] != "_"}) if members else type(value).__name__
 
 
-def perform(module, call, url, token, args=(), kwargs=None):
+def perform(module, call, url, token, args=(), kwargs=None, **more):
     global numbers
     numbers = itertools.count(1)
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
     try:
-        client = module.connect(url, token)
+        client = module.connect(url, token, **more)
         function = getattr(module, call, None)
         value = function(client, *args, **kwargs or {}) if function else attribute(client, call)(*args, **kwargs or {})
         return {"ok": True, "value": plain(value), "log": log.getvalue()}

@@ -1,9 +1,10 @@
 """A platform of the end-to-end tests: it writes down every request as it came, and answers as the platform would.
 
-usage: upstream.py PLATFORM RECORDS CERTIFICATES
+usage: upstream.py PLATFORM RECORDS CERTIFICATE [ADDRESS]
 
-PLATFORM is a module in answers/. A request becomes a line of RECORDS, as `meshctl platform match --requests` reads
-it, before it is answered. The first line on standard output says on which ports it listens; it ends with its input.
+PLATFORM is a module in answers/, CERTIFICATE a path without .pem, and ADDRESS what the platform takes for its own. A
+request becomes a line of RECORDS, as `meshctl platform match --requests` reads it, before it is answered. The first
+line on standard output says on which ports it listens; it ends with its input.
 """
 
 import base64
@@ -143,16 +144,15 @@ class Records:
             print(json.dumps(about), file=self.file, flush=True)
 
 
-def main(name, records, certificates):
+def main(name, records, certificate, address=None):
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(f"{certificates}/server.pem", f"{certificates}/server.key")
+    tls.load_cert_chain(f"{certificate}.pem", f"{certificate}.key")
     sys.path.insert(0, str(Path(__file__).parent / "answers"))
     platform = importlib.import_module(f"{name}_answers").Platform()
     record = Records(records)
     ports = {"http": Server(platform, record).server_address[1]}
     ports["https"] = Server(platform, record, tls).server_address[1]
-    # Platforms tell addresses of their own.
-    platform.address = f"https://localhost:{ports['https']}"
+    platform.address = address or f"https://localhost:{ports['https']}"
     print(json.dumps(ports), flush=True)
     sys.stdin.read()
     platform.close()

@@ -22,13 +22,15 @@ class Credential:
 class Clients:
     """One of each; the spark client knows its pool."""
 
-    def __init__(self, url, token):
+    def __init__(self, url, token, certificate=None):
         self.url, self.credential = url, Credential(token)
-        self.artifacts = ArtifactsClient(self.credential, url)
-        self.access = AccessControlClient(self.credential, url)
+        # A path without .pem.
+        self.more = {"connection_cert": (f"{certificate}.pem", f"{certificate}.key")} if certificate else {}
+        self.artifacts = ArtifactsClient(self.credential, url, **self.more)
+        self.access = AccessControlClient(self.credential, url, **self.more)
 
     def spark(self, pool):
-        return SparkClient(self.credential, self.url, pool)
+        return SparkClient(self.credential, self.url, pool, **self.more)
 
 
 connect = Clients

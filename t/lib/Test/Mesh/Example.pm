@@ -50,9 +50,9 @@ sub start ($class, %options) {
     }, $class;
     unlink glob "$prefix/logs/*.log";
     unlink $self->{heard};
-    $self->{upstream} = Test::Mesh::Upstream->start(
-        processes => 1, answer => sub ($socket) { eval { $self->write_down($socket, %options) } });
-    my $upstream = $self->{upstream_port} = $self->{upstream}->port;
+    my $answer = sub ($socket) { eval { $self->write_down($socket, %options) } };
+    $self->{upstream} = Test::Mesh::Upstream->start(processes => 1, answer => $answer) if !$options{upstream_port};
+    my $upstream = $self->{upstream_port} = $options{upstream_port} // $self->{upstream}->port;
     $self->{port} = free_port();
 
     my $text = slurp("$prefix/$options{conf}");
@@ -152,7 +152,7 @@ sub stop ($self) {
     my $name = $self->{name};
     Test::More::ok(end_child($self->{pid}, 'QUIT') && $? == 0, "$name stops");
     delete $running{ $self->{pid} };
-    $self->{upstream}->stop;
+    $self->{upstream}->stop if $self->{upstream};
 
     my $errors = slurp("$self->{prefix}/logs/error.log", '');
     Test::More::is(join("\n", complaints($errors)), '', "$name leaves a clean error.log");
@@ -254,6 +254,6 @@ without C<.pem> with which the upstream speaks TLS, if it is asked to. C<answer>
 body of its answers from the example and the head of a request. C<tls> says whether the example itself
 speaks TLS; C<edit> may change what else has to be changed in its text, where C<%%UPSTREAM%%> is the
 upstream's address. C<several_upstreams> allows the
-address more than once.
+address more than once. With C<upstream_port>, the upstream is somebody else's.
 
 =cut

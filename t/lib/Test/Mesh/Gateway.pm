@@ -27,7 +27,7 @@ sub start ($class, $platform, %options) {
     $self->{root} = tempdir('gateway-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
     $self->{records} = spew("$self->{root}/records", '');
     $self->{policy} = project_dir() . "/t/e2e/platform/$platform.yaml";
-    $self->{upstream} = Test::Mesh::Python->start('upstream.py', $platform, $self->{records}, keys_dir());
+    $self->{upstream} = Test::Mesh::Python->start(['upstream.py', $platform, $self->{records}, keys_dir() . '/server']);
     $self->{server} = Test::Mesh::Server->start($self->conf(%options));
     return $self;
 }
@@ -74,7 +74,7 @@ END
 
 # A client of the platform, by its name in t/e2e/platform/clients.
 sub client ($self, $name) {
-    push $self->{clients}->@*, my $client = Test::Mesh::Python->start('client.py', $name);
+    push $self->{clients}->@*, my $client = Test::Mesh::Python->start(['client.py', $name]);
     return $client;
 }
 

@@ -16,13 +16,15 @@ my $JSON = JSON::PP->new->canonical->utf8;
 
 my %running;
 
-# Starts a program of t/e2e/platform by the Python that has the platforms' clients, and waits for its first line.
-sub start ($class, $script, @arguments) {
+# Starts a program of t/e2e/platform, a list, by the Python that has the platforms' clients, and waits for its first line.
+# It trusts an `authority`.
+sub start ($class, $program, %options) {
+    my ($script, @arguments) = @$program;
     my $root = tempdir('python-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
     my $self = bless { name => "$script @arguments", root => $root, owner => $$ }, $class;
     my $python = project_dir() . '/build/clients/bin/python';
     croak 'no clients are installed: see scripts/setup e2e' unless -e $python;
-    my $authority = keys_dir() . '/ca.pem';
+    my $authority = $options{authority} // keys_dir() . '/ca.pem';
 
     pipe(my $in, my $commands) or croak "pipe: $!";
     pipe(my $answers, my $out) or croak "pipe: $!";
@@ -88,7 +90,7 @@ Test::Mesh::Python - a program of t/e2e/platform, which answers lines of JSON
 
 =head1 SYNOPSIS
 
-    my $client = Test::Mesh::Python->start('client.py', 'databricks_sdk');
+    my $client = Test::Mesh::Python->start(['client.py', 'databricks_sdk']);
     my $answer = $client->ask({ call => 'jobs.list', url => 'https://localhost:8443', token => 'T' });
     $answer->{ok}, $answer->{value}, $answer->{class}, $answer->{text}
     $client->stop;
@@ -96,6 +98,6 @@ Test::Mesh::Python - a program of t/e2e/platform, which answers lines of JSON
 =head1 DESCRIPTION
 
 The Python is that of F<build/clients>, which C<scripts/setup e2e> makes. It trusts the authority of
-L<Test::Mesh::Credentials> alone, and knows nothing of the variables and files by which clients are told of a platform.
+L<Test::Mesh::Credentials> alone, or C<authority>, and knows nothing of the variables and files by which clients are told of a platform.
 
 =cut
