@@ -148,7 +148,7 @@ pub(super) enum Read {
 /// Has Nginx read the body of a request; `None` without memory.
 pub(super) fn read(turn: Turn<'_>, body: &need::Body) -> Option<Read> {
     let Turn { r, location, context } = turn;
-    let need::Body { kind, most, entry } = body.clone();
+    let need::Body { kind, most, entry } = *body;
     let refuse = |reason| {
         context.set_unread(BodyRead { entry, found: Err(reason) })?;
         Some(Read::Now)

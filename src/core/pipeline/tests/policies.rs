@@ -63,8 +63,7 @@ impl Server {
     /// What is found in a body, as the shell has it read.
     fn find(&self, body: &need::Body, text: &str) -> Result<Extract, Reason> {
         let platform = &self.locations[0].authorization.as_ref().unwrap().platform;
-        let mut reader =
-            Reader::new(body.kind.clone(), platform.table().wanted(body.entry.line).unwrap());
+        let mut reader = Reader::new(body.kind, platform.table().wanted(body.entry.line).unwrap());
         reader.feed(text.as_bytes()).and_then(|()| reader.finish()).map_err(Reason::from)
     }
 }
