@@ -48,6 +48,7 @@ pub fn evaluate(
     worker: &mut WorkerState<'_>,
 ) -> Outcome {
     memo.set_judged(true);
+    memo.named = None;
     match line(request, location, memo, worker) {
         Ok(admission) => Outcome::Admitted(admission),
         Err(Stop::Refused(refusal)) if location.dry_run.covers(refusal.reason()) => {
@@ -256,9 +257,10 @@ impl Memo {
         self.each_known().for_each(|known| known.is_old = true);
     }
 
-    /// The operation of the request, as far as it is known.
-    pub const fn named(&self) -> Option<&Named> {
-        self.named.as_ref()
+    /// What was asked for by the request that was evaluated last, as far as it is known: a main request
+    /// and its subrequests have one memo.
+    pub const fn take_named(&mut self) -> Option<Named> {
+        self.named.take()
     }
 
     /// Notes that the address owes for a credential of this request, whoever charges it; `false` if

@@ -1,6 +1,7 @@
 //! The start of a process: its keys as they are now, and the thread that keeps them fresh. Only this
 //! file knows both the phases and the thread.
 
+use core::time::Duration;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ pub(crate) fn watch(main: &MainConf) {
             }
             FileOf::Policy(policy) => {
                 let Some(document) = policy_document(main, policy) else { continue };
+                file.interval = Some(policy_interval(worker_number()));
                 prime(document, file, || None);
             }
             FileOf::Revocations => {
@@ -94,6 +96,13 @@ pub(crate) fn watch(main: &MainConf) {
         Ok(Started { control: Control::start(jobs, options)?, desk })
     };
     thread::start(messages, spawn, parking::abandon);
+}
+
+/// The time between two looks at a policy: another one in each worker, so that they do not all read and
+/// index a new version in the same moment.
+fn policy_interval(worker: usize) -> Duration {
+    let shift = u64::try_from(worker.checked_rem(16).unwrap_or(0)).unwrap_or(0);
+    Duration::from_millis(shift.saturating_mul(61).saturating_add(700))
 }
 
 /// A policy, for whoever puts its versions in force.

@@ -32,6 +32,11 @@ impl Platform {
         &self.table
     }
 
+    /// Its table, for whoever outlives its location.
+    pub fn shared_table(&self) -> Arc<Table> {
+        Arc::clone(&self.table)
+    }
+
     /// Sets a word as `mesh_platform` and `meshctl` have it: `dialect=a,b`, an option, or `scope=id`.
     ///
     /// # Errors

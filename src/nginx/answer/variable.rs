@@ -134,13 +134,16 @@ fn show(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static, str
 
 /// What the request asks for, in the platform's words.
 fn operation(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static, str>> {
-    let table = settings::location(r)?.authorization.as_ref()?.platform.table();
-    if let Shown::Platform = shown {
-        return Some(table.name().to_owned().into());
+    if let Shown::Platform = shown
+        && let Some(authorization) = settings::location(r).and_then(|it| it.authorization.as_ref())
+    {
+        return Some(authorization.platform.table().name().to_owned().into());
     }
-    let text = context.named(|named| {
+    let text = context.named(r, |named| {
+        let table = &named.table;
         let kinds = table.kinds();
         match shown {
+            Shown::Platform => Some(table.name().to_owned()),
             Shown::Operation => Some(table.operation_name(named.operation).to_owned()),
             Shown::Resource => match named.resource.as_ref()? {
                 Some(name) => Some(encode(name).into_owned()),

@@ -157,7 +157,7 @@ fn guard_fields(Turn { r, location, context }: Turn<'_>) -> Option<()> {
     let Some(authorization) = &location.authorization else { return Some(()) };
     let platform = &authorization.platform;
     let (line, is_upgrade) =
-        context.named(|named| (Some(named.line), named.is_upgrade)).unwrap_or((None, false));
+        context.named(r, |named| (Some(named.line), named.is_upgrade)).unwrap_or((None, false));
     if headers::request_headers(r).any(|(name, _)| !platform.passes(line, name)) {
         headers::strip(r, |name| !platform.passes(line, name)).ok()?;
     }
@@ -226,9 +226,11 @@ struct Asked<'t>(Turn<'t>);
 impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Turn { r, location, context } = self.0;
-        let Some(authorization) = &location.authorization else { return Ok(()) };
-        let table = authorization.platform.table();
-        let told = context.named(|named| {
+        if location.authorization.is_none() {
+            return Ok(());
+        }
+        let told = context.named(r, |named| {
+            let table = &named.table;
             let kinds = table.kinds();
             let kind = kinds.get(named.kind).map_or("", |kind| &*kind.name);
             write!(

@@ -139,13 +139,15 @@ impl Context {
             self.memo.try_borrow_mut().ok()?.set_judged(true);
             variables.try_for_each(|index| view.read_variable(index))?;
         }
-        let outcome = with_worker(r, |worker| {
+        let (outcome, named) = with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
-            Some(pipeline::evaluate(&view, location, &mut memo, worker))
+            let outcome = pipeline::evaluate(&view, location, &mut memo, worker);
+            Some((outcome, memo.take_named()))
         })?;
         let (found, need) = outcome.without_waiting();
         let outcome = Outcome {
             found,
+            named,
             location: location.id,
             times: begun.map(|begun| Box::new([begun, Instant::now()])),
         };
@@ -327,9 +329,9 @@ impl Context {
         })?
     }
 
-    /// What the request asks for, as far as it is known.
-    pub(crate) fn named<T>(&self, show: impl FnOnce(&Named) -> T) -> Option<T> {
-        self.memo.try_borrow().ok()?.named().map(show)
+    /// What a request asks for, as far as it is known.
+    pub(crate) fn named<T>(&self, r: Live<'_>, show: impl FnOnce(&Named) -> T) -> Option<T> {
+        self.look(r, |outcome| outcome.named.as_ref().map(show))?
     }
 
     /// Keeps the request's body while it is read.
@@ -409,6 +411,8 @@ struct Outcome {
     found: Result<Admission, Refusal>,
     /// The number of the settings that it was judged by.
     location: usize,
+    /// What it asks for, if its location has a platform.
+    named: Option<Named>,
     /// When it was judged, if the configuration asks for that.
     times: Option<Box<[Instant; 2]>>,
 }

@@ -37,7 +37,8 @@ pub(super) fn of(turn: Turn<'_>, refusal: &Refusal, status: u16) -> Option<Page>
         let explain = location.explain;
         Page::new(shape, &Told { refusal, status, who, what, reference, explain })
     };
-    let named = context.named(|named| {
+    let named = context.named(r, |named| {
+        let table = &named.table;
         let kinds = table.kinds();
         page(What {
             operation: Some(table.operation_name(named.operation)),

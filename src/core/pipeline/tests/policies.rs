@@ -92,7 +92,7 @@ fn a_binding_permits_and_its_name_is_the_rule() {
     let mut memo = Memo::default();
     let admission = server.ask_in(0, &produce("o-1", &token), &mut memo).unwrap();
     assert_eq!(admission.rule(), "orders");
-    let named = memo.named().unwrap();
+    let named = memo.take_named().unwrap();
     assert_eq!(named.resource, Some(Some("o-1".into())));
     assert!(admission.would_refuse().is_none());
 

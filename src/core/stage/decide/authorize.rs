@@ -9,7 +9,7 @@ use crate::identity::Identity;
 use crate::need::{Body, Entry, Need, Stop};
 use crate::platform::kind::{ActionId, KindId};
 use crate::platform::operation::Resource;
-use crate::platform::table::OperationId;
+use crate::platform::table::{OperationId, Table};
 use crate::platform::{Asked, Fields, Platform, Refused, Route};
 use crate::policy::index::View;
 use crate::policy::plain::{DEFAULT, Verdict};
@@ -46,8 +46,10 @@ impl Authorization {
 }
 
 /// The operation of a request, for variables and messages.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Named {
+    /// The table that names it.
+    pub table: Arc<Table>,
     /// The line of its row.
     pub line: u32,
     /// Whether it may ask for another protocol.
@@ -137,7 +139,8 @@ pub(crate) fn authorize(
     if let Some((kind, action)) = route.kind_and_action() {
         let (line, is_upgrade) = (route.line(), route.is_upgrade());
         let operation = route.operation();
-        *named = Some(Named { line, is_upgrade, operation, kind, action, resource: None });
+        let table = authorization.platform.shared_table();
+        *named = Some(Named { table, line, is_upgrade, operation, kind, action, resource: None });
     }
     let view = view(&identity, edition, (authorization, settings), request, worker);
     let found = if route.needs_body() {
