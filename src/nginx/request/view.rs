@@ -171,7 +171,7 @@ impl Request for RequestView<'_> {
                 (bytes(&raw const (*raw).uri), Some(args).filter(|args| !args.is_empty()))
             } else {
                 let line = bytes(&raw const (*raw).unparsed_uri);
-                match line.iter().position(|byte| *byte == b'?') {
+                match memchr::memchr(b'?', line) {
                     Some(end) => {
                         (line.get(..end).unwrap_or_default(), line.get(end.saturating_add(1)..))
                     }
