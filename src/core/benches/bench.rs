@@ -21,35 +21,31 @@ const COUNT: &str = "--count";
 const TIMES: u32 = 100;
 
 impl Case<'_> {
-    /// Its name.
-    pub(crate) const fn name(&self) -> &str {
-        self.name
-    }
-
-    /// Whether it is the time that is measured.
-    pub(crate) const fn is_timed(&self) -> bool {
-        self.times.is_none()
-    }
-
-    /// Measures.
-    pub(crate) fn measure(&self, what: &mut dyn FnMut()) {
+    /// Measures what is done with so many things, for each of them.
+    pub(crate) fn measure(&self, of: usize, what: &mut dyn FnMut()) {
         // What is done once is no part of it.
         repeat(what, 10);
-        let Some(times) = self.times else {
-            let once = Instant::now();
-            repeat(what, 10);
-            let per = once.elapsed().as_nanos() / 10;
-            let times = u32::try_from(100_000_000 / per.max(1)).unwrap_or(u32::MAX).max(5);
-            let best = (0..5).map(|_| {
-                let began = Instant::now();
-                repeat(what, times / 5);
-                began.elapsed()
-            });
-            let best = best.min().unwrap_or(Duration::ZERO).as_nanos();
-            return println!("{:30} {:>10} ns", self.name, best / u128::from(times / 5));
+        if let Some(times) = self.times {
+            measured(what, times);
+            return println!("{of}");
+        }
+        let began = Instant::now();
+        repeat(what, 10);
+        let rough = began.elapsed().as_nanos() / 10;
+        let times = u32::try_from(20_000_000 / rough.max(1)).unwrap_or(u32::MAX).max(1);
+        let once = || {
+            let began = Instant::now();
+            repeat(what, times);
+            began.elapsed()
         };
-        measured(what, times);
+        let best = core::iter::repeat_with(once).take(5).min().unwrap_or(Duration::ZERO);
+        print(self.name, best.as_secs_f64() * 1e9 / f64::from(times), of, "ns");
     }
+}
+
+fn print(name: &str, figure: f64, of: usize, unit: &str) {
+    let figure = figure / f64::from(u32::try_from(of).unwrap_or(u32::MAX));
+    println!("{name:30} {figure:>12.1} {unit}");
 }
 
 fn repeat(what: &mut dyn FnMut(), times: u32) {
@@ -82,17 +78,18 @@ pub(crate) fn run(cases: &[Named<'_>]) {
             continue;
         }
         run(&Case { name, times: None });
-        if !is_time {
-            match count(name) {
-                Some(count) => println!("{name:30} {:>10} instructions", count / u64::from(TIMES)),
-                None => println!("{name:30}            valgrind counted nothing"),
-            }
+        if is_time {
+            continue;
+        }
+        match count(name) {
+            Some((figure, of)) => print(name, figure / f64::from(TIMES), of, "instructions"),
+            None => println!("{name}: valgrind counted nothing"),
         }
     }
 }
 
-/// What valgrind counts in a process of its own.
-fn count(name: &str) -> Option<u64> {
+/// What valgrind counts in a process of its own, and of how many things.
+fn count(name: &str) -> Option<(f64, usize)> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"])
         .arg("--toggle-collect=*bench*measured*")
@@ -102,5 +99,6 @@ fn count(name: &str) -> Option<u64> {
         .ok()?;
     let told = String::from_utf8(output.stderr).ok()?;
     let (_, count) = told.lines().find_map(|line| line.split_once("Collected :"))?;
-    count.trim().parse().ok()
+    let of = String::from_utf8(output.stdout).ok()?;
+    Some((count.trim().parse().ok()?, of.trim().parse().ok()?))
 }
