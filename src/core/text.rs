@@ -2,6 +2,7 @@
 
 pub(crate) mod alike;
 pub(crate) mod base64url;
+pub(crate) mod bytes;
 pub mod clean;
 pub(crate) mod decimal;
 pub mod encode;

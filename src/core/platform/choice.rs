@@ -16,6 +16,18 @@ pub(super) fn choose<'p>(
         let rows = rows.iter().filter_map(|row| platform.table.rows.get(usize::from(*row)));
         rows.filter(|row| row.dialects == 0 || row.dialects & platform.dialects != 0)
     };
+    // Most paths have one row of a method, which nothing else chooses.
+    let of_method = Row::method(asked.method);
+    if asked.method != "HEAD" {
+        let mut of_method = rows().filter(|row| row.is_of_bit(of_method));
+        match (of_method.next(), of_method.next()) {
+            (None, _) => return Ok(None),
+            (Some(row), None) if row.template.query.is_empty() && row.types.is_empty() => {
+                return Ok(Some(row));
+            }
+            _ => {}
+        }
+    }
     let method = match asked.method {
         "HEAD" if !rows().any(|row| row.is_of("HEAD")) => "GET",
         method => method,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::text::bytes;
 use crate::text::decimal::is_shortest;
 
 /// Which names a kind may have, and how they are compared.
@@ -88,7 +89,7 @@ impl Form {
     /// No resource of this kind can have the name.
     pub fn normal(self, name: &str) -> Result<Name<'_>, Malformed> {
         let is_sized = (1..=MAX_NAME).contains(&name.len());
-        if !is_sized || name.chars().any(char::is_control) {
+        if !is_sized || bytes::has_control(name) {
             return Err(Malformed);
         }
         match self {
@@ -112,7 +113,7 @@ fn fold(name: &str) -> Result<Cow<'_, str>, Malformed> {
     if !name.is_ascii() && name.contains(FOLDS_TO_ASCII) {
         return Err(Malformed);
     }
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    if bytes::has_upper(name) {
         return Ok(Cow::Owned(name.to_ascii_lowercase()));
     }
     Ok(Cow::Borrowed(name))
@@ -154,15 +155,27 @@ fn uuid(name: &str) -> Result<Cow<'_, str>, Malformed> {
 }
 
 fn token(name: &str) -> Result<&str, Malformed> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_other = |byte: u8| {
+        let is_letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
+        let is_mark = u8::from(byte == b'.') | u8::from(byte == b'_') | u8::from(byte == b'-');
+        (is_letter | is_mark | u8::from(byte.wrapping_sub(b'0') < 10)) ^ 1
+    };
     // Kafka takes `.` and `..` for no topic.
-    let is_ours =
-        name.len() <= MAX_TOKEN && name.bytes().all(is_token) && name != "." && name != "..";
+    let is_ours = name.len() <= MAX_TOKEN
+        && bytes::all(name.as_bytes(), is_other)
+        && name != "."
+        && name != "..";
     if is_ours { Ok(name) } else { Err(Malformed) }
 }
 
 fn parts(name: &str, separator: char) -> Result<&str, Malformed> {
-    if name.split(separator).any(str::is_empty) { Err(Malformed) } else { Ok(name) }
+    let separator = u8::try_from(separator).map_err(|_| Malformed)?;
+    let (mut next, mut is_whole) = (0, true);
+    bytes::each(name.as_bytes(), separator, &mut |at| {
+        is_whole &= at > next || (at == next && next == 0 && at > 0);
+        next = at.saturating_add(1);
+    });
+    if is_whole && next < name.len() { Ok(name) } else { Err(Malformed) }
 }
 
 /// A path without what leads to the same place by another way, and without its root's other name.

@@ -9,7 +9,7 @@ use super::operation::{Operation, Resource};
 use super::router::Found;
 use super::selector::Source;
 use super::table::{Effect, OperationId, Row, ScopeSource};
-use super::target::{self, Odd, Segment, Target};
+use super::target::{self, Odd, Target};
 use super::{Asked, Platform, Refused};
 use crate::body::{BodyError, Extract, Type, Wanted};
 use crate::request::Field;
@@ -123,7 +123,7 @@ impl<'p, 'r> Route<'p, 'r> {
     /// What may be wrong with any request of the row.
     fn check(&self) -> Result<(), Refused<'p>> {
         let flags = self.row.flags;
-        for segment in &self.target.segments {
+        for segment in self.target.segments.others() {
             let is_right = match segment.odd() {
                 Odd::None => true,
                 Odd::Slash => (flags.takes_slash || flags.takes_any) && !self.asked.is_decoded,
@@ -216,15 +216,14 @@ impl<'p, 'r> Route<'p, 'r> {
 
     /// The value of a parameter.
     fn parameter(&self, place: u8) -> Cow<'_, str> {
-        let segment = |at: usize| self.target.segments.get(at);
+        let segments = &self.target.segments;
         if let Some(span) = self.found.spans().get(usize::from(place)) {
-            let text = segment(span.segment).and_then(|it| it.text.get(span.from..span.to));
+            let text = segments.text(span.segment()).and_then(|it| it.get(span.bytes()));
             return Cow::Borrowed(text.unwrap_or_default());
         }
         let from = self.found.rest.unwrap_or(usize::MAX);
-        let rest = self.target.segments.get(from..).unwrap_or_default();
         let mut value = String::new();
-        for Segment { text, .. } in rest {
+        for text in (from..segments.len()).filter_map(|at| segments.text(at)) {
             value.push('/');
             value.push_str(text);
         }

@@ -1,8 +1,11 @@
 //! The rows of a table by their paths.
 
+use core::ops::Range;
+
 use super::Refused;
-use super::target::Segment;
+use super::target::Segments;
 use super::template::{Affixed, Part, Template};
+use crate::text::bytes;
 use crate::text::decimal::is_shortest;
 
 /// A tree over segments: at each place the one that says most is tried first, and left again if
@@ -10,6 +13,19 @@ use crate::text::decimal::is_shortest;
 #[derive(Debug, Default)]
 pub(super) struct Router {
     nodes: Vec<Node>,
+    /// A power of two of places: each a literal below a node.
+    places: Vec<Place>,
+}
+
+/// A literal segment below a node.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// Its first bytes.
+    word: u64,
+    text: Box<str>,
+    node: usize,
+    /// Zero if the place is empty: no node leads to the root.
+    child: usize,
 }
 
 #[derive(Debug, Default)]
@@ -41,9 +57,27 @@ const MAX_STEPS: u32 = 4096;
 /// Where a parameter's value stands: from and to which byte of a decoded segment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
-    pub(super) segment: usize,
-    pub(super) from: usize,
-    pub(super) to: usize,
+    segment: u16,
+    from: u16,
+    to: u16,
+}
+
+impl Span {
+    fn new(segment: usize, from: usize, to: usize) -> Self {
+        // A path is no longer: see `MAX_PATH`.
+        let number = |it| u16::try_from(it).unwrap_or(u16::MAX);
+        Self { segment: number(segment), from: number(from), to: number(to) }
+    }
+
+    /// The place of the segment.
+    pub(super) fn segment(self) -> usize {
+        usize::from(self.segment)
+    }
+
+    /// The bytes of it.
+    pub(super) fn bytes(self) -> Range<usize> {
+        usize::from(self.from)..usize::from(self.to)
+    }
 }
 
 /// Where the values of a template's parameters stand.
@@ -89,8 +123,46 @@ impl Router {
         }
     }
 
+    /// To be called when all rows are added.
+    pub(super) fn finish(&mut self) {
+        let count: usize = self.nodes.iter().map(|node| node.literals.len()).sum();
+        self.places = vec![Place::default(); count.saturating_mul(2).next_power_of_two()];
+        let mask = self.places.len().wrapping_sub(1);
+        for (node, it) in self.nodes.iter().enumerate() {
+            for (text, child) in &it.literals {
+                let word = word(text);
+                let mut at = first(node, word, text.len()) & mask;
+                while self.places.get(at).is_some_and(|place| place.child != 0) {
+                    at = at.wrapping_add(1) & mask;
+                }
+                if let Some(place) = self.places.get_mut(at) {
+                    *place = Place { word, text: text.clone(), node, child: *child };
+                }
+            }
+        }
+    }
+
+    /// The node of a literal below another.
+    #[inline]
+    fn literal(&self, node: usize, text: &str) -> Option<usize> {
+        let (mask, word) = (self.places.len().wrapping_sub(1), word(text));
+        let mut at = first(node, word, text.len()) & mask;
+        while let Some(place) = self.places.get(at).filter(|place| place.child != 0) {
+            let is_short = text.len() <= 8;
+            if place.word == word
+                && place.node == node
+                && place.text.len() == text.len()
+                && (is_short || *place.text == *text)
+            {
+                return Some(place.child);
+            }
+            at = at.wrapping_add(1) & mask;
+        }
+        None
+    }
+
     /// Asks `take` about the rows of each path that matches, until it takes one: whether it does.
-    pub(super) fn find(&self, segments: &[Segment<'_>], folds: bool, take: Take<'_>) -> Verdict {
+    pub(super) fn find(&self, segments: &Segments<'_>, folds: bool, take: Take<'_>) -> Verdict {
         let mut found = Found::default();
         let mut search = Search { router: self, segments, folds, steps: 0, take };
         search.go(0, 0, &mut found)
@@ -130,21 +202,39 @@ impl Node {
         self.affixed.first().is_some_and(|(affixed, _)| affixed.is_verb())
     }
 
-    fn literal(&self, text: &str, folds: bool) -> Option<usize> {
-        let place = match folds && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            true => {
-                let text = text.to_ascii_lowercase();
-                self.literals.binary_search_by(|(known, _)| known.as_ref().cmp(text.as_str()))
-            }
-            false => self.literals.binary_search_by(|(known, _)| known.as_ref().cmp(text)),
-        };
-        self.literals.get(place.ok()?).map(|(_, child)| *child)
+    /// Whether a segment can be nothing but a literal here, so that there is no other way to go back to.
+    fn is_literal(&self) -> bool {
+        let Self { literals, affixed, number, parameter, rest, rows: _ } = self;
+        !literals.is_empty()
+            && affixed.is_empty()
+            && number.is_none()
+            && parameter.is_none()
+            && rest.is_empty()
     }
+}
+
+/// The first bytes of a text, with zeros behind its last.
+#[inline]
+fn word(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    match bytes.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => bytes.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+/// Where a literal is looked for first.
+#[inline]
+fn first(node: usize, word: u64, length: usize) -> usize {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let of = |it: usize| u64::try_from(it).unwrap_or(0);
+    let mixed = (word ^ of(node) << 40 ^ of(length)).wrapping_mul(ODD);
+    usize::try_from(mixed >> 32).unwrap_or(0)
 }
 
 struct Search<'a, 'r> {
     router: &'a Router,
-    segments: &'a [Segment<'r>],
+    segments: &'a Segments<'r>,
     folds: bool,
     steps: u32,
     take: Take<'a>,
@@ -156,25 +246,40 @@ impl Search<'_, '_> {
         if self.steps > MAX_STEPS {
             return Err(Refused::Ambiguous("the path may be too many operations"));
         }
-        let Some(node) = self.router.nodes.get(node) else { return Ok(false) };
-        let Some(segment) = self.segments.get(at) else {
-            return if node.rows.is_empty() { Ok(false) } else { (self.take)(&node.rows, found) };
+        let (mut number, mut at) = (node, at);
+        let (node, text) = loop {
+            let Some(node) = self.router.nodes.get(number) else { return Ok(false) };
+            let Some(text) = self.segments.text(at) else {
+                let is_none = node.rows.is_empty();
+                return if is_none { Ok(false) } else { (self.take)(&node.rows, found) };
+            };
+            let literal = match self.folds && bytes::has_upper(text) {
+                true => self.router.literal(number, &text.to_ascii_lowercase()),
+                false => self.router.literal(number, text),
+            };
+            match literal {
+                Some(child) if node.is_literal() => {
+                    (number, at) = (child, at.saturating_add(1));
+                    continue;
+                }
+                Some(child) if self.go(child, at.saturating_add(1), found)? => return Ok(true),
+                _ => break (node, text),
+            }
         };
         let next = at.saturating_add(1);
-        let text = &*segment.text;
-        if let Some(child) = node.literal(text, self.folds)
-            && self.go(child, next, found)?
-        {
-            return Ok(true);
-        }
         for (affixed, child) in &node.affixed {
             if let Some(inner) = affixed.inner(text, self.folds) {
                 // A verb is split off before the name is decoded.
-                if affixed.is_verb() && affixed.inner(segment.raw, self.folds).is_none() {
+                if affixed.is_verb()
+                    && self
+                        .segments
+                        .raw(at)
+                        .is_some_and(|raw| affixed.inner(raw, self.folds).is_none())
+                {
                     return Err(Refused::Ambiguous("a colon of the path is escaped"));
                 }
                 let from = affixed.prefix.len();
-                let span = Span { segment: at, from, to: from.saturating_add(inner.len()) };
+                let span = Span::new(at, from, from.saturating_add(inner.len()));
                 if self.with(*child, next, span, found)? {
                     return Ok(true);
                 }
@@ -184,13 +289,13 @@ impl Search<'_, '_> {
             return self.rest(node, at, found);
         }
         if node.has_verbs() && text.contains(':') {
-            return match segment.hides_a_colon() {
+            return match self.segments.hides_a_colon(at) {
                 true => Err(Refused::Ambiguous("a colon of the path is escaped")),
                 // Another verb.
                 false => Err(Refused::Unknown),
             };
         }
-        let span = Span { segment: at, from: 0, to: text.len() };
+        let span = Span::new(at, 0, text.len());
         if let Some(child) = node.number.filter(|_| is_shortest(text))
             && self.with(child, next, span, found)?
         {
@@ -214,10 +319,12 @@ impl Search<'_, '_> {
     }
 
     fn rest(&mut self, node: &Node, at: usize, found: &mut Found) -> Verdict {
-        let rest = self.segments.get(at..).unwrap_or_default();
+        if node.rest.is_empty() {
+            return Ok(false);
+        }
         // It is empty at neither end.
-        let mut ends = rest.first().into_iter().chain(rest.last());
-        if node.rest.is_empty() || ends.any(|segment| segment.text.is_empty()) {
+        let ends = [at, self.segments.len().saturating_sub(1)];
+        if ends.into_iter().any(|end| self.segments.text(end).is_none_or(str::is_empty)) {
             return Ok(false);
         }
         found.rest = Some(at);

@@ -87,7 +87,7 @@ impl Platform {
         };
         let pinned = self.scopes.iter().filter_map(|(place, _)| self.table.scopes.get(*place));
         let is_compared = pinned.flat_map(|scope| &scope.sources).any(is_of);
-        let row = line.and_then(|line| self.table.rows.iter().find(|row| row.line == line));
+        let row = line.and_then(|line| self.table.row(line));
         is_compared || row.is_some_and(|row| row.fields().any(|it| it == name))
     }
 

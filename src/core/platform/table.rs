@@ -8,6 +8,7 @@ mod tests;
 
 use core::cmp::Ordering;
 use core::fmt;
+use std::collections::HashMap;
 
 pub use read::Error;
 pub(super) use row::{Effect, Row};
@@ -35,6 +36,7 @@ pub struct Table {
     name: Box<str>,
     kinds: Kinds,
     operations: Vec<Box<str>>,
+    operations_by_name: HashMap<Box<str>, OperationId>,
     pub(super) rows: Vec<Row>,
     pub(super) router: Router,
     pub(super) folds: bool,
@@ -107,16 +109,21 @@ impl Table {
 
     /// The operation of a name.
     pub fn operation(&self, name: &str) -> Option<OperationId> {
-        let place = self.operations.iter().position(|known| &**known == name)?;
-        u16::try_from(place).ok().map(OperationId)
+        self.operations_by_name.get(name).copied()
     }
 
     /// What the row of a line looks at in a body.
     pub fn wanted(&self, line: u32) -> Option<&Wanted> {
-        match &self.rows.iter().find(|row| row.line == line)?.effect {
+        match &self.row(line)?.effect {
             Effect::Named { wanted, .. } => wanted.as_ref(),
             Effect::Refused(_) => None,
         }
+    }
+
+    /// The row of a line.
+    pub(super) fn row(&self, line: u32) -> Option<&Row> {
+        let place = self.rows.partition_point(|row| row.line < line);
+        self.rows.get(place).filter(|row| row.line == line)
     }
 
     /// The name of an operation.

@@ -3,10 +3,14 @@
 use std::borrow::Cow;
 
 use super::Refused;
+use crate::text::bytes;
 use crate::text::escape::{self, EscapeError};
 
 /// How many segments a path may have.
 pub(super) const MAX_SEGMENTS: usize = 64;
+
+/// How long a path may be: no name is longer than a small part of it.
+const MAX_PATH: usize = u16::MAX as usize - 1;
 
 /// One segment of a path.
 #[derive(Clone, Debug)]
@@ -32,8 +36,109 @@ pub(super) enum Odd {
 /// A path, and the query behind it.
 #[derive(Debug)]
 pub(super) struct Target<'r> {
-    pub(super) segments: Vec<Segment<'r>>,
+    pub(super) segments: Segments<'r>,
     pub(super) query: Option<&'r str>,
+}
+
+/// The segments of a path.
+#[derive(Debug)]
+pub(super) struct Segments<'r> {
+    path: &'r str,
+    /// Of a path without escapes and of a few segments, where each stands; no memory is taken.
+    spans: [(u16, u16); FEW],
+    len: usize,
+    /// Of any other path.
+    others: Vec<Segment<'r>>,
+}
+
+/// How many segments take no memory.
+const FEW: usize = 16;
+
+impl<'r> Segments<'r> {
+    /// A path in which no byte has a meaning but the slash; `None` if it has more.
+    fn plain(path: &'r str) -> Option<Self> {
+        let length = u16::try_from(path.len()).ok()?;
+        let mut all = Self { path, spans: [(0, 0); FEW], len: 0, others: Vec::new() };
+        let (mut from, mut is_right) = (1_u16, true);
+        let behind = path.as_bytes().get(1..).unwrap_or_default();
+        bytes::each(behind, b'/', &mut |at| {
+            let to = u16::try_from(at).unwrap_or(0).saturating_add(1);
+            is_right &= all.push(from, to);
+            from = to.saturating_add(1);
+        });
+        // A final slash does not matter.
+        if from < length {
+            is_right &= all.push(from, length);
+        }
+        is_right.then_some(all)
+    }
+
+    /// Adds a segment, if there is room for it and it is not of dots alone: who else looks at these can say
+    /// what is wrong with them.
+    #[inline]
+    fn push(&mut self, from: u16, to: u16) -> bool {
+        let is_dots = to.saturating_sub(from) < 3
+            && self.path.as_bytes().get(usize::from(from)) == Some(&b'.');
+        match self.spans.get_mut(self.len).filter(|_| !is_dots) {
+            Some(span) => {
+                *span = (from, to);
+                self.len = self.len.saturating_add(1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Those that may hold more than the names that they are, if any may.
+    pub(super) fn others(&self) -> &[Segment<'r>] {
+        &self.others
+    }
+
+    /// A segment, decoded.
+    #[inline]
+    pub(super) fn text(&self, at: usize) -> Option<&str> {
+        match self.others.is_empty() {
+            true => self.span(at),
+            false => self.others.get(at).map(|segment| &*segment.text),
+        }
+    }
+
+    /// A segment as it was received.
+    pub(super) fn raw(&self, at: usize) -> Option<&str> {
+        match self.others.is_empty() {
+            true => self.span(at),
+            false => self.others.get(at).map(|segment| segment.raw),
+        }
+    }
+
+    #[inline]
+    fn span(&self, at: usize) -> Option<&'r str> {
+        let (from, to) = *self.spans.get(..self.len)?.get(at)?;
+        self.path.get(usize::from(from)..usize::from(to))
+    }
+
+    /// Whether a colon was escaped, which hides a verb from servers that decode late.
+    pub(super) fn hides_a_colon(&self, at: usize) -> bool {
+        self.others.get(at).is_some_and(Segment::hides_a_colon)
+    }
+}
+
+/// Whether no byte of a path has a meaning but the slash: it is of ASCII without a space, a control
+/// character, an escape, or what divides paths for some servers.
+fn is_plain(path: &[u8]) -> bool {
+    bytes::all(path, |byte| {
+        u8::from(byte.wrapping_sub(b'!') > b'~'.wrapping_sub(b'!'))
+            | u8::from(byte == b'%')
+            | u8::from(byte == b'\\')
+            | u8::from(byte == b';')
+            | u8::from(byte == b'#')
+            | u8::from(byte == b'?')
+    })
 }
 
 impl<'r> Target<'r> {
@@ -49,27 +154,40 @@ impl<'r> Target<'r> {
             core::str::from_utf8(path).map_err(|_| Refused::Malformed("the path is not UTF-8"))?;
         let query = query.map(core::str::from_utf8).transpose();
         let query = query.map_err(|_| Refused::Malformed("the query is not UTF-8"))?;
-        if query.is_some_and(|query| query.contains('#')) {
+        if query.is_some_and(|query| memchr::memchr(b'#', query.as_bytes()).is_some()) {
             return Err(Refused::Ambiguous("the query holds a number sign"));
+        }
+        if path.len() > MAX_PATH {
+            return Err(Refused::Unknown);
         }
         let rest = path
             .strip_prefix('/')
             .ok_or(Refused::Malformed("the path does not begin with a slash"))?;
-        let mut segments = Vec::with_capacity(12);
+        if is_plain(path.as_bytes())
+            && let Some(segments) = Segments::plain(path).filter(|_| path != "//")
+        {
+            return Ok(Self { segments, query });
+        }
+        let mut others = Vec::with_capacity(FEW);
         // A final slash does not matter.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let segments =
+            |others: Vec<_>| Segments { path, spans: [(0, 0); FEW], len: others.len(), others };
         if rest.is_empty() {
             // `//` is not the root.
             let is_root = path.len() <= 1;
-            return if is_root { Ok(Self { segments, query }) } else { Err(Refused::Unknown) };
+            return match is_root {
+                true => Ok(Self { segments: segments(others), query }),
+                false => Err(Refused::Unknown),
+            };
         }
         for raw in rest.split('/') {
-            if segments.len() >= MAX_SEGMENTS {
+            if others.len() >= MAX_SEGMENTS {
                 return Err(Refused::Unknown);
             }
-            segments.push(Segment::parse(raw, is_decoded)?);
+            others.push(Segment::parse(raw, is_decoded)?);
         }
-        Ok(Self { segments, query })
+        Ok(Self { segments: segments(others), query })
     }
 }
 
@@ -128,16 +246,20 @@ pub(super) fn members(
 ) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Refused<'static>>> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         // Some servers divide members by it.
-        if pair.contains(';') {
+        if memchr::memchr(b';', pair.as_bytes()).is_some() {
             return Err(Refused::Ambiguous("a member of the query holds a semicolon"));
         }
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let equals = memchr::memchr(b'=', pair.as_bytes());
+        let (name, value) = match equals.and_then(|at| pair.split_at_checked(at)) {
+            Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
+            None => (pair, ""),
+        };
         Ok((decode_plus(name)?, decode_plus(value)?))
     })
 }
 
 fn decode_plus(text: &str) -> Result<Cow<'_, str>, Refused<'static>> {
-    if text.contains(['%', '+']) {
+    if memchr::memchr2(b'%', b'+', text.as_bytes()).is_some() {
         escape::decode(text.as_bytes(), true, |_| Ok(())).map(Cow::Owned)
     } else {
         Ok(Cow::Borrowed(text))

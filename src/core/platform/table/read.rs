@@ -1,6 +1,7 @@
 //! Reads the text of a table.
 
 use core::fmt;
+use std::collections::HashMap;
 
 use crate::body::Use;
 use crate::platform::kind::{Actions, Kind, Kinds};
@@ -9,7 +10,7 @@ use crate::platform::router::{MAX_PARAMETERS, Router};
 use crate::platform::selector::{self, Members};
 use crate::platform::template::Template;
 
-use super::row::{Bodies, Effect, Flags, Row};
+use super::row::{Bodies, Effect, Flags, METHODS, Row};
 use super::{OperationId, Scope, ScopeSource, Table};
 
 /// What is wrong with a line of a table.
@@ -27,15 +28,13 @@ impl fmt::Display for Error {
     }
 }
 
-/// The methods that a row may name: those of RFC 9110 section 9 and RFC 5789 that reach a platform.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-
 pub(super) fn read(text: &str) -> Result<Table, Vec<Error>> {
     let mut reader = Reader {
         table: Table {
             name: "".into(),
             kinds: Kinds::default(),
             operations: Vec::new(),
+            operations_by_name: HashMap::new(),
             rows: Vec::new(),
             router: Router::default(),
             folds: false,
@@ -62,6 +61,7 @@ pub(super) fn read(text: &str) -> Result<Table, Vec<Error>> {
         errors.push(Error { line: 1, text: "the table does not say \"platform NAME\"".into() });
     }
     reader.table.guard();
+    reader.table.router.finish();
     if errors.is_empty() { Ok(reader.table) } else { Err(errors) }
 }
 
@@ -178,6 +178,7 @@ impl Reader {
         let id = u16::try_from(self.table.operations.len())
             .map_err(|_| "there are too many operations")?;
         self.table.operations.push(name.into());
+        self.table.operations_by_name.insert(name.into(), OperationId(id));
         Ok(OperationId(id))
     }
 
@@ -199,6 +200,7 @@ impl Reader {
         let operation = self.operation(operation)?;
         let mut row = Row {
             line,
+            method_bits: methods.iter().fold(0, |bits, method| bits | Row::method(method)),
             methods,
             template,
             operation,

@@ -7,11 +7,16 @@ use crate::platform::template::Template;
 
 use super::OperationId;
 
+/// The methods that a row may name: those of RFC 9110 section 9 and RFC 5789 that reach a platform.
+pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 /// One row.
 #[derive(Clone, Debug)]
 pub(in crate::platform) struct Row {
     pub(in crate::platform) line: u32,
     pub(in crate::platform) methods: Vec<Box<str>>,
+    /// Their bits.
+    pub(in crate::platform) method_bits: u8,
     pub(in crate::platform) template: Template,
     pub(in crate::platform) operation: OperationId,
     pub(in crate::platform) effect: Effect,
@@ -111,6 +116,18 @@ impl Row {
 
     /// Whether the row of GET is taken for a HEAD.
     pub(in crate::platform) fn is_of(&self, method: &str) -> bool {
-        self.methods.iter().any(|known| &**known == method)
+        self.is_of_bit(Self::method(method))
+    }
+
+    /// Whether a method of that bit is one of its own.
+    pub(in crate::platform) const fn is_of_bit(&self, bit: u8) -> bool {
+        self.method_bits & bit != 0
+    }
+
+    /// The bit of a method; zero if no row may name it.
+    pub(in crate::platform) fn method(method: &str) -> u8 {
+        let place = METHODS.iter().position(|known| *known == method);
+        let bit = place.and_then(|place| 1_u8.checked_shl(u32::try_from(place).ok()?));
+        bit.unwrap_or(0)
     }
 }
