@@ -236,7 +236,7 @@ subtest 'bodies that are none, or may be read in two ways' => sub {
     for my $body ('{"job_id":42', '{"job_id":42}}', '{"job_id":42} x', '{"job_id":042}', '42', '[]', "{'job_id':42}",
         '{"job_id":[42]}', '{"job_id":{"x":42}}', "{\"job_id\":42,\"x\":\"\xff\"}") {
         for my $ask (\&ask, \&ask_in_chunks) {
-            like verdict($ask->($run, $body, $json)), qr/^400 (body_malformed|name_malformed)$/, $body;
+            like verdict($ask->($run, $body, $json)), qr/^400 (body_malformed|name_malformed)$/, "body $body";
         }
     }
     for my $body ('{"job_id":42,"job_id":43}', '{"job_id":42,"job\u005fid":42}', '{"jobId":43,"job_id":42}',
