@@ -488,4 +488,4 @@ fn ended(r: Live<'_>, is_late: bool) -> Option<Next> {
 }
 
 /// `mesh_body_memory` if none is given.
-const MEMORY: usize = 64 << 20;
+const MEMORY: usize = 16 << 20;
