@@ -24,7 +24,7 @@ version: 1
 services:
   etl: [ { issuer: idp, service: etl }, { issuer: brief, service: etl } ]
 roles:
-  runner: [ { shop: { orders: ["7", all-may], actions: [write] } } ]
+  runner: [ { shop: { orders: ["7", all-may], actions: [write] } }, { mart: { orders: ["7"], actions: [write] } } ]
 bindings:
   - { name: night, role: runner, services: [etl] }
 POLICY
@@ -39,7 +39,7 @@ POST /none shop.none order:write const:all-may
 GET /none shop.get_none order:write const:all-may
 TABLE
 spew("$dir/other.routes", <<'TABLE');
-platform shop
+platform mart
 kind order form=plain actions=read,write
 POST /a shop.a order:write body:/b
 TABLE
@@ -282,7 +282,7 @@ subtest 'satisfy any' => sub {
     is verdict($any->('x', $basic, "X-Token: $token")), '400 body_malformed';
     # A token that ends while the body comes.
     for my $sent ('{"a":"7"}', '!"a":"7"}') {
-        my $brief = token(issuer => 'https://brief.example', subject => 'etl', expires => '4s');
+        my $brief = token(issuer => 'https://brief.example', subject => 'etl', expires => '4s', claims => { jti => $sent });
         my $client = $server->connect->send(join "\r\n", 'POST /any/a HTTP/1.1', 'Host: localhost', $basic, "X-Token: $brief", $json,
             'Expect: 100-continue', 'Content-Length: 9', '', '');
         ok wait_for_100($client), 'the body is waited for';
@@ -332,11 +332,11 @@ subtest 'a dry run' => sub {
             ['a name' => '{"x":1}', 'body_member_missing']) {
             my ($name, $body, $reason) = @$_;
             my $response = $post->('/dry/a', $body);
-            is verdict($response), "200 $reason", $name;
+            is verdict($response), "200 $reason", "a refusal by $name";
             ok arrived_body($response) eq $body, '... goes upstream as it came';
         }
         my $response = $post->('/dry/a', '{"a":"8"}', 'Content-Encoding: br');
-        is verdict($response), '200 body_type_refused', '415';
+        is verdict($response), '200 body_type_refused', 'a refusal by 415';
         is arrived_body($response), '{"a":"8"}';
         is verdict($post->('/dry-first/a', '!')), '400 body_malformed', 'what is let pass is refused elsewhere';
         is verdict($post->('/dry-first/a', '{"a":"8","b":"7"}')), '200', '... or not';

@@ -14,7 +14,7 @@ use Test::Mesh::File;
 use Test::Mesh::Introspector;
 use Test::Mesh::Response;
 use Test::Mesh::Server;
-use Test::Mesh::Upstream qw(echo_all);
+use Test::Mesh::Upstream qw(echo_all read_head);
 use Test::Mesh::Wait;
 
 my $dir = tempdir('policy-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -36,7 +36,13 @@ my $issuer = Test::Mesh::Introspector->start(answer => sub ($question, $mode) {
     return ('application/json', { Test::Mesh::Introspector::facts($question->{form}{token})->%*, iss => 'https://opaque.example' });
 });
 my $upstream = Test::Mesh::Upstream->start(answer => \&echo_all);
-my $conf = <<"CONF" . <<'CONF' =~ s/%%UPSTREAM%%/$upstream->url/egr =~ s/%%DIR%%/$dir/gr;
+# Answers after mesh_body_timeout.
+my $slow = Test::Mesh::Upstream->start(answer => sub ($socket) {
+    read_head($socket);
+    sleep 2;
+    print {$socket} "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow";
+});
+my $conf = <<"CONF" . <<'CONF' =~ s/%%UPSTREAM%%/$upstream->url/egr =~ s/%%SLOW%%/$slow->url/egr =~ s/%%DIR%%/$dir/gr;
 mesh_issuer opaque {
     issuer https://opaque.example;
     audience mesh;
@@ -84,6 +90,28 @@ server {
         mesh_platform databricks prefix=/nginx;
         client_body_timeout 1s;
         proxy_pass %%UPSTREAM%%;
+    }
+    location /more/ {
+        mesh_platform databricks prefix=/more;
+        mesh_body_timeout 1s;
+        client_max_body_size 32;
+        lingering_time 3s;
+        proxy_pass %%UPSTREAM%%;
+    }
+    location /more-paged/ {
+        mesh_platform databricks prefix=/more-paged;
+        mesh_body_timeout 1s;
+        client_max_body_size 32;
+        error_page 413 = @slow;
+        proxy_pass %%UPSTREAM%%;
+    }
+    location @slow {
+        mesh_authenticate off;
+        mesh_platform off;
+        proxy_ignore_client_abort on;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+        proxy_pass %%SLOW%%;
     }
     location /brief/ {
         mesh_platform databricks prefix=/brief;
@@ -152,6 +180,20 @@ subtest "a client that is late for Nginx" => sub {
     is $client->response, undef, 'is left without an answer, as ever';
     $client = parked("/nginx$path", $token);
     is arrived_body($client->send($body)->response), $body, 'another is not';
+};
+
+subtest 'a body that Nginx refuses as it comes' => sub {
+    my $client = parked("/more$path", $token, 'Transfer-Encoding: chunked');
+    my $response = $client->send("64\r\nx")->response;
+    is $response->{status}, 413, 'is refused once';
+    # The connection lingers for longer than the body may take.
+    my $select = IO::Select->new($client->socket);
+    until ($select->can_read(0.05)) { $client->send('x') }
+    is eval { $client->rest } // '', '', '... and never again';
+    $client = parked("/more-paged$path", $token, 'Transfer-Encoding: chunked');
+    is $client->send("64\r\nx")->response->{body}, 'slow', 'so is one with an error page';
+    is eval { $client->rest } // '', '';
+    $server->expect_log(qr/client intended to send too large chunked body/);
 };
 
 subtest 'the memory for bodies' => sub {

@@ -75,6 +75,9 @@ pub(super) fn send(r: Live<'_>, page: &Page) -> Option<ngx_int_t> {
     for (name, value) in &page.fields {
         headers::add_response_header(r, name.as_bytes(), value.as_bytes()).ok()?;
     }
+    // What the request is redirected for has another status.
+    // SAFETY: the request is live.
+    unsafe { (*r.as_ptr()).err_status = 0 };
     discard(r);
     Some(reply::send(r, (page.status, page.status_line.as_deref()), page.content_type, &page.body))
 }
