@@ -39,6 +39,7 @@ my $upstream = Test::Mesh::Upstream->start(answer => \&echo_all);
 # Answers after mesh_body_timeout.
 my $slow = Test::Mesh::Upstream->start(answer => sub ($socket) {
     read_head($socket);
+    spew("$dir/slow", slurp("$dir/slow", '') . 'x');
     sleep 2;
     print {$socket} "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow";
 });
@@ -187,12 +188,13 @@ subtest 'a body that Nginx refuses as it comes' => sub {
     my $response = $client->send("64\r\nx")->response;
     is $response->{status}, 413, 'is refused once';
     # The connection lingers for longer than the body may take.
-    my $select = IO::Select->new($client->socket);
-    until ($select->can_read(0.05)) { $client->send('x') }
+    local $SIG{PIPE} = 'IGNORE';
+    while (syswrite $client->socket, 'x') { select undef, undef, undef, 0.05 }
     is eval { $client->rest } // '', '', '... and never again';
     $client = parked("/more-paged$path", $token, 'Transfer-Encoding: chunked');
     is $client->send("64\r\nx")->response->{body}, 'slow', 'so is one with an error page';
     is eval { $client->rest } // '', '';
+    is slurp("$dir/slow"), 'x', '... for which one question is asked';
     $server->expect_log(qr/client intended to send too large chunked body/);
 };
 
