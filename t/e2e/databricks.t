@@ -18,8 +18,9 @@ my $gateway = Test::Mesh::Gateway->start('databricks', server => <<'CONF');
     }
 CONF
 
+my $sdk = $gateway->client('databricks_sdk');
+
 subtest 'databricks-sdk' => sub {
-    my $sdk = $gateway->client('databricks_sdk');
     $gateway->works($sdk, 'etl', ['run_now', 42], 'a job of its role');
     $gateway->works($sdk, 'etl', ['run_and_wait', 43], '... and its run is polled');
     $gateway->works($sdk, 'etl', ['submit_notebook', '/Shared/etl/load', 'c-1'], 'a notebook on a cluster');
@@ -191,6 +192,18 @@ subtest 'what is sent past the clients' => sub {
     my ($arrived) = $gateway->arrived;
     my @names = map { $_->[0] } $arrived->{headers}->@*;
     is_deeply [grep { /databricks|method(?!\z)|override/i } @names], [], 'fields that choose an identity are removed';
+};
+
+subtest 'names that are odd' => sub {
+    my %odd = odd_names('main.sales.orders', 'main.pii.people');
+    for my $what (sort keys %odd) {
+        my $name = $odd{$what};
+        $gateway->bears($sdk, 'lead', ['tables.get', $name], "a table, for somebody who may all but one: $what");
+        $gateway->bears($sdk, 'etl', ['upload', '/Volumes/main/etl/v/' . $name, 'x'], "a file: $what");
+        $gateway->bears($sdk, 'etl', ['import_notebook', '/Shared/etl/' . $name], "a notebook: $what");
+        $gateway->bears($sdk, 'scientist', ['serving_endpoints.query', $name =~ s/main\.sales\.orders/churn/r],
+            "a model: $what");
+    }
 };
 
 $gateway->stop;

@@ -109,5 +109,14 @@ subtest 'what is sent past the clients' => sub {
         headers => [@json, 'Content-Encoding: gzip'], body => '{"steps_override":["dbt run"]}');
 };
 
+subtest 'names that are odd' => sub {
+    my %odd = odd_names('7001', '9');
+    for my $what (sort keys %odd) {
+        $gateway->bears($dbtc, 'scheduler', ['cloud.get_run', 1, $odd{$what}], "a run: $what");
+        $gateway->bears($dbtc, 'scheduler', ['cloud.get_run_artifact', 1, 7001, $odd{$what}], "an artifact: $what");
+        $gateway->bears($dbtc, 'scheduler', ['cloud.get_job', 1, $odd{$what} =~ s/7001/22/r], "a job: $what");
+    }
+};
+
 $gateway->stop;
 done_testing;

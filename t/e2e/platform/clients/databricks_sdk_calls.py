@@ -2,6 +2,7 @@
 
 import io
 import os
+from functools import cache
 
 os.environ["DATABRICKS_CONFIG_FILE"] = os.devnull
 
@@ -10,6 +11,7 @@ from databricks.sdk.core import Config
 from databricks.sdk.service import catalog, compute, jobs, workspace
 
 
+@cache
 def connect(url, token):
     return WorkspaceClient(config=Config(host=url, token=token, auth_type="pat"))
 
@@ -56,3 +58,8 @@ def upload(client, path, text):
 
 def download(client, path):
     return client.files.download(path).contents
+
+
+def me_by_secret(client):
+    """Who it is, by a token that the workspace is to give for a secret."""
+    return WorkspaceClient(host=client.config.host, client_id="c", client_secret="s", auth_type="oauth-m2m").current_user.me()

@@ -67,8 +67,9 @@ def write_trigger(clients, name, *pipelines):
     references = [
         models.PipelineReference(type="PipelineReference", reference_name=pipeline) for pipeline in pipelines
     ]
-    trigger = models.ScheduleTrigger(pipelines=[models.TriggerPipelineReference(pipeline_reference=it) for it in references], recurrence=models.ScheduleTriggerRecurrence(frequency="Hour",
-        interval=1))
+    pipelines = [models.TriggerPipelineReference(pipeline_reference=it) for it in references]
+    hourly = models.ScheduleTriggerRecurrence(frequency="Hour", interval=1)
+    trigger = models.ScheduleTrigger(pipelines=pipelines, recurrence=hourly)
     poller = clients.artifacts.trigger.begin_create_or_update_trigger(name, trigger, polling_interval=0)
     return poller.result().name
 

@@ -3,6 +3,7 @@ package Test::Mesh::Gateway;
 use v5.36;
 
 use Encode qw(decode_utf8);
+use Exporter qw(import);
 use File::Temp qw(tempdir);
 use JSON::PP ();
 use Test::More ();
@@ -15,6 +16,8 @@ use Test::Mesh::Response qw(verdict);
 use Test::Mesh::Server;
 use Test::Mesh::Wait;
 
+our @EXPORT = qw(odd_names);
+
 my $JSON = JSON::PP->new->canonical->ascii->allow_nonref;
 
 # What the gateway shows the platform instead of the caller's token.
@@ -23,7 +26,7 @@ my $CREDENTIAL = 'Bearer of-the-gateway';
 # Starts an upstream that plays the platform, and an Nginx that decides by t/e2e/platform/PLATFORM.yaml in front of it.
 sub start ($class, $platform, %options) {
     my $self = bless { platform => $platform, words => $options{words} // $platform, clients => [], cases => [],
-        read => 0, number => 0 }, $class;
+        read => 0, seen => 0, number => 0 }, $class;
     $self->{root} = tempdir('gateway-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
     $self->{records} = spew("$self->{root}/records", '');
     $self->{policy} = project_dir() . "/t/e2e/platform/$platform.yaml";
@@ -72,6 +75,48 @@ $more
 END
 }
 
+# Names that somebody may read as another one, or as that of `other`, by what is odd about them.
+sub odd_names ($name, $other) {
+    return (
+        'dot segments' => "$name/../$other",
+        'escaped dot segments' => "$name%2F..%2F$other",
+        'escaped dots' => "$name/%2e%2e/$other",
+        'a slash that is escaped twice' => "$name%252F..%252F$other",
+        'a slash' => "$name/x",
+        'two slashes' => "$name//x",
+        'a final slash' => "$name/",
+        'a backslash' => "$name\\..\\$other",
+        'a parameter' => "$name;x=1",
+        'a query' => "$name?x=1",
+        'a fragment' => "$name#x",
+        'a percent sign' => "$name%",
+        'an escape' => "$name%41",
+        'a space behind it' => "$name ",
+        'a space in front' => " $name",
+        'a plus' => "$name+x",
+        'a verb' => "$name:delete",
+        'an asterisk' => '*',
+        'a hyphen' => '-',
+        'a dot' => '.',
+        'two dots' => '..',
+        'nothing' => '',
+        'another case' => uc $name,
+        'a NUL' => "$name\0x",
+        'a tab' => "$name\tx",
+        'an end of line' => "$name\r\nX-Y: z",
+        'an umlaut' => "$name\xe4",
+        'the Kelvin sign' => "$name\x{212a}",
+        'a wide slash' => "$name\x{ff0f}..",
+        'a picture' => "$name\x{1f600}",
+        'a quote' => "$name'x",
+        'a comma' => "$name,$other",
+        'an ampersand' => "$name&x=$other",
+        'brackets' => "$name\[0]",
+        'braces' => "$name\{x}",
+        'an at sign' => "$name\@x",
+    );
+}
+
 # A client of the platform, by its name in t/e2e/platform/clients.
 sub client ($self, $name) {
     push $self->{clients}->@*, my $client = Test::Mesh::Python->start(['client.py', $name]);
@@ -95,8 +140,24 @@ sub works ($self, $client, $service, $call, $name, %options) {
         Test::More::unlike($JSON->encode($answer->{value}), qr/\Q@{[$self->upstream_url]}/, 'no answer leads past the gateway');
         $self->arrives($service, $sent, $arrived);
         Test::More::is(scalar(@$asked), scalar(@$sent), 'as many are asked for');
-        $self->decided($service, $name, $sent, $asked);
+        $self->decided($service, $name, $arrived, $asked);
     });
+}
+
+# Proves that of a call with a name that is no name of the policy's, whatever becomes of it, nothing arrives but what the
+# client sends without the gateway, and is allowed.
+sub bears ($self, $client, $service, $call, $name) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my (undef, $sent) = $self->called($client, $service, $call, $self->upstream_url);
+    my (undef, $arrived, $asked) = $self->called($client, $service, $call, $self->url);
+    my @allowed = grep { $_->{decision} eq 'allowed' } @$asked;
+    $self->decided($service, $name, $arrived, \@allowed);
+    my @refused = grep { $asked->[$_]{decision} eq 'refused' } 0 .. $#$asked;
+    $self->decided($service, $name, [@$sent[@refused]], [@$asked[@refused]]);
+    my @other = grep { $JSON->encode($self->comparable($arrived->[$_])) ne $JSON->encode($self->comparable($sent->[$_] // {})) }
+        0 .. $#$arrived;
+    return Test::More::ok(@allowed == @$arrived && !@other && @refused <= 1, $name)
+        || Test::More::diag($JSON->encode({ sent => $sent, arrived => $arrived, asked => $asked }));
 }
 
 # Proves that a call is refused: the client raises `class` with a `text` that matches, or logs it (`log`), or gives back
@@ -186,16 +247,15 @@ sub arrived ($self) {
 # What the gateway has been asked by services since the last call, by its log.
 sub asked ($self) {
     my $mark = '/mark-' . ++$self->{number};
-    my ($path, @lines) = $self->{server}->root . '/logs/asked.log';
     $self->{server}->get($mark);
     # The worker writes one line after another.
+    my $new = '';
     wait_until('line of the mark', sub {
-        @lines = map { $JSON->decode($_) } split /\n/, slurp($path, '') =~ s/[^\n]*\z//r;
-        return @lines && $lines[-1]{request} =~ /\Q$mark\E /;
+        $new = substr slurp($self->{server}->root . '/logs/asked.log'), $self->{seen};
+        return $new =~ m{"GET \Q$mark\E [^\n]*\n};
     });
-    my $seen = $self->{seen} // 0;
-    $self->{seen} = @lines;
-    return grep { $_->{service} ne '' } @lines[$seen .. $#lines];
+    $self->{seen} += length $new;
+    return grep { $_->{service} ne '' } map { $JSON->decode($_) } split /\n/, $new;
 }
 
 # Proves that requests arrived as they are sent without the gateway, but for the credential and what the module exports.
@@ -291,6 +351,9 @@ Test::Mesh::Gateway - clients of a platform, the module in front of it, and what
     $gateway->refuses($dbtc, 'scheduler', ['cloud.get_run', 1, 9], 'a run that is denied', answer => qr/"code":403/);
     $gateway->refuses($sdk, 'etl', ['run_now', 7], 'a job of no role', passed => 1,
         class => 'databricks.sdk.errors.platform.PermissionDenied', text => qr/may not run/);
+
+    my %odd = odd_names('7001', '9');
+    $gateway->bears($dbtc, 'scheduler', ['cloud.get_run', 1, $odd{$_}], "a run: $_") for sort keys %odd;
 
     $gateway->passes('scheduler', 'a final slash', POST => '/api/v2/accounts/1/jobs/22/run/', headers => [...], body => '{}');
     $gateway->stops('scheduler', '400 \w+', 'two slashes', POST => '/api/v2/accounts/1/jobs//22/run/');

@@ -98,6 +98,7 @@ Test::Mesh::Python - a program of t/e2e/platform, which answers lines of JSON
 =head1 DESCRIPTION
 
 The Python is that of F<build/clients>, which C<scripts/setup e2e> makes. It trusts the authority of
-L<Test::Mesh::Credentials> alone, or C<authority>, and knows nothing of the variables and files by which clients are told of a platform.
+L<Test::Mesh::Credentials> alone, or C<authority>, and knows nothing of the variables and files by which clients
+are told of a platform.
 
 =cut
