@@ -13,6 +13,7 @@ mod grants;
 mod properties;
 mod several;
 mod trees;
+mod ways;
 mod who;
 
 /// A token whose claims are judged so.
