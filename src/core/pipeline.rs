@@ -35,6 +35,21 @@ impl Outcome {
             Self::Waits(need) => (Err(need.unmet().into()), Some(need)),
         }
     }
+
+    /// As [`Self::without_waiting`], for a request that never waits for a body: in a dry run it passes.
+    pub fn never_waiting(
+        self,
+        location: &Location,
+        memo: &Memo,
+    ) -> (Result<Admission, Refusal>, Option<Need>) {
+        match self {
+            Self::Waits(need @ Need::Body(_)) if location.dry_run.covers(need.unmet()) => {
+                let identity = memo.identity(&location.authentication);
+                (Ok(Admission::in_dry_run(identity, need.unmet().into())), None)
+            }
+            outcome => outcome.without_waiting(),
+        }
+    }
 }
 
 /// Takes one request from bytes to an outcome.

@@ -41,6 +41,17 @@ pub struct Upstream<'r> {
     pub length: Length,
 }
 
+impl Upstream<'_> {
+    /// Whether both go upstream under one name: a body that belongs to it is one of the main request.
+    pub fn names_the_same(&self, other: &Self) -> bool {
+        let Self { method, path, query, is_decoded, length: _ } = self;
+        *method == other.method
+            && *path == other.path
+            && *query == other.query
+            && *is_decoded == other.is_decoded
+    }
+}
+
 /// How long the body of a request is, by its header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Length {

@@ -139,12 +139,15 @@ impl Context {
             self.memo.try_borrow_mut().ok()?.set_judged(true);
             variables.try_for_each(|index| view.read_variable(index))?;
         }
-        let (outcome, named) = with_worker(r, |worker| {
+        let (found, need, named) = with_worker(r, |worker| {
             let mut memo = self.memo.try_borrow_mut().ok()?;
             let outcome = pipeline::evaluate(&view, location, &mut memo, worker);
-            Some((outcome, memo.take_named()))
+            let (found, need) = match r.is_main() {
+                true => outcome.without_waiting(),
+                false => outcome.never_waiting(location, &memo),
+            };
+            Some((found, need, memo.take_named()))
         })?;
-        let (found, need) = outcome.without_waiting();
         let outcome = Outcome {
             found,
             named,

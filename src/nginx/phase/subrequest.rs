@@ -1,12 +1,13 @@
 //! Subrequests: Nginx leaves the access phase out for them, so that they are judged in PRECONTENT.
 //!
-//! A subrequest under the same settings as its admitted main request passes. Under others, or if the
-//! main request was not admitted, it is taken through the line like an internal redirect: it has the
+//! A subrequest under the same settings as its admitted main request passes, if it asks the same of the
+//! platform that the location may have. Under others, or if the main request was not admitted, it is taken through the line like an internal redirect: it has the
 //! main request's credential, verified once under the same way to authenticate, decided anew, and
 //! charged to no limit twice. It never waits.
 
 use mesh_core::config::{Location, Subrequests};
 use mesh_core::need::Need;
+use mesh_core::request::Request as _;
 use nginx_sys::{NGX_HTTP_MAX_URI_CHANGES, ngx_int_t};
 
 use crate::nginx::ngx::live::Live;
@@ -43,7 +44,7 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
     }
     let turn = Turn::of(r, location)?;
     let context = turn.context;
-    if context.has_admitted(location) {
+    if context.has_admitted(location) && asks_the_same(turn) {
         if headers::are_those_of_main(r) {
             return Some(DECLINED);
         }
@@ -60,6 +61,15 @@ pub(super) fn judge(r: Live<'_>, location: &Location) -> Option<ngx_int_t> {
         Some(DECLINED)
     } else {
         evaluate(turn)
+    }
+}
+
+/// Whether the admission of the main request is one of the subrequest as well: settings alone decide, or
+/// both ask the same of the platform, as a slice of an answer does.
+fn asks_the_same(Turn { r, location, context }: Turn<'_>) -> bool {
+    location.authorization.is_none() || {
+        let (own, main) = (context.view(r), context.view(r.main()));
+        own.upstream().names_the_same(&main.upstream())
     }
 }
 
