@@ -108,7 +108,7 @@ sub odd_names ($name, $other) {
         'the Kelvin sign' => "$name\x{212a}",
         'a wide slash' => "$name\x{ff0f}..",
         'a picture' => "$name\x{1f600}",
-        'a quote' => "$name'x",
+        'a quote' => "${name}'x",
         'a comma' => "$name,$other",
         'an ampersand' => "$name&x=$other",
         'brackets' => "$name\[0]",
