@@ -77,7 +77,7 @@ impl Platform {
 
     /// Whether a field of a request goes upstream, if the request is the row of that line.
     ///
-    /// A field that chooses an identity, a workspace or another method goes only if the row names something
+    /// A field that chooses an identity, a workspace, another method or another path goes only if the row names something
     /// by it, or if its value was compared with what is pinned.
     pub fn passes(&self, line: Option<u32>, field: &[u8]) -> bool {
         let Some(name) = self.table.guarded(field) else { return true };

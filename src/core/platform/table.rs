@@ -23,8 +23,14 @@ use crate::text::reserved::folds_to;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct OperationId(u16);
 
-/// Fields by which some servers take another method than the request's.
-const OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+/// Fields by which some servers take another method or path than the request's.
+const OVERRIDES: [&str; 5] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
 
 /// The bit of a length; those that are long share one.
 const fn length_bit(length: usize) -> u64 {
@@ -147,8 +153,7 @@ impl Table {
         uses.fold(Actions::NONE, |all, (_, action)| all.and(Actions::of(action)))
     }
 
-    /// Fields of a request that choose an identity, hold a credential, or say another method or path, in
-    /// lower case.
+    /// Fields of a request that choose an identity or hold a credential, in lower case.
     pub fn strip(&self) -> impl Iterator<Item = &str> {
         self.strip.iter().map(|field| &**field)
     }
