@@ -2,10 +2,12 @@
 
 mod number;
 mod text;
+mod tokens;
+mod words;
 
 use super::wanted::At;
 use super::{BodyError, Extract, Use, Wanted};
-use text::plain;
+use text::{escaped, plain};
 
 /// How deep arrays and objects may lie in each other.
 const MAX_DEPTH: u32 = 64;
@@ -125,7 +127,7 @@ impl<'w> Reader<'w> {
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Read {
-        let mut rest = bytes;
+        let mut rest = self.tokens(bytes)?;
         while let [byte, after @ ..] = rest {
             if let State::Text { is_name } = self.state
                 && self.missing == 0
@@ -139,11 +141,18 @@ impl<'w> Reader<'w> {
                     rest = after;
                     continue;
                 }
+                if let [b'\\', escape, after @ ..] = rest
+                    && let Some(letter) = escaped(*escape).filter(|_| !is_name)
+                {
+                    self.keep(&[letter])?;
+                    rest = after;
+                    continue;
+                }
                 self.of_text(*byte, is_name)?;
             } else {
                 self.byte(*byte)?;
             }
-            rest = after;
+            rest = if self.state.is_within() { after } else { self.tokens(after)? };
         }
         Ok(())
     }
@@ -317,22 +326,31 @@ impl<'w> Reader<'w> {
         }
         let text = core::mem::take(&mut self.text);
         let name = core::str::from_utf8(&text).map_err(|_| BodyError::Malformed)?;
+        self.name(name)?;
+        self.text = text;
+        Ok(())
+    }
+
+    /// A name was read, which is on the way.
+    fn name(&mut self, name: &str) -> Read {
+        self.next = None;
         let wanted = self.wanted;
         let Some(level) = self.level() else { return Ok(()) };
         let (at, is_top) = (level.at, level.is_top);
-        if wanted.is_alike(at, name) {
-            return Err(BodyError::Ambiguous);
-        }
-        if let Some((member, place)) = wanted.member(at, name) {
-            let bit = 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)).unwrap_or(0);
-            if level.seen & bit != 0 {
+        if wanted.may_be_of(at, name.as_bytes()) {
+            if wanted.is_alike(at, name) {
                 return Err(BodyError::Ambiguous);
             }
-            level.seen |= bit;
-            self.next = Some(member);
+            if let Some((member, place)) = wanted.member(at, name) {
+                let bit = 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)).unwrap_or(0);
+                if level.seen & bit != 0 {
+                    return Err(BodyError::Ambiguous);
+                }
+                level.seen |= bit;
+                self.next = Some(member);
+            }
         }
         self.is_other = is_top && wanted.is_other(name);
-        self.text = text;
         Ok(())
     }
 
@@ -358,39 +376,10 @@ impl<'w> Reader<'w> {
         }
     }
 
-    /// `true` or `false` was found: not two readers make the same name of it.
-    fn truth(&mut self) -> Read {
-        match self.next.and_then(|at| self.wanted.selected(at)) {
-            Some((_, Use::Value)) => MALFORMED,
-            _ => self.found(None),
-        }
-    }
-
     /// The value that begins or ends is not null.
     fn note_other(&mut self) {
         if core::mem::take(&mut self.is_other) {
             self.extract.set_other();
-        }
-    }
-
-    fn of_word(&mut self, byte: u8, left: &'static [u8], word: Word) -> Read {
-        match left {
-            [expected, left @ ..] if *expected == byte => {
-                if !left.is_empty() {
-                    self.state = State::Word(left, word);
-                    return Ok(());
-                }
-                match word {
-                    Word::Null => self.is_other = false,
-                    Word::Truth => {
-                        self.expect_scalar()?;
-                        self.truth()?;
-                    }
-                }
-                self.end_value();
-                Ok(())
-            }
-            _ => MALFORMED,
         }
     }
 }

@@ -35,6 +35,8 @@ struct Node {
     members: Vec<(Box<str>, usize)>,
     elements: Option<usize>,
     selected: Option<(usize, Use)>,
+    /// Bits of the letters that the names of members begin with, and that spellings of them may.
+    firsts: u64,
 }
 
 /// A place on the tree.
@@ -82,6 +84,7 @@ impl Wanted {
                 match node.members.iter().find(|(known, _)| **known == *name) {
                     Some((_, child)) => *child,
                     None => {
+                        node.firsts |= first(name.as_bytes());
                         node.members.push((name.into(), next));
                         next
                     }
@@ -139,6 +142,11 @@ impl Wanted {
         members.get(place).map(|(_, child)| (At(*child), place))
     }
 
+    /// Whether a name may be one that is wanted there, or another spelling of one.
+    pub(super) fn may_be_of(&self, at: At, name: &[u8]) -> bool {
+        self.node(at).is_some_and(|node| node.firsts & first(name) != 0)
+    }
+
     /// Whether a name is another spelling of one that is wanted there.
     pub(super) fn is_alike(&self, at: At, name: &str) -> bool {
         let members = self.node(at).map(|node| node.members.as_slice()).unwrap_or_default();
@@ -153,5 +161,16 @@ impl Wanted {
     /// Whether others at the top count.
     pub(super) const fn wants_others(&self) -> bool {
         self.any_but.is_some()
+    }
+}
+
+/// The bit of the first letter of a name, whatever its case; of one that begins with a mark or beyond ASCII,
+/// all bits.
+fn first(name: &[u8]) -> u64 {
+    match name.first() {
+        Some(byte) if byte.is_ascii_alphanumeric() => {
+            1_u64.wrapping_shl(u32::from(byte.to_ascii_lowercase() & 63))
+        }
+        _ => u64::MAX,
     }
 }

@@ -49,15 +49,7 @@ impl Reader<'_> {
         if self.high.is_some() {
             return MALFORMED;
         }
-        let letter = match byte {
-            b'"' | b'\\' | b'/' => byte,
-            b'b' => 0x08,
-            b'f' => 0x0c,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            _ => return MALFORMED,
-        };
+        let Some(letter) = escaped(byte) else { return MALFORMED };
         // No name of anything has one.
         if is_name && letter < 0x20 {
             return MALFORMED;
@@ -95,28 +87,59 @@ impl Reader<'_> {
     }
 }
 
+/// The letter that an escape of two bytes stands for.
+pub(super) const fn escaped(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'"' | b'\\' | b'/' => byte,
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
+}
+
 /// How many bytes from the beginning are of ASCII and neither a quotation mark, a backslash nor a control
 /// character: eight at a time.
+#[inline(always)]
 pub(super) fn plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    match bytes.first_chunk().map(odd) {
+        // Most texts are short.
+        Some(odd) if odd != 0 => return first(odd),
+        _ => {}
+    }
     let mut count = 0_usize;
-    let (eights, rest) = bytes.as_chunks::<8>();
+    let (eights, rest) = bytes.as_chunks();
     for eight in eights {
-        let word = u64::from_le_bytes(*eight);
-        // A byte that is zero after the exclusive or makes its high bit set; so does one below 0x20, and
-        // one of 0x80 and above has it.
-        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let odd = zero(word ^ ONES.wrapping_mul(0x22))
-            | zero(word ^ ONES.wrapping_mul(0x5c))
-            | word.wrapping_sub(ONES.wrapping_mul(0x20))
-            | word;
-        if odd & HIGHS != 0 {
-            let first = usize::try_from((odd & HIGHS).trailing_zeros() >> 3).unwrap_or(0);
-            return count.saturating_add(first);
+        let odd = odd(eight);
+        if odd != 0 {
+            return count.saturating_add(first(odd));
         }
         count = count.saturating_add(8);
     }
     let is_plain = |byte: &&u8| (0x20..0x80).contains(*byte) && !b"\"\\".contains(*byte);
     count.saturating_add(rest.iter().take_while(is_plain).count())
+}
+
+/// The high bit of the first byte that is not plain, and maybe of others behind it.
+#[inline(always)]
+fn odd(eight: &[u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(*eight);
+    // A byte that is zero after the exclusive or makes its high bit set; so does one below 0x20, and one of
+    // 0x80 and above has it.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let odd = zero(word ^ ONES.wrapping_mul(0x22))
+        | zero(word ^ ONES.wrapping_mul(0x5c))
+        | word.wrapping_sub(ONES.wrapping_mul(0x20))
+        | word;
+    odd & HIGHS
+}
+
+/// The place of the first byte of which the high bit is set.
+#[inline(always)]
+fn first(odd: u64) -> usize {
+    usize::try_from(odd.trailing_zeros() >> 3).unwrap_or(0)
 }

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::document;
+use super::{document, read};
 use crate::body::{BodyError, Extract, Reader, Type, Wanted};
 
 /// Checks a document of which nothing is wanted, in pieces of any length.
@@ -71,9 +71,13 @@ proptest! {
     fn the_same_documents_are_taken(
         document in document(),
         is_escaped in any::<bool>(),
+        is_pretty in any::<bool>(),
         changes in prop::collection::vec((0..4_u8, any::<prop::sample::Index>(), byte()), 0..4),
     ) {
-        let text = serde_json::to_string(&document).unwrap();
+        let text = match is_pretty {
+            true => serde_json::to_string_pretty(&document).unwrap(),
+            false => serde_json::to_string(&document).unwrap(),
+        };
         let mut bytes = if is_escaped { escaped(&text) } else { text }.into_bytes();
         for (kind, at, value) in changes {
             if bytes.is_empty() {
@@ -88,6 +92,8 @@ proptest! {
             }
         }
         let theirs = serde_json::from_slice::<Value>(&bytes);
+        // What is wanted of it is found whole as byte by byte.
+        let _ = read(&bytes);
         // A number is one whether or not an `f64` holds it; an empty body is none, which is no fault; and
         // a name holds no control character.
         let is_large = theirs.as_ref().is_err_and(|it| it.to_string().contains("out of range"));
