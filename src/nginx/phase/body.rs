@@ -200,12 +200,14 @@ fn start(turn: Turn<'_>, context: &Context) -> Option<Read> {
     // finalized by `NGX_DONE` then, nobody holds the request but its connection: if Nginx ends the
     // reading, it ends the request.
     unsafe { (*raw).set_count((*raw).count().saturating_sub(1)) };
-    if code == NGX_OK as ngx_int_t {
-        finish(r, context)?;
-        return Some(Read::Now);
-    }
-    if context.with_body(|reading| reading.is_refused())? {
-        give_up_reading(r, context);
+    let is_whole = code == NGX_OK as ngx_int_t;
+    if is_whole || context.with_body(|reading| reading.is_refused())? {
+        if !is_whole {
+            give_up_reading(r, context);
+        }
+        // SAFETY: the request is live, and goes on with its phases: a module behind us that waits is
+        // called again by this handler (`ngx_http_handler`), which the call may have replaced.
+        unsafe { (*raw).write_event_handler = Some(ngx_http_core_run_phases) };
         finish(r, context)?;
         return Some(Read::Now);
     }
