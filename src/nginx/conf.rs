@@ -23,6 +23,7 @@ use crate::nginx::ngx::guard::guard;
 use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::pool::in_pool;
 use crate::nginx::phase::cache;
+use crate::nginx::phase::sent;
 use crate::nginx::state::settings::{Diverged, LocationConf, MainConf};
 use crate::nginx::state::shown::Shown;
 
@@ -59,6 +60,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         policy_files: Vec::new(),
         diverged: Diverged::default(),
         request_id: None,
+        balancers: Vec::new(),
         shows_resources: false,
         served: Vec::new(),
         documents: Vec::new(),
@@ -178,6 +180,13 @@ pub(crate) fn needs(cf: *mut ngx_conf_t) -> Needs {
         body: !main.policy_files.is_empty(),
         upgrade: main.has_upgrades,
     }
+}
+
+/// Has each upstream asked about what is sent to it.
+pub(crate) fn check_what_is_sent(cf: *mut ngx_conf_t) {
+    // SAFETY: as in `freeze`.
+    let main = unsafe { main_mut(cf) };
+    main.balancers = sent::install(cf);
 }
 
 /// The directory from which a relative name starts.

@@ -40,6 +40,7 @@ pub(crate) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_in
         let needs = conf::needs(cf);
         if needs.body {
             body::install();
+            conf::check_what_is_sent(cf);
         }
         if needs.cache {
             add(cf, ngx_http_phases_NGX_HTTP_LOG_PHASE, cache::watch)?;

@@ -9,6 +9,7 @@ pub(crate) mod handlers;
 pub(crate) mod lot;
 mod page;
 pub(crate) mod parking;
+pub(crate) mod sent;
 pub(crate) mod subrequest;
 mod token_source;
 mod turn;

@@ -120,6 +120,12 @@ impl<'p, 'r> Route<'p, 'r> {
         self.row.line
     }
 
+    /// Whether a segment of the path holds an escaped letter that divides paths: it names the resource only
+    /// as long as nobody on the way decodes it.
+    pub fn hides_a_letter(&self) -> bool {
+        self.target.segments.others().iter().any(|segment| segment.odd() != Odd::None)
+    }
+
     /// What may be wrong with any request of the row.
     fn check(&self) -> Result<(), Refused<'p>> {
         let flags = self.row.flags;

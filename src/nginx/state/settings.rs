@@ -16,7 +16,9 @@ use mesh_core::request::upgrade::Upgrades;
 use mesh_core::text::time::Tick;
 use mesh_core::token::TokenCache;
 use mesh_core::token::introspection::Introspections;
-use nginx_sys::{ngx_http_conf_ctx_t, ngx_http_get_indexed_variable};
+use nginx_sys::{
+    ngx_http_conf_ctx_t, ngx_http_get_indexed_variable, ngx_http_upstream_init_peer_pt,
+};
 
 use crate::nginx::memory::documents::DocumentsZone;
 use crate::nginx::memory::limits::LimitZone;
@@ -62,6 +64,9 @@ pub(crate) struct MainConf {
     pub(crate) policy_files: Vec<PathBuf>,
     /// What dry runs of policies would have decided otherwise in this worker.
     pub(crate) diverged: Diverged,
+    /// The upstreams' own balancers, by the addresses of the upstreams and in their order; there if there is
+    /// a policy.
+    pub(crate) balancers: Balancers,
     /// The index of `$request_id`; there if there is a policy.
     pub(crate) request_id: Option<usize>,
     /// Whether the configuration names `$mesh_resource`. From `init_module` on.
@@ -86,6 +91,9 @@ pub(crate) struct MainConf {
     /// The credentials by which this cycle authenticates to issuers, by the issuer's index.
     pub(crate) credentials: Vec<(usize, Arc<Credential>)>,
 }
+
+/// What upstreams did before we came in, by the addresses of the upstreams.
+pub(crate) type Balancers = Vec<(usize, ngx_http_upstream_init_peer_pt)>;
 
 /// How often dry runs of policies would have decided otherwise.
 #[derive(Debug, Default)]

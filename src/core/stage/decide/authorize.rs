@@ -54,6 +54,8 @@ pub struct Named {
     pub line: u32,
     /// Whether it may ask for another protocol.
     pub is_upgrade: bool,
+    /// Whether its path holds an escaped letter that divides paths: it must go upstream as it came.
+    pub hides_a_letter: bool,
     /// The operation.
     pub operation: OperationId,
     /// The kind of what it names first.
@@ -98,7 +100,14 @@ impl Authorization {
             is_decoded: upstream.is_decoded,
             fields,
         };
-        self.platform.route(&asked)
+        let route = self.platform.route(&asked)?;
+        // What takes the prefix away sends the path decoded.
+        if !self.prefix.is_empty() && route.hides_a_letter() {
+            return Err(Refused::Ambiguous(
+                "a segment of the path holds a letter that divides paths, behind a prefix",
+            ));
+        }
+        Ok(route)
     }
 
     /// A path without the prefix; `None` if it does not begin with it.
@@ -138,9 +147,19 @@ pub(crate) fn authorize(
     let identity = entitled.0;
     if let Some((kind, action)) = route.kind_and_action() {
         let (line, is_upgrade) = (route.line(), route.is_upgrade());
+        let hides_a_letter = route.hides_a_letter();
         let operation = route.operation();
         let table = authorization.platform.shared_table();
-        *named = Some(Named { table, line, is_upgrade, operation, kind, action, resource: None });
+        *named = Some(Named {
+            table,
+            line,
+            is_upgrade,
+            hides_a_letter,
+            operation,
+            kind,
+            action,
+            resource: None,
+        });
     }
     let view = view(&identity, edition, (authorization, settings), request, worker);
     let found = if route.needs_body() {
