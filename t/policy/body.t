@@ -57,11 +57,23 @@ add_header Reason $mesh_reason always;
 client_max_body_size 64m;
 server {
     listen 127.0.0.1:%%PORT%%;
+    %%TLS%%
     mesh_authenticate token;
     mesh_platform databricks;
     location / { proxy_pass %%UPSTREAM%%; }
     location /small/ {
         mesh_platform databricks prefix=/small;
+        client_body_buffer_size 1k;
+        proxy_pass %%UPSTREAM%%;
+    }
+    location /in-file/ {
+        mesh_platform databricks prefix=/in-file;
+        client_body_in_file_only clean;
+        proxy_pass %%UPSTREAM%%;
+    }
+    location /single/ {
+        mesh_platform databricks prefix=/single;
+        client_body_in_single_buffer on;
         client_body_buffer_size 1k;
         proxy_pass %%UPSTREAM%%;
     }
@@ -152,6 +164,47 @@ subtest 'a body that lies in a file' => sub {
         }
     }
     $server->expect_log(qr/a client request body is buffered to a temporary file/);
+};
+
+subtest 'wherever Nginx keeps it' => sub {
+    for my $place ('in-file', 'single') {
+        for my $size (10, 5000) {
+            for my $ask (\&ask, \&ask_in_chunks) {
+                my $body = qq({"x":") . 'x' x $size . '","job_id":42}';
+                ok arrived_body($ask->("POST /$place/api/2.1/jobs/run-now", $body, $json)) eq $body, "$place: $size bytes";
+                is verdict($ask->("POST /$place/api/2.1/jobs/run-now", $body =~ s/42/43/r, $json)), '403 policy_denied';
+            }
+        }
+    }
+};
+
+subtest 'HTTP/1.0' => sub {
+    for my $job (42, 43) {
+        my $body = qq({"job_id":$job});
+        my $answer = $server->raw(head($run, $token, $json, length_of($body)) =~ s/HTTP\/1.1/HTTP\/1.0/r . $body);
+        like $answer, $job == 42 ? qr/\AHTTP\/1.1 200 .*\r\n\r\n\Q$body\E\z/s : qr/\AHTTP\/1.1 403 /, "job $job";
+    }
+    my $answer = $server->raw(head($run, $token, $json) =~ s/HTTP\/1.1/HTTP\/1.0/r . '{"job_id":42}');
+    like $answer, qr/\AHTTP\/1.1 400 .*Reason: body_member_missing/s, 'without a length there is no body';
+};
+
+subtest 'TLS' => sub {
+    my $client = $server->connect(port => 'tls', tls => tls());
+    my $large = '{"x":"' . 'x' x 200_000 . '","job_id":42}';
+    for my $body ('{"job_id":42}', '{"job_id":43}', $large, $large =~ s/42/43/r) {
+        for ([length_of($body), $body], ['Transfer-Encoding: chunked', chunks($body, 16_000)]) {
+            my ($field, $bytes) = @$_;
+            $client->send(head($run, $token, $json, $field, 'Expect: 100-continue'));
+            ok wait_for_100($client), $field;
+            $client->send($_) for unpack '(a3)5a*', $bytes;
+            my $response = $client->response;
+            is verdict($response), $body =~ /42/ ? '200' : '403 policy_denied';
+            ok arrived_body($response) eq $body if $body =~ /42/;
+        }
+    }
+    $client->send(head($run, $token, $json, 'Content-Length: 100') . '{"job_id":42,"job_id":42');
+    is verdict($client->response), '400 request_ambiguous';
+    is eval { $client->rest } // '', '', 'the connection ends';
 };
 
 subtest 'methods that seldom have a body' => sub {
