@@ -161,7 +161,8 @@ impl Index {
             return self.denied(place);
         }
         let rule = bindings.first().and_then(|place| self.binding(u32::try_from(place).ok()?));
-        let mut noted: Vec<&str> = dry.into_iter().filter_map(|it| self.binding(it)).collect();
+        let mut noted: Vec<&str> =
+            dry.into_iter().filter_map(|it| self.binding(it)).map(|name| &**name).collect();
         let Some(rule) = rule.filter(|_| is_held) else {
             return Decision { noted: once(noted), ..Decision::default() };
         };
@@ -198,8 +199,8 @@ impl Index {
     }
 
     /// The name of a binding.
-    fn binding(&self, place: u32) -> Option<&str> {
-        self.policy.bindings.get(at(place)).map(|binding| &*binding.name)
+    fn binding(&self, place: u32) -> Option<&Arc<str>> {
+        self.policy.bindings.get(at(place)).map(|binding| &binding.name)
     }
 
     fn wanted<'a>(

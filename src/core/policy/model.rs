@@ -154,7 +154,7 @@ pub struct Network {
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// Its name: the rule that a decision is told by.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// By its place among the roles.
     pub role: usize,
     /// Who.
@@ -169,7 +169,7 @@ pub struct Binding {
 #[derive(Clone, Debug)]
 pub struct Denial {
     /// Its name: the rule that a decision is told by.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// Whom; everybody if none is named.
     pub subjects: Subjects,
     /// Who is excepted.

@@ -1,6 +1,7 @@
 //! The plain reading of a policy: each rule in turn, as the manual states it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::model::{Binding, Denial, Policy, Scope};
 use super::pattern::Pattern;
@@ -106,9 +107,9 @@ impl<T: Copy + Ord> Few<T> {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Verdict<'p> {
     /// By the binding of its first resource.
-    Allowed(&'p str),
+    Allowed(&'p Arc<str>),
     /// By a denial.
-    Denied(&'p str),
+    Denied(&'p Arc<str>),
     /// Because no binding holds one of its resources.
     #[default]
     Default,
@@ -116,7 +117,7 @@ pub enum Verdict<'p> {
 
 impl<'p> Verdict<'p> {
     /// The name of the rule.
-    pub const fn rule(self) -> &'p str {
+    pub fn rule(self) -> &'p str {
         match self {
             Self::Allowed(rule) | Self::Denied(rule) => rule,
             Self::Default => DEFAULT,
@@ -141,7 +142,7 @@ pub fn decide<'p>(
 ) -> Decision<'p> {
     let denied = |is_dry: bool| {
         let denials = policy.denials.iter().filter(move |it| it.dry_run == is_dry);
-        denials.filter(|it| is_denied(policy, it, subject, asked, now)).map(|it| &*it.name)
+        denials.filter(|it| is_denied(policy, it, subject, asked, now)).map(|it| &it.name)
     };
     if let Some(rule) = denied(false).next() {
         let verdict = Verdict::Denied(rule);
@@ -166,7 +167,7 @@ pub fn decide<'p>(
     let rule = bindings.first().and_then(|place| policy.bindings.get(place)).filter(|_| is_held);
     let verdict = rule.map_or(Verdict::Default, |binding| Verdict::Allowed(&binding.name));
     if verdict.is_allowed() {
-        noted.extend(denied(true));
+        noted.extend(denied(true).map(|rule| &**rule));
     } else {
         bindings = Few::default();
     }

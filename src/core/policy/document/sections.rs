@@ -159,7 +159,7 @@ impl Sections {
         }
     }
 
-    fn rule_name(&mut self, reader: &mut Reader<'_>) -> Go<Option<Box<str>>> {
+    fn rule_name(&mut self, reader: &mut Reader<'_>) -> Go<Option<Arc<str>>> {
         let Some(name) = reader.name()? else { return Ok(None) };
         let text: Box<str> = (*name.text).into();
         if *text == *DEFAULT {
@@ -169,7 +169,7 @@ impl Sections {
             let text = format!("the rule \"{text}\" is in line {} as well", other.line);
             reader.fault(name.at, text)?;
         }
-        Ok(Some(text))
+        Ok(Some(text.into()))
     }
 
     fn add_binding(&mut self, reader: &mut Reader<'_>) -> Go {

@@ -181,7 +181,7 @@ pub(crate) fn authorize(
         let decision = edition.index().decide(&view, address, asked, now);
         let noted = || decision.noted.iter().map(|name| Arc::from(*name));
         match decision.verdict {
-            Verdict::Allowed(rule) => Ok((Rule::Binding(rule.into()), noted().next())),
+            Verdict::Allowed(rule) => Ok((Rule::Binding(Arc::clone(rule)), noted().next())),
             verdict => Err(denied(verdict.rule().into(), noted().collect())),
         }
     });
