@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::Refused;
-use super::target::Segments;
+use super::target::{Segments, word};
 use super::template::{Affixed, Part, Template};
 use crate::text::bytes;
 use crate::text::decimal::is_shortest;
@@ -144,8 +144,8 @@ impl Router {
 
     /// The node of a literal below another.
     #[inline]
-    fn literal(&self, node: usize, text: &str) -> Option<usize> {
-        let (mask, word) = (self.places.len().wrapping_sub(1), word(text));
+    fn literal(&self, node: usize, text: &str, word: u64) -> Option<usize> {
+        let mask = self.places.len().wrapping_sub(1);
         let mut at = first(node, word, text.len()) & mask;
         while let Some(place) = self.places.get(at).filter(|place| place.child != 0) {
             let is_short = text.len() <= 8;
@@ -211,15 +211,11 @@ impl Node {
             && parameter.is_none()
             && rest.is_empty()
     }
-}
 
-/// The first bytes of a text, with zeros behind its last.
-#[inline]
-fn word(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    match bytes.first_chunk() {
-        Some(word) => u64::from_le_bytes(*word),
-        None => bytes.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte)),
+    /// The node behind a parameter, if a segment that is no literal can be nothing else here.
+    fn only_parameter(&self) -> Option<usize> {
+        let Self { affixed, number, parameter, rest, literals: _, rows: _ } = self;
+        parameter.filter(|_| affixed.is_empty() && number.is_none() && rest.is_empty())
     }
 }
 
@@ -246,26 +242,58 @@ impl Search<'_, '_> {
         if self.steps > MAX_STEPS {
             return Err(Refused::Ambiguous("the path may be too many operations"));
         }
-        let (mut number, mut at) = (node, at);
+        let (mut number, mut at, len) = (node, at, found.len);
         let (node, text) = loop {
-            let Some(node) = self.router.nodes.get(number) else { return Ok(false) };
-            let Some(text) = self.segments.text(at) else {
-                let is_none = node.rows.is_empty();
-                return if is_none { Ok(false) } else { (self.take)(&node.rows, found) };
+            let Some(node) = self.router.nodes.get(number) else {
+                found.len = len;
+                return Ok(false);
             };
-            let literal = match self.folds && bytes::has_upper(text) {
-                true => self.router.literal(number, &text.to_ascii_lowercase()),
-                false => self.router.literal(number, text),
+            let Some(text) = self.segments.text(at) else {
+                let taken =
+                    if node.rows.is_empty() { Ok(false) } else { (self.take)(&node.rows, found) };
+                found.len = len;
+                return taken;
+            };
+            let literal = match (node.literals.is_empty(), self.folds && bytes::has_upper(text)) {
+                (true, _) => None,
+                (_, true) => {
+                    let text = text.to_ascii_lowercase();
+                    self.router.literal(number, &text, word(&text))
+                }
+                (_, false) => self.router.literal(number, text, self.segments.word(at, text)),
             };
             match literal {
                 Some(child) if node.is_literal() => {
                     (number, at) = (child, at.saturating_add(1));
-                    continue;
                 }
-                Some(child) if self.go(child, at.saturating_add(1), found)? => return Ok(true),
-                _ => break (node, text),
+                Some(child) => {
+                    if self.go(child, at.saturating_add(1), found)? {
+                        return Ok(true);
+                    }
+                    break (node, text);
+                }
+                None => match node.only_parameter() {
+                    // There is no other way either.
+                    Some(child) if !text.is_empty() => {
+                        let Some(place) = found.spans.get_mut(found.len) else {
+                            found.len = len;
+                            return Ok(false);
+                        };
+                        *place = Span::new(at, 0, text.len());
+                        found.len = found.len.saturating_add(1);
+                        (number, at) = (child, at.saturating_add(1));
+                    }
+                    _ => break (node, text),
+                },
             }
         };
+        let taken = self.others((node, text), at, found);
+        found.len = len;
+        taken
+    }
+
+    /// What a segment may be where it is no literal, or nothing came of it.
+    fn others(&mut self, (node, text): (&Node, &str), at: usize, found: &mut Found) -> Verdict {
         let next = at.saturating_add(1);
         for (affixed, child) in &node.affixed {
             if let Some(inner) = affixed.inner(text, self.folds) {

@@ -122,9 +122,35 @@ impl<'r> Segments<'r> {
         self.path.get(usize::from(from)..usize::from(to))
     }
 
+    /// The first bytes of a segment as a number, the first one lowest, with zeros behind its last.
+    #[inline]
+    pub(super) fn word(&self, at: usize, text: &str) -> u64 {
+        let from = match self.others.is_empty() {
+            true => self.spans.get(at).map(|(from, _)| usize::from(*from)),
+            false => None,
+        };
+        let behind = from.and_then(|from| self.path.as_bytes().get(from..)?.first_chunk());
+        let lacks = 8_usize.saturating_sub(text.len()).saturating_mul(8);
+        match (behind, u32::try_from(lacks)) {
+            (Some(word), Ok(lacks)) => {
+                u64::from_le_bytes(*word) & u64::MAX.checked_shr(lacks).unwrap_or(0)
+            }
+            _ => word(text),
+        }
+    }
+
     /// Whether a colon was escaped, which hides a verb from servers that decode late.
     pub(super) fn hides_a_colon(&self, at: usize) -> bool {
         self.others.get(at).is_some_and(Segment::hides_a_colon)
+    }
+}
+
+/// The first bytes of a text as a number, the first one lowest, with zeros behind its last.
+pub(super) fn word(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    match bytes.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => bytes.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
@@ -241,21 +267,59 @@ impl<'r> Segment<'r> {
 }
 
 /// The members of a query, decoded: names and values.
-pub(super) fn members(
-    query: &str,
-) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Refused<'static>>> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        // Some servers divide members by it.
-        if memchr::memchr(b';', pair.as_bytes()).is_some() {
-            return Err(Refused::Ambiguous("a member of the query holds a semicolon"));
+pub(super) const fn members(query: &str) -> Members<'_> {
+    Members { rest: query }
+}
+
+/// The members of a query that are left.
+pub(super) struct Members<'q> {
+    rest: &'q str,
+}
+
+/// A member of a query, decoded.
+type Member<'q> = Result<(Cow<'q, str>, Cow<'q, str>), Refused<'static>>;
+
+impl<'q> Iterator for Members<'q> {
+    type Item = Member<'q>;
+
+    fn next(&mut self) -> Option<Member<'q>> {
+        loop {
+            if self.rest.is_empty() {
+                return None;
+            }
+            let mut end = self.rest.len();
+            let (mut equals, mut is_divided, mut is_escaped) = (None, false, false);
+            for (at, byte) in self.rest.bytes().enumerate() {
+                match byte {
+                    b'&' => {
+                        end = at;
+                        break;
+                    }
+                    b'=' if equals.is_none() => equals = Some(at),
+                    b';' => is_divided = true,
+                    b'%' | b'+' => is_escaped = true,
+                    _ => {}
+                }
+            }
+            let (pair, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+            self.rest = rest.get(1..).unwrap_or_default();
+            if pair.is_empty() {
+                continue;
+            }
+            // Some servers divide members by it.
+            if is_divided {
+                return Some(Err(Refused::Ambiguous("a member of the query holds a semicolon")));
+            }
+            let (name, value) = match equals.and_then(|at| pair.split_at_checked(at)) {
+                Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
+                None => (pair, ""),
+            };
+            return Some(match is_escaped {
+                true => decode_plus(name).and_then(|name| Ok((name, decode_plus(value)?))),
+                false => Ok((Cow::Borrowed(name), Cow::Borrowed(value))),
+            });
         }
-        let equals = memchr::memchr(b'=', pair.as_bytes());
-        let (name, value) = match equals.and_then(|at| pair.split_at_checked(at)) {
-            Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
-            None => (pair, ""),
-        };
-        Ok((decode_plus(name)?, decode_plus(value)?))
-    })
+    }
 }
 
 fn decode_plus(text: &str) -> Result<Cow<'_, str>, Refused<'static>> {

@@ -8,9 +8,17 @@ pub(crate) fn all(bytes: &[u8], is_other: impl Fn(u8) -> u8) -> bool {
     if sixteens.iter().any(|sixteen| other(sixteen) != 0) {
         return false;
     }
-    match bytes.last_chunk() {
-        Some(last) => rest.is_empty() || other(last) == 0,
-        None => rest.iter().all(|byte| is_other(*byte) == 0),
+    match (bytes.last_chunk(), bytes.first()) {
+        (Some(last), _) => rest.is_empty() || other(last) == 0,
+        (None, None) => true,
+        // What is left of sixteen is as the first one is.
+        (None, Some(first)) => {
+            let mut sixteen = [*first; 16];
+            if let Some(head) = sixteen.get_mut(..bytes.len()) {
+                head.copy_from_slice(bytes);
+            }
+            other(&sixteen) == 0
+        }
     }
 }
 
