@@ -100,9 +100,11 @@ pub(crate) fn watch(main: &MainConf) {
 
 /// The time between two looks at a policy: another one in each worker, so that they do not all read and
 /// index a new version in the same moment.
+///
+/// An interval is at most the thread's own, a second: what is above it would be the same in all workers.
 fn policy_interval(worker: usize) -> Duration {
     let shift = u64::try_from(worker.checked_rem(16).unwrap_or(0)).unwrap_or(0);
-    Duration::from_millis(shift.saturating_mul(61).saturating_add(700))
+    Duration::from_millis(shift.saturating_mul(40).saturating_add(400))
 }
 
 /// A policy, for whoever puts its versions in force.
