@@ -85,9 +85,7 @@ impl Platforms {
             };
             return Err(ConfigError::at(&line.place, message));
         };
-        let place = self.table(line)?;
-        let table = self.tables.get(place).map(|(_, table)| Arc::clone(table));
-        let Some(table) = table else { return Ok(None) };
+        let (place, table) = self.table(line)?;
         let mut platform = Platform::new(table);
         let mut prefix: Option<&str> = None;
         for word in &line.settings {
@@ -109,10 +107,11 @@ impl Platforms {
         Ok(Some(Authorization { platform, place, policy, inspect, prefix }))
     }
 
-    /// The place of a line's table among the tables.
-    fn table(&mut self, line: &RawPlatform) -> Result<usize, ConfigError> {
-        if let Some(known) = self.tables.iter().position(|(known, _)| *known == line.table) {
-            return Ok(known);
+    /// A line's table, and its place among the tables.
+    fn table(&mut self, line: &RawPlatform) -> Result<(usize, Arc<Table>), ConfigError> {
+        let known = self.tables.iter().enumerate().find(|(_, (known, _))| *known == line.table);
+        if let Some((place, (_, table))) = known {
+            return Ok((place, Arc::clone(table)));
         }
         let refused = |message: String| ConfigError::at(&line.place, message);
         let table = match &line.table {
@@ -130,8 +129,9 @@ impl Platforms {
                 "mesh_platform: another location has the platform \"{name}\" by another table: {other}"
             )));
         }
-        self.tables.push((line.table.clone(), table));
-        Ok(self.tables.len().saturating_sub(1))
+        let place = self.tables.len();
+        self.tables.push((line.table.clone(), Arc::clone(&table)));
+        Ok((place, table))
     }
 }
 
