@@ -126,7 +126,7 @@ impl Table {
         }
     }
 
-    /// The row of a line.
+    /// The row of a line: rows are in the order of their lines.
     pub(super) fn row(&self, line: u32) -> Option<&Row> {
         let place = self.rows.partition_point(|row| row.line < line);
         self.rows.get(place).filter(|row| row.line == line)

@@ -78,6 +78,17 @@ fn each_table_is_read_and_no_two_rows_are_one_request() {
 }
 
 #[test]
+fn each_row_is_found_by_its_line() {
+    for known in SHIPPED {
+        let table = shipped(known.word).unwrap();
+        for row in &table.rows {
+            assert!(core::ptr::eq(table.row(row.line).unwrap(), row), "{}", row.line);
+        }
+        assert!(table.row(0).is_none());
+    }
+}
+
+#[test]
 fn no_table_lets_a_field_through_that_says_another_method_or_path() {
     for known in SHIPPED {
         let platform = Platform::new(shipped(known.word).unwrap());
