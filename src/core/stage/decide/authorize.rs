@@ -254,7 +254,7 @@ fn view(
     worker: &mut WorkerState<'_>,
 ) -> Rc<View> {
     let whose = Whose { token: identity.token(), certificate: identity.certificate_key() };
-    let trust = Arc::clone(worker.trust);
+    let trust = worker.trust;
     worker.views.view(whose, authorization.policy, edition, |shared| {
         let mut make = |claims: Option<&crate::claims::Claims<'_>>| {
             subject::of(identity, claims, |subject| shared.view(edition.index(), subject))
@@ -265,7 +265,7 @@ fn view(
             found.bearer()
         };
         match (token, token.and_then(|_| bearer())) {
-            (Some(token), Some(bearer)) => token.with_claims(bearer, &trust, make),
+            (Some(token), Some(bearer)) => token.with_claims(bearer, trust, make),
             _ => make(None),
         }
     })
