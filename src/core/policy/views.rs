@@ -27,6 +27,9 @@ pub struct Views {
     most_bytes: usize,
 }
 
+/// A certificate without a token, and where its view is.
+type OfCertificate = (([u8; 32], usize), Mark);
+
 #[derive(Debug)]
 struct Kept {
     stamp: u64,
@@ -73,7 +76,11 @@ impl Views {
     /// Keeps a view. If there is no room, all others go: they are made again when they are asked for.
     fn keep(&mut self, whose: Whose<'_>, edition: (usize, u64), view: Rc<View>) -> Rc<View> {
         let count = self.kept.len().saturating_add(1);
-        let bytes = count.saturating_mul(size_of::<Kept>()).saturating_add(self.shared.bytes());
+        let of_certificates = self.certificates.len().saturating_mul(size_of::<OfCertificate>());
+        let bytes = count
+            .saturating_mul(size_of::<Kept>())
+            .saturating_add(of_certificates)
+            .saturating_add(self.shared.bytes());
         if bytes > self.most_bytes {
             self.kept.clear();
             self.certificates.clear();
@@ -107,5 +114,50 @@ impl Views {
 impl Default for Views {
     fn default() -> Self {
         Self::with_room(4 << 20)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::{Requirement, Verdict};
+    use crate::policy::subject::Judge;
+    use crate::policy::{Policies, Subject};
+
+    #[derive(Debug)]
+    struct NoClaims;
+
+    impl Judge for NoClaims {
+        fn judge(&self, _: &Requirement) -> Verdict {
+            Verdict::Unknown
+        }
+    }
+
+    #[test]
+    fn the_views_that_are_kept_fit_into_their_room() {
+        const ROOM: usize = 8192;
+        let (edition, _) = Policies::new(Vec::new(), Vec::new()).read(b"version: 1\n").unwrap();
+        let subject = Subject {
+            issuer: None,
+            service: None,
+            principal: None,
+            spiffe_id: None,
+            groups: None,
+            claims: &NoClaims,
+            address: None,
+        };
+        let (mut views, mut most) = (Views::with_room(ROOM), 0);
+        for settings in 0..500 {
+            let whose = Whose { token: None, certificate: Some(([7; 32], settings)) };
+            let view =
+                views.view(whose, 0, &edition, |shared| shared.view(edition.index(), &subject));
+            let again = views.view(whose, 0, &edition, |_| panic!("it is kept"));
+            assert!(Rc::ptr_eq(&view, &again));
+            let bytes = views.len() * size_of::<Kept>()
+                + views.certificates.len() * size_of::<OfCertificate>();
+            assert!(bytes <= ROOM, "{bytes}");
+            most = most.max(views.len());
+        }
+        assert!((10..500).contains(&most), "{most}");
     }
 }
