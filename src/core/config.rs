@@ -416,6 +416,9 @@ impl Resolver {
     }
 }
 
+/// `mesh_body_memory` if none is given.
+pub const BODY_MEMORY: usize = 16 << 20;
+
 /// `mesh_body_timeout` if none is given.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -155,4 +155,4 @@ fn prefix<'w>(path: &'w str, before: Option<&str>, place: &Place) -> Result<&'w 
 }
 
 /// `mesh_body_inspect` if none is given.
-const INSPECT: u64 = 1 << 20;
+pub(super) const INSPECT: u64 = 1 << 20;

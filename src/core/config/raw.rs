@@ -38,7 +38,7 @@ pub struct RawMain {
     pub revocation: Option<PathBuf>,
     /// `mesh_claim`: the variable's name without `$`, and the claim.
     pub claims: Vec<(Box<str>, Pointer)>,
-    /// `mesh_body_memory`: bytes.
+    /// `mesh_body_memory`: bytes; [`BODY_MEMORY`](super::BODY_MEMORY) if none are given.
     pub body_memory: Option<usize>,
     /// Warnings for the operator about lines that are accepted.
     pub advice: Vec<ConfigError>,

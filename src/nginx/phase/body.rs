@@ -11,7 +11,7 @@ use core::cell::Cell;
 use core::ptr;
 
 use mesh_core::body::{BodyError, Extract, Reader};
-use mesh_core::config::Location;
+use mesh_core::config::{BODY_MEMORY, Location};
 use mesh_core::need::{self, Entry};
 use mesh_core::platform::table::Table;
 use mesh_core::refusal::Reason;
@@ -168,7 +168,7 @@ pub(super) fn read(turn: Turn<'_>, body: &need::Body) -> Option<Read> {
         // It went nowhere, or is on its way to another upstream.
         return refuse(Reason::BodyUnavailable);
     }
-    let room = settings::main(r).raw.body_memory.unwrap_or(MEMORY);
+    let room = settings::main(r).raw.body_memory.unwrap_or(BODY_MEMORY);
     let Some(share) = Share::take(room) else { return refuse(Reason::BodyUnavailable) };
     // SAFETY: zero is a valid value of every field: null, no function, no flag.
     let event = Event(Box::new(unsafe { core::mem::zeroed::<ngx_event_t>() }));
@@ -488,6 +488,3 @@ fn ended(r: Live<'_>, is_late: bool) -> Option<Next> {
         }
     }
 }
-
-/// `mesh_body_memory` if none is given.
-const MEMORY: usize = 16 << 20;

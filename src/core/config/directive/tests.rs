@@ -67,6 +67,23 @@ fn a_default_is_what_the_directive_itself_would_set() {
 }
 
 #[test]
+fn bodies_are_bounded_by_default_as_the_rows_say() {
+    fn default<C: Default>(rows: &[Directive<C>], name: &str) -> C {
+        let row = rows.iter().find(|row| row.name == name).unwrap();
+        let words: Vec<_> = row.default.split(' ').skip(1).collect();
+        let mut raw = C::default();
+        read(rows, &mut raw, name, &words, &Place::default()).unwrap();
+        raw
+    }
+    let memory = default(MAIN, "mesh_body_memory").body_memory;
+    assert_eq!(memory, Some(crate::config::BODY_MEMORY));
+    let timeout = default(LOCATION, "mesh_body_timeout").body_timeout;
+    assert_eq!(timeout, Some(crate::config::BODY_TIMEOUT));
+    let inspect = default(LOCATION, "mesh_body_inspect").body_inspect;
+    assert_eq!(inspect, Some(crate::config::platforms::INSPECT));
+}
+
+#[test]
 fn methods_are_read_in_either_order_and_nothing_else_is() {
     let methods =
         |words| location("mesh_authenticate", words).unwrap().authenticate.unwrap().methods;
