@@ -86,6 +86,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_policy_of_the_manual_is_one_without_a_warning() {
+        let text = include_str!("manual/policy.md");
+        let (_, example) = text.split_once("```yaml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let tables = crate::config::Platforms::default().tables();
+        let policies = crate::policy::Policies::new(tables, vec!["okta".into(), "entra".into()]);
+        let (policy, warnings) = policies.read(example.as_bytes()).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        assert_eq!(policy.rules(), 3);
+    }
+
     const README: &str = include_str!("../../README.md");
 
     #[test]
