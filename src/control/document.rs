@@ -32,9 +32,9 @@ pub trait Document: Send + 'static {
     /// [`Rejected`]: the bytes are bad, and are not read again until they change.
     fn parse(&self, bytes: &[u8]) -> Result<Parsed<Self::Contents>, Rejected>;
 
-    /// Puts in force the contents that [`Self::parse`] read of this version. Returns what
-    /// was in force before it, for the caller to drop where that may take time. The same version can come again
-    /// after a start or a panic.
+    /// Puts in force the contents that [`Self::parse`] read of this version. Returns what was in force before
+    /// it, for the caller to drop if that may take time. The same version can come again after a start or a
+    /// panic.
     fn put(&mut self, contents: Self::Contents, version: &Version<'_>) -> Replaced;
 
     /// Takes the contents in force away: it is unknown whether they still hold. Returns what was

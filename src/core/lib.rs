@@ -7,10 +7,12 @@
 //! # The straight line
 //!
 //! ```text
-//! bytes -credential-> Credentials -authenticate-> Identity -decide-> Permit -limit-> Admission -export-> headers, variables
-//!         borrowed      unverified    snapshot,    verified  location  allowed  table   charged
+//! bytes -credential-> Credentials -authenticate-> Identity -require-> Entitled -limit-> Paid
+//!         borrowed      unverified    snapshot,    verified   claims             table
 //!                                     token cache
-//! any stage may end in -> Refusal -> (status, challenge, fields, reason)
+//! request -route-> Route -name-> Operation + Entitled -decide-> Permit + Paid -admit-> Admission -export-> headers, variables
+//!           table          body                         policy
+//! any stage may end in -> Refusal -> (status, challenge, page, fields, reason)
 //!                 or in -> Need    -> the caller meets it, and asks again
 //! ```
 //!
@@ -34,7 +36,10 @@
 //! | operation, resource | what a request asks for in the platform's own words, and what it names | [`platform::operation`] |
 //! | policy, role, binding, denial | who may do what: what is allowed, to whom, and what is refused whatever is allowed | [`policy::Policy`] |
 //! | grant, pattern | what a role allows of one platform, and the names that it allows it of | [`policy::model::Grant`], [`policy::pattern::Pattern`] |
-//! | permit | an identity that the location's rules let through | [`stage::decide::Permit`] |
+//! | view | what one identity may do under a policy, kept by its worker | [`policy::Views`] |
+//! | edition | a version of a policy's document that is in force | [`policy::Edition`] |
+//! | permit | an identity that may do what it asks for | [`stage::decide::Permit`] |
+//! | probe | a request that is answered before anybody is authenticated | [`stage::admit::probe`] |
 //! | quota, cost | how much an identity may do | [`limit::Quota`] |
 //! | admission | a permit whose limits are charged | [`stage::admit::Admission`] |
 //! | need | what the line must know before it can go on; it never waits for it | [`need::Need`] |

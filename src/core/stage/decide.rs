@@ -33,7 +33,7 @@ pub struct Entitled(Rc<Identity>);
 pub struct Permit {
     identity: Rc<Identity>,
     rule: Rule,
-    /// The denials in a dry run that would refuse it: the first of them.
+    /// The first denial in a dry run that would refuse it.
     would_deny: Option<Arc<str>>,
 }
 

@@ -1,4 +1,4 @@
-//! The answer of `mesh_status`: the state of the issuers' keys and of the limits' memory, as JSON.
+//! The answer of `mesh_status`: the state of the issuers' keys, the policies and the limits' memory, as JSON.
 
 use mesh_core::answer::status::Status;
 use nginx_sys::{

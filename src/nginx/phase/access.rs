@@ -44,7 +44,7 @@ pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
         need = match body::read(turn, &wanted)? {
             Read::Now => turn.evaluate()?,
             Read::Later => return Some(NGX_DONE as ngx_int_t),
-            // It is refused already, for want of a body.
+            // Nginx refuses it; our outcome, which variables show, is the want of a body.
             Read::Failed(code) => return Some(code),
         };
     }
@@ -54,7 +54,7 @@ pub(super) fn judge(r: Live<'_>) -> Option<ngx_int_t> {
             // Now it is known that there is no answer.
             Parked::Cannot => drop(turn.evaluate()?),
         },
-        // It was refused for want of a body.
+        // A need of the body that is not met is an outcome: the request is refused.
         Some(Need::Body(_)) | None => {}
     }
     parking::renew(r);
@@ -106,7 +106,7 @@ pub(super) fn export(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
     let Turn { r, location, .. } = turn;
     guard_fields(turn)?;
     let Some(identity) = admission.identity() else {
-        // A dry run let it pass: we have no opinion, and others keep theirs.
+        // It is a probe, or a dry run let it pass: we have no opinion, and others keep theirs.
         return Some(Answer::Continue(DECLINED));
     };
     if let Some(source) = identity.source(&location.authentication.sources) {

@@ -10,8 +10,8 @@ use nginx_sys::{
 use crate::nginx::ngx::live::Live;
 use crate::nginx::request::headers;
 
-/// Sends status, with a phrase of its own if there is a line, type and content; an answer to HEAD has no content. Returns what the request is to be
-/// finalized with.
+/// Sends an answer, with a phrase of ours if there is a status line; to HEAD, without its content. Returns
+/// what the request is to be finalized with.
 pub(crate) fn send(
     r: Live<'_>,
     (status, line): (u16, Option<&str>),

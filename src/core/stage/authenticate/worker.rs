@@ -11,7 +11,7 @@ use crate::text::time::Now;
 use crate::token::introspection::Introspections;
 use crate::token::{TokenCache, Wish};
 
-/// What a worker has at hand while it authenticates.
+/// What a worker has at hand while it authenticates and decides.
 #[derive(Debug)]
 pub struct WorkerState<'w> {
     /// The issuers.
@@ -30,7 +30,7 @@ pub struct WorkerState<'w> {
     pub policies: &'w Editions,
     /// What known identities may do under them.
     pub views: &'w mut Views,
-    /// Whether the configuration names a variable of resources.
+    /// Whether the configuration names `$mesh_resource`.
     pub shows_resources: bool,
     /// The time of this request.
     pub now: Now,
