@@ -19,14 +19,19 @@ const MAX_BYTES: usize = 64 * 1024;
 /// Values that are kept of one body.
 const MAX_VALUES: usize = 1000;
 
+/// Bytes that the allocator adds to a small text.
+const ALLOCATION: usize = 16;
+
 impl Extract {
     pub(super) fn new(places: usize) -> Self {
         Self { values: vec![Vec::new(); places], ..Self::default() }
     }
 
-    /// How many bytes its values are.
-    pub const fn size(&self) -> usize {
-        self.bytes
+    /// How many bytes of memory it takes, about: a value takes more than its text.
+    pub fn size(&self) -> usize {
+        let of_places = self.values.len().saturating_mul(size_of::<Vec<Box<str>>>());
+        let of_values = self.count.saturating_mul(size_of::<Box<str>>().saturating_add(ALLOCATION));
+        self.bytes.saturating_add(of_places).saturating_add(of_values)
     }
 
     /// How many bytes of a value may be kept still.
@@ -69,5 +74,21 @@ impl Extract {
     /// Whether a member at the top that was not named is there and not null.
     pub const fn has_other(&self) -> bool {
         self.has_other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_short_values_take_more_than_their_text() {
+        let mut extract = Extract::new(1);
+        for _ in 0..MAX_VALUES {
+            extract.keep(0, "7").unwrap();
+        }
+        assert!(extract.size() > 16 * MAX_VALUES, "{}", extract.size());
+        assert!(extract.size() < MAX_BYTES);
+        assert_eq!(extract.keep(0, "7"), Err(BodyError::TooLarge));
     }
 }
