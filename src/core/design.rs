@@ -37,7 +37,8 @@
 //! *Decision.* One reader of our own notes where each value starts and ends, and builds no tree. The
 //! configuration names every claim that it uses, so a verified token keeps the text of the claims
 //! that variables show, and two bits for each required claim. *Consequences.* A requirement is judged
-//! once per token. Tests compare the reader with `serde_json`; numbers are compared by their digits.
+//! once per token. Tests compare the reader with `serde_json`; numbers are compared by their digits. A
+//! policy that is loaded later names claims that were not kept: see 28.
 //!
 //! # 5. Limits by GCRA in one number
 //!
@@ -89,9 +90,10 @@
 //!
 //! # 10. ACCESS, first among its handlers
 //!
-//! *Context.* A dynamic module is added last, so that its handler runs first in its phase.
-//! *Decision.* A 401 is left to Nginx, which may ask other modules under `satisfy any`; every other
-//! refusal ends the request, because deny wins.
+//! *Context.* A dynamic module is added last, so that its handler runs first in its phase. *Decision.*
+//! A 401 is left to Nginx, which may ask other modules under `satisfy any`; every other refusal ends
+//! the request, because deny wins. A location with a platform sends a page of the platform's shape
+//! itself, unless it has an `error_page` for the status or another module may still admit the request.
 //!
 //! A subrequest skips the phase and is judged in PRECONTENT, by our own rules alone: Nginx does not
 //! ask the other modules there. If one of them admitted the main request, the subrequest passes into
@@ -105,7 +107,7 @@
 //! worker that puts a new version in force, and the process that reads it with the configuration,
 //! first record it in shared memory (14). *Consequence.* If the file is bad at that moment, the worker
 //! continues with the last version in force; the keys of the last reload may be obsolete. The list of
-//! revoked tokens is not recorded: without it such a worker fails closed, with 503.
+//! revoked tokens and policies are not recorded: without them such a worker fails closed, with 503.
 //!
 //! # 12. No OpenSSL
 //!
@@ -153,8 +155,8 @@
 //!
 //! *Context.* A gateway that reads a token from several places must choose one, and the platform behind
 //! may choose another. *Decision.* Two tokens are refused, and so is a cookie or a field that occurs
-//! twice, before any of them is read ([`crate::request::source::Source`]). The place of the token is removed,
-//! its neighbours in the same field stay, and an internal redirect sees the field unchanged.
+//! twice, before any of them is read ([`crate::request::source::Source`]). The place of the token is
+//! removed, its neighbours in the same field stay, and an internal redirect sees the field unchanged.
 //! *Consequence.* A client with a stale cookie beside its header gets 400 until it drops one.
 //!
 //! # 18. Replay memory never forgets a proof that could be used
@@ -165,12 +167,13 @@
 //! is full, and refuses proofs from before the time that it knows of. Slots are claimed by
 //! compare-and-swap in two steps: of any number of workers exactly one accepts a proof, and a worker
 //! that dies between the steps leaves a refusal, not a hole. One key holds a sixteenth at most, so the
-//! holder of a bound token cannot have others refused. A proof is used up last: after the decision,
-//! when the limits have room, and before they are charged. A client that is told to wait may send it
-//! again, and a replay costs its victim nothing. *Consequence.* A variable that asks for the identity
-//! before the request is judged uses the proof up, because its reader may rely on it at once; a later
-//! one only shows the result. Sixteen keys can fill the memory: size the zone for the rate that is
-//! served; the reason has a word of its own.
+//! holder of a bound token cannot have others refused. A proof is used up late: after the claims that
+//! the location requires, when the limits have room, and before they are charged. A client that is told
+//! to wait may send it again, and a replay costs its victim nothing. What the policy refuses has used
+//! its proof up; a request that waits for its body is not asked for the proof twice. *Consequence.* A
+//! variable that asks for the identity before the request is judged uses the proof up, because its
+//! reader may rely on it at once; a later one only shows the result. Sixteen keys can fill the memory:
+//! size the zone for the rate that is served; the reason has a word of its own.
 //!
 //! # 19. Errors are reported under the scheme the client used
 //!
@@ -191,8 +194,9 @@
 //! [`crate::pipeline::evaluate`] never waits: an unknown token ends the line in
 //! [`Waits`](crate::pipeline::Outcome::Waits), which names the [`Need`](crate::need::Need) and is not
 //! cached. A caller that cannot wait refuses with `introspection_pending`. Only the shell turns it into
-//! a parked request, as `limit_req` parks a delayed one; the background thread asks, and writes to an eventfd of ours. The answer becomes the same
-//! [`crate::token::VerifiedToken`] as a JWT, and every check runs on every request. *Consequence.* A
+//! a parked request, as `limit_req` parks a delayed one; the background thread asks, and writes to an
+//! eventfd of ours. The answer becomes the same [`crate::token::VerifiedToken`] as a JWT, and every check
+//! runs on every request. The other need, a body, takes the same way: see 32. *Consequence.* A
 //! token does not name its issuer, so a location may have one introspecting issuer; each worker asks
 //! for itself; a revoked token stays valid for up to `introspection_cache`. Answers are cached under
 //! the whole token, hashed by SipHash, since clients write the keys; refused tokens have a cache of
@@ -209,12 +213,12 @@
 //!
 //! # 23. A connection leaves HTTP only for a named protocol
 //!
-//! *Context.* Nginx opens a tunnel if the upstream agrees to any `Upgrade` that the client sent, and the
-//! requests in it meet no rule. *Decision.* [`crate::request::upgrade`] lets one field `websocket` pass, in every
-//! server. A protocol that no location of the server names is removed before the field is read; one
-//! that some location names is removed once the location is known, and put back in a location that
-//! names it. The typed slot, on which the tunnel depends, is emptied. *Consequence.* A request without
-//! the field pays for a look at that slot.
+//! *Context.* Nginx opens a tunnel if the upstream agrees to any `Upgrade` that the client sent, and
+//! the requests in it meet no rule. *Decision.* [`crate::request::upgrade`] lets one field `websocket`
+//! pass, in every server. A protocol that no location of the server names is removed before the field
+//! is read; one that some location names is removed once the location is known, and put back in a
+//! location that names it. The typed slot, on which the tunnel depends, is emptied. *Consequence.* A
+//! request without the field pays for a look at that slot.
 //!
 //! # 24. A key's identity is its material, not its name
 //!
@@ -235,5 +239,111 @@
 //! *Context.* A list of algorithms that is kept beside the key set breaks when the issuer changes its
 //! algorithm. *Decision.* The `alg` of a JWK is trusted, like the key itself, among the signature
 //! algorithms that exist here; a key without `alg` takes one fixed algorithm of its type, and
-//! `algorithms` narrows both ([`crate::key::algorithm::KeyAlgorithms`]). *Consequence.* The token's header
-//! still chooses nothing: it must name an algorithm that its key verifies.
+//! `algorithms` narrows both ([`crate::key::algorithm::KeyAlgorithms`]). *Consequence.* The token's
+//! header still chooses nothing: it must name an algorithm that its key verifies.
+//!
+//! # 26. Limits are charged before the request is named
+//!
+//! *Context.* If only permitted requests are charged, refused ones are free: a client that tries names,
+//! or that sends bodies to be read, costs the gateway more than one that works. *Decision.* The limits
+//! of the location are charged once, as soon as the identity holds the claims that the location
+//! requires: before the request is named, before its body is read, and before the policy decides. A
+//! refusal gives nothing back. [`crate::stage::admit::admit`] takes a
+//! [`Paid`](crate::stage::admit::Paid) beside the [`Permit`](crate::stage::decide::Permit), so that
+//! neither can be left out, and the memo remembers what was charged while the request waits for its
+//! body. *Consequence.* A mistyped path costs its client a unit. Limits by role need the decision, and
+//! will be a second charge after it.
+//!
+//! # 27. One routing, before anybody is authenticated
+//!
+//! *Context.* A few requests of a platform come before any credential: clients of Databricks read
+//! `/.well-known/databricks-config` to learn where tokens come from. A list of exempt paths beside the
+//! table would be a second reader of paths, and what two readers read differently is a bypass.
+//! *Decision.* The table is asked once, first, and the row says whether the request is a probe. The
+//! same [`Route`](crate::platform::Route) is named and decided on later. Whatever else it says
+//! (unknown, refused on purpose, ambiguous) waits until the identity has paid: without a credential
+//! every request but a probe is 401, and a stranger does not learn what the table knows. *Consequence.*
+//! A request without a credential costs a routing, which is bounded in segments and steps. A probe is
+//! charged to its address and to variables alone, its credential is neither read nor removed, and the
+//! module has no opinion on it under `satisfy any`.
+//!
+//! # 28. A policy reads claims from the token at hand
+//!
+//! *Context.* A verified token keeps the claims that the configuration names (4), and a policy that is
+//! loaded later may name others. To keep all claims multiplies the memory of the cache; to drop the
+//! cache at each new policy verifies every token again in one second. *Decision.* The cache finds a
+//! token by all of its bytes, so the token in the request is the one whose signature was verified:
+//! [`with_claims`](crate::token::VerifiedToken::with_claims) parses its payload again, and verifies
+//! nothing. That happens once a token and a version of the policy, and only if the policy asks for
+//! claims. The bytes of an introspected token say nothing, so its verified form keeps the answer of its
+//! issuer. The alternative, to treat its claims as unknown until the issuer is asked again, would
+//! refuse every opaque token at the moment a policy is loaded, or ask about all of them at once.
+//! *Consequence.* With a policy, an opaque token takes as much more memory as its answer is long, and
+//! the cache of answers counts that. Claims that cannot be read are unknown, not absent: no binding
+//! holds by them, and every denial does.
+//!
+//! # 29. Views are found by a mark on the token
+//!
+//! *Context.* An identity with 200 of the 50,000 bindings of one pattern costs 29,000 instructions if a
+//! decision searches lists of bindings. *Decision.* All that follows from who an identity is, whatever
+//! the moment and the address, is gathered once into a [`View`](crate::policy::index::View), and
+//! identities to whom the same rules apply share it. The worker keeps views in a list
+//! ([`crate::policy::Views`]), and leaves a [`Mark`](crate::token::Mark) on the verified token: a
+//! request finds its view by an index and a comparison, and hashes nothing. A certificate without a
+//! token is found by its SHA-256. A stamp is given out once, and a view counts only for the version in
+//! force and for the same certificate: an old mark finds nothing. *Consequence.* The token knows
+//! nothing of policies. Views of tokens that are gone stay until the room of 4 MiB is used up; then all
+//! views go, and are made again when they are asked for.
+//!
+//! # 30. Policies are no part of the snapshot of the keys
+//!
+//! *Context.* The generation of the snapshot says which verified tokens are still good. A policy in it
+//! would have every token verified again, and a new key every view made again; no decision needs both
+//! at one generation. *Decision.* [`crate::policy::Policies`] has an `ArcSwap` of its own. It holds the
+//! versions of all policies at one moment, so one evaluation sees one version; a request that has
+//! waited for its body is decided by the version that is in force then. A version that no worker can
+//! know is `None`, which refuses with 503. *Consequence.* Each [`Edition`](crate::policy::Edition) has
+//! a generation of its own, by which views are compared. A policy is not recorded in shared memory
+//! (11): it may have 64 MiB, and an older one may allow what the newer one refuses.
+//!
+//! # 31. Each worker looks at a policy at another interval
+//!
+//! *Context.* To read and index a policy of 100,000 rules takes most of a second of a processor, and
+//! the memory of two versions. An index in shared memory would need pointers that survive a worker's
+//! death. *Decision.* The thread of each worker reads the file by itself, off the event loop, and swaps
+//! the index whole. Its number chooses the time between two looks, from 400 ms to a second, so that the
+//! workers' looks drift apart and their work does not fall into one moment. What was in force is
+//! dropped on the thread, too. *Consequence.* For about a second two connections may meet two versions;
+//! `mesh_status` shows the digest that its worker has.
+//!
+//! # 32. A body is read by a filter, and refused by the access phase
+//!
+//! *Context.* Some operations are named by their body. To keep bodies takes memory as large as clients
+//! choose, and Nginx moves large ones to files. *Decision.* A request body filter sees each piece on
+//! its way to Nginx's own buffers, and a [`Reader`](crate::body::Reader) keeps the selected members
+//! alone. The access handler starts the reading and answers `NGX_DONE`; once the body is whole, the
+//! phases run again, and the line goes on from the memo. If a body is refused on the way, the filter
+//! answers `NGX_AGAIN`: for Nginx nothing more has come, so it neither reads on nor answers. An error
+//! code would have Nginx finalize the request from within its reading, by a page of its own and without
+//! our outcome, log line and variables. An event of ours is posted instead, and calls the access phase
+//! when Nginx has returned: one place refuses, whatever the reason. `mesh_body_timeout` is a timer of
+//! the same event.
+//!
+//! The call to read counts the request once more, which is taken back at once: as long as the body
+//! comes, only the connection holds the request. If Nginx ends the reading, because the client is gone
+//! or a chunk is none, it ends the request, and what we keep goes with its pool. The event acts only if
+//! Nginx's handlers and the count of redirects are as they were when the request was parked.
+//! *Consequence.* What was seen is what is sent: the bytes are counted, and must be as many as Nginx
+//! has at the end. A body that another module has read into a file is 413. `proxy_request_buffering
+//! off` has no effect on such operations. 400, 408, 413 and 415 end the connection, since the rest of a
+//! body would be read as the next request.
+//!
+//! # 33. Each body reserves 64 KiB
+//!
+//! *Context.* How much memory the members of a body take is known at its end. A worker that reads until
+//! `mesh_body_memory` is used up would have to refuse bodies that are half read, and their clients
+//! would send them again. *Decision.* The most that one body may take is reserved before its first byte
+//! is read, and what is not kept is given back at its end. *Consequence.* The directive is the number
+//! of bodies that a worker reads at once: 256 by default. A slow client holds a place for as long as
+//! `mesh_body_timeout`. The identity has paid by then, and holds a rule of a kind that the row names,
+//! so a stranger holds no place.
