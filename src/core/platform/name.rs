@@ -172,7 +172,7 @@ fn parts(name: &str, separator: char) -> Result<&str, Malformed> {
     let separator = u8::try_from(separator).map_err(|_| Malformed)?;
     let (mut next, mut is_whole) = (0, true);
     bytes::each(name.as_bytes(), separator, &mut |at| {
-        is_whole &= at > next || (at == next && next == 0 && at > 0);
+        is_whole &= at > next;
         next = at.saturating_add(1);
     });
     if is_whole && next < name.len() { Ok(name) } else { Err(Malformed) }
