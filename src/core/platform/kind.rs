@@ -58,7 +58,7 @@ impl Actions {
         Self(1_u64.wrapping_shl(action.0 as u32))
     }
 
-    /// Those of both.
+    /// Those of either.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -54,7 +54,7 @@ impl What {
             && other.operations.iter().all(|it| self.operations.contains(it))
     }
 
-    /// What both hold.
+    /// Adds what another holds.
     pub(super) fn join(&mut self, other: &Self) {
         self.actions = self.actions.and(other.actions);
         self.any = self.any.and(other.any);
