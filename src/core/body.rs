@@ -36,18 +36,6 @@ pub enum BodyError {
     WrongType,
 }
 
-impl BodyError {
-    /// The stable word of the reason.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Malformed => "body_malformed",
-            Self::Ambiguous => "request_ambiguous",
-            Self::TooLarge => "body_too_large",
-            Self::WrongType => "body_type_refused",
-        }
-    }
-}
-
 /// Reads a body of one type.
 #[derive(Debug)]
 pub struct Reader<'w> {

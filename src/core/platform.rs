@@ -22,6 +22,8 @@ pub use asked::{Asked, Fields};
 pub use route::Route;
 pub use setting::{Platform, SettingError};
 
+use crate::refusal::Reason;
+
 /// Why a request has no name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refused<'t> {
@@ -42,17 +44,22 @@ pub enum Refused<'t> {
 }
 
 impl<'t> Refused<'t> {
-    /// The stable word of the reason.
-    pub const fn word(self) -> &'static str {
+    /// The reason of the refusal.
+    pub const fn reason(self) -> Reason {
         match self {
-            Self::Unknown => "operation_unknown",
-            Self::OnPurpose(_) => "operation_refused",
-            Self::Ambiguous(_) => "request_ambiguous",
-            Self::Malformed(_) => "request_malformed",
-            Self::Name => "name_malformed",
-            Self::Missing => "body_member_missing",
-            Self::TooMany => "body_too_large",
+            Self::Unknown => Reason::OperationUnknown,
+            Self::OnPurpose(_) => Reason::OperationRefused,
+            Self::Ambiguous(_) => Reason::RequestAmbiguous,
+            Self::Malformed(_) => Reason::RequestMalformed,
+            Self::Name => Reason::NameMalformed,
+            Self::Missing => Reason::BodyMemberMissing,
+            Self::TooMany => Reason::BodyTooLarge,
         }
+    }
+
+    /// Its stable word.
+    pub const fn word(self) -> &'static str {
+        self.reason().word()
     }
 
     /// More about it, for people.

@@ -5,6 +5,7 @@ use core::fmt;
 
 use std::sync::Arc;
 
+use crate::body::BodyError;
 use crate::limit::{Limited, Quota};
 
 mod detail;
@@ -362,6 +363,17 @@ impl Refusal {
     /// Whether a credential was presented and found bad: what `mesh_failure_limit` counts.
     pub const fn is_failure(&self) -> bool {
         matches!(self.reason.kind(), Kind::Failure)
+    }
+}
+
+impl From<BodyError> for Reason {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Malformed => Self::BodyMalformed,
+            BodyError::Ambiguous => Self::RequestAmbiguous,
+            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::WrongType => Self::BodyTypeRefused,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use mesh_core::body::{BodyError, Extract, Reader};
 use mesh_core::platform::operation::Operation;
 use mesh_core::platform::{Asked, Fields, Platform, Refused, Route};
+use mesh_core::refusal::Reason;
 use mesh_core::request::Field;
 use serde_json::{Value, json};
 
@@ -127,12 +128,13 @@ impl Described {
             return Ok(None);
         };
         if self.is_cut {
-            return Err(BodyError::TooLarge.word());
+            return Err(Reason::BodyTooLarge.word());
         }
-        let kind = route.body_type().map_err(BodyError::word)?;
+        let word = |error: BodyError| Reason::from(error).word();
+        let kind = route.body_type().map_err(word)?;
         let mut reader = Reader::new(kind, wanted);
         let found = reader.feed(&self.body).and_then(|()| reader.finish());
-        found.map(Some).map_err(BodyError::word)
+        found.map(Some).map_err(word)
     }
 
     /// A request of a file.

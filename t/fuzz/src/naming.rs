@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 use mesh_core::body::Reader;
 use mesh_core::platform::shipped::shipped;
 use mesh_core::platform::{Asked, Fields as FieldsOf, Platform};
+use mesh_core::refusal::Reason;
 use mesh_core::request::Field;
 
 use honest::{Named, Unread, read};
@@ -203,10 +204,10 @@ fn ours(sent: &Sent) -> Result<Named, &'static str> {
     let found = match route.wanted().filter(|_| !sent.body.is_empty()) {
         None => None,
         Some(wanted) => {
-            let kind = route.body_type().map_err(|error| error.word())?;
+            let kind = route.body_type().map_err(|error| Reason::from(error).word())?;
             let mut reader = Reader::new(kind, wanted);
             let found = reader.feed(&sent.body).and_then(|()| reader.finish());
-            Some(found.map_err(|error| error.word())?)
+            Some(found.map_err(|error| Reason::from(error).word())?)
         }
     };
     let operation = route.name(found.as_ref()).map_err(|refused| refused.word())?;

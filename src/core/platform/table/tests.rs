@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use crate::body::{Reader, Type as BodyType};
 use crate::platform::{Asked, Fields, Platform, Refused};
+use crate::refusal::Reason;
 use crate::request::Field;
 
 use super::*;
@@ -90,7 +91,7 @@ fn read(platform: &Platform, request: &str, fields: &dyn Fields, body: &str) -> 
     });
     let found = match found.transpose() {
         Ok(found) => found,
-        Err(error) => return error.word().into(),
+        Err(error) => return Reason::from(error).word().into(),
     };
     match route.name(found.as_ref()) {
         Err(refused) => refusal(refused),

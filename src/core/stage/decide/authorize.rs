@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Entitled, Permit, Rule, subject};
-use crate::body::{BodyError, Extract, Type};
+use crate::body::{Extract, Type};
 use crate::identity::Identity;
 use crate::need::{Body, Entry, Need, Stop};
 use crate::platform::kind::{ActionId, KindId};
@@ -273,29 +273,10 @@ fn view(
 
 impl From<Refused<'_>> for Refusal {
     fn from(refused: Refused<'_>) -> Self {
-        let reason = match refused {
-            Refused::Unknown => Reason::OperationUnknown,
-            Refused::OnPurpose(_) => Reason::OperationRefused,
-            Refused::Ambiguous(_) => Reason::RequestAmbiguous,
-            Refused::Malformed(_) => Reason::RequestMalformed,
-            Refused::Name => Reason::NameMalformed,
-            Refused::Missing => Reason::BodyMemberMissing,
-            Refused::TooMany => Reason::BodyTooLarge,
-        };
+        let reason = refused.reason();
         match refused.detail() {
             Some(detail) => reason.about(Detail::More(detail.into())),
             None => reason.into(),
-        }
-    }
-}
-
-impl From<BodyError> for Reason {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::Malformed => Self::BodyMalformed,
-            BodyError::Ambiguous => Self::RequestAmbiguous,
-            BodyError::TooLarge => Self::BodyTooLarge,
-            BodyError::WrongType => Self::BodyTypeRefused,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::body::Reader;
 use crate::platform::{Asked as Request, Fields, Platform};
 use crate::policy::index::Index;
+use crate::refusal::Reason;
 use crate::request::Field;
 
 mod code;
@@ -54,7 +55,7 @@ fn ask_as(policy: &Policy, subject: &Subject<'_>, word: &str, request: &str, sen
     });
     let found = match found.transpose() {
         Ok(found) => found,
-        Err(error) => return error.word().into(),
+        Err(error) => return Reason::from(error).word().into(),
     };
     let operation = match route.name(found.as_ref()) {
         Ok(operation) => operation,
