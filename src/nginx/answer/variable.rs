@@ -139,18 +139,14 @@ fn operation(shown: Shown, r: Live<'_>, context: &Context) -> Option<Cow<'static
     {
         return Some(authorization.platform.table().name().to_owned().into());
     }
-    let text = context.named(r, |named| {
-        let table = &named.table;
-        let kinds = table.kinds();
-        match shown {
-            Shown::Platform => Some(table.name().to_owned()),
-            Shown::Operation => Some(table.operation_name(named.operation).to_owned()),
-            Shown::Resource => match named.resource.as_ref()? {
-                Some(name) => Some(encode(name).into_owned()),
-                None => Some("*".to_owned()),
-            },
-            _ => Some(format!("{}:{}", kinds.get(named.kind)?.name, kinds.word(named.action))),
-        }
+    let text = context.named(r, |named| match shown {
+        Shown::Platform => Some(named.table.name().to_owned()),
+        Shown::Operation => Some(named.operation().to_owned()),
+        Shown::Resource => match named.resource.as_ref()? {
+            Some(name) => Some(encode(name).into_owned()),
+            None => Some("*".to_owned()),
+        },
+        _ => Some(format!("{}:{}", named.kind(), named.action())),
     });
     text?.map(Into::into)
 }

@@ -230,15 +230,8 @@ impl fmt::Display for Asked<'_> {
             return Ok(());
         }
         let told = context.named(r, |named| {
-            let table = &named.table;
-            let kinds = table.kinds();
-            let kind = kinds.get(named.kind).map_or("", |kind| &*kind.name);
-            write!(
-                f,
-                ", operation: \"{}\", action: \"{kind}:{}\"",
-                table.operation_name(named.operation),
-                kinds.word(named.action)
-            )?;
+            let (operation, kind, action) = (named.operation(), named.kind(), named.action());
+            write!(f, ", operation: \"{operation}\", action: \"{kind}:{action}\"")?;
             match &named.resource {
                 None => Ok(()),
                 Some(None) => f.write_str(", resource: all"),

@@ -38,12 +38,10 @@ pub(super) fn of(turn: Turn<'_>, refusal: &Refusal, status: u16) -> Option<Page>
         Page::new(shape, &Told { refusal, status, who, what, reference, explain })
     };
     let named = context.named(r, |named| {
-        let table = &named.table;
-        let kinds = table.kinds();
         page(What {
-            operation: Some(table.operation_name(named.operation)),
-            kind: kinds.get(named.kind).map(|kind| &*kind.name),
-            action: Some(kinds.word(named.action)),
+            operation: Some(named.operation()),
+            kind: Some(named.kind()),
+            action: Some(named.action()),
             name: named.resource.as_ref().and_then(|name| name.as_deref()),
         })
     });

@@ -57,11 +57,11 @@ pub struct Named {
     /// Whether its path holds an escaped letter that divides paths: it must go upstream as it came.
     pub hides_a_letter: bool,
     /// The operation.
-    pub operation: OperationId,
+    operation: OperationId,
     /// The kind of what it names first.
-    pub kind: KindId,
+    kind: KindId,
     /// What would be done.
-    pub action: ActionId,
+    action: ActionId,
     /// The name of what it names first: the outer `None` before it is known or if nobody asks for it,
     /// the inner one for all.
     pub resource: Option<Option<Box<str>>>,
@@ -207,6 +207,21 @@ fn denied(rule: Arc<str>, would_allow: Vec<Arc<str>>) -> Refusal {
 }
 
 impl Named {
+    /// The operation, by the platform's own name.
+    pub fn operation(&self) -> &str {
+        self.table.operation_name(self.operation)
+    }
+
+    /// The kind of what it names first.
+    pub fn kind(&self) -> &str {
+        self.table.kinds().get(self.kind).map_or("", |kind| &kind.name)
+    }
+
+    /// What would be done.
+    pub fn action(&self) -> &str {
+        self.table.kinds().word(self.action)
+    }
+
     /// Takes a resource; its name only if somebody asks for it.
     fn show(&mut self, resource: &Resource<'_>, is_named: bool) {
         self.kind = resource.kind;
