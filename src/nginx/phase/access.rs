@@ -96,7 +96,7 @@ pub(super) enum Answer {
 pub(super) fn admit(turn: Turn<'_>, admission: &Admission) -> Option<Answer> {
     if let Some(refusal) = admission.would_refuse() {
         log_refusal(turn, refusal, " (dry run)");
-        count(turn, refusal, true);
+        count_diverged(turn, refusal, true);
     }
     export(turn, admission)
 }
@@ -128,7 +128,7 @@ pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
     let code = refusal.status(location.limit_status);
     let status = ngx_int_t::try_from(code).ok()?;
     log_refusal(turn, refusal, "");
-    count(turn, refusal, false);
+    count_diverged(turn, refusal, false);
     page::end_connection(r, code);
     let used = context.authorization().and_then(Scheme::of).map(|(scheme, _)| scheme);
     if location.authentication.methods.reads(Method::Token)
@@ -168,7 +168,7 @@ fn guard_fields(Turn { r, location, context }: Turn<'_>) -> Option<()> {
 }
 
 /// Counts what a dry run of a policy would have decided otherwise.
-fn count(Turn { r, .. }: Turn<'_>, refusal: &Refusal, is_dry_run: bool) {
+fn count_diverged(Turn { r, .. }: Turn<'_>, refusal: &Refusal, is_dry_run: bool) {
     let diverged = &settings::main(r).diverged;
     let cell = match refusal.detail() {
         _ if is_dry_run && matches!(refusal.reason().kind(), Kind::Policy) => {
