@@ -153,11 +153,6 @@ impl Table {
         uses.fold(Actions::NONE, |all, (_, action)| all.and(Actions::of(action)))
     }
 
-    /// Fields of a request that choose an identity or hold a credential, in lower case.
-    pub fn strip(&self) -> impl Iterator<Item = &str> {
-        self.strip.iter().map(|field| &**field)
-    }
-
     /// Collects the fields that do not go upstream of any request.
     pub(super) fn guard(&mut self) {
         let of_scope = |source: &ScopeSource| match source {
