@@ -112,6 +112,7 @@ pub(crate) unsafe extern "C" fn merge_location(
         let level = main.levels.enter(outer.level, &outer.raw, &inner.raw, block);
         inner.level = Some(level);
         inner.raw.inherit(&outer.raw);
+        inner.raw.is_compared = sent::is_compared(cf);
         if !freeze::read_table(cf, main, &inner.raw) {
             return ERROR;
         }

@@ -104,7 +104,14 @@ impl Platforms {
         });
         let inspect = raw.body_inspect.unwrap_or(INSPECT);
         let prefix = prefix.unwrap_or_default().into();
-        Ok(Some(Authorization { platform, place, policy, inspect, prefix }))
+        Ok(Some(Authorization {
+            platform,
+            place,
+            policy,
+            inspect,
+            is_compared: raw.is_compared,
+            prefix,
+        }))
     }
 
     /// A line's table, and its place among the tables.

@@ -194,6 +194,8 @@ pub struct RawLocation {
     pub platform: Option<Option<RawPlatform>>,
     /// `mesh_policy`; the inner `None` is `off`.
     pub policy: Option<Option<RawPolicy>>,
+    /// Whether what is sent upstream is compared with what was named: the shell knows; never inherited.
+    pub is_compared: bool,
     /// `mesh_body_inspect`: bytes.
     pub body_inspect: Option<u64>,
     /// `mesh_body_timeout`.
@@ -333,6 +335,7 @@ impl RawLocation {
             subrequests,
             log_level,
             limit_status,
+            is_compared: _,
             resource_metadata: _,
             status: _,
             needs: _,

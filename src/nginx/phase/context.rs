@@ -337,6 +337,14 @@ impl Context {
         self.look(r, |outcome| outcome.named.as_ref().map(show))?
     }
 
+    /// Whether the request was admitted for a path that must go upstream as it came.
+    pub(crate) fn is_admitted_as_it_came(&self, r: Live<'_>) -> bool {
+        let is = |outcome: &Outcome| {
+            outcome.found.is_ok() && outcome.named.as_ref().is_some_and(|it| it.hides_a_letter)
+        };
+        self.look(r, is) == Some(true)
+    }
+
     /// Keeps the request's body while it is read.
     pub(super) fn begin_body(&self, reading: Reading) -> Option<()> {
         *self.body.try_borrow_mut().ok()? = Some(reading);

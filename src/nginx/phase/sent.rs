@@ -4,10 +4,13 @@
 //! decodes it. A `proxy_pass` with a URI sends the decoded path, and only its module knows. So the line of
 //! the request is looked at where balancers come in: once it is written, and before a peer is chosen.
 
+use core::ffi::CStr;
+
 use mesh_core::refusal::Reason;
 use nginx_sys::{
-    NGX_ERROR, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_request_t, ngx_http_upstream_main_conf_t,
-    ngx_http_upstream_module, ngx_http_upstream_srv_conf_t, ngx_int_t,
+    NGX_ERROR, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_request_t, ngx_http_upstream_conf_t,
+    ngx_http_upstream_main_conf_t, ngx_http_upstream_module, ngx_http_upstream_srv_conf_t,
+    ngx_int_t,
 };
 
 use crate::nginx::ngx::bytes::bytes;
@@ -16,6 +19,27 @@ use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::log::Level;
 use crate::nginx::phase::context::Context;
 use crate::nginx::state::settings::{self, Balancers};
+
+/// Whether the requests of the location that is being merged come to an upstream that is known by now. The
+/// balancer of one that a variable names is not asked.
+pub(crate) fn is_compared(cf: *mut ngx_conf_t) -> bool {
+    // SAFETY: while Nginx merges a server and its locations, `cf->ctx` is a context whose loc_conf is the
+    // location's; static modules have merged their settings before ours. The settings of the proxy module
+    // begin with those of an upstream. The modules of a cycle are an array that ends in null, and each has
+    // a name once it is loaded.
+    unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let mut module = (*(*cf).cycle).modules;
+        while !(*module).is_null() {
+            if CStr::from_ptr((**module).name) == c"ngx_http_proxy_module" {
+                let conf = *(*ctx).loc_conf.add((**module).ctx_index);
+                return !(*conf.cast::<ngx_http_upstream_conf_t>()).upstream.is_null();
+            }
+            module = module.add(1);
+        }
+    }
+    false
+}
 
 /// Comes in before the balancer of each upstream, from `postconfiguration`: they are all known then.
 pub(crate) fn install(cf: *mut ngx_conf_t) -> Balancers {
@@ -83,7 +107,7 @@ fn is_as_named(r: Live<'_>) -> bool {
     let Some(context) = Context::known(r) else { return true };
     let is_dry_run =
         || settings::location(r).is_some_and(|it| it.dry_run.covers(Reason::RequestAmbiguous));
-    if context.named(r, |named| named.hides_a_letter) != Some(true) || is_dry_run() {
+    if !context.is_admitted_as_it_came(r) || is_dry_run() {
         return true;
     }
     // SAFETY: the request is live and has an upstream, whose request is a chain of whole buffers in

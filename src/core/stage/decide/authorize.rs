@@ -29,6 +29,8 @@ pub struct Authorization {
     pub policy: usize,
     /// `mesh_body_inspect`: the bytes of a body that are read for names.
     pub inspect: u64,
+    /// Whether what is sent upstream is compared with what was named.
+    pub is_compared: bool,
     /// What the paths of the platform begin with here, without a final slash; empty for nothing.
     pub prefix: Box<str>,
 }
@@ -36,11 +38,12 @@ pub struct Authorization {
 impl Authorization {
     /// Whether both decide alike.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let Self { platform, place, policy, inspect, prefix } = self;
+        let Self { platform, place, policy, inspect, is_compared, prefix } = self;
         platform.is_same(&other.platform)
             && *place == other.place
             && *policy == other.policy
             && *inspect == other.inspect
+            && *is_compared == other.is_compared
             && *prefix == other.prefix
     }
 }
@@ -102,9 +105,9 @@ impl Authorization {
         };
         let route = self.platform.route(&asked)?;
         // What takes the prefix away sends the path decoded.
-        if !self.prefix.is_empty() && route.hides_a_letter() {
+        if route.hides_a_letter() && !(self.prefix.is_empty() && self.is_compared) {
             return Err(Refused::Ambiguous(
-                "a segment of the path holds a letter that divides paths, behind a prefix",
+                "a segment of the path holds a letter that divides paths, where it may be decoded",
             ));
         }
         Ok(route)
