@@ -36,7 +36,7 @@ pub(super) fn normal(form: &str, name: &str) -> Result<Option<String>, ()> {
             let separator = if form == "dotted" { '.' } else { '/' };
             let is_right = !hides_ascii(name)
                 && !name.split(separator).any(str::is_empty)
-                && !(form == "dotted" && name.contains('`'));
+                && (form != "dotted" || !name.contains('`'));
             all_but(is_right, name.to_ascii_lowercase())
         }
         "path" => place(name, "/Workspace"),
