@@ -1,6 +1,6 @@
 //! What one identity may do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::denials::Meant;
@@ -182,22 +182,25 @@ impl Index {
     /// The roles that some bindings give, with those that they include.
     fn given(&self, bindings: impl Iterator<Item = u32>) -> Vec<Given> {
         let mut given = Vec::new();
-        // Of bindings that always hold, the first of a role is all that counts.
+        // Of bindings that always hold, the first of a role is all that counts; of one that holds at some
+        // moments, each role once.
         let mut always = Bits::none(self.policy.roles.len());
         let mut open = Vec::new();
         for binding in bindings {
             let Some(it) = self.policy.bindings.get(at(binding)) else { continue };
             let is_of_the_moment = it.conditions.is_of_the_moment();
             let held = Held { binding, what: u32::MAX, is_of_the_moment };
-            let mut seen = is_of_the_moment.then(|| always.clone());
+            let mut now = BTreeSet::new();
             open.push(it.role);
             while let Some(role) = open.pop() {
-                let seen = seen.as_mut().unwrap_or(&mut always);
                 let place = u32::try_from(role).unwrap_or(u32::MAX);
-                let Some(it) = self.policy.roles.get(role).filter(|_| !seen.holds(place)) else {
-                    continue;
-                };
-                seen.set(place, true);
+                let is_new = !always.holds(place) && !now.contains(&place);
+                let Some(it) = self.policy.roles.get(role).filter(|_| is_new) else { continue };
+                if is_of_the_moment {
+                    now.insert(place);
+                } else {
+                    always.set(place, true);
+                }
                 given.push((place, held));
                 open.extend(&it.includes);
             }
