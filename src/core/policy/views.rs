@@ -84,6 +84,7 @@ impl Views {
         if bytes > self.most_bytes {
             self.kept.clear();
             self.certificates.clear();
+            self.shared.sweep();
         }
         self.stamps = self.stamps.saturating_add(1);
         let stamp = self.stamps;

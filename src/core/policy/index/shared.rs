@@ -48,11 +48,16 @@ impl Shared {
         self.bytes.set(self.bytes.get().saturating_add(own));
         let view = Rc::new(view.weighed(Weight { all: Rc::clone(&self.bytes), own }));
         if self.views.len() >= self.held.saturating_mul(2).max(FEW) {
-            self.views.retain(|_, view| view.strong_count() > 0);
-            self.held = self.views.len();
+            self.sweep();
         }
         self.views.insert(view.standing(), Rc::downgrade(&view));
         view
+    }
+
+    /// Forgets the views that nobody holds any more.
+    pub fn sweep(&mut self) {
+        self.views.retain(|_, view| view.strong_count() > 0);
+        self.held = self.views.len();
     }
 
     /// How many bytes the views take that are held.
