@@ -61,6 +61,7 @@ server {
     }
     location @page {
         mesh_authenticate off;
+        add_header X-Length "length $content_length";
         proxy_pass %%UPSTREAM%%;
     }
 }
@@ -165,6 +166,7 @@ subtest 'an error page of a request whose body was read in part' => sub {
             is arrived_body($first), '', '... that gets nothing of the body';
             is_deeply [grep { $_ } arrived($first, 'Content-Length')], [], '... nor its length';
             is_deeply [arrived($first, 'Transfer-Encoding')], [];
+            is $first->{headers}{'x-length'}, 'length 0', '... by any variable';
             is_deeply \@more, [], 'the connection ends';
         }
     }

@@ -427,6 +427,8 @@ fn give_up_reading(r: Live<'_>, context: &Context) {
         if let Some(body) = (*raw).request_body.as_mut() {
             body.bufs = ptr::null_mut();
         }
+        // The field itself is what `$content_length` shows to upstreams of other kinds.
+        (*raw).headers_in.content_length = ptr::null_mut();
         (*raw).headers_in.content_length_n = 0;
         (*raw).headers_in.set_chunked(0);
         match (*raw).stream.as_mut() {
