@@ -126,6 +126,12 @@ impl<'p, 'r> Route<'p, 'r> {
         self.target.segments.others().iter().any(|segment| segment.odd() != Odd::None)
     }
 
+    /// Whether a segment of the path holds an escaped space, which ends the path of a line that is written
+    /// without escaping it again.
+    pub fn hides_a_space(&self) -> bool {
+        self.target.segments.others().iter().any(|segment| segment.text.contains(' '))
+    }
+
     /// What may be wrong with any request of the row.
     fn check(&self) -> Result<(), Refused<'p>> {
         let flags = self.row.flags;

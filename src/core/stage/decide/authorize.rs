@@ -105,7 +105,8 @@ impl Authorization {
         };
         let route = self.platform.route(&asked)?;
         // What takes the prefix away sends the path decoded.
-        if route.hides_a_letter() && !(self.prefix.is_empty() && self.is_compared) {
+        let is_decoded = route.hides_a_letter() && !(self.prefix.is_empty() && self.is_compared);
+        if is_decoded || (route.hides_a_space() && !self.is_compared) {
             return Err(Refused::Ambiguous(
                 "a segment of the path holds a letter that divides paths, where it may be decoded",
             ));
