@@ -150,7 +150,10 @@ impl Wanted {
     /// Whether a name is another spelling of one that is wanted there.
     pub(super) fn is_alike(&self, at: At, name: &str) -> bool {
         let members = self.node(at).map(|node| node.members.as_slice()).unwrap_or_default();
-        members.iter().any(|(known, _)| **known != *name && is_alike(known, name))
+        let of_name = first(name.as_bytes());
+        // Most begin with another letter.
+        let may_be = |known: &str| first(known.as_bytes()) & of_name != 0;
+        members.iter().any(|(known, _)| may_be(known) && **known != *name && is_alike(known, name))
     }
 
     /// Whether a member at the top counts as another one.

@@ -31,11 +31,22 @@ impl Reader<'_> {
                 if rest.len() < before {
                     continue;
                 }
-            } else if let [b'"' | b'-' | b'0'..=b'9', ..] = rest
-                && let Token::Read(after) = self.token(rest)?
-            {
-                rest = after;
-                continue;
+            } else {
+                // Behind a value mostly a name comes.
+                if let [b',', after @ ..] = rest
+                    && self.state == State::After
+                    && self.objects & 1 == 1
+                {
+                    self.state = State::Name;
+                    rest = after;
+                    continue;
+                }
+                if let [b'"' | b'-' | b'0'..=b'9', ..] = rest
+                    && let Token::Read(after) = self.token(rest)?
+                {
+                    rest = after;
+                    continue;
+                }
             }
             let [byte, after @ ..] = rest else { return Ok(rest) };
             self.byte(*byte)?;
@@ -178,11 +189,19 @@ impl State {
 }
 
 /// Behind white space.
+#[inline]
 fn blank(mut rest: &[u8]) -> &[u8] {
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
     while let [b' ' | b'\t' | b'\n' | b'\r', after @ ..] = rest {
         rest = after;
-        while let Some((b"        ", after)) = rest.split_first_chunk() {
-            rest = after;
+        // Most of it is spaces.
+        while let Some(eight) = rest.first_chunk() {
+            let others = u64::from_le_bytes(*eight) ^ SPACES;
+            let spaces = usize::try_from(others.trailing_zeros() >> 3).unwrap_or(0);
+            rest = rest.get(spaces..).unwrap_or_default();
+            if spaces < 8 {
+                break;
+            }
         }
     }
     rest
