@@ -331,6 +331,18 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
+    /// A member was named that is wanted, or is on the way to one.
+    fn member(&mut self, member: At, place: usize) -> Read {
+        let Some(level) = self.level() else { return Ok(()) };
+        let bit = 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)).unwrap_or(0);
+        if level.seen & bit != 0 {
+            return Err(BodyError::Ambiguous);
+        }
+        level.seen |= bit;
+        self.next = Some(member);
+        Ok(())
+    }
+
     /// A name was read, which is on the way.
     fn name(&mut self, name: &str) -> Read {
         self.next = None;
@@ -342,12 +354,7 @@ impl<'w> Reader<'w> {
                 return Err(BodyError::Ambiguous);
             }
             if let Some((member, place)) = wanted.member(at, name) {
-                let bit = 1_u64.checked_shl(u32::try_from(place).unwrap_or(64)).unwrap_or(0);
-                if level.seen & bit != 0 {
-                    return Err(BodyError::Ambiguous);
-                }
-                level.seen |= bit;
-                self.next = Some(member);
+                self.member(member, place)?;
             }
         }
         self.is_other = is_top && wanted.is_other(name);

@@ -37,6 +37,8 @@ struct Node {
     selected: Option<(usize, Use)>,
     /// Bits of the letters that the names of members begin with, and that spellings of them may.
     firsts: u64,
+    /// Whether two members are spellings of one name.
+    has_alike: bool,
 }
 
 /// A place on the tree.
@@ -85,6 +87,7 @@ impl Wanted {
                     Some((_, child)) => *child,
                     None => {
                         node.firsts |= first(name.as_bytes());
+                        node.has_alike |= node.members.iter().any(|(it, _)| is_alike(it, &name));
                         node.members.push((name.into(), next));
                         next
                     }
@@ -145,6 +148,14 @@ impl Wanted {
     /// Whether a name may be one that is wanted there, or another spelling of one.
     pub(super) fn may_be_of(&self, at: At, name: &[u8]) -> bool {
         self.node(at).is_some_and(|node| node.firsts & first(name) != 0)
+    }
+
+    /// The member of a name, as [`Self::member`] has it, if it is spelt so and no other is alike.
+    pub(super) fn exactly(&self, at: At, name: &[u8]) -> Option<(At, usize)> {
+        let node = self.node(at).filter(|node| !node.has_alike)?;
+        let mut members = (0..).zip(&node.members);
+        let (place, (_, child)) = members.find(|(_, (known, _))| known.as_bytes() == name)?;
+        Some((At(*child), place))
     }
 
     /// Whether a name is another spelling of one that is wanted there.

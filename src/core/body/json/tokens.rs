@@ -64,8 +64,13 @@ impl Reader<'_> {
                     if name.len() > self.extract.room() {
                         return Err(BodyError::TooLarge);
                     }
-                    if self.wanted.wants_others() || self.wanted.may_be_of(at, name) {
-                        self.name(plain_text(name)?)?;
+                    let wanted = self.wanted;
+                    let (may_be, others) = (wanted.may_be_of(at, name), wanted.wants_others());
+                    let exactly = || wanted.exactly(at, name);
+                    match (may_be && !others).then(exactly).flatten() {
+                        Some((member, place)) => self.member(member, place)?,
+                        None if may_be || others => self.name(plain_text(name)?)?,
+                        None => {}
                     }
                 }
                 let after = match after {
