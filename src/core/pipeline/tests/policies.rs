@@ -123,7 +123,8 @@ fn each_fault_of_a_request_has_its_reason() {
         ("/topics/orders/x/y/z", Reason::OperationUnknown),
         ("/topics/a%2e", Reason::RequestAmbiguous),
         ("/topics/a%zz", Reason::RequestMalformed),
-        ("/topics/a%20b", Reason::NameMalformed),
+        ("/topics/a%20b", Reason::RequestAmbiguous),
+        ("/topics/a%21b", Reason::NameMalformed),
     ] {
         let sent = Sent::token(&token).asking("POST", target);
         assert_eq!(kafka.reason(&sent), reason, "{target}");
