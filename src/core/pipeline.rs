@@ -245,7 +245,8 @@ pub struct Memo {
     proof: proof::Known,
     /// What was read of the request's body.
     body: Option<Box<BodyRead>>,
-    named: Option<Named>,
+    /// Apart, since most requests have none.
+    named: Option<Box<Named>>,
 }
 
 /// Who a request is from under some settings, or why it is refused.
@@ -274,7 +275,7 @@ impl Memo {
 
     /// What was asked for by the request that was evaluated last, as far as it is known: a main request
     /// and its subrequests have one memo.
-    pub const fn take_named(&mut self) -> Option<Named> {
+    pub const fn take_named(&mut self) -> Option<Box<Named>> {
         self.named.take()
     }
 

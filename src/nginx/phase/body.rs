@@ -388,7 +388,7 @@ unsafe fn go_on(r: *mut ngx_http_request_t, next: Next) {
 
 /// Ends the reading: the memo has what came of it.
 fn finish(r: Live<'_>, context: &Context) -> Option<()> {
-    let Reading { state, entry, taken, mut share, .. } = context.end_body()?;
+    let Reading { state, entry, taken, mut share, .. } = *context.end_body()?;
     let found = match state {
         State::Going(reader) if is_whole(r, taken) => reader.finish().map_err(Reason::from),
         // What was sent is not what was seen.

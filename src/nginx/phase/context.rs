@@ -44,7 +44,7 @@ pub(crate) struct Context {
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
     /// The request's body while it is read, and what is taken of the memory for bodies afterwards.
-    body: RefCell<Option<Reading>>,
+    body: RefCell<Option<Box<Reading>>>,
     share: Cell<Option<Share>>,
     /// Whether the reading of its body was given up.
     given_up: Cell<bool>,
@@ -334,7 +334,7 @@ impl Context {
 
     /// What a request asks for, as far as it is known.
     pub(crate) fn named<T>(&self, r: Live<'_>, show: impl FnOnce(&Named) -> T) -> Option<T> {
-        self.look(r, |outcome| outcome.named.as_ref().map(show))?
+        self.look(r, |outcome| outcome.named.as_deref().map(show))?
     }
 
     /// Whether the request was admitted for a path that must go upstream as it came.
@@ -347,17 +347,17 @@ impl Context {
 
     /// Keeps the request's body while it is read.
     pub(super) fn begin_body(&self, reading: Reading) -> Option<()> {
-        *self.body.try_borrow_mut().ok()? = Some(reading);
+        *self.body.try_borrow_mut().ok()? = Some(Box::new(reading));
         Some(())
     }
 
     /// Shows the request's body while it is read; `None` if it is not.
     pub(super) fn with_body<T>(&self, work: impl FnOnce(&mut Reading) -> T) -> Option<T> {
-        self.body.try_borrow_mut().ok()?.as_mut().map(work)
+        self.body.try_borrow_mut().ok()?.as_deref_mut().map(work)
     }
 
     /// The request's body, which is not read any more.
-    pub(super) fn end_body(&self) -> Option<Reading> {
+    pub(super) fn end_body(&self) -> Option<Box<Reading>> {
         self.body.try_borrow_mut().ok()?.take()
     }
 
@@ -423,7 +423,7 @@ struct Outcome {
     /// The number of the settings that it was judged by.
     location: usize,
     /// What it asks for, if its location has a platform.
-    named: Option<Named>,
+    named: Option<Box<Named>>,
     /// When it was judged, if the configuration asks for that.
     times: Option<Box<[Instant; 2]>>,
 }

@@ -130,7 +130,7 @@ pub(crate) struct Asking<'l, 'r, 'a> {
     /// What was read of its body.
     pub(crate) body: Option<&'a BodyRead>,
     /// Where its operation is noted.
-    pub(crate) named: &'a mut Option<Named>,
+    pub(crate) named: &'a mut Option<Box<Named>>,
 }
 
 /// Permits what the policy allows.
@@ -154,7 +154,7 @@ pub(crate) fn authorize(
         let hides_a_letter = route.hides_a_letter();
         let operation = route.operation();
         let table = authorization.platform.shared_table();
-        *named = Some(Named {
+        *named = Some(Box::new(Named {
             table,
             line,
             is_upgrade,
@@ -163,7 +163,7 @@ pub(crate) fn authorize(
             kind,
             action,
             resource: None,
-        });
+        }));
     }
     let view = view(&identity, edition, (authorization, settings), request, worker);
     let found = if route.needs_body() {
