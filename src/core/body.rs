@@ -79,6 +79,17 @@ impl<'w> Reader<'w> {
         }
     }
 
+    /// How many bytes of memory it takes now, about.
+    pub fn held(&self) -> usize {
+        let held = match &self.kind {
+            Kind::Json(reader) => reader.held(),
+            Kind::Form(reader) => reader.held(),
+            Kind::Multipart(reader) => reader.held(),
+            Kind::Absent(extract) => extract.size(),
+        };
+        held.saturating_add(size_of::<Self>())
+    }
+
     /// What was found, if the body is whole. An empty body holds nothing.
     ///
     /// # Errors

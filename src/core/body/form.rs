@@ -20,6 +20,9 @@ pub(super) struct Reader<'w> {
 /// Bytes of the longest pair: no wanted name is longer.
 const MAX_PAIR: usize = 64 * 1024;
 
+/// What a name takes beside its text, about.
+pub(super) const NAME: usize = 48;
+
 /// How many names a form may hold, and bytes of them.
 const MAX_NAMES: usize = 1000;
 const MAX_LENGTH: usize = 64 * 1024;
@@ -33,6 +36,11 @@ impl<'w> Reader<'w> {
             names: BTreeSet::new(),
             length: 0,
         }
+    }
+
+    pub(super) fn held(&self) -> usize {
+        let names = self.length.saturating_add(self.names.len().saturating_mul(NAME));
+        self.extract.size().saturating_add(self.pair.capacity()).saturating_add(names)
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {

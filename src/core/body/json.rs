@@ -122,6 +122,11 @@ impl<'w> Reader<'w> {
         }
     }
 
+    pub(super) fn held(&self) -> usize {
+        let way = self.way.capacity().saturating_mul(size_of::<Level>());
+        self.extract.size().saturating_add(self.text.capacity()).saturating_add(way)
+    }
+
     pub(super) fn into_extract(self) -> Extract {
         self.extract
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::form::NAME;
 use super::{BodyError, Extract, Use, Wanted};
 use delimiter::Delimiter;
 
@@ -94,6 +95,12 @@ impl<'w> Reader<'w> {
             value: Vec::new(),
             place: None,
         }
+    }
+
+    pub(super) fn held(&self) -> usize {
+        let names = self.length.saturating_add(self.names.len().saturating_mul(NAME));
+        let texts = self.head.capacity().saturating_add(self.value.capacity());
+        self.extract.size().saturating_add(texts).saturating_add(names)
     }
 
     pub(super) fn into_extract(self) -> Extract {

@@ -32,38 +32,40 @@ use crate::nginx::phase::context::Context;
 use crate::nginx::phase::turn::Turn;
 use crate::nginx::state::settings;
 
-/// The bytes that the members of one body may take.
-const ONE: usize = 64 * 1024;
-
 thread_local! {
-    /// The bytes that this worker may still need for bodies, or keeps of them.
+    /// The bytes that this worker holds for bodies, or keeps of them.
     static TAKEN: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A part of `mesh_body_memory`, given back when it is dropped.
-pub(super) struct Share(usize);
+pub(super) struct Share {
+    size: usize,
+    room: usize,
+}
 
 impl Share {
-    /// What one body may take; `None` if there is no room for it.
-    fn take(room: usize) -> Option<Self> {
-        let taken = TAKEN.get().saturating_add(ONE);
-        (taken <= room).then(|| {
-            TAKEN.set(taken);
-            Self(ONE)
-        })
+    /// What a body that has not come yet takes; `None` if there is no room for it.
+    fn take(room: usize, size: usize) -> Option<Self> {
+        let mut share = Self { size: 0, room };
+        share.resize(size).then_some(share)
     }
 
-    /// Gives all back but what is kept.
-    fn shrink(&mut self, size: usize) {
-        let rest = self.0.saturating_sub(size);
-        TAKEN.set(TAKEN.get().saturating_sub(rest));
-        self.0 = self.0.saturating_sub(rest);
+    /// Takes as much as is held now, or gives back what is not; `false` if there is no room for more.
+    fn resize(&mut self, size: usize) -> bool {
+        let others = TAKEN.get().saturating_sub(self.size);
+        let all = others.saturating_add(size);
+        if size > self.size && all > self.room {
+            return false;
+        }
+        TAKEN.set(all);
+        self.size = size;
+        true
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.shrink(0);
+        self.resize(0);
     }
 }
 
@@ -169,11 +171,13 @@ pub(super) fn read(turn: Turn<'_>, body: &need::Body) -> Option<Read> {
         return refuse(Reason::BodyUnavailable);
     }
     let room = settings::main(r).raw.body_memory.unwrap_or(BODY_MEMORY);
-    let Some(share) = Share::take(room) else { return refuse(Reason::BodyUnavailable) };
     // SAFETY: zero is a valid value of every field: null, no function, no flag.
     let event = Event(Box::new(unsafe { core::mem::zeroed::<ngx_event_t>() }));
     let is_lenient = location.dry_run.covers(Reason::BodyMalformed);
-    let state = State::Going(Box::new(Reader::new(kind, wanted)));
+    let reader = Box::new(Reader::new(kind, wanted));
+    let share = Share::take(room, reader.held().saturating_add(size_of::<Reading>()));
+    let Some(share) = share else { return refuse(Reason::BodyUnavailable) };
+    let state = State::Going(reader);
     let reading = Reading { state, entry, taken: 0, most, is_lenient, parked: None, event, share };
     context.begin_body(reading)?;
     if known.is_null() {
@@ -241,8 +245,11 @@ impl Reading {
             true => Err(BodyError::TooLarge),
             false => reader.feed(bytes),
         };
+        let held = reader.held().saturating_add(size_of::<Self>());
         if let Err(error) = result {
             self.refuse(error.into());
+        } else if !self.share.resize(held) {
+            self.refuse(Reason::BodyUnavailable);
         }
         !self.is_refused()
     }
@@ -395,7 +402,7 @@ fn finish(r: Live<'_>, context: &Context) -> Option<()> {
         State::Going(_) => Err(Reason::BodyMalformed),
         State::Refused(reason) | State::Skipped(reason) => Err(reason),
     };
-    share.shrink(found.as_ref().map_or(0, Extract::size));
+    share.resize(found.as_ref().map_or(0, Extract::size));
     context.set_body(BodyRead { entry, found }, share)
 }
 
