@@ -77,6 +77,22 @@ subtest 'a bad policy is told by its places' => sub {
         qr/\[emerg\].*none\.yaml.*No such file.* in \S+:\d+/);
 };
 
+subtest 'a policy that another module may pass by is warned of' => sub {
+    my ($status, $output) = Test::Mesh::Server::test_config(<<"CONF" =~ s/%%DIR%%/$dir/gr);
+include %%KEYS%%/issuers.conf;
+server {
+    mesh_policy %%DIR%%/good.yaml;
+    mesh_platform http;
+    $on
+    location /any { satisfy any; allow all; }
+    location /all { }
+}
+CONF
+    is $status, 0;
+    like $output, qr/\[warn\].*mesh_policy is not asked about a request that another module admits: "satisfy any", in location "\/any"/;
+    unlike $output, qr/"satisfy any", in location "\/all"/;
+};
+
 subtest 'an issuer that the configuration does not have is warned of' => sub {
     my $server = Test::Mesh::Server->start(<<"CONF" =~ s/%%DIR%%/$dir/gr, expected => [qr/no issuer "idq"/]);
 include %%KEYS%%/issuers.conf;

@@ -32,6 +32,12 @@ pub(super) fn check_server(cf: *mut ngx_conf_t, inner: &LocationConf) -> *mut c_
         };
         return refuse(cf, None, &error);
     }
+    if location.authorization.is_some() && is_satisfied_by_any(cf) {
+        log(cf).write(Level::Warn, format_args!(
+            "mesh_policy is not asked about a request that another module admits: \"satisfy any\"{}",
+            location_name(cf)
+        ));
+    }
     if answers_before_access(cf) {
         log(cf).write(Level::Warn, format_args!(
             "mesh_authenticate does not protect a location that answers by \"return\": it answers \
@@ -90,6 +96,17 @@ fn server_verifies_certificates(cf: *mut ngx_conf_t) -> bool {
 #[cfg(not(ngx_feature = "http_ssl"))]
 fn server_verifies_certificates(_: *mut ngx_conf_t) -> bool {
     false
+}
+
+/// Whether another access module may admit a request to the location that is being merged.
+fn is_satisfied_by_any(cf: *mut ngx_conf_t) -> bool {
+    // SAFETY: as in `block`; the core module has merged its own settings before ours.
+    unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        let index = nginx_sys::ngx_http_core_module.ctx_index;
+        let core = (*(*ctx).loc_conf.add(index)).cast::<nginx_sys::ngx_http_core_loc_conf_t>();
+        (*core).satisfy == nginx_sys::NGX_HTTP_SATISFY_ANY as nginx_sys::ngx_uint_t
+    }
 }
 
 /// Whether the location that is being merged holds a `return` of the rewrite module.
