@@ -9,14 +9,17 @@ use IO::Socket::INET;
 our @EXPORT = qw(free_port silent_port);
 
 # A port of 127.0.0.1 on which nobody listens; each is given once. It is below the range from which
-# the kernel takes ports for outgoing connections.
+# the kernel takes ports for outgoing connections. Tests that run beside this one do not get it: they
+# cannot take the UDP port of its number as long as this test lives.
 sub free_port () {
-    state %given;
+    state @held;
     for my $attempt (1 .. 1000) {
         my $port = 20_000 + int rand 12_000;
-        next if $given{$port}++;
-        return $port if IO::Socket::INET->new(
-            LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);
+        my %local = (LocalAddr => '127.0.0.1', LocalPort => $port);
+        my $mark = IO::Socket::INET->new(%local, Proto => 'udp') or next;
+        next unless IO::Socket::INET->new(%local, Listen => 1, ReuseAddr => 1);
+        push @held, $mark;
+        return $port;
     }
     croak 'no free port';
 }
