@@ -122,19 +122,33 @@ impl Described {
         })
     }
 
-    /// Reads what a route looks at in the body; an error is the word of the refusal.
-    pub(crate) fn read_body(&self, route: &Route<'_, '_>) -> Result<Option<Extract>, &'static str> {
+    /// Shows `work` the row that a platform has for it, and the operation that it is.
+    ///
+    /// # Errors
+    /// If the platform has no name for it.
+    pub(crate) fn named<T>(
+        &self,
+        platform: &Platform,
+        work: impl FnOnce(&Route<'_, '_>, &Operation<'_, '_>) -> T,
+    ) -> Result<T, Unnamed> {
+        let asked = self.asked();
+        let route = platform.route(&asked)?;
+        let body = self.read_body(&route)?;
+        let operation = route.name(body.as_ref())?;
+        Ok(work(&route, &operation))
+    }
+
+    /// Reads what a route looks at in the body.
+    fn read_body(&self, route: &Route<'_, '_>) -> Result<Option<Extract>, BodyError> {
         let Some(wanted) = route.wanted().filter(|_| !self.body.is_empty()) else {
             return Ok(None);
         };
         if self.is_cut {
-            return Err(Reason::BodyTooLarge.word());
+            return Err(BodyError::TooLarge);
         }
-        let word = |error: BodyError| Reason::from(error).word();
-        let kind = route.body_type().map_err(word)?;
-        let mut reader = Reader::new(kind, wanted);
-        let found = reader.feed(&self.body).and_then(|()| reader.finish());
-        found.map(Some).map_err(word)
+        let mut reader = Reader::new(route.body_type()?, wanted);
+        reader.feed(&self.body)?;
+        reader.finish().map(Some)
     }
 
     /// A request of a file.
@@ -182,27 +196,39 @@ impl Described {
     }
 }
 
+/// Why a request has no name.
+#[derive(Debug)]
+pub(crate) struct Unnamed {
+    /// The word of the refusal.
+    pub(crate) word: &'static str,
+    /// More about it.
+    pub(crate) detail: Option<String>,
+}
+
+impl From<Refused<'_>> for Unnamed {
+    fn from(refused: Refused<'_>) -> Self {
+        Self { word: refused.word(), detail: refused.detail().map(str::to_owned) }
+    }
+}
+
+impl From<BodyError> for Unnamed {
+    fn from(error: BodyError) -> Self {
+        Self { word: Reason::from(error).word(), detail: None }
+    }
+}
+
 /// The answer to a request, and whether it has a name.
 fn answer(platform: &Platform, request: &Described) -> (Value, Verdict) {
-    let refused = |refused: Refused<'_>| {
-        let mut answer = json!({ "refused": refused.word() });
-        if let (Some(detail), Some(answer)) = (refused.detail(), answer.as_object_mut()) {
-            answer.insert("detail".into(), detail.into());
+    let named = request.named(platform, |route, it| of_operation(it, route.needs_body()));
+    match named {
+        Ok(answer) => (answer, Verdict::Accepted),
+        Err(Unnamed { word, detail }) => {
+            let mut answer = json!({ "refused": word });
+            if let (Some(detail), Some(answer)) = (detail, answer.as_object_mut()) {
+                answer.insert("detail".into(), detail.into());
+            }
+            (answer, Verdict::Refused)
         }
-        (answer, Verdict::Refused)
-    };
-    let asked = request.asked();
-    let route = match platform.route(&asked) {
-        Ok(route) => route,
-        Err(reason) => return refused(reason),
-    };
-    let body = match request.read_body(&route) {
-        Ok(body) => body,
-        Err(word) => return (json!({ "refused": word }), Verdict::Refused),
-    };
-    match route.name(body.as_ref()) {
-        Ok(operation) => (of_operation(&operation, route.needs_body()), Verdict::Accepted),
-        Err(reason) => refused(reason),
     }
 }
 

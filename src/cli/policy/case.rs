@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use mesh_core::platform::Platform;
 use mesh_core::platform::operation::Operation;
-use mesh_core::platform::{Platform, Refused};
-use mesh_core::policy::Policy;
 use mesh_core::policy::plain::{self, Asked, Asks, Step};
+use mesh_core::policy::{Policy, Subject, ask};
 use mesh_core::refusal::Reason;
 use mesh_core::text::time::UnixTime;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::identity;
 use crate::input::{self, Line};
 use crate::moment::parse_moment;
-use crate::platform::matching::Described;
+use crate::platform::matching::{Described, Unnamed};
 use crate::{error::Failure, platform};
 
 /// A case: who asks what of which platform, and when.
@@ -90,47 +90,27 @@ impl Case {
     /// # Errors
     /// If no policy can be about the platform.
     pub(super) fn decide(&self, policy: &Policy) -> Result<Told, Failure> {
-        let asked = self.request.asked();
-        let route = match self.platform.route(&asked) {
-            Ok(route) => route,
-            Err(refused) => return Ok(Told::unnamed(refused)),
-        };
-        let body = match self.request.read_body(&route) {
-            Ok(body) => body,
-            Err(word) => return Ok(Told::of_body(word)),
-        };
-        match route.name(body.as_ref()) {
-            Ok(operation) => self.judge(policy, &operation),
-            Err(refused) => Ok(Told::unnamed(refused)),
+        match self.request.named(&self.platform, |_, operation| self.judge(policy, operation)) {
+            Ok(told) => told,
+            Err(unnamed) => Ok(Told::unnamed(unnamed)),
         }
     }
 
     /// Gives each resource that the case names to `take`; of a case without a name, the word of the refusal.
     pub(super) fn named(&self, take: &mut dyn FnMut(&Named<'_>)) -> Option<&'static str> {
-        let asked = self.request.asked();
-        let route = match self.platform.route(&asked) {
-            Ok(route) => route,
-            Err(refused) => return Some(refused.word()),
-        };
-        let body = match self.request.read_body(&route) {
-            Ok(body) => body,
-            Err(word) => return Some(word),
-        };
-        let operation = match route.name(body.as_ref()) {
-            Ok(operation) => operation,
-            Err(refused) => return Some(refused.word()),
-        };
-        let kinds = operation.table.kinds();
-        for it in operation.resources.iter() {
-            let plural = kinds.get(it.kind).map_or("", |kind| &*kind.plural);
-            take(&Named {
-                platform: operation.table.name(),
-                plural,
-                action: kinds.word(it.action),
-                name: it.name.as_deref(),
-            });
-        }
-        None
+        let named = self.request.named(&self.platform, |_, operation| {
+            let kinds = operation.table.kinds();
+            for it in operation.resources.iter() {
+                let plural = kinds.get(it.kind).map_or("", |kind| &*kind.plural);
+                take(&Named {
+                    platform: operation.table.name(),
+                    plural,
+                    action: kinds.word(it.action),
+                    name: it.name.as_deref(),
+                });
+            }
+        });
+        named.err().map(|unnamed| unnamed.word)
     }
 
     fn judge(&self, policy: &Policy, operation: &Operation<'_, '_>) -> Result<Told, Failure> {
@@ -139,21 +119,10 @@ impl Case {
         let place = place.ok_or_else(|| {
             Failure::Usage(format!("{}: a policy cannot be about this platform", table.name()))
         })?;
-        let resources: Vec<Asks<'_>> = operation
-            .resources
-            .iter()
-            .map(|it| Asks { kind: it.kind, action: it.action, name: it.name.as_deref() })
-            .collect();
-        let asked = Asked {
-            platform: place,
-            operation: operation.id(),
-            is_list: operation.is_list(),
-            is_named: operation.is_row_named(),
-            resources: &resources,
-        };
-        Ok(self.identity.with(self.address, |subject| {
-            let decision = plain::decide(policy, subject, &asked, self.at);
-            let steps = plain::explain(policy, subject, &asked, self.at);
+        let told = |subject: &Subject<'_>, asked: &Asked<'_>| {
+            let resources = asked.resources;
+            let decision = plain::decide(policy, subject, asked, self.at);
+            let steps = plain::explain(policy, subject, asked, self.at);
             let kinds = table.kinds();
             let of_resource = |asks: &Asks<'_>| {
                 let kind = kinds.get(asks.kind).map_or("", |kind| &*kind.name);
@@ -174,12 +143,12 @@ impl Case {
                 operation: operation.name().to_owned(),
                 resources: resources.iter().map(of_resource).collect(),
                 noted: decision.noted.iter().map(|rule| (*rule).to_owned()).collect(),
-                steps: steps
-                    .iter()
-                    .map(|step| shown_step(step, &resources, &of_resource))
-                    .collect(),
+                steps: steps.iter().map(|step| shown_step(step, resources, &of_resource)).collect(),
             }
-        }))
+        };
+        Ok(self
+            .identity
+            .with(self.address, |subject| ask(operation, place, |asked| told(subject, asked))))
     }
 }
 
@@ -206,17 +175,17 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn unnamed(refused: Refused<'_>) -> Self {
-        Self { detail: refused.detail().map(str::to_owned), ..Self::of_body(refused.word()) }
+    fn unnamed(Unnamed { word, detail }: Unnamed) -> Self {
+        Self { detail, ..Self::refused(word) }
     }
 
     /// Nobody asks: the token is refused.
     pub(super) fn of_token(reason: Reason, notes: &[String]) -> Self {
         let detail = notes.first().map_or_else(|| reason.meaning().to_owned(), Clone::clone);
-        Self { detail: Some(detail), ..Self::of_body(reason.word()) }
+        Self { detail: Some(detail), ..Self::refused(reason.word()) }
     }
 
-    fn of_body(reason: &'static str) -> Self {
+    fn refused(reason: &'static str) -> Self {
         Self {
             is_allowed: false,
             rule: None,

@@ -61,23 +61,13 @@ fn ask_as(policy: &Policy, subject: &Subject<'_>, word: &str, request: &str, sen
         Ok(operation) => operation,
         Err(refused) => return refused.word().into(),
     };
-    let resources: Vec<Asks<'_>> = operation
-        .resources
-        .iter()
-        .map(|it| Asks { kind: it.kind, action: it.action, name: it.name.as_deref() })
-        .collect();
-    let asked = Asked {
-        platform: place,
-        operation: operation.id(),
-        is_list: operation.is_list(),
-        is_named: operation.is_row_named(),
-        resources: &resources,
-    };
-    let plain = decide(policy, subject, &asked, NOW);
-    let index = Index::new(policy.clone());
-    let view = index.view(subject);
-    assert_eq!(index.decide(&view, subject.address, &asked, NOW), plain, "{request}");
-    [plain.verdict.rule()].into_iter().chain(plain.noted).collect::<Vec<_>>().join(" ")
+    crate::policy::ask(&operation, place, |asked| {
+        let plain = decide(policy, subject, asked, NOW);
+        let index = Index::new(policy.clone());
+        let view = index.view(subject);
+        assert_eq!(index.decide(&view, subject.address, asked, NOW), plain, "{request}");
+        [plain.verdict.rule()].into_iter().chain(plain.noted).collect::<Vec<_>>().join(" ")
+    })
 }
 
 fn ask(policy: &Policy, word: &str, request: &str) -> String {
