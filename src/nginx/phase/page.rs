@@ -23,7 +23,7 @@ pub(super) fn of(turn: Turn<'_>, refusal: &Refusal, status: u16) -> Option<Page>
     }
     let view = context.view(r);
     let path = view.upstream().path;
-    let path = path.strip_prefix(authorization.prefix.as_bytes()).unwrap_or(path);
+    let path = authorization.within(path).unwrap_or(path);
     let kind = match view.field("content-type") {
         Field::One(value) => Some(value),
         Field::Absent | Field::Several => None,

@@ -115,7 +115,7 @@ impl Authorization {
     }
 
     /// A path without the prefix; `None` if it does not begin with it.
-    fn within<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+    pub fn within<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let rest = path.strip_prefix(self.prefix.as_bytes())?;
         matches!(rest, [] | [b'/', ..]).then_some(if rest.is_empty() { b"/" } else { rest })
     }
