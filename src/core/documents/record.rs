@@ -3,11 +3,12 @@
 //! One line says whose it is, when it was confirmed and what its digest is; the document follows. A
 //! file that is cut, damaged, or another issuer's is no record.
 
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::{Found, Source};
+use crate::text::hex::hex;
 use crate::text::time::UnixTime;
 
 /// The bytes of a file that keeps a document of that source.
@@ -45,14 +46,6 @@ pub fn read_record(bytes: &[u8], source: &Source) -> Result<Found, RecordError> 
 
 /// The most bytes of a record.
 pub const MAX_RECORD: usize = super::CAPACITY.saturating_add(256);
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
 
 /// Why a file is no record of a document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,6 +1,5 @@
 //! The policies that are in force: each a version of its document, replaced as a whole.
 
-use core::fmt::Write as _;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache, Guard};
@@ -9,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::document::{Fault, MAX_BYTES, read};
 use super::index::Index;
 use crate::platform::table::Table;
+use crate::text::hex::hex;
 
 /// A version of a policy's document, with its index.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl Edition {
         let mut conditions = conditions.chain(policy.denials.iter().map(|it| &it.conditions));
         let has_claims = conditions.any(|it| !it.claims.is_empty());
         let index = Index::new(policy);
-        Ok((Self { digest: hex(bytes), index, generation: 0, has_claims }, read.warnings))
+        let digest = hex(digest(&SHA256, bytes).as_ref()).into();
+        Ok((Self { digest, index, generation: 0, has_claims }, read.warnings))
     }
 
     /// The SHA-256 of the document, in hexadecimal.
@@ -66,15 +67,6 @@ impl Edition {
     pub const fn has_claims(&self) -> bool {
         self.has_claims
     }
-}
-
-fn hex(bytes: &[u8]) -> Box<str> {
-    let digest = digest(&SHA256, bytes);
-    let mut text = String::with_capacity(64);
-    for byte in digest.as_ref() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.into()
 }
 
 /// Why a document is no policy.
