@@ -9,6 +9,7 @@ mod choice;
 pub mod kind;
 pub mod name;
 pub mod operation;
+mod query;
 mod route;
 mod router;
 mod selector;

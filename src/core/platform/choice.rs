@@ -1,33 +1,80 @@
 //! Of the rows of one path the one that is a request's: by method, query and type.
 
+use super::query::Query;
 use super::table::Row;
-use super::{Asked, Platform, Refused, target};
+use super::{Asked, Platform, Refused};
 use crate::request::Field;
 use crate::text::alike::is_alike;
 
+/// The rows of one path.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// The place of each, and the bits of its methods.
+    rows: Vec<(u16, u8)>,
+    /// Bits of the methods that one row has, which nothing else chooses.
+    alone: u8,
+}
+
+impl Rows {
+    /// Adds a row.
+    pub(super) fn push(&mut self, row: u16) {
+        self.rows.push((row, 0));
+    }
+
+    /// To be called when all rows are added.
+    pub(super) fn finish(&mut self, all: &[Row]) {
+        let row = |place: u16| all.get(usize::from(place));
+        let (get, head) = (Row::method("GET"), Row::method("HEAD"));
+        let has_head =
+            self.rows.iter().any(|(place, _)| row(*place).is_some_and(|row| row.is_of_bit(head)));
+        let (mut once, mut chosen) = (0_u8, 0_u8);
+        for (place, bits) in &mut self.rows {
+            let Some(row) = row(*place) else { continue };
+            let is_head = !has_head && row.is_of_bit(get);
+            *bits = row.method_bits | if is_head { head } else { 0 };
+            let is_plain = row.template.query.is_empty() && row.types.is_empty();
+            chosen |= if is_plain { once & *bits } else { *bits };
+            once |= *bits;
+        }
+        self.alone = once & !chosen;
+    }
+
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
 /// Of the rows of one path the one that is a request's.
+#[inline]
 pub(super) fn choose<'p>(
     platform: &'p Platform,
-    rows: &[u16],
+    rows: &Rows,
     asked: &Asked<'_>,
-    query: Option<&str>,
+    query: Query<'_>,
+) -> Result<Option<&'p Row>, Refused<'static>> {
+    let method = Row::method(asked.method);
+    // Most paths have one row of a method, which nothing else chooses.
+    if rows.alone & method == 0 {
+        return among(platform, rows, asked, query);
+    }
+    let place = rows.rows.iter().find(|(_, methods)| methods & method != 0);
+    let row = place.and_then(|(place, _)| platform.table.rows.get(usize::from(*place)));
+    Ok(row.filter(|row| row.is_on(platform.dialects)))
+}
+
+/// The same, whatever chooses the row.
+fn among<'p>(
+    platform: &'p Platform,
+    rows: &Rows,
+    asked: &Asked<'_>,
+    query: Query<'_>,
 ) -> Result<Option<&'p Row>, Refused<'static>> {
     let rows = || {
-        let rows = rows.iter().filter_map(|row| platform.table.rows.get(usize::from(*row)));
-        rows.filter(|row| row.dialects == 0 || row.dialects & platform.dialects != 0)
+        let places = rows.rows.iter().map(|(place, _)| usize::from(*place));
+        let rows = places.filter_map(|place| platform.table.rows.get(place));
+        rows.filter(|row| row.is_on(platform.dialects))
     };
-    // Most paths have one row of a method, which nothing else chooses.
-    let of_method = Row::method(asked.method);
-    if asked.method != "HEAD" {
-        let mut of_method = rows().filter(|row| row.is_of_bit(of_method));
-        match (of_method.next(), of_method.next()) {
-            (None, _) => return Ok(None),
-            (Some(row), None) if row.template.query.is_empty() && row.types.is_empty() => {
-                return Ok(Some(row));
-            }
-            _ => {}
-        }
-    }
     let method = match asked.method {
         "HEAD" if !rows().any(|row| row.is_of("HEAD")) => "GET",
         method => method,
@@ -73,13 +120,10 @@ impl ByQuery {
 
 fn by_query(
     rows: &mut dyn Iterator<Item = &Row>,
-    query: Option<&str>,
+    query: Query<'_>,
 ) -> Result<ByQuery, Refused<'static>> {
     let rows: Vec<&Row> = rows.collect();
-    let members = query.map_or_else(
-        || Ok(Vec::new()),
-        |query| target::members(query).collect::<Result<Vec<_>, _>>(),
-    )?;
+    let members = query.members().collect::<Result<Vec<_>, _>>()?;
     let mut is_plain = true;
     for (name, _) in rows.iter().flat_map(|row| &row.template.query) {
         for (member, _) in members.iter().filter(|(member, _)| is_alike(member, name)) {
@@ -116,3 +160,6 @@ fn media_type(asked: &Asked<'_>) -> Result<Option<String>, Refused<'static>> {
     let value = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     Ok(Some(String::from_utf8_lossy(value).to_ascii_lowercase()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,40 +88,79 @@ impl Form {
     ///
     /// No resource of this kind can have the name.
     pub fn normal(self, name: &str) -> Result<Name<'_>, Malformed> {
-        let is_sized = (1..=MAX_NAME).contains(&name.len());
-        if !is_sized || bytes::has_control(name) {
+        if !(1..=MAX_NAME).contains(&name.len()) {
             return Err(Malformed);
         }
         match self {
-            Self::Plain => Ok(Some(Cow::Borrowed(name))),
-            Self::Fold => fold(name).map(Some),
-            Self::Number => number(name).map(|it| Some(Cow::Borrowed(it))),
-            Self::Uuid => uuid(name).map(Some),
-            Self::Token => token(name).map(|it| Some(Cow::Borrowed(it))),
+            // These have no letter that others may not have.
+            Self::Number => return number(name).map(|it| Some(Cow::Borrowed(it))),
+            Self::Uuid => return uuid(name).map(Some),
+            Self::Token => return token(name).map(|it| Some(Cow::Borrowed(it))),
+            _ => {}
+        }
+        let letters = Letters::of(name);
+        if letters.has(Letters::CONTROL) && name.chars().any(char::is_control) {
+            return Err(Malformed);
+        }
+        match self {
+            Self::Fold => fold(name, letters).map(Some),
             // In backticks, another spelling of a part.
-            Self::Dotted if name.contains('`') => Err(Malformed),
-            Self::Dotted => parts(name, '.').and_then(fold).map(Some),
-            Self::Slashed => parts(name, '/').and_then(fold).map(Some),
+            Self::Dotted if letters.has(Letters::TICK) => Err(Malformed),
+            Self::Dotted => fold(parts(name, b'.')?, letters).map(Some),
+            Self::Slashed => fold(parts(name, b'/')?, letters).map(Some),
             Self::Path => path(name, "/Workspace"),
             Self::File => file(name),
             Self::Url => url(name).map(|it| Some(Cow::Borrowed(it))),
+            Self::Plain | Self::Number | Self::Uuid | Self::Token => Ok(Some(Cow::Borrowed(name))),
         }
     }
 }
 
-fn fold(name: &str) -> Result<Cow<'_, str>, Malformed> {
-    if !name.is_ascii() && name.contains(FOLDS_TO_ASCII) {
+/// What the letters of a name are together.
+#[derive(Clone, Copy)]
+struct Letters(u8);
+
+impl Letters {
+    /// One may be a control character: those of two bytes begin with 0xc2.
+    const CONTROL: u8 = 1;
+    /// One is of ASCII in upper case.
+    const UPPER: u8 = 2;
+    /// One is a backtick.
+    const TICK: u8 = 4;
+    /// One is beyond ASCII.
+    const BEYOND: u8 = 0x80;
+
+    fn of(name: &str) -> Self {
+        Self(bytes::together(name.as_bytes(), |byte| {
+            let is_control = (byte < 0x20) | (byte == 0x7f) | (byte == 0xc2);
+            let is_upper = byte.wrapping_sub(b'A') < 26;
+            let of = |is_it: bool, what: u8| u8::from(is_it).wrapping_mul(what);
+            of(is_control, Self::CONTROL)
+                | of(is_upper, Self::UPPER)
+                | of(byte == b'`', Self::TICK)
+                | byte & Self::BEYOND
+        }))
+    }
+
+    const fn has(self, what: u8) -> bool {
+        self.0 & what != 0
+    }
+}
+
+fn fold(name: &str, letters: Letters) -> Result<Cow<'_, str>, Malformed> {
+    if letters.has(Letters::BEYOND) && name.contains(FOLDS_TO_ASCII) {
         return Err(Malformed);
     }
-    if bytes::has_upper(name) {
+    if letters.has(Letters::UPPER) {
         return Ok(Cow::Owned(name.to_ascii_lowercase()));
     }
     Ok(Cow::Borrowed(name))
 }
 
 fn number(name: &str) -> Result<&str, Malformed> {
-    // Of a larger one, a platform that counts in 64 bits makes another.
-    if is_shortest(name) && name.parse::<u64>().is_ok() { Ok(name) } else { Err(Malformed) }
+    // Of a larger one, a platform that counts in 64 bits makes another; what has 19 digits is none.
+    let is_ours = is_shortest(name) && (name.len() < 20 || name.parse::<u64>().is_ok());
+    if is_ours { Ok(name) } else { Err(Malformed) }
 }
 
 /// With hyphens in all of their places, or without any.
@@ -168,14 +207,14 @@ fn token(name: &str) -> Result<&str, Malformed> {
     if is_ours { Ok(name) } else { Err(Malformed) }
 }
 
-fn parts(name: &str, separator: char) -> Result<&str, Malformed> {
-    let separator = u8::try_from(separator).map_err(|_| Malformed)?;
-    let (mut next, mut is_whole) = (0, true);
-    bytes::each(name.as_bytes(), separator, &mut |at| {
-        is_whole &= at > next;
-        next = at.saturating_add(1);
-    });
-    if is_whole && next < name.len() { Ok(name) } else { Err(Malformed) }
+/// A name of parts, none of which is empty.
+fn parts(name: &str, separator: u8) -> Result<&str, Malformed> {
+    let [first, behind @ ..] = name.as_bytes() else { return Err(Malformed) };
+    let [before @ .., last] = name.as_bytes() else { return Err(Malformed) };
+    let is_empty = |one, other| u8::from(one == separator) & u8::from(other == separator);
+    let has_empty = [*first, *last].contains(&separator)
+        || bytes::pairs_together(before, behind, is_empty) != 0;
+    if has_empty { Err(Malformed) } else { Ok(name) }
 }
 
 /// A path without what leads to the same place by another way, and without its root's other name.
@@ -222,7 +261,7 @@ fn file(name: &str) -> Result<Name<'_>, Malformed> {
     }
     let end = segments.nth(2).unwrap_or(name.len()).saturating_sub(first);
     let (volume, inside) = rest.split_at_checked(end).ok_or(Malformed)?;
-    match fold(volume)? {
+    match fold(volume, Letters::of(volume))? {
         Cow::Borrowed(_) => Ok(Some(name)),
         Cow::Owned(volume) => Ok(Some(Cow::Owned([root, &volume, inside].concat()))),
     }

@@ -4,38 +4,61 @@ mod naming;
 
 use std::borrow::Cow;
 
+use super::choice::choose;
 use super::kind::{ActionId, KindId};
 use super::operation::{Operation, Resource};
+use super::query::Query;
 use super::router::Found;
 use super::selector::Source;
-use super::table::{Effect, OperationId, Row, ScopeSource};
+use super::table::{Effect, Flags, OperationId, Row, ScopeSource};
 use super::target::{self, Odd, Target};
-use super::{Asked, Platform, Refused};
+use super::{Asked, Fields, Platform, Refused};
 use crate::body::{BodyError, Extract, Type, Wanted};
 use crate::request::Field;
-use crate::text::alike::is_alike;
 use naming::Naming;
 
 /// A request that is a row of the table.
-#[derive(Debug)]
 pub struct Route<'p, 'r> {
     platform: &'p Platform,
     row: &'p Row,
-    asked: Asked<'r>,
-    target: Target<'r>,
+    fields: &'r dyn Fields,
+    /// The path, decoded.
+    path: Cow<'r, [u8]>,
+    query: Query<'r>,
     found: Found,
+    hides_a_letter: bool,
+    hides_a_space: bool,
+}
+
+impl core::fmt::Debug for Route<'_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Route").field("row", &self.row).finish_non_exhaustive()
+    }
 }
 
 impl<'p, 'r> Route<'p, 'r> {
-    /// A request that is a row, if nothing is wrong with any such request.
+    /// The row that a request is, if nothing is wrong with any such request.
+    #[inline]
     pub(super) fn new(
         platform: &'p Platform,
-        row: &'p Row,
         asked: &Asked<'r>,
         target: Target<'r>,
-        found: Found,
     ) -> Result<Self, Refused<'p>> {
-        let route = Self { platform, row, asked: *asked, target, found };
+        let Target { path, query } = target;
+        let (table, mut found) = (&*platform.table, Found::default());
+        let row = table
+            .router
+            .find(&path, table.folds, &mut found, |rows| choose(platform, rows, asked, query))?;
+        let row = row.ok_or(Refused::Unknown)?;
+        let (mut hides_a_letter, mut hides_a_space) = (false, false);
+        for segment in path.others() {
+            let text = segment.span.of(path.text());
+            hides_a_letter |= is_odd(text, row.flags, asked.is_decoded)?;
+            hides_a_space |= text.contains(&b' ');
+        }
+        let (fields, path) = (asked.fields, path.into_text());
+        let route =
+            Self { platform, row, fields, path, query, found, hides_a_letter, hides_a_space };
         route.check()?;
         Ok(route)
     }
@@ -57,12 +80,12 @@ impl<'p, 'r> Route<'p, 'r> {
         let Effect::Named { bodies, .. } = &self.row.effect else {
             return Err(BodyError::WrongType);
         };
-        match self.asked.fields.field("content-encoding") {
+        match self.fields.field("content-encoding") {
             Field::Absent => {}
             Field::One(value) if value.eq_ignore_ascii_case(b"identity") => {}
             _ => return Err(BodyError::WrongType),
         }
-        let Field::One(value) = self.asked.fields.field("content-type") else {
+        let Field::One(value) = self.fields.field("content-type") else {
             return Err(BodyError::WrongType);
         };
         let kind = Type::of(value)?;
@@ -122,39 +145,25 @@ impl<'p, 'r> Route<'p, 'r> {
 
     /// Whether a segment of the path holds an escaped letter that divides paths: it names the resource only
     /// as long as nobody on the way decodes it.
-    pub fn hides_a_letter(&self) -> bool {
-        self.target.segments.others().iter().any(|segment| segment.odd() != Odd::None)
+    pub const fn hides_a_letter(&self) -> bool {
+        self.hides_a_letter
     }
 
     /// Whether a segment of the path holds an escaped space, which ends the path of a line that is written
     /// without escaping it again.
-    pub fn hides_a_space(&self) -> bool {
-        self.target.segments.others().iter().any(|segment| segment.text.contains(' '))
+    pub const fn hides_a_space(&self) -> bool {
+        self.hides_a_space
     }
 
     /// What may be wrong with any request of the row.
     fn check(&self) -> Result<(), Refused<'p>> {
-        let flags = self.row.flags;
-        for segment in self.target.segments.others() {
-            let is_right = match segment.odd() {
-                Odd::None => true,
-                Odd::Slash => (flags.takes_slash || flags.takes_any) && !self.asked.is_decoded,
-                Odd::Other => flags.takes_any && !self.asked.is_decoded,
-            };
-            // A server that decodes early would leave the place that the path names.
-            let is_right = is_right && !segment.leads_elsewhere();
-            if !is_right {
-                return Err(Refused::Ambiguous(
-                    "a segment of the path holds a letter that divides paths",
-                ));
-            }
-        }
         for (place, pinned) in &self.platform.scopes {
             let scope = self.platform.table.scopes.get(*place);
             for source in scope.into_iter().flat_map(|scope| &scope.sources) {
                 let found = match source {
                     ScopeSource::Parameter(name) => {
-                        self.row.template.parameter(name).map(|place| self.parameter(place))
+                        let place = self.row.template.parameter(name);
+                        place.map(|place| self.parameter(place)).transpose()?
                     }
                     ScopeSource::Other(source) => self.only(source, None)?,
                 };
@@ -219,27 +228,17 @@ impl<'p, 'r> Route<'p, 'r> {
     }
 
     /// Whether a place is a parameter that spans segments.
-    fn spans(&self, source: &Source) -> bool {
+    const fn spans(&self, source: &Source) -> bool {
         match source {
-            Source::Path(place) => self.found.spans().get(usize::from(*place)).is_none(),
+            Source::Path(place) => self.found.is_rest(*place),
             _ => false,
         }
     }
 
     /// The value of a parameter.
-    fn parameter(&self, place: u8) -> Cow<'_, str> {
-        let segments = &self.target.segments;
-        if let Some(span) = self.found.spans().get(usize::from(place)) {
-            let text = segments.text(span.segment()).and_then(|it| it.get(span.bytes()));
-            return Cow::Borrowed(text.unwrap_or_default());
-        }
-        let from = self.found.rest.unwrap_or(usize::MAX);
-        let mut value = String::new();
-        for text in (from..segments.len()).filter_map(|at| segments.text(at)) {
-            value.push('/');
-            value.push_str(text);
-        }
-        Cow::Owned(value)
+    fn parameter(&self, place: u8) -> Result<Cow<'_, str>, Refused<'static>> {
+        let text = self.found.span(place).map_or(&[][..], |span| span.of(&self.path));
+        core::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| Refused::Name)
     }
 
     /// The value of a place that is there at most once.
@@ -249,7 +248,7 @@ impl<'p, 'r> Route<'p, 'r> {
         body: Option<&'n Extract>,
     ) -> Result<Option<Cow<'n, str>>, Refused<'static>> {
         let mut only = None;
-        self.each(source, body, &mut |value| {
+        self.each(source, body, |value| {
             if only.replace(value).is_some() {
                 return Err(Refused::Ambiguous("what names a resource is there twice"));
             }
@@ -259,16 +258,17 @@ impl<'p, 'r> Route<'p, 'r> {
     }
 
     /// Each value of a place.
+    #[inline]
     fn each<'n>(
         &'n self,
         source: &'n Source,
         body: Option<&'n Extract>,
-        take: &mut dyn FnMut(Cow<'n, str>) -> Result<(), Refused<'static>>,
+        mut take: impl FnMut(Cow<'n, str>) -> Result<(), Refused<'static>>,
     ) -> Result<(), Refused<'static>> {
         match source {
-            Source::Path(place) => take(self.parameter(*place)),
+            Source::Path(place) => take(self.parameter(*place)?),
             Source::Constant(text) => take(Cow::Borrowed(text)),
-            Source::Header(name) => match self.asked.fields.field(name) {
+            Source::Header(name) => match self.fields.field(name) {
                 Field::Absent => Ok(()),
                 Field::Several => {
                     Err(Refused::Ambiguous("a field that names a resource is there twice"))
@@ -278,26 +278,7 @@ impl<'p, 'r> Route<'p, 'r> {
                     take(Cow::Borrowed(value))
                 }
             },
-            Source::Query { name, repeats } => {
-                let mut is_first = true;
-                for member in target::members(self.target.query.unwrap_or_default()) {
-                    let (found, value) = member?;
-                    if *found != **name {
-                        if is_alike(&found, name) {
-                            return Err(Refused::Ambiguous(
-                                "a member of the query is spelt in another way",
-                            ));
-                        }
-                        continue;
-                    }
-                    if !repeats && !is_first {
-                        return Err(Refused::Ambiguous("a member of the query is there twice"));
-                    }
-                    is_first = false;
-                    take(value)?;
-                }
-                Ok(())
-            }
+            Source::Query { member, repeats } => self.query.values(member, *repeats, take),
             Source::Body(place) => {
                 let values = (0..).map_while(|at| body.and_then(|body| body.value(*place, at)));
                 values.map(Cow::Borrowed).try_for_each(take)
@@ -305,3 +286,21 @@ impl<'p, 'r> Route<'p, 'r> {
         }
     }
 }
+
+/// Whether a segment holds a letter that divides paths, which the row must take.
+fn is_odd(segment: &[u8], flags: Flags, is_decoded: bool) -> Result<bool, Refused<'static>> {
+    let odd = target::odd(segment);
+    let is_right = match odd {
+        Odd::None => true,
+        Odd::Slash => (flags.takes_slash || flags.takes_any) && !is_decoded,
+        Odd::Other => flags.takes_any && !is_decoded,
+    };
+    // A server that decodes early would leave the place that the path names.
+    if !is_right || target::leads_elsewhere(segment) {
+        return Err(Refused::Ambiguous("a segment of the path holds a letter that divides paths"));
+    }
+    Ok(odd != Odd::None)
+}
+
+#[cfg(test)]
+mod tests;

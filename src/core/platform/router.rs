@@ -1,12 +1,16 @@
 //! The rows of a table by their paths.
 
-use core::ops::Range;
+mod search;
 
-use super::Refused;
-use super::target::{Segments, word};
+pub(super) use search::Found;
+
+use super::choice::Rows;
+use super::table::Row;
+use super::target::Path;
 use super::template::{Affixed, Part, Template};
 use crate::text::bytes;
 use crate::text::decimal::is_shortest;
+use search::{Search, Taken};
 
 /// A tree over segments: at each place the one that says most is tried first, and left again if
 /// nothing comes of it.
@@ -20,81 +24,57 @@ pub(super) struct Router {
 /// A literal segment below a node.
 #[derive(Clone, Debug, Default)]
 struct Place {
-    /// Its first bytes.
-    word: u64,
+    /// Its first eight bytes, and its last eight if it has more.
+    words: [u64; 2],
+    /// See [`key`].
+    key: u64,
     text: Box<str>,
-    node: usize,
     /// Zero if the place is empty: no node leads to the root.
-    child: usize,
+    child: u32,
+    /// Whether the segment can be nothing else there, so that there is no other way to go back to.
+    is_alone: bool,
 }
 
 #[derive(Debug, Default)]
 struct Node {
-    /// By their text.
-    literals: Vec<(Box<str>, usize)>,
+    /// By their text, until all rows are added.
+    literals: Vec<(Box<str>, u32)>,
+    has_literals: bool,
+    /// What a segment may be that is no literal.
+    others: Others,
     /// The one that says most first.
-    affixed: Vec<(Affixed, usize)>,
-    number: Option<usize>,
-    parameter: Option<usize>,
+    affixed: Vec<Branch>,
+    number: Option<u32>,
+    parameter: Option<u32>,
     /// Rows that take all segments from here on.
-    rest: Vec<u16>,
+    rest: Rows,
     /// Rows that end here.
-    rows: Vec<u16>,
+    rows: Rows,
 }
 
-/// Whether a row was taken.
-type Verdict = Result<bool, Refused<'static>>;
+/// What a segment may be that is no literal.
+#[derive(Clone, Copy, Debug, Default)]
+enum Others {
+    /// Nothing.
+    #[default]
+    None,
+    /// A parameter alone, of this node.
+    Parameter(u32),
+    /// More.
+    Several,
+}
 
-/// Asked about the rows of a path: whether it takes one of them.
-type Take<'a> = &'a mut dyn FnMut(&[u16], &Found) -> Verdict;
+/// A parameter with something before or behind it.
+#[derive(Debug)]
+struct Branch {
+    affixed: Affixed,
+    child: u32,
+    /// Whether the segment can be nothing that says less.
+    is_alone: bool,
+}
 
 /// How many parameters a template may have.
 pub(super) const MAX_PARAMETERS: usize = 12;
-
-/// How often a search may go back, which a table with a reason to does a few times.
-const MAX_STEPS: u32 = 4096;
-
-/// Where a parameter's value stands: from and to which byte of a decoded segment.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    segment: u16,
-    from: u16,
-    to: u16,
-}
-
-impl Span {
-    fn new(segment: usize, from: usize, to: usize) -> Self {
-        // A path is no longer: see `MAX_PATH`.
-        let number = |it| u16::try_from(it).unwrap_or(u16::MAX);
-        Self { segment: number(segment), from: number(from), to: number(to) }
-    }
-
-    /// The place of the segment.
-    pub(super) fn segment(self) -> usize {
-        usize::from(self.segment)
-    }
-
-    /// The bytes of it.
-    pub(super) fn bytes(self) -> Range<usize> {
-        usize::from(self.from)..usize::from(self.to)
-    }
-}
-
-/// Where the values of a template's parameters stand.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Found {
-    spans: [Span; MAX_PARAMETERS],
-    len: usize,
-    /// From which segment on a spanning parameter stands.
-    pub(super) rest: Option<usize>,
-}
-
-impl Found {
-    /// Of each parameter that stands in one segment, in the template's order.
-    pub(super) fn spans(&self) -> &[Span] {
-        self.spans.get(..self.len).unwrap_or_default()
-    }
-}
 
 impl Router {
     /// Adds a row.
@@ -104,8 +84,8 @@ impl Router {
         }
         let mut at = 0;
         for part in &template.parts {
-            let next = self.nodes.len();
-            let Some(node) = self.nodes.get_mut(at) else { return };
+            let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+            let Some(node) = self.nodes.get_mut(place(at)) else { return };
             let known = match part {
                 Part::Rest => {
                     node.rest.push(row);
@@ -118,60 +98,80 @@ impl Router {
             }
             at = known;
         }
-        if let Some(node) = self.nodes.get_mut(at) {
+        if let Some(node) = self.nodes.get_mut(place(at)) {
             node.rows.push(row);
         }
     }
 
     /// To be called when all rows are added.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self, rows: &[Row]) {
         let count: usize = self.nodes.iter().map(|node| node.literals.len()).sum();
         self.places = vec![Place::default(); count.saturating_mul(2).next_power_of_two()];
         let mask = self.places.len().wrapping_sub(1);
-        for (node, it) in self.nodes.iter().enumerate() {
-            for (text, child) in &it.literals {
-                let word = word(text);
-                let mut at = first(node, word, text.len()) & mask;
+        for (number, node) in (0_u32..).zip(&mut self.nodes) {
+            node.rows.finish(rows);
+            node.rest.finish(rows);
+            node.has_literals = !node.literals.is_empty();
+            node.others = node.others();
+            node.mark_alone();
+            for (text, child) in core::mem::take(&mut node.literals) {
+                let words = [bytes::word(text.as_bytes(), 0), last_word(text.as_bytes())];
+                let key = key(number, text.len());
+                let mut at = first(key, words[0]) & mask;
                 while self.places.get(at).is_some_and(|place| place.child != 0) {
                     at = at.wrapping_add(1) & mask;
                 }
+                let is_alone = node.is_only_literal(&text);
                 if let Some(place) = self.places.get_mut(at) {
-                    *place = Place { word, text: text.clone(), node, child: *child };
+                    *place = Place { words, key, text, child, is_alone };
                 }
             }
         }
     }
 
-    /// The node of a literal below another.
+    /// A literal below a node, by its text and its first eight bytes.
     #[inline]
-    fn literal(&self, node: usize, text: &str, word: u64) -> Option<usize> {
+    fn literal(&self, node: u32, text: &[u8], word: u64) -> Option<&Place> {
         let mask = self.places.len().wrapping_sub(1);
-        let mut at = first(node, word, text.len()) & mask;
+        let key = key(node, text.len());
+        let mut at = first(key, word) & mask;
         while let Some(place) = self.places.get(at).filter(|place| place.child != 0) {
-            let is_short = text.len() <= 8;
-            if place.word == word
-                && place.node == node
-                && place.text.len() == text.len()
-                && (is_short || *place.text == *text)
-            {
-                return Some(place.child);
+            if place.words[0] == word && place.key == key && place.is_behind(text) {
+                return Some(place);
             }
             at = at.wrapping_add(1) & mask;
         }
         None
     }
 
-    /// Asks `take` about the rows of each path that matches, until it takes one: whether it does.
-    pub(super) fn find(&self, segments: &Segments<'_>, folds: bool, take: Take<'_>) -> Verdict {
-        let mut found = Found::default();
-        let mut search = Search { router: self, segments, folds, steps: 0, take };
-        search.go(0, 0, &mut found)
+    /// Asks `take` about the rows of each path that matches, until it takes one of them.
+    #[inline]
+    pub(super) fn find<T>(
+        &self,
+        path: &Path<'_>,
+        folds: bool,
+        found: &mut Found,
+        take: impl FnMut(&Rows) -> Taken<T>,
+    ) -> Taken<T> {
+        Search::new(self, path, folds, found, take).walk(0, 1)
+    }
+}
+
+impl Place {
+    /// Whether it is a text of its length behind the first eight bytes.
+    #[inline]
+    fn is_behind(&self, text: &[u8]) -> bool {
+        match text.len() {
+            ..=8 => true,
+            9..=16 => self.words[1] == last_word(text),
+            _ => *self.text.as_bytes() == *text,
+        }
     }
 }
 
 impl Node {
     /// The node behind a part, `next` if there is none yet.
-    fn child(&mut self, part: &Part, next: usize) -> usize {
+    fn child(&mut self, part: &Part, next: u32) -> u32 {
         match part {
             Part::Literal(text) => {
                 match self.literals.binary_search_by(|(known, _)| known.as_ref().cmp(text)) {
@@ -183,11 +183,15 @@ impl Node {
                 }
             }
             Part::Affixed(affixed) => {
-                if let Some((_, child)) = self.affixed.iter().find(|(known, _)| known == affixed) {
-                    return *child;
+                if let Some(known) = self.affixed.iter().find(|known| known.affixed == *affixed) {
+                    return known.child;
                 }
-                self.affixed.push((affixed.clone(), next));
-                self.affixed.sort_by_key(|(affixed, _)| core::cmp::Reverse(affixed.weight()));
+                self.affixed.push(Branch {
+                    affixed: affixed.clone(),
+                    child: next,
+                    is_alone: false,
+                });
+                self.affixed.sort_by_key(|known| core::cmp::Reverse(known.affixed.weight()));
                 next
             }
             Part::Parameter { is_number: true } => *self.number.get_or_insert(next),
@@ -199,165 +203,68 @@ impl Node {
 
     /// Whether a segment with a colon may be a parameter with a verb here.
     fn has_verbs(&self) -> bool {
-        self.affixed.first().is_some_and(|(affixed, _)| affixed.is_verb())
+        self.affixed.first().is_some_and(|known| known.affixed.is_verb())
     }
 
-    /// Whether a segment can be nothing but a literal here, so that there is no other way to go back to.
-    fn is_literal(&self) -> bool {
-        let Self { literals, affixed, number, parameter, rest, rows: _ } = self;
-        !literals.is_empty()
-            && affixed.is_empty()
-            && number.is_none()
-            && parameter.is_none()
-            && rest.is_empty()
+    /// What a segment may be that is no literal.
+    fn others(&self) -> Others {
+        let has_more = !self.affixed.is_empty() || self.number.is_some() || !self.rest.is_empty();
+        match self.parameter {
+            _ if has_more => Others::Several,
+            Some(child) => Others::Parameter(child),
+            None => Others::None,
+        }
     }
 
-    /// The node behind a parameter, if a segment that is no literal can be nothing else here.
-    fn only_parameter(&self) -> Option<usize> {
-        let Self { affixed, number, parameter, rest, literals: _, rows: _ } = self;
-        parameter.filter(|_| affixed.is_empty() && number.is_none() && rest.is_empty())
+    /// Marks the parameters with an affix behind which there is no other way.
+    fn mark_alone(&mut self) {
+        // Behind a verb that leads nowhere, the request is unknown.
+        let is_last = !self.has_verbs()
+            && self.number.is_none()
+            && self.parameter.is_none()
+            && self.rest.is_empty();
+        let mut behind = self.affixed.as_mut_slice();
+        while let [known, rest @ ..] = behind {
+            known.is_alone =
+                is_last && !rest.iter().any(|it| it.affixed.overlap(&known.affixed).is_some());
+            behind = rest;
+        }
     }
+
+    /// Whether a segment of a literal's text can be nothing but the literal here.
+    fn is_only_literal(&self, text: &str) -> bool {
+        // In tables that fold, a literal is in lower case, and a segment in any.
+        let may_be = |known: &Branch| known.affixed.inner(text.as_bytes(), true).is_some();
+        let has_other = self.affixed.iter().any(may_be)
+            || (self.has_verbs() && text.contains(':'))
+            || (self.number.is_some() && is_shortest(text))
+            || self.parameter.is_some()
+            || !self.rest.is_empty();
+        !has_other
+    }
+}
+
+/// The place of a node.
+#[inline]
+fn place(node: u32) -> usize {
+    usize::try_from(node).unwrap_or(usize::MAX)
+}
+
+/// A node and the length of a literal below it.
+#[inline]
+fn key(node: u32, length: usize) -> u64 {
+    u64::from(node) << 40 ^ u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// Where a literal is looked for first.
 #[inline]
-fn first(node: usize, word: u64, length: usize) -> usize {
+fn first(key: u64, word: u64) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let of = |it: usize| u64::try_from(it).unwrap_or(0);
-    let mixed = (word ^ of(node) << 40 ^ of(length)).wrapping_mul(ODD);
-    usize::try_from(mixed >> 32).unwrap_or(0)
+    usize::try_from((word ^ key).wrapping_mul(ODD) >> 32).unwrap_or(0)
 }
 
-struct Search<'a, 'r> {
-    router: &'a Router,
-    segments: &'a Segments<'r>,
-    folds: bool,
-    steps: u32,
-    take: Take<'a>,
-}
-
-impl Search<'_, '_> {
-    fn go(&mut self, node: usize, at: usize, found: &mut Found) -> Verdict {
-        self.steps = self.steps.saturating_add(1);
-        if self.steps > MAX_STEPS {
-            return Err(Refused::Ambiguous("the path may be too many operations"));
-        }
-        let (mut number, mut at, len) = (node, at, found.len);
-        let (node, text) = loop {
-            let Some(node) = self.router.nodes.get(number) else {
-                found.len = len;
-                return Ok(false);
-            };
-            let Some(text) = self.segments.text(at) else {
-                let taken =
-                    if node.rows.is_empty() { Ok(false) } else { (self.take)(&node.rows, found) };
-                found.len = len;
-                return taken;
-            };
-            let literal = match (node.literals.is_empty(), self.folds && bytes::has_upper(text)) {
-                (true, _) => None,
-                (_, true) => {
-                    let text = text.to_ascii_lowercase();
-                    self.router.literal(number, &text, word(&text))
-                }
-                (_, false) => self.router.literal(number, text, self.segments.word(at, text)),
-            };
-            match literal {
-                Some(child) if node.is_literal() => {
-                    (number, at) = (child, at.saturating_add(1));
-                }
-                Some(child) => {
-                    if self.go(child, at.saturating_add(1), found)? {
-                        return Ok(true);
-                    }
-                    break (node, text);
-                }
-                None => match node.only_parameter() {
-                    // There is no other way either.
-                    Some(child) if !text.is_empty() => {
-                        let Some(place) = found.spans.get_mut(found.len) else {
-                            found.len = len;
-                            return Ok(false);
-                        };
-                        *place = Span::new(at, 0, text.len());
-                        found.len = found.len.saturating_add(1);
-                        (number, at) = (child, at.saturating_add(1));
-                    }
-                    _ => break (node, text),
-                },
-            }
-        };
-        let taken = self.others((node, text), at, found);
-        found.len = len;
-        taken
-    }
-
-    /// What a segment may be where it is no literal, or nothing came of it.
-    fn others(&mut self, (node, text): (&Node, &str), at: usize, found: &mut Found) -> Verdict {
-        let next = at.saturating_add(1);
-        for (affixed, child) in &node.affixed {
-            if let Some(inner) = affixed.inner(text, self.folds) {
-                // A verb is split off before the name is decoded.
-                if affixed.is_verb()
-                    && self
-                        .segments
-                        .raw(at)
-                        .is_some_and(|raw| affixed.inner(raw, self.folds).is_none())
-                {
-                    return Err(Refused::Ambiguous("a colon of the path is escaped"));
-                }
-                let from = affixed.prefix.len();
-                let span = Span::new(at, from, from.saturating_add(inner.len()));
-                if self.with(*child, next, span, found)? {
-                    return Ok(true);
-                }
-            }
-        }
-        if text.is_empty() {
-            return self.rest(node, at, found);
-        }
-        if node.has_verbs() && text.contains(':') {
-            return match self.segments.hides_a_colon(at) {
-                true => Err(Refused::Ambiguous("a colon of the path is escaped")),
-                // Another verb.
-                false => Err(Refused::Unknown),
-            };
-        }
-        let span = Span::new(at, 0, text.len());
-        if let Some(child) = node.number.filter(|_| is_shortest(text))
-            && self.with(child, next, span, found)?
-        {
-            return Ok(true);
-        }
-        if let Some(child) = node.parameter
-            && self.with(child, next, span, found)?
-        {
-            return Ok(true);
-        }
-        self.rest(node, at, found)
-    }
-
-    fn with(&mut self, child: usize, next: usize, span: Span, found: &mut Found) -> Verdict {
-        let Some(place) = found.spans.get_mut(found.len) else { return Ok(false) };
-        *place = span;
-        found.len = found.len.saturating_add(1);
-        let taken = self.go(child, next, found);
-        found.len = found.len.saturating_sub(1);
-        taken
-    }
-
-    fn rest(&mut self, node: &Node, at: usize, found: &mut Found) -> Verdict {
-        if node.rest.is_empty() {
-            return Ok(false);
-        }
-        // It is empty at neither end.
-        let ends = [at, self.segments.len().saturating_sub(1)];
-        if ends.into_iter().any(|end| self.segments.text(end).is_none_or(str::is_empty)) {
-            return Ok(false);
-        }
-        found.rest = Some(at);
-        let taken = (self.take)(&node.rest, found);
-        found.rest = None;
-        taken
-    }
+/// The last eight bytes of a text as a number; zero if it has fewer.
+#[inline]
+fn last_word(text: &[u8]) -> u64 {
+    text.last_chunk().map_or(0, |last| u64::from_le_bytes(*last))
 }

@@ -1,6 +1,7 @@
 //! Where a row finds the names of its resources.
 
 use super::kind::{ActionId, KindId, Kinds};
+use super::query::Member;
 use super::template::Template;
 use crate::body::{Use, Wanted, WantedError};
 
@@ -11,8 +12,7 @@ pub(super) enum Source {
     Path(u8),
     /// A member of the query.
     Query {
-        /// Decoded.
-        name: Box<str>,
+        member: Member,
         /// Whether it may stand there more than once, each time for another resource.
         repeats: bool,
     },
@@ -249,7 +249,7 @@ pub(super) fn source(
         }
         "query" => {
             let (name, repeats) = name.strip_suffix('*').map_or((name, false), |name| (name, true));
-            Ok(Source::Query { name: name.into(), repeats })
+            Ok(Source::Query { member: Member::new(name), repeats })
         }
         "header" => Ok(Source::Header(name.to_ascii_lowercase().into())),
         "body" if name.starts_with('/') => Ok(Source::Body(members.place(name, what))),

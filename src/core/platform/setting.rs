@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::choice::choose;
 use super::selector::Source;
 use super::table::{Effect, ScopeSource, Table};
 use super::target::Target;
@@ -137,15 +136,7 @@ impl Platform {
     /// It is none, or none for certain; or it is refused on purpose.
     pub fn route<'p, 'r>(&'p self, asked: &Asked<'r>) -> Result<Route<'p, 'r>, Refused<'p>> {
         let target = Target::parse(asked.path, asked.query, asked.is_decoded)?;
-        let table = &*self.table;
-        let mut chosen = None;
-        table.router.find(&target.segments, table.folds, &mut |rows, found| {
-            let row = choose(self, rows, asked, target.query)?;
-            chosen = row.map(|row| (row, *found));
-            Ok(row.is_some())
-        })?;
-        let (row, found) = chosen.ok_or(Refused::Unknown)?;
-        Route::new(self, row, asked, target, found)
+        Route::new(self, asked, target)
     }
 }
 

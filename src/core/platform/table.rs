@@ -11,7 +11,9 @@ use core::fmt;
 use std::collections::HashMap;
 
 pub use read::Error;
-pub(super) use row::{Effect, Row};
+#[cfg(test)]
+pub(super) use row::METHODS;
+pub(super) use row::{Effect, Flags, Row};
 
 use super::kind::{ActionId, Actions, KindId, Kinds};
 use super::router::Router;

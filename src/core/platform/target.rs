@@ -1,8 +1,9 @@
-//! The path and the query of a request, cut into what is compared.
+//! The path of a request, cut into what is compared.
 
 use std::borrow::Cow;
 
 use super::Refused;
+use super::query::Query;
 use crate::text::bytes;
 use crate::text::escape::{self, EscapeError};
 
@@ -12,13 +13,36 @@ pub(super) const MAX_SEGMENTS: usize = 64;
 /// How long a path may be: no name is longer than a small part of it.
 const MAX_PATH: usize = u16::MAX as usize - 1;
 
-/// One segment of a path.
-#[derive(Clone, Debug)]
+/// A path, and the query behind it.
+#[derive(Debug)]
+pub(super) struct Target<'r> {
+    pub(super) path: Path<'r>,
+    pub(super) query: Query<'r>,
+}
+
+/// A path, decoded, without a final slash.
+#[derive(Debug)]
+pub(super) struct Path<'r> {
+    text: Cow<'r, [u8]>,
+    /// Its segments, if they may hold more than the names that they are; else each is what stands between
+    /// two slashes.
+    others: Vec<Segment<'r>>,
+}
+
+/// A segment of a path.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Segment<'r> {
+    /// Where it stands, decoded once.
+    pub(super) span: Span,
     /// As it was received.
-    pub(super) raw: &'r str,
-    /// Decoded once.
-    pub(super) text: Cow<'r, str>,
+    pub(super) raw: &'r [u8],
+}
+
+/// Where a part of a path stands: from and to which byte of its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Span {
+    pub(super) from: u16,
+    pub(super) to: u16,
 }
 
 /// Letters of a decoded segment that servers take in different ways.
@@ -33,301 +57,179 @@ pub(super) enum Odd {
     Other,
 }
 
-/// A path, and the query behind it.
-#[derive(Debug)]
-pub(super) struct Target<'r> {
-    pub(super) segments: Segments<'r>,
-    pub(super) query: Option<&'r str>,
-}
-
-/// The segments of a path.
-#[derive(Debug)]
-pub(super) struct Segments<'r> {
-    path: &'r str,
-    /// Of a path without escapes and of a few segments, where each stands; no memory is taken.
-    spans: [(u16, u16); FEW],
-    len: usize,
-    /// Of any other path.
-    others: Vec<Segment<'r>>,
-}
-
-/// How many segments take no memory.
-const FEW: usize = 16;
-
-impl<'r> Segments<'r> {
-    /// A path in which no byte has a meaning but the slash; `None` if it has more.
-    fn plain(path: &'r str) -> Option<Self> {
-        let length = u16::try_from(path.len()).ok()?;
-        let mut all = Self { path, spans: [(0, 0); FEW], len: 0, others: Vec::new() };
-        let (mut from, mut is_right) = (1_u16, true);
-        let behind = path.as_bytes().get(1..).unwrap_or_default();
-        bytes::each(behind, b'/', &mut |at| {
-            let to = u16::try_from(at).unwrap_or(0).saturating_add(1);
-            is_right &= all.push(from, to);
-            from = to.saturating_add(1);
-        });
-        // A final slash does not matter.
-        if from < length {
-            is_right &= all.push(from, length);
-        }
-        is_right.then_some(all)
-    }
-
-    /// Adds a segment, if there is room for it and it is not of dots alone: who else looks at these can say
-    /// what is wrong with them.
-    #[inline]
-    fn push(&mut self, from: u16, to: u16) -> bool {
-        let is_dots = to.saturating_sub(from) < 3
-            && self.path.as_bytes().get(usize::from(from)) == Some(&b'.');
-        match self.spans.get_mut(self.len).filter(|_| !is_dots) {
-            Some(span) => {
-                *span = (from, to);
-                self.len = self.len.saturating_add(1);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// How many there are.
-    pub(super) const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Those that may hold more than the names that they are, if any may.
-    pub(super) fn others(&self) -> &[Segment<'r>] {
-        &self.others
-    }
-
-    /// A segment, decoded.
-    #[inline]
-    pub(super) fn text(&self, at: usize) -> Option<&str> {
-        match self.others.is_empty() {
-            true => self.span(at),
-            false => self.others.get(at).map(|segment| &*segment.text),
-        }
-    }
-
-    /// A segment as it was received.
-    pub(super) fn raw(&self, at: usize) -> Option<&str> {
-        match self.others.is_empty() {
-            true => self.span(at),
-            false => self.others.get(at).map(|segment| segment.raw),
-        }
-    }
-
-    #[inline]
-    fn span(&self, at: usize) -> Option<&'r str> {
-        let (from, to) = *self.spans.get(..self.len)?.get(at)?;
-        self.path.get(usize::from(from)..usize::from(to))
-    }
-
-    /// The first bytes of a segment as a number, the first one lowest, with zeros behind its last.
-    #[inline]
-    pub(super) fn word(&self, at: usize, text: &str) -> u64 {
-        let from = match self.others.is_empty() {
-            true => self.spans.get(at).map(|(from, _)| usize::from(*from)),
-            false => None,
-        };
-        let behind = from.and_then(|from| self.path.as_bytes().get(from..)?.first_chunk());
-        let lacks = 8_usize.saturating_sub(text.len()).saturating_mul(8);
-        match (behind, u32::try_from(lacks)) {
-            (Some(word), Ok(lacks)) => {
-                u64::from_le_bytes(*word) & u64::MAX.checked_shr(lacks).unwrap_or(0)
-            }
-            _ => word(text),
-        }
-    }
-
-    /// Whether a colon was escaped, which hides a verb from servers that decode late.
-    pub(super) fn hides_a_colon(&self, at: usize) -> bool {
-        self.others.get(at).is_some_and(Segment::hides_a_colon)
-    }
-}
-
-/// The first bytes of a text as a number, the first one lowest, with zeros behind its last.
-pub(super) fn word(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    match bytes.first_chunk() {
-        Some(word) => u64::from_le_bytes(*word),
-        None => bytes.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte)),
-    }
-}
-
-/// Whether no byte of a path has a meaning but the slash: it is of ASCII without a space, a control
-/// character, an escape, or what divides paths for some servers.
-fn is_plain(path: &[u8]) -> bool {
-    bytes::all(path, |byte| {
-        u8::from(byte.wrapping_sub(b'!') > b'~'.wrapping_sub(b'!'))
-            | u8::from(byte == b'%')
-            | u8::from(byte == b'\\')
-            | u8::from(byte == b';')
-            | u8::from(byte == b'#')
-            | u8::from(byte == b'?')
-    })
-}
-
 impl<'r> Target<'r> {
     /// Cuts the target of a request (RFC 9112 section 3.2.1) as it was received.
     ///
     /// `is_decoded` says that Nginx has decoded the path already, and sends it so.
+    #[inline]
     pub(super) fn parse(
+        path: &'r [u8],
+        query: Option<&'r [u8]>,
+        is_decoded: bool,
+    ) -> Result<Self, Refused<'static>> {
+        match Path::plain(path) {
+            Some(path) => Ok(Self { path, query: Query::parse(query)? }),
+            None => Self::general(path, query, is_decoded),
+        }
+    }
+
+    /// The same, of any path.
+    pub(super) fn general(
         path: &'r [u8],
         query: Option<&'r [u8]>,
         is_decoded: bool,
     ) -> Result<Self, Refused<'static>> {
         let path =
             core::str::from_utf8(path).map_err(|_| Refused::Malformed("the path is not UTF-8"))?;
-        let query = query.map(core::str::from_utf8).transpose();
-        let query = query.map_err(|_| Refused::Malformed("the query is not UTF-8"))?;
-        if query.is_some_and(|query| memchr::memchr(b'#', query.as_bytes()).is_some()) {
-            return Err(Refused::Ambiguous("the query holds a number sign"));
+        let query = Query::parse(query)?;
+        Ok(Self { path: Path::general(path, is_decoded)?, query })
+    }
+}
+
+impl<'r> Path<'r> {
+    /// A path in which no byte has a meaning but the slash; `None` if it has more, and if something may be
+    /// wrong with it: who else looks at it can say what.
+    #[inline]
+    fn plain(path: &'r [u8]) -> Option<Self> {
+        let [before @ .., last] = path else { return None };
+        let [b'/', behind @ ..] = path else { return None };
+        let is_other = bytes::pairs_together(before, behind, |before, byte| {
+            let is_odd = u8::from(byte == b'/') | u8::from(byte == b'.');
+            is_other(byte) | (u8::from(before == b'/') & is_odd)
+        });
+        // As no segment is empty, each takes two bytes.
+        let is_long = path.len() > MAX_SEGMENTS.saturating_mul(2);
+        if is_other != 0 || (is_long && !Self::has_room(path)) {
+            return None;
         }
+        let text = if *last == b'/' { before } else { path };
+        Some(Self { text: Cow::Borrowed(text), others: Vec::new() })
+    }
+
+    fn has_room(path: &[u8]) -> bool {
+        let slashes = path.iter().filter(|byte| **byte == b'/').count();
+        path.len() <= MAX_PATH && slashes <= MAX_SEGMENTS
+    }
+
+    /// Any path.
+    fn general(path: &'r str, is_decoded: bool) -> Result<Self, Refused<'static>> {
         if path.len() > MAX_PATH {
             return Err(Refused::Unknown);
         }
         let rest = path
             .strip_prefix('/')
             .ok_or(Refused::Malformed("the path does not begin with a slash"))?;
-        if is_plain(path.as_bytes())
-            && let Some(segments) = Segments::plain(path).filter(|_| path != "//")
-        {
-            return Ok(Self { segments, query });
-        }
-        let mut others = Vec::with_capacity(FEW);
-        // A final slash does not matter.
+        // A final slash does not matter, but `//` is not the root.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let segments =
-            |others: Vec<_>| Segments { path, spans: [(0, 0); FEW], len: others.len(), others };
-        if rest.is_empty() {
-            // `//` is not the root.
-            let is_root = path.len() <= 1;
-            return match is_root {
-                true => Ok(Self { segments: segments(others), query }),
-                false => Err(Refused::Unknown),
-            };
+        if rest.is_empty() && path.len() > 1 {
+            return Err(Refused::Unknown);
         }
-        for raw in rest.split('/') {
+        let (mut text, mut others) = (Vec::with_capacity(path.len()), Vec::new());
+        for raw in rest.split('/').filter(|_| !rest.is_empty()) {
             if others.len() >= MAX_SEGMENTS {
                 return Err(Refused::Unknown);
             }
-            others.push(Segment::parse(raw, is_decoded)?);
+            text.push(b'/');
+            let from = text.len();
+            text.extend_from_slice(decode(raw, is_decoded)?.as_bytes());
+            others.push(Segment { span: Span::new(from, text.len()), raw: raw.as_bytes() });
         }
-        Ok(Self { segments: segments(others), query })
+        Ok(Self { text: Cow::Owned(text), others })
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The text alone.
+    pub(super) fn into_text(self) -> Cow<'r, [u8]> {
+        self.text
+    }
+
+    /// Those segments that may hold more than the names that they are, if any may.
+    pub(super) fn others(&self) -> &[Segment<'r>] {
+        &self.others
     }
 }
 
-impl<'r> Segment<'r> {
-    fn parse(raw: &'r str, is_decoded: bool) -> Result<Self, Refused<'static>> {
-        let text = match raw.contains('%') && !is_decoded {
-            true => Cow::Owned(escape::decode(raw.as_bytes(), false, |byte| match byte {
-                // No client escapes one.
-                b'.' => Err(Refused::Ambiguous("a dot of the path is escaped")),
-                _ => Ok(()),
-            })?),
-            false => Cow::Borrowed(raw),
-        };
-        // What is written so ends a path, or a segment, for some servers, whatever the row takes.
-        if !is_decoded && raw.contains(['#', ';', '\\']) {
-            return Err(Refused::Ambiguous("a letter that divides paths is not escaped"));
-        }
-        if matches!(&*text, "." | "..") {
-            return Err(Refused::Ambiguous("a segment of the path is a dot segment"));
-        }
-        if text.bytes().any(|byte| byte.is_ascii_control()) {
-            return Err(Refused::Malformed("the path holds a control character"));
-        }
-        Ok(Self { raw, text })
+impl Span {
+    /// No path is longer than a number of it.
+    #[inline]
+    pub(super) fn new(from: usize, to: usize) -> Self {
+        let number = |it| u16::try_from(it).unwrap_or(u16::MAX);
+        Self { from: number(from), to: number(to) }
     }
 
-    /// What of it servers take in different ways.
-    pub(super) fn odd(&self) -> Odd {
-        let mut odd = Odd::None;
-        for byte in self.text.bytes() {
-            match byte {
-                b';' | b'\\' | b'%' | b'?' | b'#' => return Odd::Other,
-                b'/' => odd = Odd::Slash,
-                _ => {}
-            }
-        }
-        odd
-    }
-
-    /// Whether it holds a separator that was escaped, and a dot segment or an empty one beside it.
-    pub(super) fn leads_elsewhere(&self) -> bool {
-        let is_odd = |part: &str| matches!(part, "" | "." | "..");
-        self.text.contains(['/', '\\']) && self.text.split(['/', '\\']).any(is_odd)
-    }
-
-    /// Whether a colon was escaped, which hides a verb from servers that decode late.
-    pub(super) fn hides_a_colon(&self) -> bool {
-        matches!(self.text, Cow::Owned(_))
-            && self.text.matches(':').count() != self.raw.matches(':').count()
+    /// The part of a text.
+    #[inline]
+    pub(super) fn of(self, text: &[u8]) -> &[u8] {
+        text.get(usize::from(self.from)..usize::from(self.to)).unwrap_or_default()
     }
 }
 
-/// The members of a query, decoded: names and values.
-pub(super) const fn members(query: &str) -> Members<'_> {
-    Members { rest: query }
+/// Not zero for a byte of a path that may have a meaning: space, control characters, escapes, what divides
+/// paths for some servers, and all beyond ASCII; beside these the quotation mark, `!` and `$`, which lie between.
+#[inline]
+fn is_other(byte: u8) -> u8 {
+    u8::from(byte.wrapping_sub(b'&') > b'~'.wrapping_sub(b'&'))
+        | u8::from(byte == b'\\')
+        | u8::from(byte == b';')
+        | u8::from(byte == b'?')
 }
 
-/// The members of a query that are left.
-pub(super) struct Members<'q> {
-    rest: &'q str,
+fn is_dots(segment: &[u8]) -> bool {
+    matches!(segment, b"." | b"..")
 }
 
-/// A member of a query, decoded.
-type Member<'q> = Result<(Cow<'q, str>, Cow<'q, str>), Refused<'static>>;
+/// Decodes a segment once.
+fn decode(raw: &str, is_decoded: bool) -> Result<Cow<'_, str>, Refused<'static>> {
+    let text = match raw.contains('%') && !is_decoded {
+        true => Cow::Owned(escape::decode(raw.as_bytes(), false, |byte| match byte {
+            // No client escapes one.
+            b'.' => Err(Refused::Ambiguous("a dot of the path is escaped")),
+            _ => Ok(()),
+        })?),
+        false => Cow::Borrowed(raw),
+    };
+    // What is written so ends a path, or a segment, for some servers, whatever the row takes.
+    if !is_decoded && raw.contains(['#', ';', '\\']) {
+        return Err(Refused::Ambiguous("a letter that divides paths is not escaped"));
+    }
+    if is_dots(text.as_bytes()) {
+        return Err(Refused::Ambiguous("a segment of the path is a dot segment"));
+    }
+    if text.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err(Refused::Malformed("the path holds a control character"));
+    }
+    Ok(text)
+}
 
-impl<'q> Iterator for Members<'q> {
-    type Item = Member<'q>;
-
-    fn next(&mut self) -> Option<Member<'q>> {
-        loop {
-            if self.rest.is_empty() {
-                return None;
-            }
-            let mut end = self.rest.len();
-            let (mut equals, mut is_divided, mut is_escaped) = (None, false, false);
-            for (at, byte) in self.rest.bytes().enumerate() {
-                match byte {
-                    b'&' => {
-                        end = at;
-                        break;
-                    }
-                    b'=' if equals.is_none() => equals = Some(at),
-                    b';' => is_divided = true,
-                    b'%' | b'+' => is_escaped = true,
-                    _ => {}
-                }
-            }
-            let (pair, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
-            self.rest = rest.get(1..).unwrap_or_default();
-            if pair.is_empty() {
-                continue;
-            }
-            // Some servers divide members by it.
-            if is_divided {
-                return Some(Err(Refused::Ambiguous("a member of the query holds a semicolon")));
-            }
-            let (name, value) = match equals.and_then(|at| pair.split_at_checked(at)) {
-                Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
-                None => (pair, ""),
-            };
-            return Some(match is_escaped {
-                true => decode_plus(name).and_then(|name| Ok((name, decode_plus(value)?))),
-                false => Ok((Cow::Borrowed(name), Cow::Borrowed(value))),
-            });
+/// What of a decoded segment servers take in different ways.
+pub(super) fn odd(segment: &[u8]) -> Odd {
+    let mut odd = Odd::None;
+    for byte in segment {
+        match byte {
+            b';' | b'\\' | b'%' | b'?' | b'#' => return Odd::Other,
+            b'/' => odd = Odd::Slash,
+            _ => {}
         }
     }
+    odd
 }
 
-fn decode_plus(text: &str) -> Result<Cow<'_, str>, Refused<'static>> {
-    if memchr::memchr2(b'%', b'+', text.as_bytes()).is_some() {
-        escape::decode(text.as_bytes(), true, |_| Ok(())).map(Cow::Owned)
-    } else {
-        Ok(Cow::Borrowed(text))
-    }
+/// Whether a decoded segment holds a separator that was escaped, and a dot segment or an empty one beside
+/// it.
+pub(super) fn leads_elsewhere(segment: &[u8]) -> bool {
+    let is_separator = |byte: &u8| matches!(byte, b'/' | b'\\');
+    segment.iter().any(is_separator)
+        && segment.split(is_separator).any(|part| part.is_empty() || is_dots(part))
+}
+
+/// Whether a colon of a segment was escaped, which hides a verb from servers that decode late.
+pub(super) fn hides_a_colon(segment: &[u8], raw: &[u8]) -> bool {
+    let colons = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b':').count();
+    colons(segment) != colons(raw)
 }
 
 impl From<EscapeError> for Refused<'_> {
@@ -339,3 +241,6 @@ impl From<EscapeError> for Refused<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,7 +160,7 @@ impl Part {
     fn takes(&self, text: &str) -> bool {
         match self {
             Self::Literal(literal) => **literal == *text,
-            Self::Affixed(affixed) => affixed.inner(text, false).is_some(),
+            Self::Affixed(affixed) => affixed.inner(text.as_bytes(), false).is_some(),
             Self::Parameter { is_number } => !is_number || is_shortest(text),
             Self::Rest => true,
         }
@@ -169,19 +169,21 @@ impl Part {
 
 impl Affixed {
     /// What stands between prefix and suffix: not empty.
-    pub(super) fn inner<'t>(&self, text: &'t str, folds: bool) -> Option<&'t str> {
+    pub(super) fn inner<'t>(&self, text: &'t [u8], folds: bool) -> Option<&'t [u8]> {
         let (prefix, rest) = text.split_at_checked(self.prefix.len())?;
         let (inner, suffix) = rest.split_at_checked(rest.len().checked_sub(self.suffix.len())?)?;
-        let is_same = |one: &str, other: &str| match folds {
-            true => one.eq_ignore_ascii_case(other),
-            false => one == other,
+        let is_same = |one: &[u8], other: &str| match folds {
+            true => one.eq_ignore_ascii_case(other.as_bytes()),
+            // They are short.
+            false => one.iter().eq(other.as_bytes()),
         };
         let is_ours =
             is_same(prefix, &self.prefix) && is_same(suffix, &self.suffix) && !inner.is_empty();
         (is_ours && (!self.is_number || is_shortest(inner))).then_some(inner)
     }
 
-    fn overlap(&self, other: &Self) -> Option<Ordering> {
+    /// `None` if no segment is both.
+    pub(super) fn overlap(&self, other: &Self) -> Option<Ordering> {
         let starts =
             self.prefix.starts_with(&*other.prefix) || other.prefix.starts_with(&*self.prefix);
         let ends = self.suffix.ends_with(&*other.suffix) || other.suffix.ends_with(&*self.suffix);

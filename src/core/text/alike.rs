@@ -1,26 +1,21 @@
 //! Names that a server may take for one.
 
-/// Whether two names are one to a server that does not tell case, `_` and `-`.
+/// What tells a name from others to a server that does not tell case, `_` and `-`.
+pub(crate) fn letters(text: &str) -> impl Iterator<Item = char> {
+    let letters = text.chars().filter(|letter| !matches!(letter, '_' | '-'));
+    letters.map(|letter| match letter {
+        // The letters beyond ASCII that have an ASCII letter as another case: i without a dot and
+        // with one, the sign of Kelvin, the long s.
+        '\u{131}' | '\u{130}' => 'i',
+        '\u{212a}' => 'k',
+        '\u{17f}' => 's',
+        letter => letter.to_ascii_lowercase(),
+    })
+}
+
+/// Whether two names are one to such a server.
 pub(crate) fn is_alike(one: &str, other: &str) -> bool {
-    fn letters(text: &str) -> impl Iterator<Item = char> {
-        let letters = text.chars().filter(|letter| !matches!(letter, '_' | '-'));
-        letters.map(|letter| match letter {
-            // The letters beyond ASCII that have an ASCII letter as another case: i without a dot and
-            // with one, the sign of Kelvin, the long s.
-            '\u{131}' | '\u{130}' => 'i',
-            '\u{212a}' => 'k',
-            '\u{17f}' => 's',
-            letter => letter.to_ascii_lowercase(),
-        })
-    }
-    let (mut one, mut other) = (letters(one), letters(other));
-    loop {
-        match (one.next(), other.next()) {
-            (None, None) => return true,
-            (one, other) if one == other => {}
-            _ => return false,
-        }
-    }
+    letters(one).eq(letters(other))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Decimal numbers.
 
 /// Whether a text is a number in its only spelling: digits, without a leading zero.
-pub(crate) fn is_shortest(text: &str) -> bool {
-    let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_decimal && (text.len() == 1 || !text.starts_with('0'))
+#[inline]
+pub(crate) fn is_shortest(text: impl AsRef<[u8]>) -> bool {
+    let text = text.as_ref();
+    let is_decimal = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    is_decimal && (text.len() == 1 || !text.starts_with(b"0"))
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn each<'n>(
     take: Take<'_, 'n>,
 ) -> Result<usize, Refused<'static>> {
     let mut count = 0_usize;
-    route.each(source, body, &mut |value| {
+    route.each(source, body, |value| {
         count = count.saturating_add(1);
         take(normal(form, value, route.is_dash(source))?)
     })?;

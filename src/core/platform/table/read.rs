@@ -61,7 +61,7 @@ pub(super) fn read(text: &str) -> Result<Table, Vec<Error>> {
         errors.push(Error { line: 1, text: "the table does not say \"platform NAME\"".into() });
     }
     reader.table.guard();
-    reader.table.router.finish();
+    reader.table.router.finish(&reader.table.rows);
     if errors.is_empty() { Ok(reader.table) } else { Err(errors) }
 }
 

@@ -8,7 +8,8 @@ use crate::platform::template::Template;
 use super::OperationId;
 
 /// The methods that a row may name: those of RFC 9110 section 9 and RFC 5789 that reach a platform.
-pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+pub(in crate::platform) const METHODS: [&str; 7] =
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -117,6 +118,11 @@ impl Row {
     /// Whether the row of GET is taken for a HEAD.
     pub(in crate::platform) fn is_of(&self, method: &str) -> bool {
         self.is_of_bit(Self::method(method))
+    }
+
+    /// Whether one of these dialects has it.
+    pub(in crate::platform) const fn is_on(&self, dialects: u32) -> bool {
+        self.dialects == 0 || self.dialects & dialects != 0
     }
 
     /// Whether a method of that bit is one of its own.
