@@ -98,7 +98,7 @@ impl Form {
             Self::Token => return token(name).map(|it| Some(Cow::Borrowed(it))),
             _ => {}
         }
-        let letters = Letters::of(name);
+        let letters = Letters::of(name, self.separator());
         if letters.has(Letters::CONTROL) && name.chars().any(char::is_control) {
             return Err(Malformed);
         }
@@ -106,8 +106,8 @@ impl Form {
             Self::Fold => fold(name, letters).map(Some),
             // In backticks, another spelling of a part.
             Self::Dotted if letters.has(Letters::TICK) => Err(Malformed),
-            Self::Dotted => fold(parts(name, b'.')?, letters).map(Some),
-            Self::Slashed => fold(parts(name, b'/')?, letters).map(Some),
+            Self::Dotted | Self::Slashed if letters.has(Letters::EMPTY) => Err(Malformed),
+            Self::Dotted | Self::Slashed => fold(name, letters).map(Some),
             Self::Path => path(name, "/Workspace"),
             Self::File => file(name),
             Self::Url => url(name).map(|it| Some(Cow::Borrowed(it))),
@@ -127,19 +127,33 @@ impl Letters {
     const UPPER: u8 = 2;
     /// One is a backtick.
     const TICK: u8 = 4;
+    /// A part between two separators, or before or behind one, is empty.
+    const EMPTY: u8 = 8;
     /// One is beyond ASCII.
     const BEYOND: u8 = 0x80;
 
-    fn of(name: &str) -> Self {
-        Self(bytes::together(name.as_bytes(), |byte| {
+    #[inline]
+    fn of(name: &str, separator: Option<u8>) -> Self {
+        let name = name.as_bytes();
+        // No byte of UTF-8 is another one.
+        let separator = separator.unwrap_or(0xff);
+        let (Some((first, behind)), Some((last, before))) = (name.split_first(), name.split_last())
+        else {
+            return Self(0);
+        };
+        let of = |is_it: bool, what: u8| u8::from(is_it).wrapping_mul(what);
+        let of_byte = |byte: u8| {
             let is_control = (byte < 0x20) | (byte == 0x7f) | (byte == 0xc2);
-            let is_upper = byte.wrapping_sub(b'A') < 26;
-            let of = |is_it: bool, what: u8| u8::from(is_it).wrapping_mul(what);
             of(is_control, Self::CONTROL)
-                | of(is_upper, Self::UPPER)
+                | of(byte.wrapping_sub(b'A') < 26, Self::UPPER)
                 | of(byte == b'`', Self::TICK)
                 | byte & Self::BEYOND
-        }))
+        };
+        let pairs = bytes::pairs_together(before, behind, |before, byte| {
+            of((before == separator) & (byte == separator), Self::EMPTY) | of_byte(byte)
+        });
+        let is_empty = *first == separator || *last == separator;
+        Self(pairs | of_byte(*first) | of(is_empty, Self::EMPTY))
     }
 
     const fn has(self, what: u8) -> bool {
@@ -207,16 +221,6 @@ fn token(name: &str) -> Result<&str, Malformed> {
     if is_ours { Ok(name) } else { Err(Malformed) }
 }
 
-/// A name of parts, none of which is empty.
-fn parts(name: &str, separator: u8) -> Result<&str, Malformed> {
-    let [first, behind @ ..] = name.as_bytes() else { return Err(Malformed) };
-    let [before @ .., last] = name.as_bytes() else { return Err(Malformed) };
-    let is_empty = |one, other| u8::from(one == separator) & u8::from(other == separator);
-    let has_empty = [*first, *last].contains(&separator)
-        || bytes::pairs_together(before, behind, is_empty) != 0;
-    if has_empty { Err(Malformed) } else { Ok(name) }
-}
-
 /// A path without what leads to the same place by another way, and without its root's other name.
 fn path<'n>(name: &'n str, root: &str) -> Result<Name<'n>, Malformed> {
     if !name.starts_with('/') {
@@ -261,7 +265,7 @@ fn file(name: &str) -> Result<Name<'_>, Malformed> {
     }
     let end = segments.nth(2).unwrap_or(name.len()).saturating_sub(first);
     let (volume, inside) = rest.split_at_checked(end).ok_or(Malformed)?;
-    match fold(volume, Letters::of(volume))? {
+    match fold(volume, Letters::of(volume, None))? {
         Cow::Borrowed(_) => Ok(Some(name)),
         Cow::Owned(volume) => Ok(Some(Cow::Owned([root, &volume, inside].concat()))),
     }

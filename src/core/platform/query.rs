@@ -29,8 +29,11 @@ impl<'r> Query<'r> {
     /// Reads a query as it was received.
     #[inline]
     pub(super) fn parse(query: Option<&'r [u8]>) -> Result<Self, Refused<'static>> {
-        let query = query.unwrap_or_default();
-        if bytes::all(query, is_other) { Ok(Self::Plain(query)) } else { Self::other(query) }
+        match query {
+            None => Ok(Self::Plain(&[])),
+            Some(query) if bytes::all(query, is_other) => Ok(Self::Plain(query)),
+            Some(query) => Self::other(query),
+        }
     }
 
     fn other(query: &'r [u8]) -> Result<Self, Refused<'static>> {

@@ -1,6 +1,7 @@
 //! From a request to its operation.
 
 mod naming;
+mod values;
 
 use std::borrow::Cow;
 
@@ -9,13 +10,13 @@ use super::kind::{ActionId, KindId};
 use super::operation::{Operation, Resource};
 use super::query::Query;
 use super::router::Found;
-use super::selector::Source;
 use super::table::{Effect, Flags, OperationId, Row, ScopeSource};
 use super::target::{self, Odd, Target};
 use super::{Asked, Fields, Platform, Refused};
 use crate::body::{BodyError, Extract, Type, Wanted};
 use crate::request::Field;
 use naming::Naming;
+use values::Values;
 
 /// A request that is a row of the table.
 pub struct Route<'p, 'r> {
@@ -56,11 +57,18 @@ impl<'p, 'r> Route<'p, 'r> {
             hides_a_letter |= is_odd(text, row.flags, asked.is_decoded)?;
             hides_a_space |= text.contains(&b' ');
         }
-        let (fields, path) = (asked.fields, path.into_text());
-        let route =
-            Self { platform, row, fields, path, query, found, hides_a_letter, hides_a_space };
-        route.check()?;
-        Ok(route)
+        let fields = asked.fields;
+        if !platform.scopes.is_empty() {
+            check_scopes(
+                platform,
+                &Values { row, fields, path: path.text(), query, found: &found, body: None },
+            )?;
+        }
+        if let Some(reason) = platform.refuses(row) {
+            return Err(Refused::OnPurpose(reason));
+        }
+        let path = path.into_text();
+        Ok(Self { platform, row, fields, path, query, found, hides_a_letter, hides_a_space })
     }
 
     /// What it looks at in the body; `None` if it looks at nothing.
@@ -155,39 +163,6 @@ impl<'p, 'r> Route<'p, 'r> {
         self.hides_a_space
     }
 
-    /// What may be wrong with any request of the row.
-    fn check(&self) -> Result<(), Refused<'p>> {
-        for (place, pinned) in &self.platform.scopes {
-            let scope = self.platform.table.scopes.get(*place);
-            for source in scope.into_iter().flat_map(|scope| &scope.sources) {
-                let found = match source {
-                    ScopeSource::Parameter(name) => {
-                        let place = self.row.template.parameter(name);
-                        place.map(|place| self.parameter(place)).transpose()?
-                    }
-                    ScopeSource::Other(source) => self.only(source, None)?,
-                };
-                if found.is_some_and(|found| *found != **pinned) {
-                    return Err(Refused::OnPurpose(
-                        "the location serves another account, cluster or workspace",
-                    ));
-                }
-            }
-        }
-        if let Some(option) = self.row.option
-            && self.platform.options
-                & 1_u32.checked_shl(u32::try_from(option).unwrap_or(32)).unwrap_or(0)
-                == 0
-        {
-            let reason = self.platform.table.options().nth(option).map_or("", |(_, reason)| reason);
-            return Err(Refused::OnPurpose(reason));
-        }
-        match &self.row.effect {
-            Effect::Refused(reason) => Err(Refused::OnPurpose(reason)),
-            Effect::Named { .. } => Ok(()),
-        }
-    }
-
     /// Names what the request asks for. `body` is what was found in it; `None` if there is none.
     ///
     /// # Errors
@@ -204,7 +179,8 @@ impl<'p, 'r> Route<'p, 'r> {
                 || (places.is_empty() && body.is_some_and(Extract::has_other))
         });
         let action = is_overridden.map_or(first.action, |(action, _)| *action);
-        let mut naming = Naming::new(self, body);
+        let values = self.values(body);
+        let mut naming = Naming::new(values, self.platform.table.kinds());
         for (place, clause) in clauses.iter().enumerate() {
             let action = if place == 0 { action } else { clause.action };
             naming.clause(clause, action)?;
@@ -222,69 +198,33 @@ impl<'p, 'r> Route<'p, 'r> {
         })
     }
 
-    /// Whether a hyphen stands for all there.
-    const fn is_dash(&self, source: &Source) -> bool {
-        self.row.flags.has_dash && matches!(source, Source::Path(_))
+    /// Where its names stand.
+    fn values<'n>(&'n self, body: Option<&'n Extract>) -> Values<'n> {
+        let Self { row, fields, path, query, found, .. } = self;
+        Values { row, fields: *fields, path, query: *query, found, body }
     }
+}
 
-    /// Whether a place is a parameter that spans segments.
-    const fn spans(&self, source: &Source) -> bool {
-        match source {
-            Source::Path(place) => self.found.is_rest(*place),
-            _ => false,
-        }
-    }
-
-    /// The value of a parameter.
-    fn parameter(&self, place: u8) -> Result<Cow<'_, str>, Refused<'static>> {
-        let text = self.found.span(place).map_or(&[][..], |span| span.of(&self.path));
-        core::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| Refused::Name)
-    }
-
-    /// The value of a place that is there at most once.
-    fn only<'n>(
-        &'n self,
-        source: &'n Source,
-        body: Option<&'n Extract>,
-    ) -> Result<Option<Cow<'n, str>>, Refused<'static>> {
-        let mut only = None;
-        self.each(source, body, |value| {
-            if only.replace(value).is_some() {
-                return Err(Refused::Ambiguous("what names a resource is there twice"));
-            }
-            Ok(())
-        })?;
-        Ok(only)
-    }
-
-    /// Each value of a place.
-    #[inline]
-    fn each<'n>(
-        &'n self,
-        source: &'n Source,
-        body: Option<&'n Extract>,
-        mut take: impl FnMut(Cow<'n, str>) -> Result<(), Refused<'static>>,
-    ) -> Result<(), Refused<'static>> {
-        match source {
-            Source::Path(place) => take(self.parameter(*place)?),
-            Source::Constant(text) => take(Cow::Borrowed(text)),
-            Source::Header(name) => match self.fields.field(name) {
-                Field::Absent => Ok(()),
-                Field::Several => {
-                    Err(Refused::Ambiguous("a field that names a resource is there twice"))
+/// Refuses what names another id than the one that is pinned.
+fn check_scopes<'p>(platform: &'p Platform, values: &Values<'_>) -> Result<(), Refused<'p>> {
+    for (place, pinned) in &platform.scopes {
+        let scope = platform.table.scopes.get(*place);
+        for source in scope.into_iter().flat_map(|scope| &scope.sources) {
+            let found = match source {
+                ScopeSource::Parameter(name) => {
+                    let place = values.row.template.parameter(name);
+                    place.map(|place| values.parameter(place)).transpose()?
                 }
-                Field::One(value) => {
-                    let value = core::str::from_utf8(value).map_err(|_| Refused::Name)?;
-                    take(Cow::Borrowed(value))
-                }
-            },
-            Source::Query { member, repeats } => self.query.values(member, *repeats, take),
-            Source::Body(place) => {
-                let values = (0..).map_while(|at| body.and_then(|body| body.value(*place, at)));
-                values.map(Cow::Borrowed).try_for_each(take)
+                ScopeSource::Other(source) => values.only(source)?,
+            };
+            if found.is_some_and(|found| *found != **pinned) {
+                return Err(Refused::OnPurpose(
+                    "the location serves another account, cluster or workspace",
+                ));
             }
         }
     }
+    Ok(())
 }
 
 /// Whether a segment holds a letter that divides paths, which the row must take.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::selector::Source;
-use super::table::{Effect, ScopeSource, Table};
+use super::table::{Effect, Row, ScopeSource, Table};
 use super::target::Target;
 use super::template::Template;
 use super::{Asked, Refused, Route};
@@ -137,6 +137,21 @@ impl Platform {
     pub fn route<'p, 'r>(&'p self, asked: &Asked<'r>) -> Result<Route<'p, 'r>, Refused<'p>> {
         let target = Target::parse(asked.path, asked.query, asked.is_decoded)?;
         Route::new(self, asked, target)
+    }
+
+    /// Why the requests of a row are refused, if they are.
+    pub(super) fn refuses<'p>(&'p self, row: &'p Row) -> Option<&'p str> {
+        let is_on = |option: usize| {
+            let bit = u32::try_from(option).ok().and_then(|option| 1_u32.checked_shl(option));
+            self.options & bit.unwrap_or(0) != 0
+        };
+        match (row.option.filter(|option| !is_on(*option)), &row.effect) {
+            (Some(option), _) => {
+                Some(self.table.options().nth(option).map_or("", |(_, reason)| reason))
+            }
+            (None, Effect::Refused(reason)) => Some(reason),
+            (None, Effect::Named { .. }) => None,
+        }
     }
 }
 

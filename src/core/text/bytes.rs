@@ -61,6 +61,7 @@ pub(crate) fn word(text: &[u8], from: usize) -> u64 {
 }
 
 /// The same of fewer bytes than eight.
+#[inline(never)]
 fn last_word(text: &[u8], from: usize) -> u64 {
     let lacks = from.saturating_add(8).saturating_sub(text.len());
     match (text.last_chunk(), u32::try_from(lacks.saturating_mul(8))) {
@@ -75,13 +76,15 @@ fn last_word(text: &[u8], from: usize) -> u64 {
 /// The place of a byte that is not zero, from another place on; the end of the text if it is not there.
 #[inline]
 pub(crate) fn place(text: &[u8], mut from: usize, wanted: u8) -> usize {
-    while from < text.len() {
-        if let Some((ahead, _)) = first(word(text, from), wanted) {
+    let (words, rest) = text.get(from..).unwrap_or_default().as_chunks();
+    for word in words {
+        if let Some((ahead, _)) = first(u64::from_le_bytes(*word), wanted) {
             return from.wrapping_add(ahead);
         }
         from = from.wrapping_add(8);
     }
-    text.len()
+    let last = if rest.is_empty() { None } else { first(last_word(text, from), wanted) };
+    last.map_or(text.len(), |(ahead, _)| from.wrapping_add(ahead))
 }
 
 /// The same, and as a number the eight bytes before it; zeros are behind the last of them.

@@ -2,26 +2,25 @@
 
 use std::borrow::Cow;
 
-use super::Route;
-use crate::body::Extract;
+use super::values::Values;
 use crate::platform::Refused;
-use crate::platform::kind::ActionId;
+use crate::platform::kind::{ActionId, Kinds};
 use crate::platform::name::{Form, Name};
 use crate::platform::operation::{Resource, Resources};
 use crate::platform::selector::{Clause, Joined, Missing, Selector, Source};
 
 /// The names that were found so far.
-pub(super) struct Naming<'p, 'n> {
-    route: &'n Route<'p, 'n>,
-    body: Option<&'n Extract>,
+pub(super) struct Naming<'n> {
+    values: Values<'n>,
+    kinds: &'n Kinds,
     pub(super) resources: Resources<'n>,
 }
 
 type Parts = [(Source, Missing)];
 
-impl<'p, 'n> Naming<'p, 'n> {
-    pub(super) fn new(route: &'n Route<'p, '_>, body: Option<&'n Extract>) -> Self {
-        Self { route, body, resources: Resources::default() }
+impl<'n> Naming<'n> {
+    pub(super) fn new(values: Values<'n>, kinds: &'n Kinds) -> Self {
+        Self { values, kinds, resources: Resources::default() }
     }
 
     /// Adds the resources of a clause.
@@ -30,21 +29,20 @@ impl<'p, 'n> Naming<'p, 'n> {
         clause: &'n Clause,
         action: ActionId,
     ) -> Result<(), Refused<'static>> {
+        let values = &self.values;
         if let Some(when) = &clause.when
-            && !self.is_there(when)?
+            && !values.is_there(when)?
         {
             return Ok(());
         }
         let kind = clause.kind;
-        let form =
-            self.route.platform.table.kinds().get(kind).map_or(Form::Plain, |kind| kind.form);
+        let form = self.kinds.get(kind).map_or(Form::Plain, |kind| kind.form);
         for selector in &clause.selectors {
             let resources = &mut self.resources;
             let mut take = |name: Name<'n>| match resources.push(Resource { kind, action, name }) {
                 true => Ok(()),
                 false => Err(Refused::TooMany),
             };
-            let (route, body) = (self.route, self.body);
             let (parts, joined, missing) = match selector {
                 Selector::All => {
                     take(None)?;
@@ -53,11 +51,9 @@ impl<'p, 'n> Naming<'p, 'n> {
                 Selector::Named { parts, joined, missing } => (parts.as_slice(), *joined, *missing),
             };
             let count = match (parts, joined) {
-                ([(source, _)], _) => each(route, body, source, form, &mut take)?,
-                (parts, Joined::Equal) => equal(route, body, parts, form, &mut take)?,
-                (parts, Joined::By(separator)) => {
-                    by(route, body, parts, separator, form, &mut take)?
-                }
+                ([(source, _)], _) => each(values, source, form, &mut take)?,
+                (parts, Joined::Equal) => equal(values, parts, form, &mut take)?,
+                (parts, Joined::By(separator)) => by(values, parts, separator, form, &mut take)?,
             };
             match missing {
                 _ if count > 0 => {}
@@ -68,45 +64,34 @@ impl<'p, 'n> Naming<'p, 'n> {
         }
         Ok(())
     }
-
-    fn is_there(&self, source: &'n Source) -> Result<bool, Refused<'static>> {
-        match source {
-            Source::Body(place) => Ok(self.body.is_some_and(|body| body.is_there(*place))),
-            source => Ok(self.route.only(source, self.body)?.is_some()),
-        }
-    }
 }
-
-type Take<'t, 'n> = &'t mut dyn FnMut(Name<'n>) -> Result<(), Refused<'static>>;
 
 /// Takes each value of a place; how many there are.
 fn each<'n>(
-    route: &'n Route<'_, '_>,
-    body: Option<&'n Extract>,
+    values: &Values<'n>,
     source: &'n Source,
     form: Form,
-    take: Take<'_, 'n>,
+    take: &mut impl FnMut(Name<'n>) -> Result<(), Refused<'static>>,
 ) -> Result<usize, Refused<'static>> {
     let mut count = 0_usize;
-    route.each(source, body, |value| {
+    values.each(source, |value| {
         count = count.saturating_add(1);
-        take(normal(form, value, route.is_dash(source))?)
+        take(normal(form, value, values.is_dash(source))?)
     })?;
     Ok(count)
 }
 
 /// Takes the one name that each place gives that is there.
 fn equal<'n>(
-    route: &'n Route<'_, '_>,
-    body: Option<&'n Extract>,
+    values: &Values<'n>,
     parts: &'n Parts,
     form: Form,
-    take: Take<'_, 'n>,
+    take: &mut impl FnMut(Name<'n>) -> Result<(), Refused<'static>>,
 ) -> Result<usize, Refused<'static>> {
     let mut known: Option<Name<'n>> = None;
     for (source, _) in parts {
-        let Some(value) = route.only(source, body)? else { continue };
-        let name = normal(form, value, route.is_dash(source))?;
+        let Some(value) = values.only(source)? else { continue };
+        let name = normal(form, value, values.is_dash(source))?;
         match &known {
             None => known = Some(name),
             Some(known) if *known == name => {}
@@ -118,17 +103,16 @@ fn equal<'n>(
 
 /// Takes the name that its parts make.
 fn by<'n>(
-    route: &'n Route<'_, '_>,
-    body: Option<&'n Extract>,
+    values: &Values<'n>,
     parts: &'n Parts,
     separator: char,
     form: Form,
-    take: Take<'_, 'n>,
+    take: &mut impl FnMut(Name<'n>) -> Result<(), Refused<'static>>,
 ) -> Result<usize, Refused<'static>> {
     let mut joined = String::new();
     let (mut is_cut, mut count) = (false, 0_usize);
     for (source, missing) in parts {
-        let Some(value) = route.only(source, body)? else {
+        let Some(value) = values.only(source)? else {
             if *missing == Missing::Refused {
                 return Err(Refused::Missing);
             }
@@ -140,7 +124,7 @@ fn by<'n>(
             return take(None).map(|()| 1);
         }
         // What spans segments begins with a slash of its own, and the table knows what it writes itself.
-        let spans = separator == '/' && route.spans(source);
+        let spans = separator == '/' && values.spans(source);
         let is_certain = spans || matches!(source, Source::Constant(_));
         // A part of several is not what the platform would read.
         if !is_certain && (value.is_empty() || value.contains(separator)) {

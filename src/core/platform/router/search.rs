@@ -131,21 +131,21 @@ impl<'a, 'r, T, F: FnMut(&Rows) -> Taken<T>> Search<'a, 'r, F> {
     /// Where the segment ends that begins at a place of the text, and its first eight bytes.
     #[inline]
     fn segment(&self, at: usize) -> (usize, u64) {
-        match self.other(at) {
-            Some(segment) => {
-                let to = usize::from(segment.span.to);
-                (to, bytes::word(self.text.get(..to).unwrap_or_default(), at))
-            }
-            None => bytes::until(self.text, at, b'/'),
+        match self.others.is_empty() {
+            true => bytes::until(self.text, at, b'/'),
+            false => self.other_segment(at),
         }
     }
 
-    /// The segment at a place of the text, if it may hold more than the name that it is.
-    #[inline]
+    /// The same of a path that is not plain.
+    #[inline(never)]
+    fn other_segment(&self, at: usize) -> (usize, u64) {
+        let to = self.other(at).map_or(at, |segment| usize::from(segment.span.to));
+        (to, bytes::word(self.text.get(..to).unwrap_or_default(), at))
+    }
+
+    /// The segment at a place of the text, if the path is not plain.
     fn other(&self, at: usize) -> Option<Segment<'r>> {
-        if self.others.is_empty() {
-            return None;
-        }
         self.others.iter().find(|segment| usize::from(segment.span.from) == at).copied()
     }
 
@@ -157,12 +157,21 @@ impl<'a, 'r, T, F: FnMut(&Rows) -> Taken<T>> Search<'a, 'r, F> {
         node: &Node,
         (at, to): (usize, usize),
         word: u64,
-    ) -> Option<&Place> {
+    ) -> Option<&'a Place> {
         if !node.has_literals {
             return None;
         }
         let text = self.text.get(at..to)?;
-        if self.folds && bytes::has_upper(text) {
+        match self.folds {
+            false => self.router.literal(number, text, word),
+            true => self.folded_literal(number, text, word),
+        }
+    }
+
+    /// The same in lower case.
+    #[inline(never)]
+    fn folded_literal(&self, number: u32, text: &[u8], word: u64) -> Option<&'a Place> {
+        if bytes::has_upper(text) {
             let text = text.to_ascii_lowercase();
             return self.router.literal(number, &text, bytes::word(&text, 0));
         }
