@@ -64,6 +64,7 @@ pub(super) fn choose<'p>(
 }
 
 /// The same, whatever chooses the row.
+#[inline(never)]
 fn among<'p>(
     platform: &'p Platform,
     rows: &Rows,

@@ -82,11 +82,11 @@ impl<'r> Query<'r> {
                 while from < query.len() {
                     let to = bytes::place(query, from, b'&');
                     let pair = query.get(from..to).unwrap_or_default();
-                    match member.value(pair) {
-                        _ if pair.is_empty() => {}
-                        Some(value) => take(Cow::Borrowed(value))?,
-                        None if member.is_alike(pair) => return Err(RESPELT),
+                    match member.may_be(pair).then(|| member.value(pair)) {
                         None => {}
+                        Some(Some(value)) => take(Cow::Borrowed(value))?,
+                        Some(None) if member.is_alike(pair) => return Err(RESPELT),
+                        Some(None) => {}
                     }
                     from = to.saturating_add(1);
                 }
@@ -106,6 +106,16 @@ impl Member {
     pub(super) fn new(name: &str) -> Self {
         let letters = letters(name).collect::<String>().into();
         Self { name: name.into(), letters, is_escaped: name.contains('=') }
+    }
+
+    /// Whether the first byte of a member of a plain query leaves it open: most members have another.
+    #[inline]
+    fn may_be(&self, pair: &[u8]) -> bool {
+        match pair.first() {
+            None => false,
+            Some(b'_' | b'-' | b'=') => true,
+            Some(byte) => self.letters.bytes().next() == Some(byte.to_ascii_lowercase()),
+        }
     }
 
     /// The value of a member of a plain query, if it has the name.

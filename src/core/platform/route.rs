@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::choice::choose;
 use super::kind::{ActionId, KindId};
-use super::operation::{Operation, Resource};
+use super::operation::{Operation, Resource, Resources};
 use super::query::Query;
 use super::router::Found;
 use super::table::{Effect, Flags, OperationId, Row, ScopeSource};
@@ -179,23 +179,23 @@ impl<'p, 'r> Route<'p, 'r> {
                 || (places.is_empty() && body.is_some_and(Extract::has_other))
         });
         let action = is_overridden.map_or(first.action, |(action, _)| *action);
-        let values = self.values(body);
-        let mut naming = Naming::new(values, self.platform.table.kinds());
-        for (place, clause) in clauses.iter().enumerate() {
-            let action = if place == 0 { action } else { clause.action };
-            naming.clause(clause, action)?;
-        }
-        let mut resources = naming.resources;
-        if resources.is_empty() {
-            resources.push(Resource { kind: first.kind, action, name: None });
-        }
-        Ok(Operation {
+        let mut operation = Operation {
             table: &self.platform.table,
             row: self.row,
             kind: first.kind,
             action,
-            resources,
-        })
+            resources: Resources::default(),
+        };
+        let (values, resources) = (self.values(body), &mut operation.resources);
+        let mut naming = Naming { values, kinds: self.platform.table.kinds(), resources };
+        for (place, clause) in clauses.iter().enumerate() {
+            let action = if place == 0 { action } else { clause.action };
+            naming.clause(clause, action)?;
+        }
+        if operation.resources.is_empty() {
+            operation.resources.push(Resource { kind: first.kind, action, name: None });
+        }
+        Ok(operation)
     }
 
     /// Where its names stand.

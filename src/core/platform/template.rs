@@ -172,14 +172,21 @@ impl Affixed {
     pub(super) fn inner<'t>(&self, text: &'t [u8], folds: bool) -> Option<&'t [u8]> {
         let (prefix, rest) = text.split_at_checked(self.prefix.len())?;
         let (inner, suffix) = rest.split_at_checked(rest.len().checked_sub(self.suffix.len())?)?;
-        let is_same = |one: &[u8], other: &str| match folds {
-            true => one.eq_ignore_ascii_case(other.as_bytes()),
+        let is_ours = match folds {
             // They are short.
-            false => one.iter().eq(other.as_bytes()),
+            false => {
+                prefix.iter().eq(self.prefix.as_bytes()) && suffix.iter().eq(self.suffix.as_bytes())
+            }
+            true => self.is_folded(prefix, suffix),
         };
-        let is_ours =
-            is_same(prefix, &self.prefix) && is_same(suffix, &self.suffix) && !inner.is_empty();
-        (is_ours && (!self.is_number || is_shortest(inner))).then_some(inner)
+        let is_right = is_ours && !inner.is_empty() && (!self.is_number || is_shortest(inner));
+        is_right.then_some(inner)
+    }
+
+    #[inline(never)]
+    fn is_folded(&self, prefix: &[u8], suffix: &[u8]) -> bool {
+        prefix.eq_ignore_ascii_case(self.prefix.as_bytes())
+            && suffix.eq_ignore_ascii_case(self.suffix.as_bytes())
     }
 
     /// `None` if no segment is both.

@@ -9,20 +9,17 @@ use crate::platform::name::{Form, Name};
 use crate::platform::operation::{Resource, Resources};
 use crate::platform::selector::{Clause, Joined, Missing, Selector, Source};
 
-/// The names that were found so far.
-pub(super) struct Naming<'n> {
-    values: Values<'n>,
-    kinds: &'n Kinds,
-    pub(super) resources: Resources<'n>,
+/// Finds the names of a request.
+pub(super) struct Naming<'n, 'o> {
+    pub(super) values: Values<'n>,
+    pub(super) kinds: &'n Kinds,
+    /// Those that were found so far.
+    pub(super) resources: &'o mut Resources<'n>,
 }
 
 type Parts = [(Source, Missing)];
 
-impl<'n> Naming<'n> {
-    pub(super) fn new(values: Values<'n>, kinds: &'n Kinds) -> Self {
-        Self { values, kinds, resources: Resources::default() }
-    }
-
+impl<'n> Naming<'n, '_> {
     /// Adds the resources of a clause.
     pub(super) fn clause(
         &mut self,
@@ -38,7 +35,7 @@ impl<'n> Naming<'n> {
         let kind = clause.kind;
         let form = self.kinds.get(kind).map_or(Form::Plain, |kind| kind.form);
         for selector in &clause.selectors {
-            let resources = &mut self.resources;
+            let resources = &mut *self.resources;
             let mut take = |name: Name<'n>| match resources.push(Resource { kind, action, name }) {
                 true => Ok(()),
                 false => Err(Refused::TooMany),
