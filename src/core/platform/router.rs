@@ -105,6 +105,7 @@ impl Router {
 
     /// To be called when all rows are added.
     pub(super) fn finish(&mut self, rows: &[Row]) {
+        self.nodes.shrink_to_fit();
         let count: usize = self.nodes.iter().map(|node| node.literals.len()).sum();
         self.places = vec![Place::default(); count.saturating_mul(2).next_power_of_two()];
         let mask = self.places.len().wrapping_sub(1);
@@ -117,7 +118,7 @@ impl Router {
             for (text, child) in core::mem::take(&mut node.literals) {
                 let words = [bytes::word(text.as_bytes(), 0), last_word(text.as_bytes())];
                 let key = key(number, text.len());
-                let mut at = first(key, words[0]) & mask;
+                let mut at = first(key, words[0], self.places.len());
                 while self.places.get(at).is_some_and(|place| place.child != 0) {
                     at = at.wrapping_add(1) & mask;
                 }
@@ -134,7 +135,7 @@ impl Router {
     fn literal(&self, node: u32, text: &[u8], word: u64) -> Option<&Place> {
         let mask = self.places.len().wrapping_sub(1);
         let key = key(node, text.len());
-        let mut at = first(key, word) & mask;
+        let mut at = first(key, word, self.places.len());
         while let Some(place) = self.places.get(at).filter(|place| place.child != 0) {
             if place.words[0] == word && place.key == key && place.is_behind(text) {
                 return Some(place);
@@ -256,11 +257,14 @@ fn key(node: u32, length: usize) -> u64 {
     u64::from(node) << 40 ^ u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// Where a literal is looked for first.
+/// Where a literal is looked for first among so many places.
 #[inline]
-fn first(key: u64, word: u64) -> usize {
+fn first(key: u64, word: u64, places: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    usize::try_from((word ^ key).wrapping_mul(ODD) >> 32).unwrap_or(0)
+    // Of the product, only the highest bits depend on all of the text and on the node.
+    let mixed = (word ^ key).wrapping_mul(ODD) >> 32;
+    let places = u64::try_from(places).unwrap_or(0);
+    usize::try_from(mixed.wrapping_mul(places) >> 32).unwrap_or(0)
 }
 
 /// The last eight bytes of a text as a number; zero if it has fewer.

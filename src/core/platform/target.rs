@@ -93,13 +93,13 @@ impl<'r> Path<'r> {
     fn plain(path: &'r [u8]) -> Option<Self> {
         let [before @ .., last] = path else { return None };
         let [b'/', behind @ ..] = path else { return None };
-        let is_other = bytes::pairs_together(before, behind, |before, byte| {
+        let others = bytes::pairs_together(before, behind, |before, byte| {
             let is_odd = u8::from(byte == b'/') | u8::from(byte == b'.');
             is_other(byte) | (u8::from(before == b'/') & is_odd)
         });
         // As no segment is empty, each takes two bytes.
         let is_long = path.len() > MAX_SEGMENTS.saturating_mul(2);
-        if is_other != 0 || (is_long && !Self::has_room(path)) {
+        if others != 0 || (is_long && !Self::has_room(path)) {
             return None;
         }
         let text = if *last == b'/' { before } else { path };
