@@ -154,5 +154,14 @@ mod tests {
             expected.resize(8, 0);
             prop_assert_eq!(&word(&bytes, from).to_le_bytes()[..], &expected[..]);
         }
+
+        #[test]
+        fn what_is_before_a_byte_ends_there(bytes in "[ab/\\x01]{0,40}", from in 0..20_usize) {
+            let bytes = bytes.as_bytes();
+            let rest = bytes.get(from..).unwrap_or_default();
+            let before = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
+            prop_assume!(from <= bytes.len());
+            prop_assert_eq!(until(bytes, from, b'/'), (from.saturating_add(before.len()), word(before, 0)));
+        }
     }
 }
