@@ -7,6 +7,7 @@
 mod asking;
 pub mod document;
 mod edition;
+pub mod few;
 pub mod index;
 pub mod model;
 pub mod pattern;

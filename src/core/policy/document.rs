@@ -15,6 +15,7 @@ mod rows;
 mod schema;
 mod scope;
 mod sections;
+mod texts;
 
 #[cfg(test)]
 mod tests;
@@ -48,7 +49,7 @@ pub struct Read {
     /// Warnings.
     pub warnings: Vec<Fault>,
     /// Where each issuer is named first.
-    issuers: BTreeMap<Box<str>, At>,
+    issuers: BTreeMap<Arc<str>, At>,
 }
 
 impl Read {

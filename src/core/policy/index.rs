@@ -20,8 +20,9 @@ use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use std::sync::Arc;
 
+use super::few::Few;
 use super::model::{Conditions, Policy};
-use super::plain::{Asked, Asks, Decision, Few, Verdict, once};
+use super::plain::{Asked, Asks, Decision, Verdict, once};
 use super::subject::{Known, meets_now};
 use crate::platform::kind::{Actions, KindId};
 use crate::platform::name::Form;
@@ -144,12 +145,12 @@ impl Index {
     /// Decides about some resources, and tells of rules in a dry run.
     #[cold]
     fn decide_all(&self, view: &View, asked: &Asked<'_>, moment: &Moment<'_>) -> Decision<'_> {
-        let (mut denial, mut bindings, mut dry) = (None, Few::default(), Vec::new());
+        let (mut denial, mut bindings, mut dry) = (None, Vec::new(), Vec::new());
         let mut is_held = !asked.resources.is_empty();
         for asks in asked.resources {
             match self.judge(view, asked, asks, moment) {
                 Judged::Denied(place) => denial = denial.min(Some(place)).or(Some(place)),
-                Judged::Held(place) => bindings.push(at(place)),
+                Judged::Held(place) => bindings.push(place),
                 Judged::Not => {
                     is_held = false;
                     let wanted = self.wanted(asked, asks, moment);
@@ -160,7 +161,7 @@ impl Index {
         if let Some(place) = denial {
             return self.denied(place);
         }
-        let rule = bindings.first().and_then(|place| self.binding(u32::try_from(place).ok()?));
+        let rule = bindings.first().and_then(|place| self.binding(*place));
         let mut noted: Vec<&str> =
             dry.into_iter().filter_map(|it| self.binding(it)).map(|name| &**name).collect();
         let Some(rule) = rule.filter(|_| is_held) else {
@@ -170,7 +171,9 @@ impl Index {
             let wanted = asked.resources.iter().filter_map(|it| self.wanted(asked, it, moment));
             noted.extend(self.denials.dry(self, view.meant(), wanted));
         }
-        Decision { verdict: Verdict::Allowed(rule), bindings: bindings.once(), noted: once(noted) }
+        let bindings: Vec<usize> = once(bindings).into_iter().map(at).collect();
+        let verdict = Verdict::Allowed(rule);
+        Decision { verdict, bindings: bindings.into(), noted: once(noted) }
     }
 
     /// What there is to say of one resource.

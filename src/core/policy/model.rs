@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::few::Few;
 use super::pattern::Pattern;
 use crate::claims::Requirement;
 use crate::platform::kind::{Actions, KindId};
@@ -32,7 +33,7 @@ pub struct Service {
     /// Its name in the policy.
     pub name: Box<str>,
     /// How it is known.
-    pub lines: Vec<ServiceLine>,
+    pub lines: Few<ServiceLine>,
 }
 
 /// What identifies a service: all that is said must hold of the principal.
@@ -47,17 +48,17 @@ pub struct ServiceLine {
 /// Groups of issuers under one name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Group {
-    /// Its name in the policy; of an issuer's own group, `ISSUER/GROUP`.
+    /// Its name in the policy; empty for an issuer's own group, which its only member names.
     pub name: Box<str>,
     /// The groups of issuers that it means.
-    pub members: Vec<IssuerGroup>,
+    pub members: Few<IssuerGroup>,
 }
 
 /// A group as its issuer names it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct IssuerGroup {
-    /// The issuer's name in the configuration.
-    pub issuer: Box<str>,
+    /// The issuer's name in the configuration, which all of its groups share.
+    pub issuer: Arc<str>,
     /// The group as the token names it.
     pub group: Box<str>,
 }
@@ -68,9 +69,9 @@ pub struct Role {
     /// Its name.
     pub name: Box<str>,
     /// Its own grants: see [`Policy::grants`].
-    pub grants: Vec<Grant>,
+    pub grants: Few<Grant>,
     /// The roles that it includes, by their places among the roles.
-    pub includes: Vec<usize>,
+    pub includes: Few<usize>,
 }
 
 impl Policy {
@@ -96,13 +97,13 @@ pub struct Scope {
     /// The platform, by its place among the tables.
     pub platform: usize,
     /// The names of each kind.
-    pub kinds: Vec<(KindId, Vec<Pattern>)>,
+    pub kinds: Few<(KindId, Few<Pattern>)>,
     /// The actions that are listed.
     pub actions: Actions,
     /// Whether `*` is among them.
     pub is_any: bool,
     /// Single operations.
-    pub operations: Vec<OperationId>,
+    pub operations: Few<OperationId>,
 }
 
 /// What a role allows.
@@ -116,20 +117,20 @@ pub struct Grant {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Subjects {
     /// By their places among the services.
-    pub services: Vec<usize>,
+    pub services: Few<usize>,
     /// By their places among the groups.
-    pub groups: Vec<usize>,
+    pub groups: Few<usize>,
 }
 
 impl Subjects {
     /// Whether none is meant.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.services.is_empty() && self.groups.is_empty()
     }
 }
 
 /// When a rule holds: all of these.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Conditions {
     /// From this moment on.
     pub from: Option<UnixTime>,
@@ -159,8 +160,8 @@ pub struct Binding {
     pub role: usize,
     /// Who.
     pub subjects: Subjects,
-    /// When.
-    pub conditions: Conditions,
+    /// When. Rules without conditions share them.
+    pub conditions: Arc<Conditions>,
     /// Whether it is only noted what it would do.
     pub dry_run: bool,
 }
@@ -176,8 +177,8 @@ pub struct Denial {
     pub unless: Subjects,
     /// What.
     pub scope: Scope,
-    /// When.
-    pub conditions: Conditions,
+    /// When. Rules without conditions share them.
+    pub conditions: Arc<Conditions>,
     /// Whether it is only noted what it would do.
     pub dry_run: bool,
 }

@@ -29,8 +29,10 @@ pub enum Pattern {
 /// A part of a name: its beginning and its end, with anything between if there is an end.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Part {
-    head: Box<str>,
-    tail: Option<Box<str>>,
+    /// The beginning and the end, one behind the other.
+    text: Box<str>,
+    /// Where the end begins, if there is one.
+    end: Option<u32>,
 }
 
 /// What a name must be behind the head of a pattern.
@@ -134,15 +136,15 @@ impl Pattern {
         match self {
             Self::All | Self::Numbers(_) => Cow::Borrowed(""),
             Self::Literal(name) => Cow::Borrowed(name),
-            Self::Around(part) => Cow::Borrowed(&part.head),
+            Self::Around(part) => Cow::Borrowed(part.head()),
             Self::Parts { separator, parts, .. } => {
                 let mut head = String::new();
                 for (place, part) in parts.iter().enumerate() {
                     if place > 0 {
                         head.push(*separator);
                     }
-                    head.push_str(&part.head);
-                    if part.tail.is_some() {
+                    head.push_str(part.head());
+                    if part.end.is_some() {
                         break;
                     }
                 }
@@ -155,17 +157,17 @@ impl Pattern {
     pub(super) fn rest(&self) -> Rest<'_> {
         match self {
             Self::All | Self::Literal(_) | Self::Numbers(_) => Rest::Nothing,
-            Self::Around(part) => match part.tail.as_deref() {
+            Self::Around(part) => match part.tail() {
                 None => Rest::Nothing,
                 Some("") => Rest::Anything,
                 Some(tail) => Rest::Tail(tail),
             },
             Self::Parts { parts, below, .. } => {
                 let Some((last, above)) = parts.split_last() else { return Rest::Nothing };
-                let is_plain = above.iter().all(|part| part.tail.is_none());
-                match (is_plain, &last.tail, below) {
+                let is_plain = above.iter().all(|part| part.end.is_none());
+                match (is_plain, last.tail(), below) {
                     (true, None, true) => Rest::Below,
-                    (true, Some(tail), false) if tail.is_empty() => Rest::Part,
+                    (true, Some(""), false) => Rest::Part,
                     _ => Rest::More,
                 }
             }
@@ -175,16 +177,16 @@ impl Pattern {
     /// What every name that it holds ends with: what is behind its last asterisk.
     pub(super) fn tail(&self) -> Cow<'_, str> {
         match self {
-            Self::Around(part) => Cow::Borrowed(part.tail.as_deref().unwrap_or_default()),
+            Self::Around(part) => Cow::Borrowed(part.tail().unwrap_or_default()),
             Self::Parts { separator, parts, below: false } => {
-                let open = parts.iter().rposition(|part| part.tail.is_some());
+                let open = parts.iter().rposition(|part| part.end.is_some());
                 let behind = parts.get(open.unwrap_or(parts.len())..).unwrap_or_default();
                 let mut tail = String::new();
                 for (place, part) in behind.iter().enumerate() {
                     if place > 0 {
                         tail.push(*separator);
                     }
-                    tail.push_str(part.tail.as_deref().unwrap_or(&part.head));
+                    tail.push_str(part.tail().unwrap_or(&part.text));
                 }
                 Cow::Owned(tail)
             }
@@ -244,21 +246,36 @@ impl Part {
         match text.split_once('*') {
             None => Ok(Self::literal(text)),
             Some((_, tail)) if tail.contains('*') => Err(PatternError::Stars),
-            Some((head, tail)) => Ok(Self { head: head.into(), tail: Some(tail.into()) }),
+            Some((head, tail)) => {
+                let end = u32::try_from(head.len()).map_err(|_| PatternError::Name)?;
+                Ok(Self { text: format!("{head}{tail}").into(), end: Some(end) })
+            }
         }
     }
 
     fn literal(text: &str) -> Self {
-        Self { head: text.into(), tail: None }
+        Self { text: text.into(), end: None }
+    }
+
+    /// Its beginning, and its end if there is one.
+    fn split(&self) -> (&str, Option<&str>) {
+        let end = self.end.and_then(|end| self.text.split_at_checked(usize::try_from(end).ok()?));
+        end.map_or((&self.text, None), |(head, tail)| (head, Some(tail)))
+    }
+
+    fn head(&self) -> &str {
+        self.split().0
+    }
+
+    fn tail(&self) -> Option<&str> {
+        self.split().1
     }
 
     fn holds(&self, text: &str) -> bool {
-        match &self.tail {
-            None => *self.head == *text,
+        match self.split() {
+            (head, None) => head == text,
             // A name has at least both.
-            Some(tail) => {
-                text.strip_prefix(&*self.head).is_some_and(|rest| rest.ends_with(&**tail))
-            }
+            (head, Some(tail)) => text.strip_prefix(head).is_some_and(|rest| rest.ends_with(tail)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::few::Few;
 use super::model::{Binding, Denial, Policy, Scope};
 use super::pattern::Pattern;
 use super::subject::{Known, Subject};
@@ -59,50 +60,6 @@ pub struct Decision<'p> {
     pub noted: Vec<&'p str>,
 }
 
-/// Some things in their order, of which one takes no memory.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Few<T> {
-    first: Option<T>,
-    others: Vec<T>,
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self { first: None, others: Vec::new() }
-    }
-}
-
-impl<T: Copy + Ord> Few<T> {
-    /// The first of them.
-    pub const fn first(&self) -> Option<T> {
-        self.first
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.first.iter().chain(&self.others)
-    }
-
-    /// One alone.
-    pub(super) const fn one(it: T) -> Self {
-        Self { first: Some(it), others: Vec::new() }
-    }
-
-    /// Adds one.
-    pub(super) fn push(&mut self, it: T) {
-        if self.first.is_none() {
-            self.first = Some(it);
-        } else if self.first != Some(it) {
-            self.others.push(it);
-        }
-    }
-
-    /// Each of them once.
-    pub(super) fn once(self) -> Self {
-        Self { first: self.first, others: once(self.others) }
-    }
-}
-
 /// Whether a request is allowed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Verdict<'p> {
@@ -153,7 +110,7 @@ pub fn decide<'p>(
             policy.bindings.iter().enumerate().filter(|(_, it)| it.dry_run == is_dry);
         bindings.find(|(_, it)| is_held(policy, it, subject, asked, asks, now))
     };
-    let (mut bindings, mut noted) = (Few::default(), Vec::new());
+    let (mut bindings, mut noted) = (Vec::new(), Vec::new());
     let mut is_held = !asked.resources.is_empty();
     for asks in asked.resources {
         match first(asks, false) {
@@ -164,14 +121,14 @@ pub fn decide<'p>(
             }
         }
     }
-    let rule = bindings.first().and_then(|place| policy.bindings.get(place)).filter(|_| is_held);
+    let rule = bindings.first().and_then(|place| policy.bindings.get(*place)).filter(|_| is_held);
     let verdict = rule.map_or(Verdict::Default, |binding| Verdict::Allowed(&binding.name));
     if verdict.is_allowed() {
         noted.extend(denied(true).map(|rule| &**rule));
     } else {
-        bindings = Few::default();
+        bindings.clear();
     }
-    Decision { verdict, bindings: bindings.once(), noted: once(noted) }
+    Decision { verdict, bindings: once(bindings).into(), noted: once(noted) }
 }
 
 /// Each of them once, in their order.

@@ -110,7 +110,7 @@ fn circles(roles: &[Role]) -> Vec<usize> {
 /// Of each role, whether a binding grants it, by itself or by one that includes it.
 fn granted(policy: &Policy) -> Vec<bool> {
     let bound = policy.bindings.iter().map(|binding| binding.role);
-    reached(bound.collect(), &|place| policy.roles.get(place).map(|role| role.includes.as_slice()))
+    reached(bound.collect(), &|place| policy.roles.get(place).map(|role| &*role.includes))
 }
 
 /// Of each role, whether it lets its subjects run SQL or code, by itself or by one that it includes.

@@ -7,7 +7,7 @@ use super::rows::{Field, SERVICE};
 use super::scope::kind;
 use super::sections::{Sections, issuer_group, put};
 use crate::platform::name::Form;
-use crate::policy::model::{Group, Service, ServiceLine};
+use crate::policy::model::{Group, IssuerGroup, Service, ServiceLine};
 
 impl Sections {
     pub(super) fn add_numbers<'t>(&mut self, reader: &mut Reader<'t>, platform: &Word<'t>) -> Go {
@@ -71,7 +71,7 @@ impl Sections {
                 reader.fault(spiffe.at, "a SPIFFE ID begins with \"spiffe://\"")?;
             }
             if let Some(issuer) = &issuer {
-                self.issuers.entry((*issuer.text).into()).or_insert(issuer.at);
+                self.issuer(&issuer.text, issuer.at);
             }
             let token = match (issuer, service) {
                 (Some(issuer), Some(service)) => {
@@ -88,7 +88,7 @@ impl Sections {
             Ok(())
         })?;
         if let Some(place) = self.services.given(&name.text, name.at) {
-            let service = Service { name: (*name.text).into(), lines };
+            let service = Service { name: (*name.text).into(), lines: lines.into() };
             put(&mut self.policy.services, place, service, Service::default);
         }
         Ok(())
@@ -101,15 +101,14 @@ impl Sections {
         }
         let mut members = Vec::new();
         reader.names(&mut |reader, word| {
-            let Some(member) = issuer_group(&word) else {
+            let Some((issuer, group)) = issuer_group(&word) else {
                 return reader.fault(word.at, "a group of an issuer is ISSUER/GROUP");
             };
-            self.issuers.entry(member.issuer.clone()).or_insert(word.at);
-            members.push(member);
+            members.push(IssuerGroup { issuer: self.issuer(issuer, word.at), group });
             Ok(())
         })?;
         if let Some(place) = self.groups.given(&name.text, name.at) {
-            let group = Group { name: (*name.text).into(), members };
+            let group = Group { name: (*name.text).into(), members: members.into() };
             put(&mut self.policy.groups, place, group, Group::default);
         }
         Ok(())

@@ -1,19 +1,18 @@
 //! The names of a document: what they are the places of, and where they were met first.
 
-use std::collections::HashMap;
-
 use super::fault::At;
+use super::texts::Texts;
 
 /// Names that are given in one place and used in others, in any order.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    places: HashMap<Box<str>, usize>,
+    names: Texts,
+    /// Of each name.
     entries: Vec<Entry>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    name: Box<str>,
     /// Where it is given, or else where it was used first.
     at: At,
     is_given: bool,
@@ -22,12 +21,10 @@ struct Entry {
 impl Names {
     /// The place of a name that is used at `at`.
     pub(super) fn used(&mut self, name: &str, at: At) -> usize {
-        if let Some(place) = self.places.get(name) {
-            return *place;
+        let place = self.names.number(name);
+        if place == self.entries.len() {
+            self.entries.push(Entry { at, is_given: false });
         }
-        let place = self.entries.len();
-        self.places.insert(name.into(), place);
-        self.entries.push(Entry { name: name.into(), at, is_given: false });
         place
     }
 
@@ -46,18 +43,18 @@ impl Names {
 
     /// Each name, in the order of their places.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| &*entry.name)
+        (0..self.names.len()).filter_map(|place| self.names.get(place))
     }
 
     /// The names that are given.
     pub(super) fn all_given(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter(|entry| entry.is_given).map(|entry| &*entry.name)
+        self.iter().zip(&self.entries).filter(|(_, entry)| entry.is_given).map(|(name, _)| name)
     }
 
     /// The names that are used, and given nowhere.
     pub(super) fn missing(&self) -> impl Iterator<Item = (&str, At)> {
-        let missing = self.entries.iter().filter(|entry| !entry.is_given);
-        missing.map(|entry| (&*entry.name, entry.at))
+        let missing = self.iter().zip(&self.entries).filter(|(_, entry)| !entry.is_given);
+        missing.map(|(name, entry)| (name, entry.at))
     }
 
     /// Where the name of a place is given.

@@ -76,13 +76,7 @@ pub(super) fn scope<'t>(
         reader.skip()?;
         return Ok(None);
     };
-    let mut scope = Scope {
-        platform: place,
-        kinds: Vec::new(),
-        actions: Actions::NONE,
-        is_any: false,
-        operations: Vec::new(),
-    };
+    let (mut kinds, mut operations) = (Vec::new(), Vec::new());
     let (mut actions, mut has_operations, mut is_broken) = (None, false, false);
     let at = reader.map(&mut |reader, member| match SCOPE
         .iter()
@@ -105,7 +99,7 @@ pub(super) fn scope<'t>(
                     let text = format!("\"{table}\" has no operation \"{name_text}\"{near}");
                     return reader.fault(name.at, text);
                 };
-                scope.operations.push(operation);
+                operations.push(operation);
                 Ok(())
             })
         }
@@ -116,15 +110,18 @@ pub(super) fn scope<'t>(
             };
             let mut patterns = Vec::new();
             reader.names(&mut |reader, word| {
-                let at = (scope.kinds.len(), patterns.len());
+                let at = (kinds.len(), patterns.len());
                 patterns.extend(pattern(reader, numbers, (place, kind), form, at, &word)?);
                 Ok(())
             })?;
-            scope.kinds.push((kind, patterns));
+            kinds.push((kind, patterns.into()));
             Ok(())
         }
     })?;
     let Some(at) = at.filter(|_| !is_broken) else { return Ok(None) };
+    let (kinds, operations) = (kinds.into(), operations.into());
+    let mut scope =
+        Scope { platform: place, kinds, actions: Actions::NONE, is_any: false, operations };
     if scope.kinds.is_empty() {
         reader.fault(at, "this names no kind of resource")?;
     }

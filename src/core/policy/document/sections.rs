@@ -1,6 +1,6 @@
 //! The sections of a document.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::Word;
@@ -9,6 +9,7 @@ use super::names::Names;
 use super::reader::{Go, Reader};
 use super::rows::{BINDING, DENIAL, Field, LIMIT, ROLE, SECTIONS};
 use super::scope::{For, Numbers, Owner, scope};
+use super::texts::Texts;
 use super::{MAX_RULES, condition};
 use crate::platform::table::Table;
 use crate::policy::model::{
@@ -25,11 +26,15 @@ pub(super) struct Sections {
     pub(super) numbers: Numbers,
     pub(super) warnings: Vec<Fault>,
     /// Where each issuer is named first.
-    pub(super) issuers: BTreeMap<Box<str>, At>,
+    pub(super) issuers: BTreeMap<Arc<str>, At>,
     /// Where each denial is.
     pub(super) denials: Vec<At>,
-    rule_names: HashMap<Box<str>, At>,
+    rule_names: Texts,
+    /// Where each name of a rule was met last.
+    rule_names_at: Vec<At>,
     pub(super) rules: usize,
+    /// Of rules that hold at all times.
+    unconditional: Arc<Conditions>,
     /// How many roles ship with the product.
     pub(super) shipped: usize,
     is_shipped: bool,
@@ -46,8 +51,10 @@ impl Sections {
             warnings: Vec::new(),
             issuers: BTreeMap::new(),
             denials: Vec::new(),
-            rule_names: HashMap::new(),
+            rule_names: Texts::default(),
+            rule_names_at: Vec::new(),
             rules: 0,
+            unconditional: Arc::default(),
             shipped: 0,
             is_shipped: false,
         }
@@ -113,29 +120,30 @@ impl Sections {
             reader.fault(name.at, text)?;
             return reader.skip();
         };
-        let role = Role { name: (*name.text).into(), ..Role::default() };
-        put(&mut self.policy.roles, place, role, Role::default);
-        if reader.is_list()? {
-            return reader.list(&mut |reader| self.add_grant(reader, place));
-        }
-        reader
-            .members("a role", &ROLE, &mut |reader, field, _| match field {
+        let (mut grants, mut includes) = (Vec::new(), Vec::new());
+        let whole = if reader.is_list()? {
+            reader.list(&mut |reader| self.add_grant(reader, place, &mut grants))
+        } else {
+            let members = reader.members("a role", &ROLE, &mut |reader, field, _| match field {
                 Field::Include => reader.list(&mut |reader| {
                     let Some(name) = reader.name()? else { return Ok(()) };
-                    let included = self.roles.used(&name.text, name.at);
-                    if let Some(role) = self.policy.roles.get_mut(place) {
-                        role.includes.push(included);
-                    }
+                    includes.push(self.roles.used(&name.text, name.at));
                     Ok(())
                 }),
-                _ => reader.list(&mut |reader| self.add_grant(reader, place)),
-            })
-            .map(drop)
+                _ => reader.list(&mut |reader| self.add_grant(reader, place, &mut grants)),
+            });
+            members.map(drop)
+        };
+        // Also if reading ends in it: a role that ships has what a table knows.
+        let name = (*name.text).into();
+        let role = Role { name, grants: grants.into(), includes: includes.into() };
+        put(&mut self.policy.roles, place, role, Role::default);
+        whole
     }
 
-    fn add_grant(&mut self, reader: &mut Reader<'_>, role: usize) -> Go {
+    fn add_grant(&mut self, reader: &mut Reader<'_>, role: usize, grants: &mut Vec<Grant>) -> Go {
         self.count(reader)?;
-        let Self { policy: Policy { tables, roles, .. }, numbers, warnings, .. } = self;
+        let Self { policy: Policy { tables, .. }, numbers, warnings, .. } = self;
         let mut platforms = 0_usize;
         let at = reader.map(&mut |reader, platform| {
             platforms = platforms.saturating_add(1);
@@ -145,9 +153,9 @@ impl Sections {
                 return reader.skip();
             }
             let scope = scope(reader, tables, numbers, warnings, platform, For::Grant)?;
-            if let (Some(scope), Some(role_of)) = (scope, roles.get_mut(role)) {
-                numbers.own(Owner::Role(role, role_of.grants.len()));
-                role_of.grants.push(Grant { scope });
+            if let Some(scope) = scope {
+                numbers.own(Owner::Role(role, grants.len()));
+                grants.push(Grant { scope });
             }
             Ok(())
         })?;
@@ -161,15 +169,21 @@ impl Sections {
 
     fn rule_name(&mut self, reader: &mut Reader<'_>) -> Go<Option<Arc<str>>> {
         let Some(name) = reader.name()? else { return Ok(None) };
-        let text: Box<str> = (*name.text).into();
-        if *text == *DEFAULT {
+        if name.text == DEFAULT {
             let text = "\"default\" is the rule of what no binding holds: choose another name";
             reader.fault(name.at, text)?;
-        } else if let Some(other) = self.rule_names.insert(text.clone(), name.at) {
-            let text = format!("the rule \"{text}\" is in line {} as well", other.line);
-            reader.fault(name.at, text)?;
+            return Ok(Some(DEFAULT.into()));
         }
-        Ok(Some(text.into()))
+        let number = self.rule_names.number(&name.text);
+        match self.rule_names_at.get_mut(number) {
+            None => self.rule_names_at.push(name.at),
+            Some(at) => {
+                let line = core::mem::replace(at, name.at).line;
+                let text = format!("the rule \"{}\" is in line {line} as well", name.text);
+                reader.fault(name.at, text)?;
+            }
+        }
+        Ok(Some((*name.text).into()))
     }
 
     fn add_binding(&mut self, reader: &mut Reader<'_>) -> Go {
@@ -196,7 +210,7 @@ impl Sections {
         if !has_subjects {
             reader.fault(at, "a binding says whom it is for: services or groups")?;
         }
-        self.warn_of_times(&conditions, at);
+        let conditions = self.conditions(conditions, at);
         if let (Some(name), Some(role)) = (name, role) {
             self.policy.bindings.push(Binding { name, role, subjects, conditions, dry_run });
         }
@@ -247,7 +261,7 @@ impl Sections {
         if scopes.len() != 1 {
             reader.fault(at, "a denial is of one platform, such as \"kafka: { ... }\"")?;
         }
-        self.warn_of_times(&conditions, at);
+        let conditions = self.conditions(conditions, at);
         if let (Some(name), Some(scope)) = (name, scopes.pop().flatten()) {
             self.numbers.own(Owner::Denial(self.policy.denials.len()));
             self.denials.push(at);
@@ -257,34 +271,54 @@ impl Sections {
         Ok(())
     }
 
-    fn warn_of_times(&mut self, conditions: &Conditions, at: At) {
-        let Conditions { from, until, .. } = conditions;
+    /// The conditions of a rule, which those without any share. Warns of times that never hold.
+    fn conditions(&mut self, conditions: Conditions, at: At) -> Arc<Conditions> {
+        let Conditions { from, until, .. } = &conditions;
         if from.zip(*until).is_some_and(|(from, until)| from >= until) {
             self.warnings.push(Fault::new(at, "its time ends before it begins: it never holds"));
         }
+        match conditions == *self.unconditional {
+            true => Arc::clone(&self.unconditional),
+            false => conditions.into(),
+        }
+    }
+
+    /// The name of an issuer that is met at `at`.
+    pub(super) fn issuer(&mut self, name: &str, at: At) -> Arc<str> {
+        if let Some((known, _)) = self.issuers.get_key_value(name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = name.into();
+        self.issuers.insert(Arc::clone(&new), at);
+        new
     }
 
     fn add_subjects(&mut self, reader: &mut Reader<'_>, to: &mut Subjects, field: Field) -> Go {
+        let mut places = Vec::new();
         if field == Field::Services {
-            return reader.names(&mut |_, name| {
-                to.services.push(self.services.used(&name.text, name.at));
+            reader.names(&mut |_, name| {
+                places.push(self.services.used(&name.text, name.at));
                 Ok(())
-            });
+            })?;
+            to.services = places.into();
+            return Ok(());
         }
         reader.names(&mut |reader, name| {
             if name.text.contains('/') {
-                let Some(member) = issuer_group(&name) else {
+                let Some((issuer, group)) = issuer_group(&name) else {
                     return reader.fault(name.at, "a group of an issuer is ISSUER/GROUP");
                 };
                 if let Some(place) = self.groups.given(&name.text, name.at) {
-                    self.issuers.entry(member.issuer.clone()).or_insert(name.at);
-                    let group = Group { name: (*name.text).into(), members: vec![member] };
+                    let member = IssuerGroup { issuer: self.issuer(issuer, name.at), group };
+                    let group = Group { name: Box::default(), members: vec![member].into() };
                     put(&mut self.policy.groups, place, group, Group::default);
                 }
             }
-            to.groups.push(self.groups.used(&name.text, name.at));
+            places.push(self.groups.used(&name.text, name.at));
             Ok(())
-        })
+        })?;
+        to.groups = places.into();
+        Ok(())
     }
 }
 
@@ -305,9 +339,9 @@ pub(super) fn put<T>(list: &mut Vec<T>, place: usize, item: T, empty: fn() -> T)
     }
 }
 
-/// An issuer's own group: what is behind the first slash is the group.
-pub(super) fn issuer_group(word: &Word<'_>) -> Option<IssuerGroup> {
+/// An issuer and its own group: what is behind the first slash.
+pub(super) fn issuer_group<'w>(word: &'w Word<'_>) -> Option<(&'w str, Box<str>)> {
     let (issuer, group) = word.text.split_once('/')?;
     let is_whole = !issuer.is_empty() && !group.is_empty();
-    is_whole.then(|| IssuerGroup { issuer: issuer.into(), group: group.into() })
+    is_whole.then(|| (issuer, group.into()))
 }
