@@ -15,15 +15,19 @@ pub enum Pattern {
     Numbers(Box<[Box<str>]>),
     /// What begins and ends so, whatever is between.
     Around(Part),
-    /// The parts of a name one by one, and all that is below if `below`.
-    Parts {
-        /// What divides them.
-        separator: char,
-        /// Each of them.
-        parts: Box<[Part]>,
-        /// Whether it is what lies below, and not the place itself.
-        below: bool,
-    },
+    /// The parts of a name one by one.
+    Parts(Box<Parts>),
+}
+
+/// The parts of a name one by one, and all that is below if `below`.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Parts {
+    /// What divides them.
+    separator: char,
+    /// Each of them.
+    parts: Box<[Part]>,
+    /// Whether it is what lies below, and not the place itself.
+    below: bool,
 }
 
 /// A part of a name: its beginning and its end, with anything between if there is an end.
@@ -128,7 +132,7 @@ impl Pattern {
             form.normal(above).map_err(|_| PatternError::Name)?.ok_or(PatternError::Root)?;
         let normal = if normal == "/" { "" } else { &*normal };
         let parts = normal.split(separator).map(Part::parse).collect::<Result<_, _>>()?;
-        Ok(Self::Parts { separator, parts, below })
+        Ok(Self::Parts(Parts { separator, parts, below }.into()))
     }
 
     /// What every name that it holds begins with: of a name's parts, up to the first asterisk.
@@ -137,19 +141,7 @@ impl Pattern {
             Self::All | Self::Numbers(_) => Cow::Borrowed(""),
             Self::Literal(name) => Cow::Borrowed(name),
             Self::Around(part) => Cow::Borrowed(part.head()),
-            Self::Parts { separator, parts, .. } => {
-                let mut head = String::new();
-                for (place, part) in parts.iter().enumerate() {
-                    if place > 0 {
-                        head.push(*separator);
-                    }
-                    head.push_str(part.head());
-                    if part.end.is_some() {
-                        break;
-                    }
-                }
-                Cow::Owned(head)
-            }
+            Self::Parts(parts) => Cow::Owned(parts.head()),
         }
     }
 
@@ -162,10 +154,10 @@ impl Pattern {
                 Some("") => Rest::Anything,
                 Some(tail) => Rest::Tail(tail),
             },
-            Self::Parts { parts, below, .. } => {
-                let Some((last, above)) = parts.split_last() else { return Rest::Nothing };
+            Self::Parts(it) => {
+                let Some((last, above)) = it.parts.split_last() else { return Rest::Nothing };
                 let is_plain = above.iter().all(|part| part.end.is_none());
-                match (is_plain, last.tail(), below) {
+                match (is_plain, last.tail(), it.below) {
                     (true, None, true) => Rest::Below,
                     (true, Some(""), false) => Rest::Part,
                     _ => Rest::More,
@@ -178,18 +170,7 @@ impl Pattern {
     pub(super) fn tail(&self) -> Cow<'_, str> {
         match self {
             Self::Around(part) => Cow::Borrowed(part.tail().unwrap_or_default()),
-            Self::Parts { separator, parts, below: false } => {
-                let open = parts.iter().rposition(|part| part.end.is_some());
-                let behind = parts.get(open.unwrap_or(parts.len())..).unwrap_or_default();
-                let mut tail = String::new();
-                for (place, part) in behind.iter().enumerate() {
-                    if place > 0 {
-                        tail.push(*separator);
-                    }
-                    tail.push_str(part.tail().unwrap_or(&part.text));
-                }
-                Cow::Owned(tail)
-            }
+            Self::Parts(parts) if !parts.below => Cow::Owned(parts.tail()),
             _ => Cow::Borrowed(""),
         }
     }
@@ -202,12 +183,7 @@ impl Pattern {
             Self::Literal(literal) => **literal == *name,
             Self::Numbers(numbers) => numbers.iter().any(|number| **number == *name),
             Self::Around(part) => part.holds(name),
-            Self::Parts { separator, parts, below } => {
-                let mut found = split(name, *separator);
-                let is_under =
-                    parts.iter().all(|part| found.next().is_some_and(|it| part.holds(it)));
-                is_under && found.next().is_some() == *below
-            }
+            Self::Parts(parts) => parts.holds(name),
         }
     }
 
@@ -220,7 +196,7 @@ impl Pattern {
             }
             Self::Numbers(_) | Self::Around(_) => self.holds(Some(name)),
             // What is below a place that it holds is below it as well.
-            Self::Parts { parts, .. } => meet(parts.iter().cloned(), name, separator),
+            Self::Parts(it) => meet(it.parts.iter().cloned(), name, separator),
         }
     }
 }
@@ -239,6 +215,41 @@ fn split(name: &str, separator: char) -> impl Iterator<Item = &str> {
 fn literal(text: &str, form: Form) -> Result<Pattern, PatternError> {
     let name = form.normal(text).map_err(|_| PatternError::Name)?;
     name.map(|name| Pattern::Literal(name.into())).ok_or(PatternError::Root)
+}
+
+impl Parts {
+    fn head(&self) -> String {
+        let mut head = String::new();
+        for (place, part) in self.parts.iter().enumerate() {
+            if place > 0 {
+                head.push(self.separator);
+            }
+            head.push_str(part.head());
+            if part.end.is_some() {
+                break;
+            }
+        }
+        head
+    }
+
+    fn tail(&self) -> String {
+        let open = self.parts.iter().rposition(|part| part.end.is_some());
+        let behind = self.parts.get(open.unwrap_or(self.parts.len())..).unwrap_or_default();
+        let mut tail = String::new();
+        for (place, part) in behind.iter().enumerate() {
+            if place > 0 {
+                tail.push(self.separator);
+            }
+            tail.push_str(part.tail().unwrap_or(&part.text));
+        }
+        tail
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        let mut found = split(name, self.separator);
+        let is_under = self.parts.iter().all(|part| found.next().is_some_and(|it| part.holds(it)));
+        is_under && found.next().is_some() == self.below
+    }
 }
 
 impl Part {

@@ -29,7 +29,8 @@ pub(super) struct Names {
     /// Of each literal the number of its first rule, and at the end that of what follows.
     at_literals: Box<[u32]>,
     /// What patterns begin with.
-    heads: Prefixes<Forward, Head>,
+    heads: Prefixes<Forward, Alike>,
+    mores: Box<[More]>,
     checks: Box<[Check]>,
     /// What patterns of one head end with, if there are many.
     tails: Box<[Tails]>,
@@ -38,12 +39,17 @@ pub(super) struct Names {
 /// Numbers of rules.
 pub(super) type Run = Range<u32>;
 
-/// Patterns that begin alike.
+/// Patterns that begin alike, and those of them that end alike.
 #[derive(Debug)]
-struct Head {
+struct Alike {
     rules: Run,
-    /// Whether it is one alone, and asks for nothing more.
-    is_plain: bool,
+    /// The place of what they ask for besides; there is none if it is one pattern that asks for nothing.
+    more: u32,
+}
+
+/// What patterns that begin alike ask for besides.
+#[derive(Debug)]
+struct More {
     /// Those that are looked at one by one.
     checks: Run,
     /// The place of those that are found by their ends.
@@ -51,17 +57,7 @@ struct Head {
 }
 
 /// Patterns of one head by what they end with.
-type Tails = Prefixes<Backward, Tail>;
-
-/// Patterns of one head that end alike.
-#[derive(Debug)]
-struct Tail {
-    rules: Run,
-    /// Whether it is one alone, and asks for nothing more.
-    is_plain: bool,
-    /// Those that are looked at one by one.
-    checks: Run,
-}
+type Tails = Prefixes<Backward, Alike>;
 
 /// A pattern behind its head.
 #[derive(Debug)]
@@ -145,26 +141,22 @@ impl Names {
         if found.start < found.end || !key.is_alone() {
             return Found::Several;
         }
-        if key.value.is_plain {
+        let Some(more) = self.mores.get(at(key.value.more)) else {
             return Found::One(key.value.rules.clone());
-        }
-        match self.tails_alone(&key.value) {
-            None => Found::Several,
-            Some(tails) => {
-                match tails.longest(text.as_bytes().get(key.len()..).unwrap_or_default()) {
-                    None => Found::One(found),
-                    Some(end) if end.is_alone() && end.value.is_plain => {
-                        Found::One(end.value.rules.clone())
-                    }
-                    Some(_) => Found::Several,
-                }
+        };
+        let Some(tails) = self.tails_alone(more) else { return Found::Several };
+        match tails.longest(text.as_bytes().get(key.len()..).unwrap_or_default()) {
+            None => Found::One(found),
+            Some(end) if end.is_alone() && self.mores.get(at(end.value.more)).is_none() => {
+                Found::One(end.value.rules.clone())
             }
+            Some(_) => Found::Several,
         }
     }
 
     /// The ends of a head's patterns, if these are all of them.
-    fn tails_alone(&self, head: &Head) -> Option<&Tails> {
-        self.tails.get(at(head.tails?)).filter(|_| head.checks.is_empty())
+    fn tails_alone(&self, more: &More) -> Option<&Tails> {
+        self.tails.get(at(more.tails?)).filter(|_| more.checks.is_empty())
     }
 
     /// Takes something on over the rules about everything, and those that hold a name.
@@ -189,7 +181,7 @@ impl Names {
     /// Over the patterns of some heads, from the longest on.
     fn fold_heads(
         &self,
-        longest: &Key<Head>,
+        longest: &Key<Alike>,
         (name, text): (&Sought<'_>, &str),
         mut it: u32,
         take: Take<'_>,
@@ -197,23 +189,21 @@ impl Names {
         let mut next = Some(longest);
         while let Some(key) = next {
             next = self.heads.parent(key);
-            let head = &key.value;
-            if head.is_plain {
-                it = take(it, head.rules.clone());
+            let Some(more) = self.mores.get(at(key.value.more)) else {
+                it = take(it, key.value.rules.clone());
                 continue;
-            }
+            };
             let rest = text.get(key.len()..).unwrap_or_default();
-            if !head.checks.is_empty() {
-                it = self.fold_checks(&head.checks, (name, rest), it, take);
+            if !more.checks.is_empty() {
+                it = self.fold_checks(&more.checks, (name, rest), it, take);
             }
             // What the pattern begins with is no part of its end.
-            let tails = head.tails.and_then(|tails| self.tails.get(at(tails)));
+            let tails = more.tails.and_then(|tails| self.tails.get(at(tails)));
             let mut end = tails.and_then(|tails| tails.longest(rest.as_bytes()));
             while let Some(key) = end {
-                let tail = &key.value;
-                it = match tail.is_plain {
-                    true => take(it, tail.rules.clone()),
-                    false => self.fold_checks(&tail.checks, (name, rest), it, take),
+                it = match self.mores.get(at(key.value.more)) {
+                    None => take(it, key.value.rules.clone()),
+                    Some(more) => self.fold_checks(&more.checks, (name, rest), it, take),
                 };
                 end = tails.and_then(|tails| tails.parent(key));
             }
@@ -277,6 +267,7 @@ impl Names {
             self.literals.bytes(),
             size_of_val(&*self.at_literals),
             self.heads.bytes(),
+            size_of_val(&*self.mores),
             size_of_val(&*self.checks),
             size_of_val(&*self.tails),
         ];
@@ -291,6 +282,9 @@ fn run(starts: &[u32], at: usize) -> Option<Run> {
         _ => None,
     }
 }
+
+/// In place of a place, that there is none.
+const NONE: u32 = u32::MAX;
 
 fn number(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)

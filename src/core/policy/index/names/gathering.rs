@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::literals::{Literals, hash};
 use super::prefixes::Prefixes;
-use super::{Check, Head, Is, Names, Run, Tail, Tails, items, number};
+use super::{Alike, Check, Is, More, NONE, Names, Run, Tails, at, items, number};
 use crate::policy::pattern::{Pattern, Rest};
 
 /// How many patterns of one head are looked at one by one; fewer in tests, so that they see both.
@@ -57,7 +57,7 @@ impl<'p> Gathering<'p> {
                 let numbers = numbers.iter().map(|number| (hash(number), &**number, rule));
                 self.literals.extend(numbers);
             }
-            Pattern::Literal(_) | Pattern::Around(_) | Pattern::Parts { .. } => {
+            Pattern::Literal(_) | Pattern::Around(_) | Pattern::Parts(_) => {
                 let (mut head, mut rest) = (pattern.head(), pattern.rest());
                 // The root has no part but the empty one.
                 if matches!(pattern, Pattern::Literal(name) if **name == *"/") {
@@ -102,6 +102,7 @@ impl<'p> Gathering<'p> {
             literals: Literals::new(&texts),
             at_literals: at_literals.into(),
             heads: Prefixes::new(heads.heads),
+            mores: heads.mores.into(),
             checks: heads.checks.into(),
             tails: heads.tails.into(),
         };
@@ -134,7 +135,8 @@ impl Rules<'_> {
 
 #[derive(Debug, Default)]
 struct Heads<'p> {
-    heads: Vec<(&'p [u8], Head)>,
+    heads: Vec<(&'p [u8], Alike)>,
+    mores: Vec<More>,
     checks: Vec<Check>,
     tails: Vec<Tails>,
 }
@@ -168,18 +170,25 @@ impl<'p> Heads<'p> {
                 let (from, from_check) = (rules.next(), number(self.checks.len()));
                 of_end.iter().for_each(|(_, of_pattern)| self.check(of_pattern, true, rules));
                 let checks = from_check..number(self.checks.len());
-                let tail = Tail {
-                    rules: from..rules.next(),
-                    is_plain: is_plain(items(&self.checks, &checks)),
-                    checks,
-                };
+                let tail = Alike { rules: from..rules.next(), more: self.more(checks, None) };
                 ends.extend(of_end.first().map(|(end, _)| (end.as_bytes(), tail)));
             }
             self.tails.push(Tails::new(ends));
         }
-        let is_plain = tails.is_none() && is_plain(items(&self.checks, &checks));
-        let head = Head { rules: from..rules.next(), checks, is_plain, tails };
+        let head = Alike { rules: from..rules.next(), more: self.more(checks, tails) };
         self.heads.push((first.head.as_bytes(), head));
+    }
+
+    /// The place of what patterns ask for, which the last checks are.
+    fn more(&mut self, checks: Run, tails: Option<u32>) -> u32 {
+        if tails.is_none()
+            && let [Check { is: Is::Anything, .. }] = items(&self.checks, &checks)
+        {
+            self.checks.truncate(at(checks.start));
+            return NONE;
+        }
+        self.mores.push(More { checks, tails });
+        number(self.mores.len().saturating_sub(1))
     }
 
     /// Adds the rules of one pattern, which may be found by its end.
@@ -197,9 +206,4 @@ impl<'p> Heads<'p> {
         };
         self.checks.push(Check { is, rules });
     }
-}
-
-/// Whether some patterns are one, and it asks for nothing more.
-const fn is_plain(checks: &[Check]) -> bool {
-    matches!(checks, [Check { is: Is::Anything, .. }])
 }

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use super::end::End;
-use super::{at, number};
+use super::{NONE, at, number};
 
 /// Texts in order, each once.
 ///
@@ -53,9 +53,6 @@ struct Place {
     /// The text with the word; the number of a node if there are several, under [`SEVERAL`].
     to: u32,
 }
-
-/// In place of a key, or of a node and what a word lacks.
-const NONE: u32 = u32::MAX;
 
 /// Of a place: that it leads to a node.
 const SEVERAL: u32 = 1 << 31;
