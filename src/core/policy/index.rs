@@ -24,12 +24,12 @@ use super::few::Few;
 use super::model::{Conditions, Policy};
 use super::plain::{Asked, Asks, Decision, Verdict, once};
 use super::subject::{Known, meets_now};
-use crate::platform::kind::{Actions, KindId};
+use crate::platform::kind::KindId;
 use crate::platform::name::Form;
 use crate::text::time::UnixTime;
 use denials::Denials;
 use grants::{Granted, Grants, Held};
-use names::{Found, Run, Sought};
+use names::{Found, Run};
 pub use shared::Shared;
 use view::Holding;
 pub use view::View;
@@ -72,6 +72,7 @@ impl Hash for Mark {
 type Slot = usize;
 
 /// When and from where it is asked.
+#[derive(Clone, Copy)]
 struct Moment<'a> {
     address: &'a Option<IpAddr>,
     now: UnixTime,
@@ -88,10 +89,7 @@ struct Wanted<'a> {
     asked: &'a Asked<'a>,
     asks: &'a Asks<'a>,
     slot: Slot,
-    /// What is done, unless the row says that a grant must name it.
-    of_row: Actions,
-    name: Option<Sought<'a>>,
-    moment: &'a Moment<'a>,
+    moment: Moment<'a>,
 }
 
 impl Index {
@@ -129,22 +127,25 @@ impl Index {
             return Decision::default();
         }
         let moment = Moment { address: &address, now };
-        let [asks] = asked.resources else { return self.decide_all(view, asked, &moment) };
-        match self.judge(view, asked, asks, &moment) {
+        let [asks] = asked.resources else { return self.decide_all(view, asked, moment) };
+        match self.judge(view, asked, asks, moment) {
             Judged::Denied(place) => self.denied(place),
-            Judged::Held(place) if !self.denials.has_dry() => Decision {
-                verdict: self.binding(place).map_or(Verdict::Default, Verdict::Allowed),
-                bindings: Few::one(at(place)),
-                noted: Vec::new(),
+            Judged::Held(place) if !self.denials.has_dry() => match self.binding(place) {
+                Some(rule) => Decision {
+                    verdict: Verdict::Allowed(rule),
+                    bindings: Few::one(at(place)),
+                    noted: Vec::new(),
+                },
+                None => Decision::default(),
             },
             Judged::Not if view.dry().is_empty() => Decision::default(),
-            Judged::Held(_) | Judged::Not => self.decide_all(view, asked, &moment),
+            Judged::Held(_) | Judged::Not => self.decide_all(view, asked, moment),
         }
     }
 
     /// Decides about some resources, and tells of rules in a dry run.
     #[cold]
-    fn decide_all(&self, view: &View, asked: &Asked<'_>, moment: &Moment<'_>) -> Decision<'_> {
+    fn decide_all(&self, view: &View, asked: &Asked<'_>, moment: Moment<'_>) -> Decision<'_> {
         let (mut denial, mut bindings, mut dry) = (None, Vec::new(), Vec::new());
         let mut is_held = !asked.resources.is_empty();
         for asks in asked.resources {
@@ -178,13 +179,7 @@ impl Index {
 
     /// What there is to say of one resource.
     #[inline(always)]
-    fn judge(
-        &self,
-        view: &View,
-        asked: &Asked<'_>,
-        asks: &Asks<'_>,
-        moment: &Moment<'_>,
-    ) -> Judged {
+    fn judge(&self, view: &View, asked: &Asked<'_>, asks: &Asks<'_>, moment: Moment<'_>) -> Judged {
         let Some(wanted) = self.wanted(asked, asks, moment) else { return Judged::Not };
         if self.denials.mean_any(view.meant(), &wanted)
             && let Some(place) = self.denials.first(self, view.meant(), &wanted)
@@ -210,11 +205,10 @@ impl Index {
         &self,
         asked: &'a Asked<'a>,
         asks: &'a Asks<'a>,
-        moment: &'a Moment<'a>,
+        moment: Moment<'a>,
     ) -> Option<Wanted<'a>> {
         let slot = slot(&self.firsts, asked.platform, asks.kind)?;
-        let of_row = if asked.is_named { Actions::NONE } else { Actions::of(asks.action) };
-        Some(Wanted { asked, asks, slot, of_row, name: asks.name.map(Sought::new), moment })
+        Some(Wanted { asked, asks, slot, moment })
     }
 
     /// The first binding that holds a resource.
@@ -222,15 +216,15 @@ impl Index {
     fn first_binding(&self, holding: &Holding, wanted: &Wanted<'_>) -> Option<u32> {
         let mut first = u32::MAX;
         if let Some((names, held)) = holding.of_kind(wanted.slot) {
-            let name = wanted.name.as_ref();
+            let name = wanted.asks.name;
             first = match names.find(name) {
-                Found::One(run) => self.first_held(first, items(held, &run), wanted),
+                Found::One(run) => self.first_held(first, held, &run, wanted),
                 Found::Several => names.fold(name, first, &mut |first, run| {
-                    self.first_held(first, items(held, &run), wanted)
+                    self.first_held(first, held, &run, wanted)
                 }),
             };
         }
-        if holding.has_apart() {
+        if !holding.apart().is_empty() {
             first = self.first_apart(holding, first, wanted);
         }
         (first < u32::MAX).then_some(first)
@@ -240,11 +234,11 @@ impl Index {
     #[inline(never)]
     fn first_apart(&self, holding: &Holding, first: u32, wanted: &Wanted<'_>) -> u32 {
         let Some((names, granted)) = self.grants.of_kind(wanted.slot) else { return first };
-        let name = wanted.name.as_ref();
+        let name = wanted.asks.name;
         match names.find(name) {
-            Found::One(run) => self.first_given(holding, first, items(granted, &run), wanted),
+            Found::One(run) => self.first_given(holding, first, (granted, &run), wanted),
             Found::Several => names.fold(name, first, &mut |first, run| {
-                self.first_given(holding, first, items(granted, &run), wanted)
+                self.first_given(holding, first, (granted, &run), wanted)
             }),
         }
     }
@@ -254,25 +248,19 @@ impl Index {
     fn first_given(
         &self,
         holding: &Holding,
-        mut first: u32,
-        granted: &[Granted],
+        first: u32,
+        (granted, run): (&[Granted], &Run),
         wanted: &Wanted<'_>,
     ) -> u32 {
-        // The shorter list is gone through, and the longer one searched.
-        if granted.len() >> 3 > holding.roles().len() {
-            return self.first_of_roles(holding, first, granted, wanted);
+        match only(granted, run) {
+            Some(it) => self.first_of_role(holding, first, *it, wanted),
+            None if run.is_empty() => first,
+            None => self.first_of_roles(holding, first, items(granted, run), wanted),
         }
-        for it in granted {
-            if let Some(bindings) = holding.of_role(it.role)
-                && self.holds(it.what, wanted)
-            {
-                first = self.first_of(first, bindings, wanted);
-            }
-        }
-        first
     }
 
-    #[cold]
+    /// As [`Self::first_given`]. Not inlined: most names are granted by one role.
+    #[inline(never)]
     fn first_of_roles(
         &self,
         holding: &Holding,
@@ -280,45 +268,66 @@ impl Index {
         granted: &[Granted],
         wanted: &Wanted<'_>,
     ) -> u32 {
-        for role in holding.roles() {
+        // The shorter list is gone through, and the longer one searched.
+        if granted.len() >> 3 <= holding.apart().len() {
+            for it in granted {
+                first = self.first_of_role(holding, first, *it, wanted);
+            }
+            return first;
+        }
+        for of_role in holding.apart().chunk_by(|(one, _), (other, _)| one == other) {
+            let role = of_role.first().map_or(u32::MAX, |(role, _)| *role);
             let from = granted.partition_point(|it| it.role < role);
-            let mut of_role = granted.get(from..).unwrap_or_default().iter();
-            let is_granted = of_role.any(|it| it.role == role && self.holds(it.what, wanted));
-            if let Some(bindings) = holding.of_role(role).filter(|_| is_granted) {
-                first = self.first_of(first, bindings, wanted);
+            let of_role = granted.get(from..).unwrap_or_default();
+            let mut of_role = of_role.iter().take_while(|it| it.role == role);
+            if let Some(it) = of_role.find(|it| self.holds(it.what, wanted)) {
+                first = self.first_of_role(holding, first, *it, wanted);
             }
         }
         first
     }
 
-    /// The first binding of some in their order, or the one that was found if that is before it.
+    /// The first binding of a role that grants something of a name, or the one that was found if that is
+    /// before it.
     #[inline(always)]
-    fn first_of(&self, first: u32, bindings: &[Held], wanted: &Wanted<'_>) -> u32 {
-        for it in bindings {
-            if it.binding >= first {
-                break;
-            }
-            if !it.is_of_the_moment || self.is_in_force(it.binding, wanted) {
-                return it.binding;
-            }
+    fn first_of_role(
+        &self,
+        holding: &Holding,
+        first: u32,
+        granted: Granted,
+        wanted: &Wanted<'_>,
+    ) -> u32 {
+        if !self.holds(granted.what, wanted) {
+            return first;
         }
-        first
+        let mut before = holding.of_role(granted.role).take_while(|it| it.binding < first);
+        let found = before.find(|it| !it.is_of_the_moment || self.is_in_force(it.binding, wanted));
+        found.map_or(first, |it| it.binding)
     }
 
-    /// As [`Self::first_of`], of those that hold what is wanted.
+    /// The first binding of some in their order that holds what is wanted, or the one that was found if that
+    /// is before it.
     #[inline(always)]
-    fn first_held(&self, first: u32, bindings: &[Held], wanted: &Wanted<'_>) -> u32 {
-        for it in bindings {
-            if it.binding >= first {
-                break;
-            }
-            if self.holds(it.what, wanted)
-                && (!it.is_of_the_moment || self.is_in_force(it.binding, wanted))
-            {
-                return it.binding;
-            }
+    fn first_held(&self, first: u32, held: &[Held], run: &Run, wanted: &Wanted<'_>) -> u32 {
+        match only(held, run) {
+            Some(it) if it.binding < first && self.is_held(it, wanted) => it.binding,
+            Some(_) => first,
+            None if run.is_empty() => first,
+            None => self.first_of_several(first, items(held, run), wanted),
         }
-        first
+    }
+
+    /// As [`Self::first_held`]. Not inlined: most names are held by one binding.
+    #[inline(never)]
+    fn first_of_several(&self, first: u32, bindings: &[Held], wanted: &Wanted<'_>) -> u32 {
+        let mut before = bindings.iter().take_while(|it| it.binding < first);
+        before.find(|it| self.is_held(it, wanted)).map_or(first, |it| it.binding)
+    }
+
+    #[inline(always)]
+    fn is_held(&self, held: &Held, wanted: &Wanted<'_>) -> bool {
+        self.holds(held.what, wanted)
+            && (!held.is_of_the_moment || self.is_in_force(held.binding, wanted))
     }
 
     /// Whether what a rule is about is wanted.
@@ -377,4 +386,10 @@ fn at(place: u32) -> usize {
 /// The items of a run.
 fn items<'a, T>(all: &'a [T], run: &Run) -> &'a [T] {
     all.get(at(run.start)..at(run.end)).unwrap_or_default()
+}
+
+/// The item of a run of one, as that of most names is.
+#[inline(always)]
+fn only<'a, T>(all: &'a [T], run: &Run) -> Option<&'a T> {
+    if run.end.wrapping_sub(run.start) == 1 { all.get(at(run.start)) } else { None }
 }

@@ -1,7 +1,7 @@
 //! Denials by the names that they are about.
 
 use super::lists::{Bits, Lists};
-use super::names::{Found, Gathering, Names, Run, Sought};
+use super::names::{Found, Gathering, Names, Run};
 use super::who::is_stranger_meant;
 use super::{Index, Slots, Wanted, What, Whats, at};
 use crate::platform::kind::Actions;
@@ -29,8 +29,8 @@ pub(super) struct Denials {
 pub(super) struct Meant {
     live: Bits,
     dry: Bits,
-    /// Kinds of which a live one means it.
-    kinds: Bits,
+    /// Of each kind, whether a live one means it.
+    kinds: Box<[bool]>,
 }
 
 /// The denials of one kind.
@@ -60,7 +60,7 @@ impl Meant {
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
         let Self { live, dry, kinds } = self;
-        live.bytes().saturating_add(dry.bytes()).saturating_add(kinds.bytes())
+        live.bytes().saturating_add(dry.bytes()).saturating_add(kinds.len())
     }
 }
 
@@ -117,7 +117,7 @@ impl Denials {
             of_strangers: Meant {
                 live: Bits::none(rules.len()),
                 dry: Bits::none(0),
-                kinds: Bits::none(slots.count),
+                kinds: vec![false; slots.count].into(),
             },
             has_dry: policy.denials.iter().any(|denial| denial.dry_run),
             reaching: reaching(policy),
@@ -153,10 +153,9 @@ impl Denials {
     }
 
     fn note_kinds(&self, meant: &mut Meant) {
-        for (slot, kind) in (0_u32..).zip(&self.kinds) {
+        for (is_meant, kind) in meant.kinds.iter_mut().zip(&self.kinds) {
             let rules = kind.as_ref().map(|kind| kind.from..kind.to);
-            let is_meant = rules.is_some_and(|rules| meant.live.first(&rules).is_some());
-            meant.kinds.set(slot, is_meant);
+            *is_meant = rules.is_some_and(|rules| meant.live.first(&rules).is_some());
         }
     }
 
@@ -169,7 +168,7 @@ impl Denials {
     #[inline(always)]
     pub(super) fn mean_any(&self, meant: Option<&Meant>, wanted: &Wanted<'_>) -> bool {
         let kinds = &meant.unwrap_or(&self.of_strangers).kinds;
-        kinds.holds(u32::try_from(wanted.slot).unwrap_or(u32::MAX))
+        kinds.get(wanted.slot).copied().unwrap_or_default()
     }
 
     /// The first denial that refuses what is wanted.
@@ -244,7 +243,7 @@ impl Judge<'_> {
     fn fold(&self, end: u32, take: &mut impl Take) -> u32 {
         let Self { wanted, kind, .. } = self;
         let names = &kind.names;
-        let Some(name) = &wanted.name else { return self.all(end, take) };
+        let Some(name) = wanted.asks.name else { return self.all(end, take) };
         if let Some(separator) = kind.separator.filter(|_| self.denials.reaches(wanted)) {
             return names.fold_around(name, end, &mut |end, run| {
                 self.around(end, &run, (name, char::from(separator)), take)
@@ -274,8 +273,19 @@ impl Judge<'_> {
 
     /// Over the rules of one pattern, which holds the name.
     #[inline(always)]
-    fn run(&self, mut end: u32, run: &Run, take: &mut impl Take) -> u32 {
-        let mut run = self.kind.run(run);
+    fn run(&self, end: u32, run: &Run, take: &mut impl Take) -> u32 {
+        let run = self.kind.run(run);
+        // Most names.
+        if run.end.wrapping_sub(run.start) == 1 {
+            let is_meant = self.meant.holds(run.start);
+            return if is_meant { self.rule(end, run.start, take).unwrap_or(end) } else { end };
+        }
+        self.several(end, run, take)
+    }
+
+    /// As [`Self::run`]. Not inlined: most names are denied by one rule.
+    #[inline(never)]
+    fn several(&self, mut end: u32, mut run: Run, take: &mut impl Take) -> u32 {
         while let Some(rule) = self.meant.first(&run) {
             let Some(next) = self.rule(end, rule, take) else { break };
             (end, run.start) = (next, rule.saturating_add(1));
@@ -284,17 +294,11 @@ impl Judge<'_> {
     }
 
     /// Over rules that may be about a name.
-    fn around(
-        &self,
-        mut end: u32,
-        run: &Run,
-        name: (&Sought<'_>, char),
-        take: &mut impl Take,
-    ) -> u32 {
+    fn around(&self, mut end: u32, run: &Run, name: (&str, char), take: &mut impl Take) -> u32 {
         let mut run = self.kind.run(run);
         while let Some(rule) = self.meant.first(&run) {
             let pattern = self.denials.rules.get(at(rule)).and_then(|rule| self.pattern(rule));
-            if pattern.is_some_and(|it| it.touches(name.0.text(), name.1)) {
+            if pattern.is_some_and(|it| it.touches(name.0, name.1)) {
                 end = self.rule(end, rule, take).unwrap_or(end);
             }
             run.start = rule.saturating_add(1);

@@ -5,14 +5,13 @@ mod gathering;
 mod literals;
 mod prefixes;
 
-use core::cell::Cell;
 use core::ops::Range;
 
 use super::{at, items};
 use crate::policy::pattern::Pattern;
-use end::{Backward, Forward};
+use end::{Backward, Forward, same};
 pub(super) use gathering::Gathering;
-use literals::{Literals, hash};
+use literals::Literals;
 use prefixes::{Key, Prefixes};
 
 /// Rules by the names that they are about, of one kind.
@@ -26,8 +25,6 @@ pub(super) struct Names {
     /// How many rules are about everything: they are the first.
     all: u32,
     literals: Literals,
-    /// Of each literal the number of its first rule, and at the end that of what follows.
-    at_literals: Box<[u32]>,
     /// What patterns begin with.
     heads: Prefixes<Forward, Alike>,
     mores: Box<[More]>,
@@ -76,37 +73,6 @@ enum Is {
     Tail(Box<str>),
 }
 
-/// A name that is looked for.
-#[derive(Debug)]
-pub(super) struct Sought<'n> {
-    text: &'n str,
-    /// Zero until it is asked for.
-    hash: Cell<u64>,
-}
-
-impl<'n> Sought<'n> {
-    pub(super) const fn new(text: &'n str) -> Self {
-        Self { text, hash: Cell::new(0) }
-    }
-
-    pub(super) const fn text(&self) -> &'n str {
-        self.text
-    }
-
-    #[inline(always)]
-    fn hash(&self) -> u64 {
-        if self.hash.get() == 0 {
-            self.hash.set(hash(self.text));
-        }
-        self.hash.get()
-    }
-
-    /// As the patterns of a tree see it: the root has no part but the empty one that every path begins with.
-    fn in_tree(&self) -> &'n str {
-        if self.text == "/" { "" } else { self.text }
-    }
-}
-
 /// What a name leads to.
 pub(super) enum Found {
     /// One run of rules, which may be empty.
@@ -121,13 +87,10 @@ type Take<'t> = &'t mut dyn FnMut(u32, Run) -> u32;
 impl Names {
     /// The rules about everything, and those that hold a name if there is one.
     #[inline(always)]
-    pub(super) fn find(&self, name: Option<&Sought<'_>>) -> Found {
+    pub(super) fn find(&self, name: Option<&str>) -> Found {
         let mut found = 0..self.all;
         let Some(name) = name else { return Found::One(found) };
-        if self.literals.may_have(name.text)
-            && let Some(place) = self.literals.find(name.hash(), name.text)
-            && let Some(run) = run(&self.at_literals, place)
-        {
+        if let Some(run) = self.literals.find(name) {
             if found.start < found.end {
                 return Found::Several;
             }
@@ -136,7 +99,7 @@ impl Names {
         if self.heads.is_empty() {
             return Found::One(found);
         }
-        let text = if self.separator.is_some() { name.in_tree() } else { name.text };
+        let text = self.seen(name);
         let Some(key) = self.heads.longest(text.as_bytes()) else { return Found::One(found) };
         if found.start < found.end || !key.is_alone() {
             return Found::Several;
@@ -145,13 +108,19 @@ impl Names {
             return Found::One(key.value.rules.clone());
         };
         let Some(tails) = self.tails_alone(more) else { return Found::Several };
-        match tails.longest(text.as_bytes().get(key.len()..).unwrap_or_default()) {
+        match ending(tails, text.as_bytes().get(key.len()..).unwrap_or_default()) {
             None => Found::One(found),
             Some(end) if end.is_alone() && self.mores.get(at(end.value.more)).is_none() => {
                 Found::One(end.value.rules.clone())
             }
             Some(_) => Found::Several,
         }
+    }
+
+    /// A name as patterns see it.
+    #[inline(always)]
+    fn seen<'n>(&self, name: &'n str) -> &'n str {
+        if self.separator.is_some() { in_tree(name) } else { name }
     }
 
     /// The ends of a head's patterns, if these are all of them.
@@ -161,17 +130,15 @@ impl Names {
 
     /// Takes something on over the rules about everything, and those that hold a name.
     #[cold]
-    pub(super) fn fold(&self, name: Option<&Sought<'_>>, mut it: u32, take: Take<'_>) -> u32 {
+    pub(super) fn fold(&self, name: Option<&str>, mut it: u32, take: Take<'_>) -> u32 {
         if self.all > 0 {
             it = take(it, 0..self.all);
         }
         let Some(name) = name else { return it };
-        if let Some(place) = self.literals.find(name.hash(), name.text)
-            && let Some(run) = run(&self.at_literals, place)
-        {
+        if let Some(run) = self.literals.find(name) {
             it = take(it, run);
         }
-        let text = if self.separator.is_some() { name.in_tree() } else { name.text };
+        let text = self.seen(name);
         match self.heads.longest(text.as_bytes()) {
             Some(key) => self.fold_heads(key, (name, text), it, take),
             None => it,
@@ -182,7 +149,7 @@ impl Names {
     fn fold_heads(
         &self,
         longest: &Key<Alike>,
-        (name, text): (&Sought<'_>, &str),
+        (name, text): (&str, &str),
         mut it: u32,
         take: Take<'_>,
     ) -> u32 {
@@ -199,7 +166,7 @@ impl Names {
             }
             // What the pattern begins with is no part of its end.
             let tails = more.tails.and_then(|tails| self.tails.get(at(tails)));
-            let mut end = tails.and_then(|tails| tails.longest(rest.as_bytes()));
+            let mut end = tails.and_then(|tails| ending(tails, rest.as_bytes()));
             while let Some(key) = end {
                 it = match self.mores.get(at(key.value.more)) {
                     None => take(it, key.value.rules.clone()),
@@ -214,7 +181,7 @@ impl Names {
     fn fold_checks(
         &self,
         checks: &Run,
-        (name, rest): (&Sought<'_>, &str),
+        (name, rest): (&str, &str),
         mut it: u32,
         take: Take<'_>,
     ) -> u32 {
@@ -222,7 +189,7 @@ impl Names {
             let is_held = match &check.is {
                 Is::Anything => true,
                 Is::Below => rest.bytes().next().is_some_and(|it| Some(it) == self.separator),
-                Is::More(pattern) => pattern.holds(Some(name.text)),
+                Is::More(pattern) => pattern.holds(Some(name)),
                 Is::Nothing => rest.is_empty(),
                 Is::Part => {
                     self.separator.is_none_or(|it| memchr::memchr(it, rest.as_bytes()).is_none())
@@ -238,12 +205,12 @@ impl Names {
 
     /// Takes something on over rules that may be about a name, or about what is above or below it: over more
     /// than are, but none is left out. They are those of [`Gathering::of_a_tree`].
-    pub(super) fn fold_around(&self, name: &Sought<'_>, mut it: u32, take: Take<'_>) -> u32 {
+    pub(super) fn fold_around(&self, name: &str, mut it: u32, take: Take<'_>) -> u32 {
         if self.all > 0 {
             it = take(it, 0..self.all);
         }
         // The root is above everything, as nothing is.
-        let name = name.in_tree().as_bytes();
+        let name = in_tree(name).as_bytes();
         // What begins as a rule of which the head lies above, whatever the pattern holds.
         let mut next = self.heads.longest(name);
         while let Some(key) = next {
@@ -265,7 +232,6 @@ impl Names {
         let tails = self.tails.iter().map(Tails::bytes);
         let sizes = [
             self.literals.bytes(),
-            size_of_val(&*self.at_literals),
             self.heads.bytes(),
             size_of_val(&*self.mores),
             size_of_val(&*self.checks),
@@ -275,12 +241,16 @@ impl Names {
     }
 }
 
-/// From the start of a place to that of the next.
-fn run(starts: &[u32], at: usize) -> Option<Run> {
-    match starts.get(at..)? {
-        [from, to, ..] => Some(*from..*to),
-        _ => None,
-    }
+/// The longest end of a text. Not inlined: what comes before it needs the registers.
+#[inline(never)]
+fn ending<'t>(tails: &'t Tails, text: &[u8]) -> Option<&'t Key<Alike>> {
+    tails.longest(text)
+}
+
+/// A name as the patterns of a tree see it: the root has no part but the empty one that every path begins
+/// with.
+fn in_tree(name: &str) -> &str {
+    if name == "/" { "" } else { name }
 }
 
 /// In place of a place, that there is none.

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use super::denials::Meant;
 use super::grants::Held;
 use super::lists::Bits;
-use super::names::{Gathering, Names, Run};
+use super::names::{Gathering, Names};
 use super::shared::Weight;
 use super::who::Standing;
-use super::{Index, Slot, What, at, items, slot};
+use super::{Index, Slot, What, at, slot};
 use crate::platform::kind::KindId;
 use crate::policy::pattern::Pattern;
 use crate::policy::subject::Subject;
@@ -30,9 +30,8 @@ pub struct View {
 pub(super) struct Holding {
     /// What small roles grant, in the order of the kinds.
     kinds: Box<[Kind]>,
-    /// Roles that are not gathered, in their order, and which bindings each has.
-    roles: Box<[(u32, Run)]>,
-    apart: Box<[Held]>,
+    /// Roles that are not gathered, in their order, each with its bindings in theirs.
+    apart: Box<[Given]>,
 }
 
 /// What is held of one kind.
@@ -67,7 +66,7 @@ impl View {
         let slot = slot(&index.firsts, platform, kind);
         [&self.live, &self.dry].into_iter().any(|holding| {
             holding.kinds.iter().any(|it| Some(it.slot) == slot)
-                || holding.roles.iter().any(|(role, _)| {
+                || holding.apart.iter().any(|(role, _)| {
                     let role = index.policy.roles.get(at(*role));
                     let mut grants = role.into_iter().flat_map(|role| &role.grants);
                     grants.any(|grant| {
@@ -108,32 +107,26 @@ impl Holding {
     /// The names of a kind, and what is held of each.
     #[inline(always)]
     pub(super) fn of_kind(&self, slot: Slot) -> Option<(&Names, &[Held])> {
-        let at = self.kinds.partition_point(|kind| kind.slot < slot);
-        let kind = self.kinds.get(at).filter(|kind| kind.slot == slot)?;
+        let kind = self.kinds.iter().find(|kind| kind.slot == slot)?;
         Some((&kind.names, &kind.held))
     }
 
     /// Whether it holds nothing.
     pub(super) const fn is_empty(&self) -> bool {
-        self.kinds.is_empty() && self.roles.is_empty()
+        self.kinds.is_empty() && self.apart.is_empty()
     }
 
-    /// Whether there are roles that were not gathered.
-    pub(super) const fn has_apart(&self) -> bool {
-        !self.roles.is_empty()
+    /// The roles that are not gathered, in their order, each with its bindings in theirs.
+    pub(super) fn apart(&self) -> &[Given] {
+        &self.apart
     }
 
     /// The bindings of a role that is not gathered, in their order.
     #[inline(always)]
-    pub(super) fn of_role(&self, role: u32) -> Option<&[Held]> {
-        let at = self.roles.partition_point(|(it, _)| *it < role);
-        let (_, run) = self.roles.get(at).filter(|(it, _)| *it == role)?;
-        Some(items(&self.apart, run))
-    }
-
-    /// The roles that are not gathered, in their order.
-    pub(super) fn roles(&self) -> impl ExactSizeIterator<Item = u32> {
-        self.roles.iter().map(|(role, _)| *role)
+    pub(super) fn of_role(&self, role: u32) -> impl Iterator<Item = &Held> {
+        let from = self.apart.partition_point(|(it, _)| *it < role);
+        let apart = self.apart.get(from..).unwrap_or_default().iter();
+        apart.take_while(move |(it, _)| *it == role).map(|(_, held)| held)
     }
 
     fn bytes(&self) -> usize {
@@ -141,14 +134,13 @@ impl Holding {
             .kinds
             .iter()
             .map(|kind| kind.names.bytes().saturating_add(size_of_val(&*kind.held)));
-        let sizes =
-            [size_of_val(&*self.kinds), size_of_val(&*self.roles), size_of_val(&*self.apart)];
+        let sizes = [size_of_val(&*self.kinds), size_of_val(&*self.apart)];
         sizes.into_iter().chain(of_kinds).fold(0, usize::saturating_add)
     }
 }
 
 /// A binding of a role: what it gives of the role's own grants.
-type Given = (u32, Held);
+pub(super) type Given = (u32, Held);
 
 /// What a binding gives of a pattern.
 type Of<'p> = (&'p Pattern, Held);
@@ -226,17 +218,10 @@ impl Index {
         });
         let few = sums.take_while(|sum| *sum <= MOST).count();
         let (few, many) = roles.split_at_checked(few).unwrap_or_default();
-        let mut many: Vec<&[Given]> = many.iter().map(|(_, of_role)| *of_role).collect();
-        many.sort_by_key(|of_role| of_role.first().map(|(role, _)| *role));
-        let mut apart = Vec::new();
-        let roles = many.into_iter().filter_map(|of_role| {
-            let from = u32::try_from(apart.len()).unwrap_or(u32::MAX);
-            apart.extend(of_role.iter().map(|(_, held)| *held));
-            let to = u32::try_from(apart.len()).unwrap_or(u32::MAX);
-            Some((of_role.first()?.0, from..to))
-        });
-        let roles = roles.collect();
-        Holding { kinds: self.gathered(few), roles, apart: apart.into() }
+        let mut apart: Vec<Given> =
+            many.iter().flat_map(|(_, of_role)| *of_role).copied().collect();
+        apart.sort_by_key(|(role, _)| *role);
+        Holding { kinds: self.gathered(few), apart: apart.into() }
     }
 
     /// What some roles give, by kinds.

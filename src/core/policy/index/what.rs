@@ -43,7 +43,7 @@ impl What {
     #[inline(always)]
     pub(super) fn holds(&self, wanted: &Wanted<'_>) -> bool {
         self.actions.holds(wanted.asks.action)
-            || self.any.meets(wanted.of_row)
+            || (!wanted.asked.is_named && self.any.holds(wanted.asks.action))
             || (!self.operations.is_empty() && self.operations.contains(&wanted.asked.operation))
     }
 

@@ -20,15 +20,8 @@ pub(super) enum Backward {}
 impl End for Forward {
     #[inline(always)]
     fn word(text: &[u8], at: usize) -> u64 {
-        let Some((_, rest)) = text.split_at_checked(at) else { return 0 };
-        match (rest.first_chunk(), text.last_chunk()) {
-            (Some(word), _) => u64::from_be_bytes(*word),
-            // Without those that are before it.
-            (None, Some(word)) => shift(u64::from_be_bytes(*word), rest.len()),
-            (None, None) => {
-                shift(rest.iter().fold(0, |word, it| word << 8 | u64::from(*it)), rest.len())
-            }
-        }
+        let word = text.get(at..at.saturating_add(8)).and_then(<[u8]>::first_chunk);
+        word.map_or_else(|| last(text, at), |word| u64::from_be_bytes(*word))
     }
 
     #[inline(always)]
@@ -41,14 +34,9 @@ impl End for Backward {
     #[inline(always)]
     fn word(text: &[u8], at: usize) -> u64 {
         let left = text.len().saturating_sub(at);
-        let Some((rest, _)) = text.split_at_checked(left) else { return 0 };
-        match (rest.last_chunk(), text.first_chunk()) {
-            (Some(word), _) => u64::from_le_bytes(*word),
-            (None, Some(word)) => shift(u64::from_le_bytes(*word), left),
-            (None, None) => {
-                shift(rest.iter().rfold(0, |word, it| word << 8 | u64::from(*it)), left)
-            }
-        }
+        let from = left.checked_sub(8);
+        let word = from.and_then(|from| text.get(from..left)?.first_chunk());
+        word.map_or_else(|| first(text, left), |word| u64::from_le_bytes(*word))
     }
 
     #[inline(always)]
@@ -58,20 +46,57 @@ impl End for Backward {
     }
 }
 
-/// Whether two texts are one: most are short.
+/// Whether two texts are one, sixteen bytes at a time: most are short.
 #[inline(always)]
-fn same(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     let ends = |text: &[u8]| -> Option<(u64, u64)> {
         let (first, last) = (text.first_chunk()?, text.last_chunk()?);
         Some((u64::from_le_bytes(*first), u64::from_le_bytes(*last)))
     };
-    if one.len() > 16 || one.len() != other.len() {
-        return one == other;
+    if one.len() != other.len() {
+        return false;
     }
-    match (ends(one), ends(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.iter().zip(other).all(|(one, other)| one == other),
+    match (one.last_chunk::<16>(), other.last_chunk::<16>()) {
+        (Some(last), Some(other_last)) => {
+            last == other_last
+                && match (one.as_chunks::<16>().0, other.as_chunks::<16>().0) {
+                    // Most names, without a loop.
+                    ([one], [other]) => one == other,
+                    ([one, two], [other, another]) => one == other && two == another,
+                    (one, other) => one.iter().zip(other).all(|(one, other)| one == other),
+                }
+        }
+        _ => match (ends(one), ends(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => one.iter().zip(other).all(|(one, other)| one == other),
+        },
     }
+}
+
+/// Less than a word at the end of a text. Not inlined: most texts are longer.
+#[inline(never)]
+fn last(text: &[u8], at: usize) -> u64 {
+    let rest = text.get(at..).unwrap_or_default();
+    let word = match text.last_chunk() {
+        // Without those that are before it.
+        Some(word) => u64::from_be_bytes(*word),
+        None => rest.iter().fold(0, |word, it| word << 8 | u64::from(*it)),
+    };
+    shift(word, rest.len())
+}
+
+/// Less than a word at the beginning of a text, as it is read from behind.
+#[inline(never)]
+fn first(text: &[u8], left: usize) -> u64 {
+    let word = match text.first_chunk() {
+        // Without those that are behind it.
+        Some(word) => u64::from_le_bytes(*word),
+        None => {
+            let rest = text.get(..left).unwrap_or_default();
+            rest.iter().rfold(0, |word, it| word << 8 | u64::from(*it))
+        }
+    };
+    shift(word, left)
 }
 
 /// The last bytes of a word at its head, and zeros behind them.

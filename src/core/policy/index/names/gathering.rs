@@ -84,12 +84,12 @@ impl<'p> Gathering<'p> {
         let mut rules = Rules { kept: Vec::new(), keeps };
         let all = rules.add(self.all.into_iter()).end;
         self.literals.sort_unstable();
-        let (mut texts, mut at_literals) = (Vec::new(), Vec::new());
+        let mut texts = Vec::new();
         for of_name in self.literals.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-            texts.extend(of_name.first().map(|(hash, text, _)| (*hash, *text)));
-            at_literals.push(rules.add(of_name.iter().map(|(.., rule)| *rule)).start);
+            let first = rules.add(of_name.iter().map(|(.., rule)| *rule)).start;
+            texts.extend(of_name.first().map(|(hash, text, _)| (*hash, *text, first)));
         }
-        at_literals.push(rules.next());
+        let literals = Literals::new(&texts, rules.next());
         self.patterns.sort_unstable();
         let mut heads = Heads::default();
         for of_head in self.patterns.chunk_by(|one, other| one.head == other.head) {
@@ -99,8 +99,7 @@ impl<'p> Gathering<'p> {
         let names = Names {
             separator: self.separator,
             all,
-            literals: Literals::new(&texts),
-            at_literals: at_literals.into(),
+            literals,
             heads: Prefixes::new(heads.heads),
             mores: heads.mores.into(),
             checks: heads.checks.into(),

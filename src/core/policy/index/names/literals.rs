@@ -1,13 +1,13 @@
 //! Texts by their hash.
 
-use super::at;
+use super::{Run, at, same};
 
-/// Texts, each once, of which one is found by its hash.
+/// Texts, each once with its rules, of which one is found by its hash.
 #[derive(Debug, Default)]
 pub(super) struct Literals {
     text: Box<[u8]>,
-    /// From where to where each text stands.
-    spans: Box<[(u32, u32)]>,
+    /// Where each text begins, and the number of its first rule; at the end those of what follows.
+    starts: Box<[(u32, u32)]>,
     /// A power of two of places: each a few bits of a hash above the number of its text, from one on.
     places: Box<[u32]>,
     /// Bits of the lengths that texts have, by their lower six bits.
@@ -18,18 +18,18 @@ pub(super) struct Literals {
 const BITS: u32 = 24;
 
 impl Literals {
-    /// Those texts, which differ, by their hashes.
-    pub(super) fn new(texts: &[(u64, &str)]) -> Self {
+    /// Those texts, which differ, by their hashes, each with its first rule; and the rule that follows the
+    /// last one.
+    pub(super) fn new(texts: &[(u64, &str, u32)], end: u32) -> Self {
         let size = texts.len().saturating_mul(2).next_power_of_two();
         let mut places = vec![0_u32; if texts.is_empty() { 0 } else { size }];
         let mask = places.len().wrapping_sub(1);
-        let mut text = Vec::with_capacity(texts.iter().map(|(_, text)| text.len()).sum());
-        let mut spans = Vec::with_capacity(texts.len());
-        let lengths = texts.iter().fold(0, |all, (_, text)| all | length(text));
-        for ((hash, it), number) in texts.iter().zip(1_u32..) {
-            let from = super::number(text.len());
+        let mut text = Vec::with_capacity(texts.iter().map(|(_, text, _)| text.len()).sum());
+        let mut starts = Vec::with_capacity(texts.len().saturating_add(1));
+        let lengths = texts.iter().fold(0, |all, (_, text, _)| all | length(text));
+        for ((hash, it, rule), number) in texts.iter().zip(1_u32..) {
+            starts.push((super::number(text.len()), *rule));
             text.extend_from_slice(it.as_bytes());
-            spans.push((from, super::number(text.len())));
             let mut to = first(*hash, mask);
             while places.get(to).is_some_and(|place| *place != 0) {
                 to = to.wrapping_add(1) & mask;
@@ -38,26 +38,25 @@ impl Literals {
                 *place = tag(*hash) | number;
             }
         }
-        Self { text: text.into(), spans: spans.into(), places: places.into(), lengths }
+        starts.push((super::number(text.len()), end));
+        Self { text: text.into(), starts: starts.into(), places: places.into(), lengths }
     }
 
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
         self.text
             .len()
-            .saturating_add(size_of_val(&*self.spans))
+            .saturating_add(size_of_val(&*self.starts))
             .saturating_add(size_of_val(&*self.places))
     }
 
-    /// Whether a text may be among them.
+    /// The rules of a text.
     #[inline(always)]
-    pub(super) fn may_have(&self, text: &str) -> bool {
-        self.lengths & length(text) != 0
-    }
-
-    /// The place of a text among them.
-    #[inline(always)]
-    pub(super) fn find(&self, hash: u64, text: &str) -> Option<usize> {
+    pub(super) fn find(&self, text: &str) -> Option<Run> {
+        if self.lengths & length(text) == 0 {
+            return None;
+        }
+        let hash = hash(text);
         let mask = self.places.len().wrapping_sub(1);
         let mut to = first(hash, mask);
         loop {
@@ -65,20 +64,15 @@ impl Literals {
             if place == 0 {
                 return None;
             }
-            if place >> BITS << BITS == tag(hash) {
-                let found = usize::try_from(place & ((1 << BITS) - 1)).ok()?.checked_sub(1)?;
-                if self.text(found) == Some(text.as_bytes()) {
-                    return Some(found);
-                }
+            if place >> BITS << BITS == tag(hash)
+                && let found = at(place & ((1 << BITS) - 1)).wrapping_sub(1)
+                && let [(from, rule), (to, end), ..] = self.starts.get(found..)?
+                && same(self.text.get(at(*from)..at(*to))?, text.as_bytes())
+            {
+                return Some(*rule..*end);
             }
             to = to.wrapping_add(1) & mask;
         }
-    }
-
-    #[inline(always)]
-    fn text(&self, place: usize) -> Option<&[u8]> {
-        let (from, to) = *self.spans.get(place)?;
-        self.text.get(at(from)..at(to))
     }
 }
 
@@ -104,32 +98,35 @@ fn tag(hash: u64) -> u32 {
 pub(super) fn hash(text: &str) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let bytes = text.as_bytes();
-    let mut hash = u64::try_from(bytes.len()).unwrap_or(0);
-    let (sixteens, _) = bytes.as_chunks();
-    match (sixteens, bytes.last_chunk()) {
+    let length = u64::try_from(bytes.len()).unwrap_or(0) ^ ODD;
+    // The last sixteen bytes are mixed whole, though some of them may be among those before them.
+    let before = match (bytes.split_first_chunk(), bytes.len()) {
+        (_, ..=16) => length,
         // Most names, without a loop.
-        ([first], Some(last)) => hash = mix(mix(hash, first), last),
-        ([first, second], Some(last)) => hash = mix(mix(mix(hash, first), second), last),
-        (sixteens, Some(last)) => {
-            hash = mix(sixteens.iter().fold(hash, mix), last);
+        (Some((one, _)), ..=32) => mix(length, one),
+        (Some((one, rest)), ..=48) => {
+            rest.first_chunk().map_or(0, |two| mix(mix(length, one), two))
         }
-        (_, None) => {
+        _ => bytes.as_chunks().0.iter().fold(length, mix),
+    };
+    match bytes.last_chunk() {
+        Some(last) => mix(before, last),
+        None => {
             let mut last = [0; 16];
             last.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            hash = mix(hash, &last);
+            mix(before, &last)
         }
     }
-    hash.wrapping_mul(ODD) ^ hash >> 32
 }
 
 /// Both halves of a product.
 #[inline(always)]
 fn mix(hash: u64, sixteen: &[u8; 16]) -> u64 {
-    const ODDS: (u64, u64) = (0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db);
+    const ODD: u64 = 0xe703_7ed1_a0b4_28db;
     let word = u128::from_le_bytes(*sixteen);
     let (low, high) = (half(word), half(word >> 64));
-    let product = u128::from(low ^ ODDS.0 ^ hash).wrapping_mul(u128::from(high ^ ODDS.1));
-    (half(product) ^ half(product >> 64)).wrapping_add(hash.rotate_left(23))
+    let product = u128::from(low ^ hash).wrapping_mul(u128::from(high ^ ODD));
+    half(product) ^ half(product >> 64)
 }
 
 /// The lower half.
@@ -146,14 +143,15 @@ mod tests {
         let text = |length: usize, last: char| format!("{}{last}", "x".repeat(length));
         let texts: Vec<String> =
             (0..70).flat_map(|length| [text(length, 'a'), text(length, 'b')]).collect();
-        let hashed: Vec<(u64, &str)> = texts.iter().map(|it| (hash(it), &**it)).collect();
-        let all = Literals::new(&hashed);
-        for (place, text) in texts.iter().enumerate() {
-            assert_eq!(all.find(hash(text), text), Some(place), "{text}");
+        let hashed: Vec<(u64, &str, u32)> =
+            texts.iter().zip(0..).map(|(it, rule)| (hash(it), &**it, rule)).collect();
+        let all = Literals::new(&hashed, 140);
+        for (text, rule) in texts.iter().zip(0..) {
+            assert_eq!(all.find(text), Some(rule..rule + 1), "{text}");
         }
         for other in (0..70).map(|length| text(length, 'c')).chain([String::new(), text(70, 'a')]) {
-            assert_eq!(all.find(hash(&other), &other), None, "{other}");
+            assert_eq!(all.find(&other), None, "{other}");
         }
-        assert_eq!(Literals::new(&[]).find(hash("a"), "a"), None);
+        assert_eq!(Literals::new(&[], 0).find("a"), None);
     }
 }

@@ -23,9 +23,9 @@ pub(super) struct Prefixes<E, V> {
 /// One of the texts.
 #[derive(Debug)]
 pub(super) struct Key<V> {
-    /// Where its text stands.
+    /// Where its text stands, and how long it is.
     from: u32,
-    to: u32,
+    len: u32,
     /// The longest other that it begins with; [`NONE`] if there is none.
     parent: u32,
     /// Its first bytes, and zeros behind the last.
@@ -109,7 +109,7 @@ impl<E: End, V> Prefixes<E, V> {
             let from = number(text.len());
             text.extend_from_slice(key);
             let word = E::word(key, 0);
-            Key { from, to: number(text.len()), parent, word, value }
+            Key { from, len: number(key.len()), parent, word, value }
         });
         let keys = keys.collect();
         let (places, shift) = tree.hashed();
@@ -161,7 +161,7 @@ impl<E: End, V> Prefixes<E, V> {
                 lacks &= lacks.wrapping_sub(1);
                 let (word, of) = (cut(word, lack), number << 3 | lack);
                 let mut place = first(word, of, self.shift);
-                while let Some(it) = self.places.get(place).filter(|it| it.of != NONE) {
+                while let Some(it) = self.places.get(place) {
                     if it.word == word && it.of == of {
                         number = it.to ^ SEVERAL;
                         match self.nodes.get(at(number)).filter(|_| it.to >= SEVERAL) {
@@ -169,6 +169,9 @@ impl<E: End, V> Prefixes<E, V> {
                             None => return (it.to, node.depth),
                         }
                         continue 'node;
+                    }
+                    if it.of == NONE {
+                        break;
                     }
                     place = place.wrapping_add(1) & mask;
                 }
@@ -203,7 +206,7 @@ impl<E: End, V> Prefixes<E, V> {
     }
 
     fn text(&self, key: &Key<V>) -> Option<&[u8]> {
-        self.text.get(at(key.from)..at(key.to))
+        self.text.get(at(key.from)..)?.get(..key.len())
     }
 
     /// Bytes of memory.
@@ -221,7 +224,7 @@ impl<E: End, V> Prefixes<E, V> {
 impl<V> Key<V> {
     #[inline]
     pub(super) fn len(&self) -> usize {
-        at(self.to.saturating_sub(self.from))
+        at(self.len)
     }
 
     /// Whether it begins with none of the others.
