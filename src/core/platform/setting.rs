@@ -74,6 +74,12 @@ impl Platform {
             && *scopes == other.scopes
     }
 
+    /// Whether a field of a request may be one that [`Self::passes`] stops: a quick look at its name.
+    #[inline]
+    pub fn may_be_guarded(&self, field: &[u8]) -> bool {
+        self.table.may_be_guarded(field)
+    }
+
     /// Whether a field of a request goes upstream, if the request is the row of that line.
     ///
     /// A field that chooses an identity, a workspace, another method or another path goes only if the row names something

@@ -19,7 +19,7 @@ use super::kind::{ActionId, Actions, KindId, Kinds};
 use super::router::Router;
 use super::selector::Source;
 use crate::body::Wanted;
-use crate::text::reserved::folds_to;
+use crate::text::reserved::{fold, folds_to};
 
 /// An operation of one platform, by its place among them.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -39,6 +39,11 @@ const fn length_bit(length: usize) -> u64 {
     1 << if length < 63 { length } else { 63 }
 }
 
+/// The same for the first letter of a name of a field, in any case and however it is folded.
+fn letter_bit(name: &[u8]) -> u32 {
+    1_u32.wrapping_shl(name.first().map_or(0, |first| u32::from(fold(*first))))
+}
+
 /// A platform's table.
 pub struct Table {
     name: Box<str>,
@@ -51,9 +56,10 @@ pub struct Table {
     pub(super) scopes: Vec<Scope>,
     strip: Vec<Box<str>>,
     /// Fields that go upstream only of requests that they name something of, in lower case.
-    guarded: Vec<Box<str>>,
-    /// Bits of their lengths.
+    pub(super) guarded: Vec<Box<str>>,
+    /// Bits of their lengths, and of their first letters: nearly no field of a request has both.
     guarded_lengths: u64,
+    guarded_letters: u32,
     dialects: Vec<Box<str>>,
     options: Vec<(Box<str>, Box<str>)>,
     text: Box<str>,
@@ -169,14 +175,19 @@ impl Table {
         fields.sort_unstable();
         fields.dedup();
         self.guarded_lengths = fields.iter().fold(0, |all, name| all | length_bit(name.len()));
+        self.guarded_letters = fields.iter().fold(0, |all, name| all | letter_bit(name.as_bytes()));
         self.guarded = fields;
+    }
+
+    /// Whether a field of a request may be a guarded one: no other is.
+    #[inline]
+    pub(super) fn may_be_guarded(&self, field: &[u8]) -> bool {
+        self.guarded_lengths & length_bit(field.len()) != 0
+            && self.guarded_letters & letter_bit(field) != 0
     }
 
     /// The guarded field that a field of a request is, however it is spelt.
     pub(super) fn guarded(&self, field: &[u8]) -> Option<&str> {
-        if self.guarded_lengths & length_bit(field.len()) == 0 {
-            return None;
-        }
         self.guarded.iter().find(|name| folds_to(field, name.as_bytes())).map(|name| &**name)
     }
 

@@ -13,7 +13,7 @@ pub const DEFAULT_PREFIX: &[u8] = b"x-mesh-";
 #[inline]
 pub fn is_reserved(name: &[u8]) -> bool {
     // Nearly no name begins so, and every header of every request is checked.
-    matches!(name, [b'x' | b'X', ..]) && folds_to_prefix(name, DEFAULT_PREFIX)
+    matches!(name, [b'x' | b'X', _, b'm' | b'M', ..]) && folds_to_prefix(name, DEFAULT_PREFIX)
 }
 
 /// Tells whether a header name begins with a prefix, once both are folded.
@@ -94,7 +94,8 @@ const fn differ(bytes: &[u8; 8], letters: &[u8; 8]) -> u64 {
 /// A letter's two cases differ in this bit, and nothing else becomes a letter by it.
 const CASE: u8 = 0x20;
 
-const fn fold(byte: u8) -> u8 {
+/// A byte of a name as [`folds_to_prefix`] sees it.
+pub(crate) const fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 

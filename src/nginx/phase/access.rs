@@ -6,6 +6,7 @@ use mesh_core::answer::challenge::challenge;
 use mesh_core::answer::page::Page;
 use mesh_core::config::LogLevel;
 use mesh_core::need::Need;
+use mesh_core::platform::Platform;
 use mesh_core::refusal::{Detail, Kind, Refusal};
 use mesh_core::request::{Method, Scheme};
 use mesh_core::stage::admit::Admission;
@@ -153,9 +154,20 @@ pub(super) fn refuse(turn: Turn<'_>, refusal: &Refusal) -> Option<Answer> {
 
 /// Takes away the fields by which a platform would take another identity, workspace or method than what
 /// was decided on, and an `Upgrade` that the operation does not have.
-fn guard_fields(Turn { r, location, context }: Turn<'_>) -> Option<()> {
+fn guard_fields(turn: Turn<'_>) -> Option<()> {
+    let Turn { r, location, .. } = turn;
     let Some(authorization) = &location.authorization else { return Some(()) };
     let platform = &authorization.platform;
+    let may_be = |(name, _): (&[u8], _)| platform.may_be_guarded(name);
+    if headers::has_upgrade(r) || headers::request_headers(r).any(may_be) {
+        return take_guarded(turn, platform);
+    }
+    Some(())
+}
+
+/// As [`guard_fields`], of a request that may have such a field.
+#[inline(never)]
+fn take_guarded(Turn { r, context, .. }: Turn<'_>, platform: &Platform) -> Option<()> {
     let (line, is_upgrade) =
         context.named(r, |named| (Some(named.line), named.is_upgrade)).unwrap_or((None, false));
     if headers::request_headers(r).any(|(name, _)| !platform.passes(line, name)) {

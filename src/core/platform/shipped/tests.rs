@@ -107,6 +107,29 @@ fn no_table_lets_a_field_through_that_says_another_method_or_path() {
 }
 
 #[test]
+fn a_guarded_field_passes_in_no_spelling_that_folds_to_it() {
+    for known in SHIPPED {
+        let platform = Platform::new(shipped(known.word).unwrap());
+        for name in &platform.table().guarded {
+            let spellings = [
+                name.to_ascii_uppercase(),
+                name.replace('-', "_"),
+                name.replace('-', "."),
+                name.to_string(),
+            ];
+            for it in spellings {
+                let is_stopped = !platform.passes(None, it.as_bytes());
+                assert!(
+                    is_stopped && platform.may_be_guarded(it.as_bytes()),
+                    "{}: {it}",
+                    known.word
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn each_operation_of_the_clients_has_a_row() {
     for word in SHIPPED.map(|it| it.word).into_iter().filter(|word| *word != "http") {
         let platform = Platform::new(shipped(word).unwrap());

@@ -42,6 +42,7 @@ pub(super) fn read(text: &str) -> Result<Table, Vec<Error>> {
             strip: Vec::new(),
             guarded: Vec::new(),
             guarded_lengths: 0,
+            guarded_letters: 0,
             dialects: Vec::new(),
             options: Vec::new(),
             text: text.into(),
