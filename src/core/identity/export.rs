@@ -51,6 +51,7 @@ pub(super) fn render(identity: &Identity) -> Rendered {
 }
 
 /// The fields that were written, with the place of each value in [`Rendered::text`].
+#[inline]
 pub fn fields(rendered: &Rendered) -> impl Iterator<Item = (&'static Field, Range<usize>)> {
     rendered.zip(FIELDS)
 }

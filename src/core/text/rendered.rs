@@ -1,6 +1,5 @@
 //! Texts that are written once and copied as a whole.
 
-use core::num::NonZeroU32;
 use core::ops::Range;
 use std::borrow::Cow;
 
@@ -10,8 +9,10 @@ use std::borrow::Cow;
 pub struct Rendered {
     /// The values, each ended by a NUL as Nginx's own parser does.
     text: Box<[u8]>,
-    /// Where each value ends in `text`, at its NUL; `None` if it is left out.
-    ends: [Option<NonZeroU32>; Self::VALUES],
+    /// Where each value ends in `text`, at its NUL.
+    ends: [u32; Self::VALUES],
+    /// Bits of those that are not left out.
+    there: u32,
 }
 
 impl Rendered {
@@ -20,15 +21,15 @@ impl Rendered {
 
     /// Writes values, in their order.
     pub(crate) fn of<'v>(values: impl Iterator<Item = Option<Cow<'v, str>>>) -> Self {
-        let (mut text, mut ends) = (Vec::new(), [None; Self::VALUES]);
-        for (value, end) in values.zip(&mut ends) {
+        let (mut text, mut ends, mut there) = (Vec::new(), [0; Self::VALUES], 0);
+        for (at, (value, end)) in (0..u32::BITS).zip(values.zip(&mut ends)) {
             let Some(value) = value.filter(|value| is_value(value.as_bytes())) else { continue };
             text.extend_from_slice(value.as_bytes());
-            // It is not empty, so that it does not end at 0.
-            *end = u32::try_from(text.len()).ok().and_then(NonZeroU32::new);
+            *end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            there |= 1_u32.wrapping_shl(at);
             text.push(0);
         }
-        Self { text: text.into(), ends }
+        Self { text: text.into(), ends, there }
     }
 
     /// All values, one behind the other.
@@ -37,23 +38,39 @@ impl Rendered {
     }
 
     /// How many values are not left out.
-    pub fn count(&self) -> usize {
-        self.ends.iter().flatten().count()
+    pub const fn count(&self) -> usize {
+        self.there.count_ones() as usize
     }
 
     /// The values that are not left out, each with the entry at its place in `names`, and with its
     /// place in [`Self::text`].
-    pub fn zip<'n, N>(
-        &self,
-        names: &'n [N; Self::VALUES],
-    ) -> impl Iterator<Item = (&'n N, Range<usize>)> {
-        let mut start = 0;
-        names.iter().zip(&self.ends).filter_map(move |(name, end)| {
-            let end = (*end)?.get() as usize;
-            let value = start..end;
-            start = end.saturating_add(1);
-            Some((name, value))
-        })
+    #[inline]
+    pub const fn zip<'n, N>(&self, names: &'n [N; Self::VALUES]) -> Zip<'_, 'n, N> {
+        Zip { ends: &self.ends, names, left: self.there, start: 0 }
+    }
+}
+
+/// See [`Rendered::zip`].
+#[derive(Clone, Debug)]
+pub struct Zip<'r, 'n, N> {
+    ends: &'r [u32; Rendered::VALUES],
+    names: &'n [N; Rendered::VALUES],
+    /// Bits of those that are still to come.
+    left: u32,
+    start: usize,
+}
+
+impl<'n, N> Iterator for Zip<'_, 'n, N> {
+    type Item = (&'n N, Range<usize>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.left.trailing_zeros() as usize;
+        let (name, end) = (self.names.get(at)?, *self.ends.get(at)? as usize);
+        self.left &= self.left.wrapping_sub(1);
+        let value = self.start..end;
+        self.start = end.wrapping_add(1);
+        Some((name, value))
     }
 }
 

@@ -37,10 +37,11 @@ pub(crate) struct OutOfMemory;
 ///
 /// `list` is a valid list that nothing changes meanwhile, and `alloc` returns null or memory that
 /// is aligned for a pointer and lives as long as the list.
+#[inline]
 pub(crate) unsafe fn retain(
     list: *mut ngx_list_t,
-    alloc: &mut dyn FnMut(usize) -> *mut c_void,
-    keep: &mut dyn FnMut(*mut c_void) -> bool,
+    alloc: &mut impl FnMut(usize) -> *mut c_void,
+    keep: &mut impl FnMut(*mut c_void) -> bool,
 ) -> Result<usize, OutOfMemory> {
     // SAFETY: the caller vouches for the list; its parts are initialised and end with a null
     // pointer, and `nelts` elements of `size` bytes each are initialised in `elts`. A new part is

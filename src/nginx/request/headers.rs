@@ -64,8 +64,10 @@ pub(crate) fn strip_reserved(r: Live<'_>) -> Result<(), HeaderError> {
         // SAFETY: as in `strip`.
         let name = unsafe { bytes(&raw const (*element).key) };
         is_there |= is_reserved(name);
-        // SAFETY: the element is of that list, and has this name.
-        unsafe { hop::clean_connection(r, element, name)? };
+        if hop::is_connection(name) {
+            // SAFETY: the element is of that list.
+            unsafe { hop::clean_connection(r, element)? };
+        }
     }
     if is_there {
         strip(r, is_reserved)?;

@@ -40,20 +40,22 @@ pub(crate) fn restore_upgrade(r: Live<'_>, value: &[u8]) -> Result<(), HeaderErr
     Ok(())
 }
 
-/// Takes the names that only we may set out of a field, if it is a `Connection`: an upstream would drop
-/// the fields that it names. Before 1.23.0 Nginx keeps no pointer to it.
+/// Whether a field is a `Connection`: before 1.23.0 Nginx keeps no pointer to it.
+#[inline]
+pub(super) fn is_connection(name: &[u8]) -> bool {
+    is_word(name, b"connection")
+}
+
+/// Takes the names that only we may set out of a `Connection`: an upstream would drop the fields that it
+/// names.
 ///
 /// # Safety
 ///
-/// The element is in the list of the live request's headers, and has that name.
+/// The element is in the list of the live request's headers.
 pub(super) unsafe fn clean_connection(
     r: Live<'_>,
     element: *mut ngx_table_elt_t,
-    name: &[u8],
 ) -> Result<(), HeaderError> {
-    if !is_word(name, b"connection") {
-        return Ok(());
-    }
     // SAFETY: the caller's contract; nothing reads the element now, and the old bytes stay where they are.
     unsafe {
         if let Some(rest) = without_reserved(bytes(&raw const (*element).value)) {

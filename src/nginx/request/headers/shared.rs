@@ -11,6 +11,7 @@ use crate::nginx::ngx::live::Live;
 /// # Safety
 ///
 /// `list` is the live request's, and nothing changes it meanwhile.
+#[inline(always)]
 pub(super) unsafe fn open(r: Live<'_>, list: *mut ngx_list_t) -> Result<(), OutOfMemory> {
     // SAFETY: the caller's contract; `ngx_palloc` aligns for a pointer.
     unsafe {
