@@ -44,14 +44,17 @@ impl Key {
         self.0
     }
 
-    /// The places where the key may live among so many buckets, in the order of preference.
+    /// One of the [`PLACES`] where the key may live among so many buckets, in the order of preference.
     ///
     /// They may coincide by chance, and do in a table of fewer than [`PLACES`] buckets.
-    pub(super) const fn places(self, buckets: usize) -> [usize; PLACES] {
+    pub(super) const fn place(self, nth: usize, buckets: usize) -> usize {
         // The upper bits choose the bucket: each place gets other ones, well mixed.
-        let second = self.0.rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let third = self.0.rotate_left(16).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-        [scale(self.0, buckets), scale(second, buckets), scale(third, buckets)]
+        let bits = match nth {
+            0 => self.0,
+            1 => self.0.rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            _ => self.0.rotate_left(16).wrapping_mul(0xc2b2_ae3d_27d4_eb4f),
+        };
+        scale(bits, buckets)
     }
 }
 
@@ -118,14 +121,16 @@ mod tests {
     proptest! {
         #[test]
         fn places_are_within_the_table(hash: u64, buckets in 1_usize..1 << 40) {
-            prop_assert!(Key::from_hash(hash).places(buckets).iter().all(|at| *at < buckets));
+            let key = Key::from_hash(hash);
+            prop_assert!((0..PLACES).all(|nth| key.place(nth, buckets) < buckets));
         }
 
         #[test]
         fn places_do_not_follow_from_each_other(low in 1_u32 << 8..) {
             // Neighbours at home are strangers elsewhere.
-            let [home, second, third] = Key::from_hash(u64::from(low) << 8).places(1 << 16);
-            let [other, fourth, fifth] = Key::from_hash((u64::from(low) ^ 1) << 8).places(1 << 16);
+            let places = |low| [0, 1, 2].map(|nth| Key::from_hash(low << 8).place(nth, 1 << 16));
+            let [home, second, third] = places(u64::from(low));
+            let [other, fourth, fifth] = places(u64::from(low) ^ 1);
             prop_assert_eq!(home, other);
             prop_assert!(second != fourth && third != fifth);
         }

@@ -28,11 +28,12 @@
 use super::gcra::Measure;
 use super::key::{Key, PLACES};
 use super::slot::{Mark, Owner, Slot, Word};
+use super::table::Bucket;
 use crate::text::time::Tick;
 
 /// The slots in which one key may be, and the charge that it is about to get.
 pub(super) struct Probe<'z> {
-    places: [&'z [Slot]; PLACES],
+    buckets: &'z [Bucket],
     measure: Measure,
     key: Key,
     mark: Mark,
@@ -71,15 +72,15 @@ enum Placed<'z> {
 }
 
 impl<'z> Probe<'z> {
-    /// The way of a charge of `price` through these places.
+    /// The way of a charge of `price` through its places among these buckets.
     pub(super) const fn new(
-        places: [&'z [Slot]; PLACES],
+        buckets: &'z [Bucket],
         measure: Measure,
         key: Key,
         price: u64,
         now: Tick,
     ) -> Self {
-        Self { places, measure, key, mark: Mark::of(key), price, now }
+        Self { buckets, measure, key, mark: Mark::of(key), price, now }
     }
 
     /// Charges the key if its quota allows.
@@ -205,6 +206,7 @@ impl<'z> Probe<'z> {
         }
     }
 
+    #[inline(always)]
     fn place(&self) -> Placed<'z> {
         match self.find() {
             Place::Owned(slot) => Placed::At(slot),
@@ -214,21 +216,32 @@ impl<'z> Probe<'z> {
         }
     }
 
+    #[inline(always)]
     fn find(&self) -> Place<'z> {
-        for slot in self.slots() {
-            match slot.owner() {
-                owner if owner.is(self.key) => return Place::Owned(slot),
-                owner if owner.is_nobody() => return Place::Vacant(slot, owner),
-                _ => {}
-            }
-        }
-        Place::Taken
+        self.find_in(0).unwrap_or_else(|| self.find_beyond())
+    }
+
+    /// As [`Self::find`], among the slots of one of the key's places; `None` if all are others'.
+    #[inline(always)]
+    fn find_in(&self, nth: usize) -> Option<Place<'z>> {
+        self.bucket(nth).iter().find_map(|slot| match slot.owner() {
+            owner if owner.is(self.key) => Some(Place::Owned(slot)),
+            owner if owner.is_nobody() => Some(Place::Vacant(slot, owner)),
+            _ => None,
+        })
+    }
+
+    /// As [`Self::find`], behind the first place. Not inlined: nearly every key sits there.
+    #[inline(never)]
+    fn find_beyond(&self) -> Place<'z> {
+        (1..PLACES).find_map(|nth| self.find_in(nth)).unwrap_or(Place::Taken)
     }
 
     /// Takes the slot that has been idle longest in the first bucket that has an idle one: the
     /// same choice whatever the worker's clock, and the owner least likely to come back now.
+    #[cold]
     fn replace(&self) -> Placed<'z> {
-        for bucket in self.places {
+        for bucket in (0..PLACES).map(|nth| self.bucket(nth)) {
             let mut choice: Option<(u64, &Slot, Owner, Word)> = None;
             for slot in bucket {
                 let owner = slot.owner();
@@ -301,12 +314,33 @@ impl<'z> Probe<'z> {
     }
 
     fn is_first(&self, slot: &Slot) -> bool {
-        let first = self.slots().find(|slot| slot.owner().is(self.key));
+        match self.first_in(0) {
+            Some(first) => core::ptr::eq(first, slot),
+            None => self.is_first_beyond(slot),
+        }
+    }
+
+    /// The first slot of one of the key's places that the key owns.
+    #[inline(always)]
+    fn first_in(&self, nth: usize) -> Option<&'z Slot> {
+        self.bucket(nth).iter().find(|slot| slot.owner().is(self.key))
+    }
+
+    #[inline(never)]
+    fn is_first_beyond(&self, slot: &Slot) -> bool {
+        let first = (1..PLACES).find_map(|nth| self.first_in(nth));
         first.is_some_and(|first| core::ptr::eq(first, slot))
     }
 
     fn slots(&self) -> impl Iterator<Item = &'z Slot> {
-        self.places.into_iter().flatten()
+        (0..PLACES).flat_map(|nth| self.bucket(nth))
+    }
+
+    /// The slots of one of the key's places: nearly every key sits in the first.
+    #[inline]
+    fn bucket(&self, nth: usize) -> &'z [Slot] {
+        let place = self.key.place(nth, self.buckets.len());
+        self.buckets.get(place).map_or(&[][..], Bucket::slots)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::gcra::Measure;
 use super::key::Key;
 use super::probe::{Outcome, Probe};
-use super::table::{Bucket, places};
+use super::table::Bucket;
 use crate::text::time::Tick;
 
 /// Counters of keys, as in a [`Table`](super::Table).
@@ -22,7 +22,7 @@ impl<'z> Shares<'z> {
     /// finds no counter is not counted.
     pub(crate) fn take(&self, hash: u64, share: Measure, now: Tick) -> Option<Taken<'z>> {
         let key = Key::from_hash(hash);
-        let probe = Probe::new(places(self.0, key), share, key, share.price(1), now);
+        let probe = Probe::new(self.0, share, key, share.price(1), now);
         match probe.charge() {
             Outcome::Counted(_) => Some(Taken(Some(probe))),
             Outcome::Full => Some(Taken(None)),

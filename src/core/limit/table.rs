@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::charge::{Charge, Charged, Limited};
 use super::gcra::Quota;
 use super::host::{Host, SharedTick};
-use super::key::{Key, PLACES};
+use super::key::Key;
 use super::part::{FEWEST, Part};
 use super::probe::{Outcome, Probe};
 use super::slot::Slot;
@@ -34,6 +34,13 @@ struct Tallies([Tally; Part::ALL.len()]);
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub struct Bucket([Slot; SLOTS]);
+
+impl Bucket {
+    /// Its slots.
+    pub(super) const fn slots(&self) -> &[Slot] {
+        &self.0
+    }
+}
 
 /// The counters of all keys, in memory that outlives `'z`.
 ///
@@ -110,7 +117,21 @@ impl<'z> Table<'z> {
     /// # Errors
     ///
     /// [`Limited`] when a quota does not allow its charge; nothing is charged then.
+    #[inline]
     pub fn charge(&self, charges: &[Charge<'_>], now: Tick) -> Result<Charged, Limited> {
+        // Most requests are charged for one, and pass.
+        if let [charge] = charges {
+            let probe = self.probe(charge, self.header.tick.latest(now, self.host));
+            if let Outcome::Counted(debt) = probe.charge() {
+                return Ok(Charged::nothing().and(0, charge.measure(), debt));
+            }
+        }
+        self.charge_in_time(charges, now)
+    }
+
+    /// As [`Self::charge`], whatever comes of it.
+    #[inline(never)]
+    fn charge_in_time(&self, charges: &[Charge<'_>], now: Tick) -> Result<Charged, Limited> {
         self.in_time(now, |now| {
             // A single charge refuses for itself and leaves nothing behind.
             if charges.len() > 1 {
@@ -225,8 +246,6 @@ impl<'z> Table<'z> {
         let (measure, probe, next) =
             (charge.measure(), self.probe(charge, now), index.wrapping_add(1));
         match probe.charge() {
-            // Most requests are charged for one.
-            Outcome::Counted(debt) if rest.is_empty() => Ok(charged.and(index, measure, debt)),
             Outcome::Counted(debt) => self
                 .commit(rest, next, charged.and(index, measure, debt), now)
                 .inspect_err(|_| probe.give_back()),
@@ -285,13 +304,7 @@ impl<'z> Table<'z> {
 
     fn probe(&self, charge: &Charge<'_>, now: Tick) -> Probe<'z> {
         let buckets = self.buckets_of(charge.range(self.buckets.len()));
-        Probe::new(
-            places(buckets, charge.key()),
-            charge.measure(),
-            charge.key(),
-            charge.price(),
-            now,
-        )
+        Probe::new(buckets, charge.measure(), charge.key(), charge.price(), now)
     }
 
     fn buckets_of(&self, range: Range<usize>) -> &'z [Bucket] {
@@ -308,11 +321,6 @@ impl<'z> Table<'z> {
             tally.count(part, now, self.host);
         }
     }
-}
-
-/// The slots where a key may be among these buckets.
-pub(super) fn places(buckets: &[Bucket], key: Key) -> [&[Slot]; PLACES] {
-    key.places(buckets.len()).map(|at| buckets.get(at).map_or(&[][..], |bucket| &bucket.0[..]))
 }
 
 /// Where the buckets begin in a block that begins with the [`Header`], in bytes.

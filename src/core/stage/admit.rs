@@ -60,6 +60,7 @@ pub fn admit(permit: Permit, paid: &Paid) -> Admission {
 /// # Errors
 ///
 /// As [`limit`].
+#[inline(never)]
 pub fn probe(
     limits: &[Limit],
     charged: &mut Charged,
@@ -79,6 +80,7 @@ pub fn probe(
 /// # Errors
 ///
 /// As there.
+#[inline(never)]
 pub(crate) fn peek(
     entitled: &Entitled,
     limits: &[Limit],
@@ -97,31 +99,35 @@ pub(crate) fn peek(
     table.peek(&charges, now).map_err(|limited| refusal(&due, limited))
 }
 
-fn charge(
+fn charge<'l>(
     identity: Option<&Identity>,
-    limits: &[Limit],
+    limits: &'l [Limit],
     charged: &mut Charged,
     request: &dyn Connection,
     table: Table<'_>,
     now: Tick,
 ) -> Result<(), Refusal> {
-    let due = limits.iter().filter(|limit| !charged.holds(limit.index));
-    let mut due = due.filter_map(|limit| {
+    let due = |limit: &'l Limit| {
         let key = bucket(limit, identity, request, table)?;
-        Some((limit, Charge::new(&limit.quota, limit.key.part(), key)))
-    });
-    match (due.next(), due.next()) {
-        (None, _) => Ok(()),
+        Some(Charge::new(&limit.quota, limit.key.part(), key))
+    };
+    match limits {
         // Most locations have one, which needs no list.
-        (Some((limit, charge)), None) => settle(&[limit], &[charge], charged, table, now),
-        (Some(first), Some(second)) => {
-            let (due, charges): (Vec<_>, Vec<_>) = [first, second].into_iter().chain(due).unzip();
-            settle(&due, &charges, charged, table, now)
+        [limit] if charged.is_nothing() => match due(limit) {
+            Some(charge) => settle(&[limit], &[charge], charged, table, now),
+            None => Ok(()),
+        },
+        limits => {
+            let limits = limits.iter().filter(|limit| !charged.holds(limit.index));
+            let due = limits.filter_map(|limit| Some((limit, due(limit)?)));
+            let (due, charges): (Vec<_>, Vec<_>) = due.unzip();
+            if due.is_empty() { Ok(()) } else { settle(&due, &charges, charged, table, now) }
         }
     }
 }
 
 /// Makes the charges that are due, one for each limit.
+#[inline(always)]
 fn settle(
     due: &[&Limit],
     charges: &[Charge<'_>],
@@ -145,6 +151,7 @@ fn settle(
 }
 
 /// The refusal by one of the limits that are due.
+#[cold]
 fn refusal(due: &[&Limit], limited: Limited) -> Refusal {
     let reason = if limited.is_overflow() { Reason::LimitOverflow } else { Reason::Limited };
     match due.get(limited.index()) {
@@ -163,11 +170,16 @@ pub struct Charged {
 }
 
 impl Charged {
+    const fn is_nothing(&self) -> bool {
+        self.first.is_none()
+    }
+
     fn holds(&self, limit: usize) -> bool {
         self.first == Some(limit) || self.others.contains(&limit)
     }
 }
 
+#[inline(always)]
 fn bucket(
     limit: &Limit,
     identity: Option<&Identity>,
