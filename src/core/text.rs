@@ -8,6 +8,7 @@ pub(crate) mod decimal;
 pub mod encode;
 pub mod endpoint;
 pub(crate) mod escape;
+pub(crate) mod hash;
 pub(crate) mod hex;
 pub mod json;
 pub(crate) mod path;

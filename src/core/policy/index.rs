@@ -129,7 +129,7 @@ impl Index {
         let moment = Moment { address: &address, now };
         let [asks] = asked.resources else { return self.decide_all(view, asked, moment) };
         match self.judge(view, asked, asks, moment) {
-            Judged::Denied(place) => self.denied(place),
+            Judged::Denied(place) => self.denied(place).into(),
             Judged::Held(place) if !self.denials.has_dry() => match self.binding(place) {
                 Some(rule) => Decision {
                     verdict: Verdict::Allowed(rule),
@@ -140,6 +140,29 @@ impl Index {
             },
             Judged::Not if view.dry().is_empty() => Decision::default(),
             Judged::Held(_) | Judged::Not => self.decide_all(view, asked, moment),
+        }
+    }
+
+    /// As [`Self::decide`], if that is about one resource and no rule in a dry run has a say: nearly always.
+    #[inline]
+    pub fn verdict(
+        &self,
+        view: &View,
+        address: Option<IpAddr>,
+        asked: &Asked<'_>,
+        now: UnixTime,
+    ) -> Option<Verdict<'_>> {
+        let [asks] = asked.resources else { return None };
+        if !view.is_of(self) {
+            return Some(Verdict::Default);
+        }
+        match self.judge(view, asked, asks, Moment { address: &address, now }) {
+            Judged::Denied(place) => Some(self.denied(place)),
+            Judged::Held(place) if !self.denials.has_dry() => {
+                Some(self.binding(place).map_or(Verdict::Default, Verdict::Allowed))
+            }
+            Judged::Not if view.dry().is_empty() => Some(Verdict::Default),
+            Judged::Held(_) | Judged::Not => None,
         }
     }
 
@@ -160,7 +183,7 @@ impl Index {
             }
         }
         if let Some(place) = denial {
-            return self.denied(place);
+            return self.denied(place).into();
         }
         let rule = bindings.first().and_then(|place| self.binding(*place));
         let mut noted: Vec<&str> =
@@ -189,11 +212,9 @@ impl Index {
         self.first_binding(view.live(), &wanted).map_or(Judged::Not, Judged::Held)
     }
 
-    #[cold]
-    fn denied(&self, place: u32) -> Decision<'_> {
+    fn denied(&self, place: u32) -> Verdict<'_> {
         let denial = self.policy.denials.get(at(place));
-        let verdict = denial.map_or(Verdict::Default, |it| Verdict::Denied(&it.name));
-        Decision { verdict, ..Decision::default() }
+        denial.map_or(Verdict::Default, |it| Verdict::Denied(&it.name))
     }
 
     /// The name of a binding.

@@ -60,6 +60,13 @@ pub struct Decision<'p> {
     pub noted: Vec<&'p str>,
 }
 
+impl<'p> From<Verdict<'p>> for Decision<'p> {
+    /// A refusal.
+    fn from(verdict: Verdict<'p>) -> Self {
+        Self { verdict, ..Self::default() }
+    }
+}
+
 /// Whether a request is allowed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Verdict<'p> {

@@ -9,6 +9,7 @@ use core::ops::Range;
 
 use super::{at, items};
 use crate::policy::pattern::Pattern;
+use crate::text::bytes;
 use end::{Backward, Forward, same};
 pub(super) use gathering::Gathering;
 use literals::Literals;
@@ -107,8 +108,16 @@ impl Names {
         let Some(more) = self.mores.get(at(key.value.more)) else {
             return Found::One(key.value.rules.clone());
         };
+        let rest = text.get(key.len()..).unwrap_or_default();
+        if let (None, [check]) = (more.tails, items(&self.checks, &more.checks)) {
+            return Found::One(if self.holds(check, (name, rest)) {
+                check.rules.clone()
+            } else {
+                found
+            });
+        }
         let Some(tails) = self.tails_alone(more) else { return Found::Several };
-        match ending(tails, text.as_bytes().get(key.len()..).unwrap_or_default()) {
+        match ending(tails, rest.as_bytes()) {
             None => Found::One(found),
             Some(end) if end.is_alone() && self.mores.get(at(end.value.more)).is_none() => {
                 Found::One(end.value.rules.clone())
@@ -186,21 +195,26 @@ impl Names {
         take: Take<'_>,
     ) -> u32 {
         for check in items(&self.checks, checks) {
-            let is_held = match &check.is {
-                Is::Anything => true,
-                Is::Below => rest.bytes().next().is_some_and(|it| Some(it) == self.separator),
-                Is::More(pattern) => pattern.holds(Some(name)),
-                Is::Nothing => rest.is_empty(),
-                Is::Part => {
-                    self.separator.is_none_or(|it| memchr::memchr(it, rest.as_bytes()).is_none())
-                }
-                Is::Tail(tail) => rest.ends_with(&**tail),
-            };
-            if is_held {
+            if self.holds(check, (name, rest)) {
                 it = take(it, check.rules.clone());
             }
         }
         it
+    }
+
+    /// Whether a pattern holds a name, of which `rest` is behind the pattern's head.
+    #[inline(always)]
+    fn holds(&self, check: &Check, (name, rest): (&str, &str)) -> bool {
+        match &check.is {
+            Is::Anything => true,
+            Is::Below => rest.bytes().next().is_some_and(|it| Some(it) == self.separator),
+            Is::More(pattern) => pattern.holds(Some(name)),
+            Is::Nothing => rest.is_empty(),
+            Is::Part => self
+                .separator
+                .is_none_or(|separator| bytes::place(rest.as_bytes(), 0, separator) == rest.len()),
+            Is::Tail(tail) => rest.ends_with(&**tail),
+        }
     }
 
     /// Takes something on over rules that may be about a name, or about what is above or below it: over more

@@ -224,6 +224,9 @@ fn agree(
     held.push(Rc::clone(&view));
     let fast = index.decide(&view, address, &asked, now);
     let slow = plain::decide(index.policy(), &subject, &asked, now);
+    if let Some(verdict) = index.verdict(&view, address, &asked, now) {
+        assert_eq!((slow.verdict, slow.noted.len()), (verdict, 0), "what is asked first");
+    }
     if fast == slow {
         Ok(())
     } else {

@@ -92,46 +92,11 @@ fn tag(hash: u64) -> u32 {
     u32::try_from(hash & 0xff).unwrap_or(0) << BITS
 }
 
-/// A hash of a name in a policy, sixteen bytes at a time. Whoever writes the policy chooses what is in the
-/// table, and who asks cannot add to it.
+/// A hash of a name in a policy. Whoever writes the policy chooses what is in the table, and who asks cannot
+/// add to it.
 #[inline(always)]
 pub(super) fn hash(text: &str) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let bytes = text.as_bytes();
-    let length = u64::try_from(bytes.len()).unwrap_or(0) ^ ODD;
-    // The last sixteen bytes are mixed whole, though some of them may be among those before them.
-    let before = match (bytes.split_first_chunk(), bytes.len()) {
-        (_, ..=16) => length,
-        // Most names, without a loop.
-        (Some((one, _)), ..=32) => mix(length, one),
-        (Some((one, rest)), ..=48) => {
-            rest.first_chunk().map_or(0, |two| mix(mix(length, one), two))
-        }
-        _ => bytes.as_chunks().0.iter().fold(length, mix),
-    };
-    match bytes.last_chunk() {
-        Some(last) => mix(before, last),
-        None => {
-            let mut last = [0; 16];
-            last.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            mix(before, &last)
-        }
-    }
-}
-
-/// Both halves of a product.
-#[inline(always)]
-fn mix(hash: u64, sixteen: &[u8; 16]) -> u64 {
-    const ODD: u64 = 0xe703_7ed1_a0b4_28db;
-    let word = u128::from_le_bytes(*sixteen);
-    let (low, high) = (half(word), half(word >> 64));
-    let product = u128::from(low ^ hash).wrapping_mul(u128::from(high ^ ODD));
-    half(product) ^ half(product >> 64)
-}
-
-/// The lower half.
-fn half(word: u128) -> u64 {
-    u64::try_from(word & u128::from(u64::MAX)).unwrap_or(0)
+    crate::text::hash::hash(0, text.as_bytes())
 }
 
 #[cfg(test)]
