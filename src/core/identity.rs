@@ -16,9 +16,11 @@ use crate::token::VerifiedToken;
 
 mod certificate;
 pub mod export;
+mod spare;
 mod variable;
 
 pub(crate) use certificate::{Proven, explain as explain_certificate};
+pub use spare::Spare;
 pub use variable::{Attribute, Shown, VARIABLES, Variable};
 
 /// A verified identity. [`authenticate`](crate::stage::authenticate::authenticate) makes the only ones

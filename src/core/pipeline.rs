@@ -11,7 +11,7 @@ use crate::refusal::{Kind, Reason, Refusal};
 use crate::request::{Credentials, Request};
 use crate::stage::admit::{self, Admission, Charged};
 use crate::stage::authenticate::{self, Authentication, WorkerState};
-use crate::stage::decide::{self, Asking, BodyRead, FieldsOf, Named};
+use crate::stage::decide::{self, Asking, BodyRead, FieldsOf, Named, Routed};
 use crate::text::time::UnixTime;
 use crate::token;
 
@@ -56,6 +56,7 @@ impl Outcome {
 ///
 /// The first stage that refuses gives the [`Refusal`]; in a dry run, the refusals that it covers
 /// are noted in the admission instead.
+#[inline(always)]
 pub fn evaluate(
     request: &dyn Request,
     location: &Location,
@@ -84,10 +85,13 @@ fn line(
 ) -> Result<Admission, Stop> {
     let settings = &location.authentication;
     let (limits, now) = (&location.limits, worker.now.tick);
-    let fields = FieldsOf(request);
-    let route = location.authorization.as_ref().map(|it| (it, it.route(request, &fields)));
-    if let Some((_, Ok(route))) = &route
-        && route.is_probe()
+    let fields = FieldsOf::new(request);
+    let authorization = location.authorization.as_ref();
+    let is_read = memo.body.is_some();
+    let asked =
+        authorization.map(|it| (it, it.route(location.id, &fields, is_read, worker.routes)));
+    if let Some((_, Ok(routed))) = &asked
+        && routed.is_probe()
     {
         return Ok(admit::probe(limits, &mut memo.charged, request, worker.table, now)?);
     }
@@ -107,12 +111,16 @@ fn line(
         use_up(entitled.identity(), request, settings, memo, worker)?;
     }
     let paid = admit::limit(&entitled, limits, &mut memo.charged, request, worker.table, now)?;
-    let permit = match route {
+    let permit = match asked {
         None => entitled.without_policy(),
-        Some((authorization, route)) => {
+        Some((authorization, routed)) => {
+            let (location, fields) = (location.id, &fields);
             let (body, named) = (memo.body.as_deref(), &mut memo.named);
-            let asking = Asking { authorization, settings, request, route, body, named };
-            decide::authorize(entitled, asking, worker)?
+            let asking = Asking { location, authorization, settings, fields, body, named };
+            match routed.map_err(Refusal::from)? {
+                Routed::Known(known) => decide::authorize_known(entitled, &known, asking, worker)?,
+                Routed::New(route) => decide::authorize(entitled, &route, asking, worker)?,
+            }
         }
     };
     let admission = admit::admit(permit, &paid);
@@ -143,6 +151,7 @@ pub fn identify(
 }
 
 /// The identity, whose proof may not be used up.
+#[inline(always)]
 fn recognise(
     request: &dyn Request,
     settings: &Authentication,
@@ -165,7 +174,7 @@ fn recognise(
         .and_then(|credentials| authenticate(&credentials, settings, worker));
     worker.proofs.tell(&mut memo.proof);
     let found = match found {
-        Ok(identity) => Ok(Rc::new(identity)),
+        Ok(identity) => Ok(worker.spare.share(identity)),
         Err(Stop::Refused(refusal)) => {
             fail(&refusal, request, settings, memo, worker);
             Err(refusal)
@@ -196,6 +205,7 @@ pub fn explain(
 }
 
 /// Uses up the proof that an identity rests on; if that fails, there is no identity.
+#[inline(never)]
 fn use_up(
     identity: &Identity,
     request: &dyn Request,
@@ -215,6 +225,7 @@ fn use_up(
 }
 
 /// Charges the address for a refused credential, once a request.
+#[cold]
 fn fail(
     refusal: &Refusal,
     request: &dyn Request,
@@ -246,7 +257,7 @@ pub struct Memo {
     /// What was read of the request's body.
     body: Option<Box<BodyRead>>,
     /// Apart, since most requests have none.
-    named: Option<Box<Named>>,
+    named: Option<Rc<Named>>,
 }
 
 /// Who a request is from under some settings, or why it is refused.
@@ -275,7 +286,7 @@ impl Memo {
 
     /// What was asked for by the request that was evaluated last, as far as it is known: a main request
     /// and its subrequests have one memo.
-    pub const fn take_named(&mut self) -> Option<Box<Named>> {
+    pub const fn take_named(&mut self) -> Option<Rc<Named>> {
         self.named.take()
     }
 
@@ -300,15 +311,16 @@ impl Memo {
     }
 
     fn keep(&mut self, id: usize, found: Result<Rc<Identity>, Refusal>) {
-        let is_shown = self.each_known().any(|known| known.id == id && known.is_shown);
-        let new = Known { id, found, is_old: false, is_shown };
-        if let Some(known) = self.each_known().find(|known| known.id == id) {
-            *known = new;
-        } else if self.first.is_none() {
-            self.first = Some(new);
-        } else {
-            self.others.push(new);
+        let new = |is_shown| Known { id, found, is_old: false, is_shown };
+        if self.first.is_none() {
+            self.first = Some(new(false));
+            return;
         }
+        if let Some(known) = self.each_known().find(|known| known.id == id) {
+            *known = new(known.is_shown);
+            return;
+        }
+        self.others.push(new(false));
     }
 
     /// Notes that a proof is used up, or replaces an identity that turned out to be none.

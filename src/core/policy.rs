@@ -15,7 +15,7 @@ pub mod plain;
 pub mod subject;
 mod views;
 
-pub use asking::{ask, ask_one};
+pub use asking::{ask, ask_one, asked};
 pub use document::{Fault, Read, read, schema};
 pub use edition::{Edition, EditionError, Editions, Policies, Reader};
 pub use model::Policy;

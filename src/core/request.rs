@@ -9,5 +9,5 @@ mod view;
 
 pub use credential::Credentials;
 pub use method::{Method, Methods};
-pub use target::{Length, Target, Upstream};
+pub use target::{Length, Target, Upstream, Uri};
 pub use view::{Connection, Field, Peer, Request, Scheme};

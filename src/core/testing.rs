@@ -16,7 +16,7 @@ use crate::config::directive::{ISSUER, LOCATION, MAIN, read};
 use crate::config::{Place, RawLocation, RawMain};
 use crate::limit::{Host, Part};
 use crate::peer::x509::{ChainVerdict, PeerCertificate};
-use crate::request::{Connection, Field, Length, Peer, Request, Target, Upstream};
+use crate::request::{Connection, Field, Length, Peer, Request, Target, Upstream, Uri};
 use crate::text::time::Tick;
 
 pub mod keys;
@@ -102,12 +102,9 @@ impl Request for Sent {
     fn upstream(&self) -> Upstream<'_> {
         let line = self.line.as_ref().map(|(method, target)| (&**method, &**target));
         let (method, target) = line.unwrap_or(("GET", "/topics?x=1"));
-        let (path, query) = target.split_once('?').map_or((target, None), |(it, q)| (it, Some(q)));
         Upstream {
             method: method.as_bytes(),
-            path: path.as_bytes(),
-            query: query.map(str::as_bytes),
-            is_decoded: false,
+            uri: Uri::Sent(target.as_bytes()),
             length: self.body.map_or(Length::None, Length::Known),
         }
     }

@@ -9,7 +9,10 @@ use core::ptr;
 use std::path::{Path, PathBuf};
 
 use mesh_core::config::{Block, ConfigError, Levels, RawMain, Resolver};
+use mesh_core::identity::Spare;
 use mesh_core::key::jwks;
+use mesh_core::policy::Views;
+use mesh_core::stage::decide::RouteCache;
 use mesh_core::token::TokenCache;
 use mesh_core::token::introspection::Introspections;
 use nginx_sys::{
@@ -24,7 +27,7 @@ use crate::nginx::ngx::log::{Level, Log};
 use crate::nginx::ngx::pool::in_pool;
 use crate::nginx::phase::cache;
 use crate::nginx::phase::sent;
-use crate::nginx::state::settings::{Diverged, LocationConf, MainConf};
+use crate::nginx::state::settings::{Caches, Diverged, LocationConf, MainConf};
 use crate::nginx::state::shown::Shown;
 
 mod checks;
@@ -53,10 +56,7 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         levels: Levels::default(),
         is_timed: false,
         trust: None,
-        keys: None,
         policies: None,
-        policy_reader: None,
-        views: RefCell::default(),
         policy_files: Vec::new(),
         diverged: Diverged::default(),
         request_id: None,
@@ -69,7 +69,14 @@ pub(crate) unsafe extern "C" fn create_main(cf: *mut ngx_conf_t) -> *mut c_void 
         metadata: Vec::new(),
         shared: None,
         wishes: RefCell::default(),
-        cache: RefCell::new(TokenCache::with_capacity(CACHED_TOKENS)),
+        caches: RefCell::new(Caches {
+            tokens: TokenCache::with_capacity(CACHED_TOKENS),
+            keys: None,
+            policies: None,
+            views: Views::default(),
+            routes: RouteCache::default(),
+            spare: Spare::default(),
+        }),
         introspections: RefCell::new(Introspections::with_capacity(CACHED_TOKENS)),
         credentials: Vec::new(),
     };

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use mesh_core::platform::Platform;
 use mesh_core::platform::operation::Operation;
 use mesh_core::policy::plain::{self, Asked, Asks, Step};
-use mesh_core::policy::{Policy, Subject, ask};
+use mesh_core::policy::{Policy, Subject, ask, asked};
 use mesh_core::refusal::Reason;
 use mesh_core::text::time::UnixTime;
 use serde_json::{Value, json};
@@ -146,9 +146,10 @@ impl Case {
                 steps: steps.iter().map(|step| shown_step(step, resources, &of_resource)).collect(),
             }
         };
-        Ok(self
-            .identity
-            .with(self.address, |subject| ask(operation, place, |asked| told(subject, asked))))
+        let asked = asked(operation, place);
+        Ok(self.identity.with(self.address, |subject| {
+            ask(asked, &operation.resources, |asked| told(subject, asked))
+        }))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a request asks for: an operation of its platform, and the resources that it names.
 
+use std::borrow::Cow;
+
 use super::kind::{ActionId, KindId};
 use super::name::Name;
 use super::table::{Row, Table};
@@ -45,8 +47,37 @@ impl<'r> Resources<'r> {
         self.first.iter().chain(&self.others)
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    /// The only one; `None` if there are several.
+    pub fn only(&self) -> Option<&Resource<'r>> {
+        self.first.as_ref().filter(|_| self.others.is_empty())
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        match self.first {
+            Some(_) => self.others.len().saturating_add(1),
+            None => 0,
+        }
+    }
+
+    /// Whether nothing is named yet.
+    pub const fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// The same, for whoever outlives the request.
+    pub fn into_owned(self) -> Resources<'static> {
+        Resources {
+            first: self.first.map(Resource::into_owned),
+            others: self.others.into_iter().map(Resource::into_owned).collect(),
+        }
+    }
+}
+
+impl Resource<'_> {
+    fn into_owned(self) -> Resource<'static> {
+        let name = self.name.map(|name| Cow::Owned(name.into_owned()));
+        Resource { kind: self.kind, action: self.action, name }
     }
 }
 

@@ -47,6 +47,7 @@ impl Views {
     }
 
     /// The view of an identity under a version of a policy, made if it is not kept.
+    #[inline(always)]
     pub fn view(
         &mut self,
         whose: Whose<'_>,
@@ -74,6 +75,7 @@ impl Views {
     }
 
     /// Keeps a view. If there is no room, all others go: they are made again when they are asked for.
+    #[inline(never)]
     fn keep(&mut self, whose: Whose<'_>, edition: (usize, u64), view: Rc<View>) -> Rc<View> {
         let count = self.kept.len().saturating_add(1);
         let of_certificates = self.certificates.len().saturating_mul(size_of::<OfCertificate>());

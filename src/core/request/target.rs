@@ -31,24 +31,52 @@ impl<'r> Target<'r> {
 pub struct Upstream<'r> {
     /// The method.
     pub method: &'r [u8],
-    /// The path.
-    pub path: &'r [u8],
-    /// What follows the question mark, if there is one.
-    pub query: Option<&'r [u8]>,
-    /// Whether Nginx has decoded the path, and sends it so.
-    pub is_decoded: bool,
+    /// The path and the query.
+    pub uri: Uri<'r>,
     /// How long its body is.
     pub length: Length,
+}
+
+/// A path and a query.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Uri<'r> {
+    /// As it was sent: a path, and the query behind the first question mark.
+    Sent(&'r [u8]),
+    /// Nginx has decoded the path, and sends it so.
+    Decoded {
+        /// The path.
+        path: &'r [u8],
+        /// What follows the question mark, if there is one.
+        query: Option<&'r [u8]>,
+    },
+}
+
+impl<'r> Uri<'r> {
+    /// The path, and what follows the question mark, if there is one.
+    pub fn split(self) -> (&'r [u8], Option<&'r [u8]>) {
+        match self {
+            Self::Decoded { path, query } => (path, query),
+            Self::Sent(line) => {
+                let end = memchr::memchr(b'?', line);
+                match end.and_then(|end| line.split_at_checked(end)) {
+                    Some((path, query)) => (path, query.get(1..)),
+                    None => (line, None),
+                }
+            }
+        }
+    }
+
+    /// Whether Nginx has decoded the path, and sends it so.
+    pub const fn is_decoded(self) -> bool {
+        matches!(self, Self::Decoded { .. })
+    }
 }
 
 impl Upstream<'_> {
     /// Whether both go upstream under one name: a body that belongs to it is one of the main request.
     pub fn names_the_same(&self, other: &Self) -> bool {
-        let Self { method, path, query, is_decoded, length: _ } = self;
-        *method == other.method
-            && *path == other.path
-            && *query == other.query
-            && *is_decoded == other.is_decoded
+        let Self { method, uri, length: _ } = self;
+        *method == other.method && *uri == other.uri
     }
 }
 

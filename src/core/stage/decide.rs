@@ -1,14 +1,19 @@
 //! Whether an identity may do what it asks for.
 
 mod authorize;
+mod named;
+mod route_cache;
 mod subject;
 
 use core::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-pub(crate) use authorize::{Asking, FieldsOf, authorize};
-pub use authorize::{Authorization, BodyRead, Named};
+pub(crate) use authorize::{Asking, Routed, authorize, authorize_known};
+pub use authorize::{Authorization, BodyRead};
+pub use named::Named;
+pub(crate) use route_cache::FieldsOf;
+pub use route_cache::RouteCache;
 
 use crate::claims::{Requirement, Verdict};
 use crate::identity::Identity;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::{NOW, NoHost};
+use crate::identity::Spare;
 use crate::issuer::trust::Trust;
 use crate::limit::{Bucket, Header, Table};
 use crate::policy::{Policies, Views};
 use crate::proof::{Memory, MemoryBucket, MemoryHeader, Proofs, Secrets, ShareBucket};
 use crate::stage::authenticate::WorkerState;
+use crate::stage::decide::RouteCache;
 use crate::text::time::{Now, Tick, UnixTime};
 use crate::token::introspection::Introspections;
 use crate::token::{TokenCache, Wish};
@@ -27,6 +29,10 @@ pub struct Worker {
     pub policies: Policies,
     /// What known identities may do under them.
     pub views: Views,
+    /// The lines of requests that it has named.
+    pub routes: RouteCache,
+    /// The memory of an identity.
+    pub spare: Spare,
     /// The memory of proofs.
     pub proofs: Proven,
     /// The clocks.
@@ -88,6 +94,8 @@ impl Worker {
             zone: Zone::of(64),
             policies: Policies::new(Vec::new(), Vec::new()),
             views: Views::default(),
+            routes: RouteCache::default(),
+            spare: Spare::default(),
             proofs: Proven::of(1, 0),
             now: Now { unix: UnixTime::from_secs(NOW), tick: Tick::from_millis(1_000_000) },
             wish: None,
@@ -113,6 +121,8 @@ impl Worker {
             table: Some(self.zone.table()),
             policies: &self.policies.load(),
             views: &mut self.views,
+            routes: &mut self.routes,
+            spare: &mut self.spare,
             shows_resources: true,
             now: self.now,
             noted: None,

@@ -1,6 +1,5 @@
 //! How the settings of a cycle are frozen, once all blocks are read: files, zones, documents, trust.
 
-use core::cell::RefCell;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -184,7 +183,7 @@ fn read_policies(
         main.request_id = variable::index(cf, "request_id");
     }
     let policies = Arc::new(policies.with(first));
-    main.policy_reader = Some(RefCell::new(policies.reader()));
+    main.caches.get_mut().policies = Some(policies.reader());
     main.policies = Some(policies);
     Ok(())
 }
@@ -260,7 +259,7 @@ fn believe(main: &mut MainConf, trust: Trust) {
     let asked = trust.issuers().iter().filter(|issuer| issuer.introspection.is_some());
     main.introspections.get_mut().share_among(asked.count());
     let trust = Arc::new(trust);
-    main.keys = Some(RefCell::new(Reader::new(Arc::clone(&trust))));
+    main.caches.get_mut().keys = Some(Reader::new(Arc::clone(&trust)));
     main.trust = Some(trust);
 }
 

@@ -23,23 +23,29 @@ use crate::nginx::phase::body::{Reading, Share};
 use crate::nginx::phase::lot::Ticket;
 use crate::nginx::request::headers;
 use crate::nginx::request::view::{self, Captured, Removed, RequestView};
-use crate::nginx::state::settings;
+use crate::nginx::state::settings::{self, Caches};
 use crate::nginx::worker::wish;
 
 /// The memory of a main request and its subrequests.
 #[derive(Default)]
 pub(crate) struct Context {
     captured: OnceCell<Captured>,
-    removed: RefCell<Vec<Removed>>,
     memo: RefCell<Memo>,
     outcome: RefCell<Option<Outcome>>,
-    /// The outcomes of judged subrequests, by their addresses: a subrequest lives in the pool of its
-    /// main request, where no address is used twice. Made with the first one: few requests have one.
-    subrequests: RefCell<Option<Judged>>,
     /// The location in which another module has admitted the main request.
     passed: Cell<Option<usize>>,
     /// The location in which the request is judged, or was last.
     judged: Cell<Option<usize>>,
+    apart: OnceCell<Box<Apart>>,
+}
+
+/// What few requests need: made when it is asked for.
+#[derive(Default)]
+struct Apart {
+    removed: RefCell<Vec<Removed>>,
+    /// The outcomes of judged subrequests, by their addresses: a subrequest lives in the pool of its
+    /// main request, where no address is used twice.
+    subrequests: RefCell<Judged>,
     /// The place of the request while it waits for an issuer's answer.
     ticket: Cell<Option<Ticket>>,
     parked: Cell<u8>,
@@ -98,8 +104,15 @@ impl Context {
 
     /// The context of a request, if anything asked for one before.
     pub(crate) fn known<'r>(r: Live<'r>) -> Option<&'r Self> {
-        // SAFETY: what `find` returns is null or a context of the live main request.
-        unsafe { Self::find(r.main()).as_ref() }
+        let main = r.main();
+        // SAFETY: as in `of`; what `find` returns is null or a context of the live main request.
+        unsafe {
+            let mut context = *Self::slot(main);
+            if is_none(context) {
+                context = Self::find(main);
+            }
+            context.as_ref()
+        }
     }
 
     /// Looks for a context among the cleanups of a request's pool.
@@ -118,9 +131,14 @@ impl Context {
         core::ptr::null_mut()
     }
 
+    fn apart(&self) -> &Apart {
+        self.apart.get_or_init(Box::default)
+    }
+
     /// The request as the core sees it.
     pub(crate) fn view<'c>(&'c self, r: Live<'c>) -> RequestView<'c> {
-        RequestView::new(r, &self.captured, &self.removed)
+        let removed = self.apart.get().map(|apart| &apart.removed);
+        RequestView::new(r, &self.captured, removed)
     }
 
     /// Takes the request through the line and keeps the outcome; a subrequest has its own. Returns the
@@ -157,26 +175,27 @@ impl Context {
         if r.is_main() {
             *self.outcome.try_borrow_mut().ok()? = Some(outcome);
         } else {
-            let mut judged = self.subrequests.try_borrow_mut().ok()?;
-            judged.get_or_insert_default().insert(r.as_ptr() as usize, outcome);
+            let mut judged = self.apart().subrequests.try_borrow_mut().ok()?;
+            judged.insert(r.as_ptr() as usize, outcome);
         }
         Some(need)
     }
 
     /// Whether the request may wait once more.
     pub(crate) fn may_park(&self) -> bool {
-        self.parked.get() < MOST_PARKINGS
+        self.apart.get().is_none_or(|apart| apart.parked.get() < MOST_PARKINGS)
     }
 
     /// Keeps the place of a request that waits.
     pub(crate) fn hold(&self, ticket: Ticket) {
-        self.parked.set(self.parked.get().saturating_add(1));
-        self.ticket.set(Some(ticket));
+        let apart = self.apart();
+        apart.parked.set(apart.parked.get().saturating_add(1));
+        apart.ticket.set(Some(ticket));
     }
 
     /// The place of a request that does not wait any more.
     pub(crate) fn release(&self) -> Option<Ticket> {
-        self.ticket.take()
+        self.apart.get()?.ticket.take()
     }
 
     /// The verified identity, at the first question and in any phase; `None` if the request is
@@ -214,7 +233,7 @@ impl Context {
     ///
     /// `None` if the memory of it is in use.
     pub(crate) fn keep_removed(&self, name: &str, value: (*const u8, usize)) -> Option<()> {
-        let mut removed = self.removed.try_borrow_mut().ok()?;
+        let mut removed = self.apart().removed.try_borrow_mut().ok()?;
         if !removed.iter().any(|known| known.is_of(name)) {
             removed.push(Removed::new(name, value));
         }
@@ -223,17 +242,17 @@ impl Context {
 
     /// The value that a field had before it was removed or shortened.
     pub(crate) fn removed<'r>(&self, r: Live<'r>, name: &str) -> Option<&'r [u8]> {
-        view::removed(r, &self.removed, name)
+        view::removed(r, &self.apart.get()?.removed, name)
     }
 
     /// Notes that the verified token came behind the protocol `bearer`.
     pub(crate) fn speak_bearer(&self) {
-        self.bearer.set(true);
+        self.apart().bearer.set(true);
     }
 
     /// Whether the verified token came behind the protocol `bearer`.
-    pub(crate) const fn speaks_bearer(&self) -> bool {
-        self.bearer.get()
+    pub(crate) fn speaks_bearer(&self) -> bool {
+        self.apart.get().is_some_and(|apart| apart.bearer.get())
     }
 
     /// The outcome of the access phase, or of a subrequest.
@@ -250,14 +269,18 @@ impl Context {
         if r.is_main() {
             return main.as_ref().map(show);
         }
-        let judged = self.subrequests.try_borrow().ok()?;
-        if let Some(own) = own(&judged, r) {
+        let judged = match self.apart.get() {
+            Some(apart) => Some(apart.subrequests.try_borrow().ok()?),
+            None => None,
+        };
+        let own = |r| judged.as_deref().and_then(|judged| own(judged, r));
+        if let Some(own) = own(r) {
             return Some(show(own));
         }
         // It passed under the settings of a request above it, or is a copy of that one.
         let location = settings::location(r)?.id;
         let mut above = core::iter::successors(r.parent(), |it| it.parent())
-            .filter_map(|it| if it.is_main() { main.as_ref() } else { own(&judged, it) });
+            .filter_map(|it| if it.is_main() { main.as_ref() } else { own(it) });
         above.find(|outcome| outcome.location == location).map(show)
     }
 
@@ -286,16 +309,16 @@ impl Context {
 
     /// Forgets the outcome of a subrequest that has moved on.
     pub(crate) fn forget_subrequest(&self, r: Live<'_>) -> Option<()> {
-        if let Some(judged) = self.subrequests.try_borrow_mut().ok()?.as_mut() {
-            judged.remove(&(r.as_ptr() as usize));
+        if let Some(apart) = self.apart.get() {
+            apart.subrequests.try_borrow_mut().ok()?.remove(&(r.as_ptr() as usize));
         }
         Some(())
     }
 
     /// Whether a subrequest was admitted by an outcome of its own.
     pub(crate) fn is_admitted_subrequest(&self, r: Live<'_>) -> bool {
-        let judged = self.subrequests.try_borrow();
-        judged.is_ok_and(|judged| own(&judged, r).is_some_and(|own| own.found.is_ok()))
+        let judged = self.apart.get().and_then(|apart| apart.subrequests.try_borrow().ok());
+        judged.is_some_and(|judged| own(&judged, r).is_some_and(|own| own.found.is_ok()))
     }
 
     /// Notes that the address owes for the request's token if it is refused; `false` if that is noted
@@ -347,35 +370,35 @@ impl Context {
 
     /// Keeps the request's body while it is read.
     pub(super) fn begin_body(&self, reading: Reading) -> Option<()> {
-        *self.body.try_borrow_mut().ok()? = Some(Box::new(reading));
+        *self.apart().body.try_borrow_mut().ok()? = Some(Box::new(reading));
         Some(())
     }
 
     /// Shows the request's body while it is read; `None` if it is not.
     pub(super) fn with_body<T>(&self, work: impl FnOnce(&mut Reading) -> T) -> Option<T> {
-        self.body.try_borrow_mut().ok()?.as_deref_mut().map(work)
+        self.apart.get()?.body.try_borrow_mut().ok()?.as_deref_mut().map(work)
     }
 
     /// The request's body, which is not read any more.
     pub(super) fn end_body(&self) -> Option<Box<Reading>> {
-        self.body.try_borrow_mut().ok()?.take()
+        self.apart.get()?.body.try_borrow_mut().ok()?.take()
     }
 
     /// Takes what was found in the body that the request has waited for, with the memory that it takes.
     pub(super) fn set_body(&self, body: BodyRead, share: Share) -> Option<()> {
         self.memo.try_borrow_mut().ok()?.set_body(body);
-        self.share.set(Some(share));
+        self.apart().share.set(Some(share));
         Some(())
     }
 
     /// Notes that no more of the request's body is read.
     pub(super) fn give_up(&self) {
-        self.given_up.set(true);
+        self.apart().given_up.set(true);
     }
 
     /// Whether a part of the request's body was read, and the rest is not.
-    pub(super) const fn has_given_up(&self) -> bool {
-        self.given_up.get()
+    pub(super) fn has_given_up(&self) -> bool {
+        self.apart.get().is_some_and(|apart| apart.given_up.get())
     }
 
     /// Takes why the request's body is not read at all.
@@ -413,8 +436,8 @@ impl Context {
 type Judged = BTreeMap<usize, Outcome>;
 
 /// The outcome of a subrequest, if it was judged.
-fn own<'o>(judged: &'o Option<Judged>, r: Live<'_>) -> Option<&'o Outcome> {
-    judged.as_ref()?.get(&(r.as_ptr() as usize))
+fn own<'o>(judged: &'o Judged, r: Live<'_>) -> Option<&'o Outcome> {
+    judged.get(&(r.as_ptr() as usize))
 }
 
 /// The outcome of a request or of a subrequest.
@@ -423,7 +446,7 @@ struct Outcome {
     /// The number of the settings that it was judged by.
     location: usize,
     /// What it asks for, if its location has a platform.
-    named: Option<Box<Named>>,
+    named: Option<Rc<Named>>,
     /// When it was judged, if the configuration asks for that.
     times: Option<Box<[Instant; 2]>>,
 }
@@ -445,24 +468,24 @@ fn is_none(context: *mut Context) -> bool {
 fn with_worker<T>(r: Live<'_>, work: impl FnOnce(&mut WorkerState<'_>) -> Option<T>) -> Option<T> {
     let main = settings::main(r);
     let trust = main.trust.as_ref()?;
-    let mut cache = main.cache.try_borrow_mut().ok()?;
+    let mut caches = main.caches.try_borrow_mut().ok()?;
+    let Caches { tokens, keys, policies, views, routes, spare } = &mut *caches;
     let mut introspections = main.introspections.try_borrow_mut().ok()?;
     let table = match &main.zone {
         Some(zone) => Some(zone.table()?),
         None => None,
     };
     let open = main.proofs.map(|zone| move || zone.memory());
-    let mut keys = main.keys.as_ref()?.try_borrow_mut().ok()?;
-    let mut policies = main.policy_reader.as_ref()?.try_borrow_mut().ok()?;
-    let mut views = main.views.try_borrow_mut().ok()?;
     let mut worker = WorkerState {
         proofs: Proofs::new(open.as_ref().map(|open| -> proof::Open<'_> { open })),
         trust,
-        snapshot: keys.load(),
-        cache: &mut cache,
+        snapshot: keys.as_mut()?.load(),
+        cache: tokens,
         introspections: &mut introspections,
-        policies: policies.load(),
-        views: &mut views,
+        policies: policies.as_mut()?.load(),
+        views,
+        routes,
+        spare,
         shows_resources: main.shows_resources,
         table,
         now: clock::now(),

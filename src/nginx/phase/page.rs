@@ -22,7 +22,7 @@ pub(super) fn of(turn: Turn<'_>, refusal: &Refusal, status: u16) -> Option<Page>
         return None;
     }
     let view = context.view(r);
-    let path = view.upstream().path;
+    let (path, _) = view.upstream().uri.split();
     let path = authorization.within(path).unwrap_or(path);
     let kind = match view.field("content-type") {
         Field::One(value) => Some(value),

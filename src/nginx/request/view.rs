@@ -4,7 +4,7 @@ use core::cell::{OnceCell, RefCell};
 use core::net::IpAddr;
 
 use mesh_core::peer::x509::{CertificateError, ChainVerdict};
-use mesh_core::request::{Connection, Field, Length, Peer, Request, Target, Upstream};
+use mesh_core::request::{Connection, Field, Length, Peer, Request, Target, Upstream, Uri};
 use mesh_core::text::reserved::is_shown_as;
 use nginx_sys::{
     ngx_http_get_flushed_variable, ngx_http_request_t, sockaddr, sockaddr_in, sockaddr_in6,
@@ -19,7 +19,8 @@ use crate::nginx::request::headers;
 pub(crate) struct RequestView<'r> {
     r: Live<'r>,
     captured: &'r OnceCell<Captured>,
-    removed: &'r RefCell<Vec<Removed>>,
+    /// None if nothing was removed before this call.
+    removed: Option<&'r RefCell<Vec<Removed>>>,
     /// The first that was read: most requests need no other.
     variable: Option<(usize, &'r [u8])>,
     others: Vec<(usize, &'r [u8])>,
@@ -79,7 +80,7 @@ impl<'r> RequestView<'r> {
     pub(crate) const fn new(
         r: Live<'r>,
         captured: &'r OnceCell<Captured>,
-        removed: &'r RefCell<Vec<Removed>>,
+        removed: Option<&'r RefCell<Vec<Removed>>>,
     ) -> Self {
         Self { r, captured, removed, variable: None, others: Vec::new() }
     }
@@ -124,7 +125,7 @@ impl Request for RequestView<'_> {
     }
 
     fn field(&self, name: &str) -> Field<'_> {
-        if let Some(value) = removed(self.r, self.removed, name) {
+        if let Some(value) = self.removed.and_then(|fields| removed(self.r, fields, name)) {
             return Field::One(value);
         }
         let mut fields = headers::named_fields(self.r, name.as_bytes());
@@ -165,21 +166,14 @@ impl Request for RequestView<'_> {
         // `ngx_http_proxy_create_request`: the line of the client goes upstream unless the path was
         // changed.
         unsafe {
-            let is_decoded = (*raw).valid_unparsed_uri() == 0;
-            let (path, query) = if is_decoded {
+            let uri = if (*raw).valid_unparsed_uri() == 0 {
                 let args = bytes(&raw const (*raw).args);
-                (bytes(&raw const (*raw).uri), Some(args).filter(|args| !args.is_empty()))
+                let query = Some(args).filter(|args| !args.is_empty());
+                Uri::Decoded { path: bytes(&raw const (*raw).uri), query }
             } else {
-                let line = bytes(&raw const (*raw).unparsed_uri);
-                match memchr::memchr(b'?', line) {
-                    Some(end) => {
-                        (line.get(..end).unwrap_or_default(), line.get(end.saturating_add(1)..))
-                    }
-                    None => (line, None),
-                }
+                Uri::Sent(bytes(&raw const (*raw).unparsed_uri))
             };
-            let method = bytes(&raw const (*raw).method_name);
-            Upstream { method, path, query, is_decoded, length: length(raw) }
+            Upstream { method: bytes(&raw const (*raw).method_name), uri, length: length(raw) }
         }
     }
 }

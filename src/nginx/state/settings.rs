@@ -9,10 +9,12 @@ use std::sync::Arc;
 use mesh_control::{Credential, WatchedFile};
 use mesh_core::config::{Levels, Location, Place, RawLocation, RawMain, Resolver};
 use mesh_core::documents::WishMemo;
+use mesh_core::identity::Spare;
 use mesh_core::issuer::trust::{Reader, Trust};
 use mesh_core::policy::{self, Policies, Views};
 use mesh_core::request::source::Source;
 use mesh_core::request::upgrade::Upgrades;
+use mesh_core::stage::decide::RouteCache;
 use mesh_core::text::time::Tick;
 use mesh_core::token::TokenCache;
 use mesh_core::token::introspection::Introspections;
@@ -28,6 +30,22 @@ use crate::nginx::ngx::live::Live;
 use crate::nginx::ngx::neighbours;
 use crate::nginx::state::document::FileOf;
 use crate::nginx::state::shown::Shown;
+
+/// What a worker keeps from one request to the next: borrowed as one, since each request needs all of it.
+pub(crate) struct Caches {
+    /// The tokens that it has verified.
+    pub(crate) tokens: TokenCache,
+    /// How it reads the keys of the issuers; there with these.
+    pub(crate) keys: Option<Reader>,
+    /// How it reads the policies; there with these.
+    pub(crate) policies: Option<policy::Reader>,
+    /// What known identities may do under them.
+    pub(crate) views: Views,
+    /// The lines of requests that it has named.
+    pub(crate) routes: RouteCache,
+    /// The memory of an identity.
+    pub(crate) spare: Spare,
+}
 
 /// The settings of one cycle.
 pub(crate) struct MainConf {
@@ -52,14 +70,8 @@ pub(crate) struct MainConf {
     pub(crate) is_timed: bool,
     /// The issuers and their keys; there from `postconfiguration` on.
     pub(crate) trust: Option<Arc<Trust>>,
-    /// How this worker reads their keys; there with them.
-    pub(crate) keys: Option<RefCell<Reader>>,
     /// The policies; there with the issuers.
     pub(crate) policies: Option<Arc<Policies>>,
-    /// How this worker reads them; there with them.
-    pub(crate) policy_reader: Option<RefCell<policy::Reader>>,
-    /// What known identities may do under them.
-    pub(crate) views: RefCell<Views>,
     /// The files of the policies, in their order.
     pub(crate) policy_files: Vec<PathBuf>,
     /// What dry runs of policies would have decided otherwise in this worker.
@@ -82,8 +94,8 @@ pub(crate) struct MainConf {
     /// The documents that workers share; there if there are issuers.
     pub(crate) shared: Option<DocumentsZone>,
     /// The tokens that this worker has verified. With the wishes the one thing here that requests
-    /// write, in their own process, and never while they read it.
-    pub(crate) cache: RefCell<TokenCache>,
+    /// What this worker keeps from one request to the next.
+    pub(crate) caches: RefCell<Caches>,
     /// The keys that this worker has wished for lately.
     pub(crate) wishes: RefCell<WishMemo>,
     /// The issuers' answers about opaque tokens, likewise.

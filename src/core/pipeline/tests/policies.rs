@@ -7,6 +7,8 @@ use crate::need;
 use crate::policy::Policies;
 use crate::stage::decide::BodyRead;
 
+mod routes;
+
 const POLICY: &str = "
 version: 1
 services:

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::identity::Spare;
 use crate::issuer::trust::{Snapshot, Trust};
 use crate::limit::Table;
 use crate::policy::{Editions, Views};
 use crate::proof::Proofs;
 use crate::refusal::Refusal;
+use crate::stage::decide::RouteCache;
 use crate::text::time::Now;
 use crate::token::introspection::Introspections;
 use crate::token::{TokenCache, Wish};
@@ -30,6 +32,10 @@ pub struct WorkerState<'w> {
     pub policies: &'w Editions,
     /// What known identities may do under them.
     pub views: &'w mut Views,
+    /// The lines of requests that are named already.
+    pub routes: &'w mut RouteCache,
+    /// The memory of an identity.
+    pub spare: &'w mut Spare,
     /// Whether the configuration names `$mesh_resource`.
     pub shows_resources: bool,
     /// The time of this request.

@@ -1,22 +1,25 @@
 //! The decision by a platform's table and a policy.
 
+use core::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::named::Named;
+use super::route_cache::{FieldsOf, Known, Line, RouteCache};
 use super::{Entitled, Permit, Rule, subject};
 use crate::body::{Extract, Type};
 use crate::identity::Identity;
+use crate::issuer::trust::Trust;
 use crate::need::{Body, Entry, Need, Stop};
-use crate::platform::kind::{ActionId, KindId};
-use crate::platform::operation::Resource;
-use crate::platform::table::{OperationId, Table};
-use crate::platform::{Asked, Fields, Platform, Refused, Route};
-use crate::policy::index::View;
-use crate::policy::plain::{DEFAULT, Verdict};
+use crate::platform::operation::Resources;
+use crate::platform::{Asked, Platform, Refused, Route};
+use crate::policy::index::{Index, Shared, View};
+use crate::policy::plain::{DEFAULT, Decision, Verdict};
 use crate::policy::{self, Edition, Whose, ask, ask_one};
 use crate::refusal::{Denied, Detail, Reason, Refusal};
-use crate::request::{Credentials, Field, Length, Request};
+use crate::request::{Credentials, Field, Length, Request, Upstream};
 use crate::stage::authenticate::{Authentication, WorkerState};
+use crate::text::time::UnixTime;
 
 /// What a location asks of a request beside its identity: `mesh_platform` and `mesh_policy`.
 #[derive(Clone, Debug)]
@@ -48,28 +51,6 @@ impl Authorization {
     }
 }
 
-/// The operation of a request, for variables and messages.
-#[derive(Clone, Debug)]
-pub struct Named {
-    /// The table that names it.
-    pub table: Arc<Table>,
-    /// The line of its row.
-    pub line: u32,
-    /// Whether it may ask for another protocol.
-    pub is_upgrade: bool,
-    /// Whether its path holds an escaped letter that divides paths: it must go upstream as it came.
-    pub hides_a_letter: bool,
-    /// The operation.
-    operation: OperationId,
-    /// The kind of what it names first.
-    kind: KindId,
-    /// What would be done.
-    action: ActionId,
-    /// The name of what it names first: the outer `None` before it is known or if nobody asks for it,
-    /// the inner one for all.
-    pub resource: Option<Option<Box<str>>>,
-}
-
 /// What came of reading a body.
 #[derive(Debug)]
 pub struct BodyRead {
@@ -79,28 +60,56 @@ pub struct BodyRead {
     pub found: Result<Extract, Reason>,
 }
 
-/// The fields of a request as the naming asks for them.
-pub(crate) struct FieldsOf<'r>(pub(crate) &'r dyn Request);
+/// What a request asks for, as far as its line says.
+#[derive(Debug)]
+pub(crate) enum Routed<'p, 'r> {
+    /// The worker has named such a line before.
+    Known(Rc<Known>),
+    /// It is a row of the table, and is not named yet.
+    New(Box<Route<'p, 'r>>),
+}
 
-impl Fields for FieldsOf<'_> {
-    fn field(&self, name: &str) -> Field<'_> {
-        self.0.field(name)
+impl Routed<'_, '_> {
+    /// Whether it is answered before anybody is authenticated.
+    pub(crate) fn is_probe(&self) -> bool {
+        match self {
+            // No probe is decided about.
+            Self::Known(_) => false,
+            Self::New(route) => route.is_probe(),
+        }
     }
 }
 
 impl Authorization {
-    /// The row that a request is.
+    /// The operation of a request in a location. `is_read` says that a body of it was read.
     pub(crate) fn route<'p, 'r>(
         &'p self,
-        request: &'r dyn Request,
+        location: usize,
         fields: &'r FieldsOf<'r>,
-    ) -> Result<Route<'p, 'r>, Refused<'p>> {
-        let upstream = request.upstream();
+        is_read: bool,
+        routes: &RouteCache,
+    ) -> Result<Routed<'p, 'r>, Refused<'p>> {
+        let upstream = fields.request().upstream();
+        let line = Line::of(location, &upstream, is_read);
+        if let Some(known) = line.and_then(|line| routes.find(&line, fields.request())) {
+            return Ok(Routed::Known(Rc::clone(known)));
+        }
+        self.route_anew(&upstream, fields)
+    }
+
+    /// The row that a request is.
+    #[inline(never)]
+    fn route_anew<'p, 'r>(
+        &'p self,
+        upstream: &Upstream<'r>,
+        fields: &'r FieldsOf<'r>,
+    ) -> Result<Routed<'p, 'r>, Refused<'p>> {
+        let (path, query) = upstream.uri.split();
         let asked = Asked {
             method: core::str::from_utf8(upstream.method).unwrap_or_default(),
-            path: self.within(upstream.path).ok_or(Refused::Unknown)?,
-            query: upstream.query,
-            is_decoded: upstream.is_decoded,
+            path: self.within(path).ok_or(Refused::Unknown)?,
+            query,
+            is_decoded: upstream.uri.is_decoded(),
             fields,
         };
         let route = self.platform.route(&asked)?;
@@ -111,7 +120,7 @@ impl Authorization {
                 "a segment of the path holds a letter that divides paths, where it may be decoded",
             ));
         }
-        Ok(route)
+        Ok(Routed::New(Box::new(route)))
     }
 
     /// A path without the prefix; `None` if it does not begin with it.
@@ -123,14 +132,44 @@ impl Authorization {
 
 /// What is known of a request on its way to a decision.
 pub(crate) struct Asking<'l, 'r, 'a> {
+    /// The number of the location's settings.
+    pub(crate) location: usize,
     pub(crate) authorization: &'l Authorization,
     pub(crate) settings: &'l Authentication,
-    pub(crate) request: &'r dyn Request,
-    pub(crate) route: Result<Route<'l, 'r>, Refused<'l>>,
+    pub(crate) fields: &'r FieldsOf<'r>,
     /// What was read of its body.
     pub(crate) body: Option<&'a BodyRead>,
     /// Where its operation is noted.
-    pub(crate) named: &'a mut Option<Box<Named>>,
+    pub(crate) named: &'a mut Option<Rc<Named>>,
+}
+
+/// Permits what the policy allows of a line that the worker has named before.
+///
+/// # Errors
+///
+/// A refusal of [`Kind::Policy`](crate::refusal::Kind::Policy).
+pub(crate) fn authorize_known(
+    entitled: Entitled,
+    known: &Known,
+    asking: Asking<'_, '_, '_>,
+    worker: &mut WorkerState<'_>,
+) -> Result<Permit, Refusal> {
+    let Asking { authorization, settings, fields, named, .. } = asking;
+    let policies = worker.policies;
+    let edition = policies.get(authorization.policy).ok_or(Reason::PolicyUnavailable)?;
+    let Entitled(identity) = entitled;
+    let request = fields.request();
+    let (address, now) = (request.ip(), worker.now.unix);
+    *named = Some(Rc::clone(&known.named));
+    let view = view(&identity, edition, (authorization, settings), request, worker);
+    let asker = Asker { index: edition.index(), view: &view, address, now };
+    match asker.verdict(known.asked, &known.resources) {
+        Some(Verdict::Allowed(rule)) => {
+            let rule = Rule::Binding(Arc::clone(rule));
+            Ok(Permit { identity, rule, would_deny: None })
+        }
+        _ => asker.permit(identity, known.asked, &known.resources, named),
+    }
 }
 
 /// Permits what the policy allows.
@@ -138,102 +177,110 @@ pub(crate) struct Asking<'l, 'r, 'a> {
 /// # Errors
 ///
 /// A refusal of [`Kind::Policy`](crate::refusal::Kind::Policy), or the need of the request's body.
+#[inline(never)]
 pub(crate) fn authorize(
     entitled: Entitled,
+    route: &Route<'_, '_>,
     asking: Asking<'_, '_, '_>,
     worker: &mut WorkerState<'_>,
 ) -> Result<Permit, Stop> {
-    let Asking { authorization, settings, request, route, body, named } = asking;
-    let route = route.map_err(Refusal::from)?;
-    let now = worker.now.unix;
+    let Asking { location, authorization, settings, fields, body, named } = asking;
     let policies = worker.policies;
     let edition = policies.get(authorization.policy).ok_or(Reason::PolicyUnavailable)?;
-    let identity = entitled.0;
-    if let Some((kind, action)) = route.kind_and_action() {
-        let (line, is_upgrade) = (route.line(), route.is_upgrade());
-        let hides_a_letter = route.hides_a_letter();
-        let operation = route.operation();
-        let table = authorization.platform.shared_table();
-        *named = Some(Box::new(Named {
-            table,
-            line,
-            is_upgrade,
-            hides_a_letter,
-            operation,
-            kind,
-            action,
-            resource: None,
-        }));
-    }
+    let Entitled(identity) = entitled;
+    let (request, place) = (fields.request(), authorization.place);
+    let (address, now) = (request.ip(), worker.now.unix);
+    *named = Named::of(route, authorization.platform.shared_table()).map(Rc::new);
     let view = view(&identity, edition, (authorization, settings), request, worker);
+    let asker = Asker { index: edition.index(), view: &view, address, now };
+    let upstream = request.upstream();
     let found = if route.needs_body() {
         let mut kinds = route.uses().map(|(kind, _)| kind);
-        if !kinds.any(|kind| view.knows(edition.index(), (authorization.place, kind))) {
+        // Nobody has a body read in vain.
+        if upstream.length != Length::None
+            && !kinds.any(|kind| view.knows(edition.index(), (place, kind)))
+        {
             return Err(denied(DEFAULT.into(), Vec::new()).into());
         }
-        read(&route, authorization, request, body)?
+        read(route, authorization, request, body)?
     } else {
         None
     };
     let operation = route.name(found).map_err(Refusal::from)?;
     if let (Some(named), Some(first)) = (&mut *named, operation.resources.iter().next()) {
-        named.show(first, worker.shows_resources);
+        Rc::make_mut(named).show(first, worker.shows_resources);
     }
-    let place = authorization.place;
-    let address = request.ip();
-    let result = ask(&operation, place, |asked| {
-        let decision = edition.index().decide(&view, address, asked, now);
-        let noted = || decision.noted.iter().map(|name| Arc::from(*name));
-        match decision.verdict {
-            Verdict::Allowed(rule) => Ok((Rule::Binding(Arc::clone(rule)), noted().next())),
-            verdict => Err(denied(verdict.rule().into(), noted().collect())),
+    let asked = policy::asked(&operation, place);
+    let line = Line::of(location, &upstream, body.is_some());
+    match (line, &*named) {
+        (Some(line), Some(its)) => {
+            let resources = operation.resources.into_owned();
+            let known = Rc::new(Known { named: Rc::clone(its), asked, resources });
+            worker.routes.keep(&line, fields, route.needs_body(), &known);
+            Ok(asker.permit(identity, asked, &known.resources, named)?)
         }
-    });
-    match result {
-        Ok((rule, would_deny)) => Ok(Permit { identity, rule, would_deny }),
-        Err(refusal) => {
-            // The client is told what it may not do: the first that it may not do alone.
-            let may = |asked: &policy::plain::Asked<'_>| {
-                edition.index().decide(&view, address, asked, now).verdict.is_allowed()
-            };
-            let refused =
-                operation.resources.iter().find(|it| !ask_one(&operation, it, place, may));
-            if let (Some(named), Some(refused)) = (named, refused) {
-                named.show(refused, true);
+        _ => Ok(asker.permit(identity, asked, &operation.resources, named)?),
+    }
+}
+
+/// Who asks a policy, and when.
+struct Asker<'a> {
+    index: &'a Index,
+    view: &'a View,
+    address: Option<IpAddr>,
+    now: UnixTime,
+}
+
+impl Asker<'_> {
+    /// The verdict on the one thing that is asked for: see [`Index::verdict`].
+    #[inline(always)]
+    fn verdict(
+        &self,
+        asked: policy::plain::Asked<'_>,
+        resources: &Resources<'_>,
+    ) -> Option<Verdict<'_>> {
+        let Self { index, view, address, now } = self;
+        ask_one(asked, resources.only()?, |asked| index.verdict(view, *address, asked, *now))
+    }
+
+    /// Permits what is asked for with all that it names, or notes in `named` what of it is refused.
+    fn permit(
+        &self,
+        identity: Rc<Identity>,
+        asked: policy::plain::Asked<'_>,
+        resources: &Resources<'_>,
+        named: &mut Option<Rc<Named>>,
+    ) -> Result<Permit, Refusal> {
+        let result = ask(asked, resources, |asked| {
+            let decision = self.decide(asked);
+            let noted = || decision.noted.iter().map(|name| Arc::from(*name));
+            match decision.verdict {
+                Verdict::Allowed(rule) => Ok((Rule::Binding(Arc::clone(rule)), noted().next())),
+                verdict => Err(denied(verdict.rule().into(), noted().collect())),
             }
-            Err(refusal.into())
+        });
+        match result {
+            Ok((rule, would_deny)) => Ok(Permit { identity, rule, would_deny }),
+            Err(refusal) => {
+                // The client is told what it may not do: the first that it may not do alone.
+                let may =
+                    |asked: &policy::plain::Asked<'_>| self.decide(asked).verdict.is_allowed();
+                let refused = resources.iter().find(|it| !ask_one(asked, it, may));
+                if let (Some(named), Some(refused)) = (named, refused) {
+                    Rc::make_mut(named).show(refused, true);
+                }
+                Err(refusal)
+            }
         }
+    }
+
+    fn decide(&self, asked: &policy::plain::Asked<'_>) -> Decision<'_> {
+        self.index.decide(self.view, self.address, asked, self.now)
     }
 }
 
 fn denied(rule: Arc<str>, would_allow: Vec<Arc<str>>) -> Refusal {
     Reason::PolicyDenied.about(Detail::Denied(Denied { rule, would_allow: would_allow.into() }))
-}
-
-impl Named {
-    /// The operation, by the platform's own name.
-    pub fn operation(&self) -> &str {
-        self.table.operation_name(self.operation)
-    }
-
-    /// The kind of what it names first.
-    pub fn kind(&self) -> &str {
-        self.table.kinds().get(self.kind).map_or("", |kind| &kind.name)
-    }
-
-    /// What would be done.
-    pub fn action(&self) -> &str {
-        self.table.kinds().word(self.action)
-    }
-
-    /// Takes a resource; its name only if somebody asks for it.
-    fn show(&mut self, resource: &Resource<'_>, is_named: bool) {
-        self.kind = resource.kind;
-        self.action = resource.action;
-        if is_named {
-            self.resource = Some(resource.name.as_deref().map(Into::into));
-        }
-    }
 }
 
 /// What was found in the body of a request; `None` if it has none.
@@ -265,6 +312,7 @@ fn read<'a>(
 }
 
 /// The view of an identity, made if the worker does not keep it.
+#[inline(always)]
 fn view(
     identity: &Identity,
     edition: &Edition,
@@ -275,19 +323,30 @@ fn view(
     let whose = Whose { token: identity.token(), certificate: identity.certificate_key() };
     let trust = worker.trust;
     worker.views.view(whose, authorization.policy, edition, |shared| {
-        let mut make = |claims: Option<&crate::claims::Claims<'_>>| {
-            subject::of(identity, claims, |subject| shared.view(edition.index(), subject))
-        };
-        let token = identity.token().filter(|_| edition.has_claims());
-        let bearer = || {
-            let found = Credentials::find(request, settings.methods, &settings.sources).ok()?;
-            found.bearer()
-        };
-        match (token, token.and_then(|_| bearer())) {
-            (Some(token), Some(bearer)) => token.with_claims(bearer, trust, make),
-            _ => make(None),
-        }
+        make_view(identity, edition, (settings, trust), request, shared)
     })
+}
+
+#[inline(never)]
+fn make_view(
+    identity: &Identity,
+    edition: &Edition,
+    (settings, trust): (&Authentication, &Trust),
+    request: &dyn Request,
+    shared: &mut Shared,
+) -> Rc<View> {
+    let mut make = |claims: Option<&crate::claims::Claims<'_>>| {
+        subject::of(identity, claims, |subject| shared.view(edition.index(), subject))
+    };
+    let token = identity.token().filter(|_| edition.has_claims());
+    let bearer = || {
+        let found = Credentials::find(request, settings.methods, &settings.sources).ok()?;
+        found.bearer()
+    };
+    match (token, token.and_then(|_| bearer())) {
+        (Some(token), Some(bearer)) => token.with_claims(bearer, trust, make),
+        _ => make(None),
+    }
 }
 
 impl From<Refused<'_>> for Refusal {

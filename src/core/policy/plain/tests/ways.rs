@@ -61,7 +61,8 @@ fn ask_as(policy: &Policy, subject: &Subject<'_>, word: &str, request: &str, sen
         Ok(operation) => operation,
         Err(refused) => return refused.word().into(),
     };
-    crate::policy::ask(&operation, place, |asked| {
+    let asked = crate::policy::asked(&operation, place);
+    crate::policy::ask(asked, &operation.resources, |asked| {
         let plain = decide(policy, subject, asked, NOW);
         let index = Index::new(policy.clone());
         let view = index.view(subject);
