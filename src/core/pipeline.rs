@@ -10,7 +10,9 @@ use crate::proof;
 use crate::refusal::{Kind, Reason, Refusal};
 use crate::request::{Credentials, Request};
 use crate::stage::admit::{self, Admission, Charged};
-use crate::stage::authenticate::{self, Authentication, WorkerState};
+use crate::stage::authenticate::{
+    Authentication, Possession, WorkerState, authenticate, charge_failure,
+};
 use crate::stage::decide::{self, Asking, BodyRead, FieldsOf, Named, Routed};
 use crate::text::time::UnixTime;
 use crate::token;
@@ -158,20 +160,20 @@ fn recognise(
     memo: &mut Memo,
     worker: &mut WorkerState<'_>,
 ) -> Result<Rc<Identity>, Stop> {
-    let authenticate = match memo.find(settings) {
-        None => authenticate::authenticate,
+    let possession = match memo.find(settings) {
+        None => Possession::Asked,
         // Whatever was known before the request waited may have expired, or been revoked.
         Some(Known { found: Ok(identity), is_old: true, is_shown, .. }) => {
             match is_shown | identity.proof().is_none() {
-                true => authenticate::authenticate_again,
-                false => authenticate::authenticate,
+                true => Possession::Shown,
+                false => Possession::Asked,
             }
         }
         Some(known) => return known.found.clone().map_err(Stop::Refused),
     };
     let found = Credentials::find(request, settings.methods, &settings.sources)
         .map_err(Stop::Refused)
-        .and_then(|credentials| authenticate(&credentials, settings, worker));
+        .and_then(|credentials| authenticate(&credentials, settings, possession, worker));
     worker.proofs.tell(&mut memo.proof);
     let found = match found {
         Ok(identity) => Ok(worker.spare.share(identity)),
@@ -234,7 +236,7 @@ fn fail(
     worker: &WorkerState<'_>,
 ) {
     if refusal.is_failure() && memo.owes() {
-        authenticate::charge_failure(request.address(), settings, worker);
+        charge_failure(request.address(), settings, worker);
     }
 }
 

@@ -47,6 +47,7 @@ impl<'r> Credentials<'r> {
     /// # Errors
     ///
     /// As there.
+    #[inline(always)]
     pub(crate) fn find(
         request: &'r dyn Request,
         methods: Methods,
@@ -54,18 +55,20 @@ impl<'r> Credentials<'r> {
     ) -> Result<Self, Refusal> {
         let (mut token, mut source) = (None, 0);
         let sources = if methods.reads(Method::Token) { sources } else { &[] };
+        if let [only] = sources {
+            let token = only.find(request)?;
+            return Ok(Self { token, source, is_checked: false, request, peer: OnceCell::new() });
+        }
         // Of several places, the first that holds anything but a token decides.
-        let is_checked = sources.len() != 1;
         for (at, place) in sources.iter().enumerate() {
-            let found = if is_checked { place.read(request) } else { place.find(request) };
-            if let Some(found) = found? {
+            if let Some(found) = place.read(request)? {
                 if token.replace(found).is_some() {
                     return Err(Reason::CredentialConflict.into());
                 }
                 source = at;
             }
         }
-        Ok(Self { token, source, is_checked, request, peer: OnceCell::new() })
+        Ok(Self { token, source, is_checked: true, request, peer: OnceCell::new() })
     }
 
     /// Checks that the text in place of a token is one, by its form.

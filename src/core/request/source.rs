@@ -77,7 +77,20 @@ impl Source {
     /// # Errors
     ///
     /// As there, but for that.
+    #[inline(always)]
     pub(crate) fn find<'r>(
+        &self,
+        request: &'r dyn Request,
+    ) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
+        match (self, request.authorization()) {
+            // Nearly all come so.
+            (Self::Authorization, Field::One(value)) => behind_scheme(value),
+            _ => self.find_anywhere(request),
+        }
+    }
+
+    #[inline(never)]
+    fn find_anywhere<'r>(
         &self,
         request: &'r dyn Request,
     ) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
@@ -120,6 +133,7 @@ fn token(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
 }
 
 /// What follows the scheme of an `Authorization` value; another scheme is no token.
+#[inline(always)]
 fn behind_scheme(value: &[u8]) -> Result<Option<(Scheme, &[u8])>, Reason> {
     let Some((scheme, rest)) = Scheme::of(value) else { return Ok(None) };
     // After a tab or a comma, a lenient reader upstream would see a token that we did not.

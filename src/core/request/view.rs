@@ -74,13 +74,19 @@ pub enum Scheme {
 
 impl Scheme {
     /// The scheme of an `Authorization` value, and what follows it; another scheme is no token.
+    #[inline]
     pub fn of(value: &[u8]) -> Option<(Self, &[u8])> {
         // Nearly all come so: what is looked at below is found by one comparison.
-        if let Some((b"Bearer", rest @ [b' ', .., last])) = value.split_first_chunk()
-            && !last.is_ascii_whitespace()
-        {
-            return Some((Self::Bearer, rest));
+        match value.split_first_chunk() {
+            Some((b"Bearer", rest @ [b' ', .., last])) if !last.is_ascii_whitespace() => {
+                Some((Self::Bearer, rest))
+            }
+            _ => Self::of_any(value),
         }
+    }
+
+    #[inline(never)]
+    fn of_any(value: &[u8]) -> Option<(Self, &[u8])> {
         let value = value.trim_ascii();
         // The scheme is a token of RFC 9110 section 5.6.2.
         let is_tchar =

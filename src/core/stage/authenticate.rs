@@ -21,6 +21,15 @@ pub use failure::Failure;
 pub use settings::Authentication;
 pub use worker::WorkerState;
 
+/// Whether a proof of possession is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Possession {
+    /// It is.
+    Asked,
+    /// It was shown, and is used up: the request has waited since.
+    Shown,
+}
+
 /// Verifies what arrived, as the location asks: all that is presented must verify, and all that
 /// is listed must be presented (one of them, for `any`).
 ///
@@ -28,36 +37,6 @@ pub use worker::WorkerState;
 ///
 /// A [`Stop`]; the caller sees whether a refusal is a failure to be charged to the address.
 pub fn authenticate(
-    credentials: &Credentials<'_>,
-    settings: &Authentication,
-    worker: &mut WorkerState<'_>,
-) -> Result<Identity, Stop> {
-    check(credentials, settings, Possession::Asked, worker)
-}
-
-/// As [`authenticate`], for a request that has waited since: all that depends on time is checked again,
-/// and the proof of possession, which was used up, is not asked for.
-///
-/// # Errors
-///
-/// As there.
-pub(crate) fn authenticate_again(
-    credentials: &Credentials<'_>,
-    settings: &Authentication,
-    worker: &mut WorkerState<'_>,
-) -> Result<Identity, Stop> {
-    check(credentials, settings, Possession::Shown, worker)
-}
-
-/// Whether a proof of possession is asked for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Possession {
-    Asked,
-    /// It was shown before.
-    Shown,
-}
-
-fn check(
     credentials: &Credentials<'_>,
     settings: &Authentication,
     possession: Possession,
@@ -133,6 +112,7 @@ pub(crate) fn charge_failure(address: &[u8], settings: &Authentication, worker: 
     }
 }
 
+#[inline(never)]
 fn gate(
     credentials: &Credentials<'_>,
     settings: &Authentication,
@@ -195,17 +175,7 @@ fn verify_token(
 ) -> Result<Rc<VerifiedToken>, Stop> {
     let token = match known {
         Some(known) => known,
-        None => {
-            if let Some(issuer) = introspector(bearer, settings, worker.trust) {
-                return Err(introspect(bearer, issuer, worker));
-            }
-            let (snapshot, now) = (worker.snapshot, worker.now.unix);
-            let (headers, wish) = (worker.cache.headers(), &mut worker.wish);
-            let verified = token::verify(bearer, worker.trust, snapshot, now, headers, wish)?;
-            let verified = Rc::new(verified);
-            worker.cache.keep(bearer, Rc::clone(&verified));
-            verified
-        }
+        None => verify_anew(bearer, settings, worker)?,
     };
     token.check(&settings.accept, worker.trust, worker.snapshot, worker.now.unix)?;
     if let Some(bound) = token.confirmation().certificate() {
@@ -217,6 +187,24 @@ fn verify_token(
         }
     }
     Ok(token)
+}
+
+/// Verifies a token that is not known.
+#[inline(never)]
+fn verify_anew(
+    bearer: &[u8],
+    settings: &Authentication,
+    worker: &mut WorkerState<'_>,
+) -> Result<Rc<VerifiedToken>, Stop> {
+    if let Some(issuer) = introspector(bearer, settings, worker.trust) {
+        return Err(introspect(bearer, issuer, worker));
+    }
+    let (snapshot, now) = (worker.snapshot, worker.now.unix);
+    let (headers, wish) = (worker.cache.headers(), &mut worker.wish);
+    let verified = token::verify(bearer, worker.trust, snapshot, now, headers, wish)?;
+    let verified = Rc::new(verified);
+    worker.cache.keep(bearer, Rc::clone(&verified));
+    Ok(verified)
 }
 
 /// The proof of possession that a token came with, if it is bound to a key.

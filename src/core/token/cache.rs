@@ -130,5 +130,5 @@ impl Hasher for EndHasher {
     }
 }
 
-/// How many bytes at the end are hashed: 384 bits of a signature.
-const END: usize = 64;
+/// How many bytes at the end are hashed: 96 bits of a signature.
+const END: usize = 16;
