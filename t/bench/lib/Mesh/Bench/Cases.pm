@@ -32,6 +32,9 @@ my %unknown = (location => 'token', content => 'static', count => 17_000, unknow
 # Behind the path: a target of 80 bytes, as a client of Databricks sends it.
 my $TABLE = 'api/2.1/unity-catalog/tables/main.sales.orders_by_region_and_day?include_delta=1';
 
+# A longer line than a worker keeps: it is named anew each time.
+my $LONG = "$TABLE&more=" . 'x' x 300;
+
 my @BROWSER = (
     'User-Agent: Mozilla/5.0 (X11; Linux x86_64)',
     'Accept: */*',
@@ -60,6 +63,8 @@ my @CASES = (
         row => 'with claim, limit, export, platform and 50 rules, static / proxied' },
     { name => 'policy-proxied', location => 'policy', content => 'proxied', %known, query => $TABLE, most => 4700,
         row => 'with claim, limit, export, platform and 50 rules, static / proxied' },
+    { name => 'long-policy-static', location => 'policy', content => 'static', %known, query => $LONG,
+        row => 'the same, a line that is not kept, static' },
     { name => 'chain-10k-static', location => 'chain', content => 'static', tokens => 'known',
         count => 10_000, goal => { ratio => 0.83 }, row => 'the same, 10,000 tokens in turn, static / proxied' },
     { name => 'chain-10k-proxied', location => 'chain', content => 'proxied', tokens => 'known',
