@@ -29,7 +29,7 @@ use crate::platform::name::Form;
 use crate::text::time::UnixTime;
 use denials::Denials;
 use grants::{Granted, Grants, Held};
-use names::{Found, Run};
+use names::{Names, Run};
 pub use shared::Shared;
 use view::Holding;
 pub use view::View;
@@ -85,6 +85,9 @@ impl Moment<'_> {
 }
 
 /// One resource, as it is looked for.
+///
+/// What is not inlined takes a copy: only there is it written to memory.
+#[derive(Clone, Copy)]
 struct Wanted<'a> {
     asked: &'a Asked<'a>,
     asks: &'a Asks<'a>,
@@ -178,7 +181,7 @@ impl Index {
                 Judged::Not => {
                     is_held = false;
                     let wanted = self.wanted(asked, asks, moment);
-                    dry.extend(wanted.and_then(|it| self.first_binding(view.dry(), &it)));
+                    dry.extend(wanted.and_then(|it| self.first_binding(view.dry(), it)));
                 }
             }
         }
@@ -205,11 +208,11 @@ impl Index {
     fn judge(&self, view: &View, asked: &Asked<'_>, asks: &Asks<'_>, moment: Moment<'_>) -> Judged {
         let Some(wanted) = self.wanted(asked, asks, moment) else { return Judged::Not };
         if self.denials.mean_any(view.meant(), &wanted)
-            && let Some(place) = self.denials.first(self, view.meant(), &wanted)
+            && let Some(place) = self.denials.first(self, view.meant(), wanted)
         {
             return Judged::Denied(place);
         }
-        self.first_binding(view.live(), &wanted).map_or(Judged::Not, Judged::Held)
+        self.first_binding(view.live(), wanted).map_or(Judged::Not, Judged::Held)
     }
 
     fn denied(&self, place: u32) -> Verdict<'_> {
@@ -234,60 +237,94 @@ impl Index {
 
     /// The first binding that holds a resource.
     #[inline(always)]
-    fn first_binding(&self, holding: &Holding, wanted: &Wanted<'_>) -> Option<u32> {
+    fn first_binding(&self, holding: &Holding, wanted: Wanted<'_>) -> Option<u32> {
         let mut first = u32::MAX;
         if let Some((names, held)) = holding.of_kind(wanted.slot) {
-            let name = wanted.asks.name;
-            first = match names.find(name) {
-                Found::One(run) => self.first_held(first, held, &run, wanted),
-                Found::Several => names.fold(name, first, &mut |first, run| {
-                    self.first_held(first, held, &run, wanted)
-                }),
-            };
+            first = self.first_gathered(names, held, wanted);
         }
-        if !holding.apart().is_empty() {
-            first = self.first_apart(holding, first, wanted);
+        if !holding.apart().is_empty()
+            && let Some((names, granted)) = self.grants.of_kind(wanted.slot)
+        {
+            first = self.first_apart(holding, first, (names, granted), wanted);
         }
         (first < u32::MAX).then_some(first)
     }
 
-    /// The first binding of the roles that are not gathered, or the one that was found.
-    #[inline(never)]
-    fn first_apart(&self, holding: &Holding, first: u32, wanted: &Wanted<'_>) -> u32 {
-        let Some((names, granted)) = self.grants.of_kind(wanted.slot) else { return first };
-        let name = wanted.asks.name;
-        match names.find(name) {
-            Found::One(run) => self.first_given(holding, first, (granted, &run), wanted),
-            Found::Several => names.fold(name, first, &mut |first, run| {
-                self.first_given(holding, first, (granted, &run), wanted)
-            }),
+    /// The first binding of the roles that are gathered.
+    #[inline(always)]
+    fn first_gathered(&self, names: &Names, held: &[Held], wanted: Wanted<'_>) -> u32 {
+        let found = names.find(wanted.asks.name);
+        match only(held, found.run()) {
+            Some(it) if self.is_held(it, &wanted) => it.binding,
+            Some(_) => u32::MAX,
+            None if found.is_several() => self.fold_gathered(names, held, wanted),
+            None => self.first_held(u32::MAX, items(held, found.run()), wanted),
         }
     }
 
-    /// The first binding of some roles, which are in their order and grant something of a name.
+    /// As [`Self::first_gathered`], over several runs.
+    #[cold]
+    fn fold_gathered(&self, names: &Names, held: &[Held], wanted: Wanted<'_>) -> u32 {
+        names.fold(wanted.asks.name, u32::MAX, &mut |first, run| {
+            self.first_held(first, items(held, &run), wanted)
+        })
+    }
+
+    /// The first binding of some in their order that holds what is wanted, or the one that was found if that
+    /// is before it. Not inlined: most names are held by one binding.
+    #[inline(never)]
+    fn first_held(&self, first: u32, bindings: &[Held], wanted: Wanted<'_>) -> u32 {
+        let mut before = bindings.iter().take_while(|it| it.binding < first);
+        before.find(|it| self.is_held(it, &wanted)).map_or(first, |it| it.binding)
+    }
+
+    /// The first binding of the roles that are not gathered, or the one that was found.
     #[inline(always)]
-    fn first_given(
+    fn first_apart(
         &self,
         holding: &Holding,
         first: u32,
-        (granted, run): (&[Granted], &Run),
-        wanted: &Wanted<'_>,
+        (names, granted): (&Names, &[Granted]),
+        wanted: Wanted<'_>,
     ) -> u32 {
-        match only(granted, run) {
-            Some(it) => self.first_of_role(holding, first, *it, wanted),
-            None if run.is_empty() => first,
-            None => self.first_of_roles(holding, first, items(granted, run), wanted),
+        let found = names.find(wanted.asks.name);
+        match only(granted, found.run()) {
+            Some(it) if self.holds(it.what, &wanted) => match holding.apart().first() {
+                // Most often.
+                Some((role, held)) if *role == it.role && !held.is_of_the_moment => {
+                    first.min(held.binding)
+                }
+                _ => self.first_of_role(holding, first, *it, wanted),
+            },
+            Some(_) => first,
+            None if found.is_several() => self.fold_apart(holding, first, (names, granted), wanted),
+            None => self.first_of_roles(holding, first, items(granted, found.run()), wanted),
         }
     }
 
-    /// As [`Self::first_given`]. Not inlined: most names are granted by one role.
+    /// As [`Self::first_apart`], over several runs.
+    #[cold]
+    fn fold_apart(
+        &self,
+        holding: &Holding,
+        first: u32,
+        (names, granted): (&Names, &[Granted]),
+        wanted: Wanted<'_>,
+    ) -> u32 {
+        names.fold(wanted.asks.name, first, &mut |first, run| {
+            self.first_of_roles(holding, first, items(granted, &run), wanted)
+        })
+    }
+
+    /// The first binding of some roles, which are in their order and grant something of a name, or the one
+    /// that was found. Not inlined: most names are granted by one role.
     #[inline(never)]
     fn first_of_roles(
         &self,
         holding: &Holding,
         mut first: u32,
         granted: &[Granted],
-        wanted: &Wanted<'_>,
+        wanted: Wanted<'_>,
     ) -> u32 {
         // The shorter list is gone through, and the longer one searched.
         if granted.len() >> 3 <= holding.apart().len() {
@@ -301,7 +338,7 @@ impl Index {
             let from = granted.partition_point(|it| it.role < role);
             let of_role = granted.get(from..).unwrap_or_default();
             let mut of_role = of_role.iter().take_while(|it| it.role == role);
-            if let Some(it) = of_role.find(|it| self.holds(it.what, wanted)) {
+            if let Some(it) = of_role.find(|it| self.holds(it.what, &wanted)) {
                 first = self.first_of_role(holding, first, *it, wanted);
             }
         }
@@ -310,45 +347,27 @@ impl Index {
 
     /// The first binding of a role that grants something of a name, or the one that was found if that is
     /// before it.
-    #[inline(always)]
+    #[inline(never)]
     fn first_of_role(
         &self,
         holding: &Holding,
         first: u32,
         granted: Granted,
-        wanted: &Wanted<'_>,
+        wanted: Wanted<'_>,
     ) -> u32 {
-        if !self.holds(granted.what, wanted) {
+        if !self.holds(granted.what, &wanted) {
             return first;
         }
         let mut before = holding.of_role(granted.role).take_while(|it| it.binding < first);
-        let found = before.find(|it| !it.is_of_the_moment || self.is_in_force(it.binding, wanted));
+        let found =
+            before.find(|it| !it.is_of_the_moment || self.is_in_force(it.binding, wanted.moment));
         found.map_or(first, |it| it.binding)
-    }
-
-    /// The first binding of some in their order that holds what is wanted, or the one that was found if that
-    /// is before it.
-    #[inline(always)]
-    fn first_held(&self, first: u32, held: &[Held], run: &Run, wanted: &Wanted<'_>) -> u32 {
-        match only(held, run) {
-            Some(it) if it.binding < first && self.is_held(it, wanted) => it.binding,
-            Some(_) => first,
-            None if run.is_empty() => first,
-            None => self.first_of_several(first, items(held, run), wanted),
-        }
-    }
-
-    /// As [`Self::first_held`]. Not inlined: most names are held by one binding.
-    #[inline(never)]
-    fn first_of_several(&self, first: u32, bindings: &[Held], wanted: &Wanted<'_>) -> u32 {
-        let mut before = bindings.iter().take_while(|it| it.binding < first);
-        before.find(|it| self.is_held(it, wanted)).map_or(first, |it| it.binding)
     }
 
     #[inline(always)]
     fn is_held(&self, held: &Held, wanted: &Wanted<'_>) -> bool {
         self.holds(held.what, wanted)
-            && (!held.is_of_the_moment || self.is_in_force(held.binding, wanted))
+            && (!held.is_of_the_moment || self.is_in_force(held.binding, wanted.moment))
     }
 
     /// Whether what a rule is about is wanted.
@@ -359,9 +378,9 @@ impl Index {
     }
 
     #[cold]
-    fn is_in_force(&self, binding: u32, wanted: &Wanted<'_>) -> bool {
+    fn is_in_force(&self, binding: u32, moment: Moment<'_>) -> bool {
         let binding = self.policy.bindings.get(at(binding));
-        binding.is_some_and(|it| wanted.moment.meets(&it.conditions) == Known::Yes)
+        binding.is_some_and(|it| moment.meets(&it.conditions) == Known::Yes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Denials by the names that they are about.
 
 use super::lists::{Bits, Lists};
-use super::names::{Found, Gathering, Names, Run};
+use super::names::{Gathering, Names, Run};
 use super::who::is_stranger_meant;
 use super::{Index, Slots, Wanted, What, Whats, at};
 use crate::platform::kind::Actions;
@@ -177,11 +177,11 @@ impl Denials {
         &self,
         index: &Index,
         meant: Option<&Meant>,
-        wanted: &Wanted<'_>,
+        wanted: Wanted<'_>,
     ) -> Option<u32> {
         let kind = self.kinds.get(wanted.slot)?.as_ref()?;
         let meant = &meant.unwrap_or(&self.of_strangers).live;
-        let judge = Judge { denials: self, index, wanted, meant, kind };
+        let judge = Judge { denials: self, index, wanted: &wanted, meant, kind };
         let first = judge.fold(u32::MAX, &mut |first, denial| first.min(denial));
         (first < u32::MAX).then_some(first)
     }
@@ -249,11 +249,10 @@ impl Judge<'_> {
                 self.around(end, &run, (name, char::from(separator)), take)
             });
         }
-        match names.find(Some(name)) {
-            Found::One(run) => self.run(end, &run, take),
-            Found::Several => {
-                names.fold(Some(name), end, &mut |end, run| self.run(end, &run, take))
-            }
+        let found = names.find(Some(name));
+        match found.is_several() {
+            true => names.fold(Some(name), end, &mut |end, run| self.run(end, &run, take)),
+            false => self.run(end, found.run(), take),
         }
     }
 

@@ -74,12 +74,30 @@ enum Is {
     Tail(Box<str>),
 }
 
-/// What a name leads to.
-pub(super) enum Found {
-    /// One run of rules, which may be empty.
-    One(Run),
-    /// Several: see [`Names::fold`].
-    Several,
+/// What a name leads to: one run of rules, which may be empty, or several: see [`Names::fold`].
+///
+/// Two numbers, as they fit registers.
+#[derive(Clone, Debug)]
+pub(super) struct Found(Run);
+
+impl Found {
+    const NOTHING: Self = Self(0..0);
+
+    /// No run ends before it begins.
+    #[expect(clippy::reversed_empty_ranges, reason = "that is what tells it from a run")]
+    const SEVERAL: Self = Self(1..0);
+
+    /// The run, which is of no rule if there are several.
+    #[inline(always)]
+    pub(super) const fn run(&self) -> &Run {
+        &self.0
+    }
+
+    /// Whether there are several runs.
+    #[inline(always)]
+    pub(super) const fn is_several(&self) -> bool {
+        self.0.start > self.0.end
+    }
 }
 
 /// What comes of a name: taken on from one run of rules to the next, in any order.
@@ -89,40 +107,57 @@ impl Names {
     /// The rules about everything, and those that hold a name if there is one.
     #[inline(always)]
     pub(super) fn find(&self, name: Option<&str>) -> Found {
-        let mut found = 0..self.all;
-        let Some(name) = name else { return Found::One(found) };
-        if let Some(run) = self.literals.find(name) {
-            if found.start < found.end {
-                return Found::Several;
-            }
-            found = run;
+        match name {
+            None => Found(0..self.all),
+            Some(name) if self.literals.may_hold(name) => self.of_literals(name),
+            Some(name) => self.of_patterns(name),
         }
-        if self.heads.is_empty() {
-            return Found::One(found);
+    }
+
+    /// As [`Self::find`] of a name that may be a literal. Not inlined: a search needs the registers.
+    #[inline(never)]
+    fn of_literals(&self, name: &str) -> Found {
+        let run = self.literals.find(name);
+        if run.is_empty() {
+            return self.of_patterns(name);
         }
-        let text = self.seen(name);
-        let Some(key) = self.heads.longest(text.as_bytes()) else { return Found::One(found) };
-        if found.start < found.end || !key.is_alone() {
-            return Found::Several;
+        match self.all == 0 && (self.heads.is_empty() || !self.has_head(name)) {
+            true => Found(run),
+            false => Found::SEVERAL,
         }
-        let Some(more) = self.mores.get(at(key.value.more)) else {
-            return Found::One(key.value.rules.clone());
-        };
-        let rest = text.get(key.len()..).unwrap_or_default();
-        if let (None, [check]) = (more.tails, items(&self.checks, &more.checks)) {
-            return Found::One(if self.holds(check, (name, rest)) {
-                check.rules.clone()
-            } else {
-                found
-            });
+    }
+
+    /// Whether a pattern begins as a name does.
+    #[inline(never)]
+    fn has_head(&self, name: &str) -> bool {
+        self.heads.longest(self.seen(name).as_bytes()).is_some()
+    }
+
+    /// As [`Self::find`] of a name that is no literal. Not inlined: a search needs the registers.
+    #[inline(never)]
+    fn of_patterns(&self, name: &str) -> Found {
+        match self.heads.longest(self.seen(name).as_bytes()) {
+            None => Found(0..self.all),
+            Some(key) if self.all > 0 || !key.is_alone() => Found::SEVERAL,
+            Some(key) if key.value.more == NONE => Found(key.value.rules.clone()),
+            Some(key) => self.of_head(key, name),
         }
-        let Some(tails) = self.tails_alone(more) else { return Found::Several };
-        match ending(tails, rest.as_bytes()) {
-            None => Found::One(found),
-            Some(end) if end.is_alone() && self.mores.get(at(end.value.more)).is_none() => {
-                Found::One(end.value.rules.clone())
-            }
-            Some(_) => Found::Several,
+    }
+
+    /// As [`Self::find`] of a name that begins with a head, if nothing else may hold it. Not inlined: most
+    /// patterns ask for nothing behind their head.
+    #[inline(never)]
+    fn of_head(&self, head: &Key<Alike>, name: &str) -> Found {
+        let Some(more) = self.mores.get(at(head.value.more)) else { return Found::NOTHING };
+        let rest = self.seen(name).get(head.len()..).unwrap_or_default();
+        match more.tails.and_then(|tails| self.tails.get(at(tails))) {
+            Some(tails) if more.checks.is_empty() => of_tails(tails, rest),
+            Some(_) => Found::SEVERAL,
+            None => match items(&self.checks, &more.checks) {
+                [check] if self.holds(check, (name, rest)) => Found(check.rules.clone()),
+                [_] => Found::NOTHING,
+                _ => Found::SEVERAL,
+            },
         }
     }
 
@@ -132,11 +167,6 @@ impl Names {
         if self.separator.is_some() { in_tree(name) } else { name }
     }
 
-    /// The ends of a head's patterns, if these are all of them.
-    fn tails_alone(&self, more: &More) -> Option<&Tails> {
-        self.tails.get(at(more.tails?)).filter(|_| more.checks.is_empty())
-    }
-
     /// Takes something on over the rules about everything, and those that hold a name.
     #[cold]
     pub(super) fn fold(&self, name: Option<&str>, mut it: u32, take: Take<'_>) -> u32 {
@@ -144,7 +174,8 @@ impl Names {
             it = take(it, 0..self.all);
         }
         let Some(name) = name else { return it };
-        if let Some(run) = self.literals.find(name) {
+        let run = self.literals.find(name);
+        if !run.is_empty() {
             it = take(it, run);
         }
         let text = self.seen(name);
@@ -175,7 +206,7 @@ impl Names {
             }
             // What the pattern begins with is no part of its end.
             let tails = more.tails.and_then(|tails| self.tails.get(at(tails)));
-            let mut end = tails.and_then(|tails| ending(tails, rest.as_bytes()));
+            let mut end = tails.and_then(|tails| tails.longest(rest.as_bytes()));
             while let Some(key) = end {
                 it = match self.mores.get(at(key.value.more)) {
                     None => take(it, key.value.rules.clone()),
@@ -255,10 +286,15 @@ impl Names {
     }
 }
 
-/// The longest end of a text. Not inlined: what comes before it needs the registers.
+/// The rules of the patterns of a head that end as what is behind it does. Not inlined: what comes before it
+/// needs the registers.
 #[inline(never)]
-fn ending<'t>(tails: &'t Tails, text: &[u8]) -> Option<&'t Key<Alike>> {
-    tails.longest(text)
+fn of_tails(tails: &Tails, rest: &str) -> Found {
+    match tails.longest(rest.as_bytes()) {
+        None => Found::NOTHING,
+        Some(end) if end.is_alone() && end.value.more == NONE => Found(end.value.rules.clone()),
+        Some(_) => Found::SEVERAL,
+    }
 }
 
 /// A name as the patterns of a tree see it: the root has no part but the empty one that every path begins

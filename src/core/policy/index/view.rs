@@ -122,7 +122,6 @@ impl Holding {
     }
 
     /// The bindings of a role that is not gathered, in their order.
-    #[inline(always)]
     pub(super) fn of_role(&self, role: u32) -> impl Iterator<Item = &Held> {
         let from = self.apart.partition_point(|(it, _)| *it < role);
         let apart = self.apart.get(from..).unwrap_or_default().iter();

@@ -50,12 +50,20 @@ impl Literals {
             .saturating_add(size_of_val(&*self.places))
     }
 
-    /// The rules of a text.
+    /// Whether one is as long as a text: if not, it is none of them.
     #[inline(always)]
-    pub(super) fn find(&self, text: &str) -> Option<Run> {
-        if self.lengths & length(text) == 0 {
-            return None;
-        }
+    pub(super) fn may_hold(&self, text: &str) -> bool {
+        self.lengths & length(text) != 0
+    }
+
+    /// The rules of a text; none if it is none of them.
+    #[inline(always)]
+    pub(super) fn find(&self, text: &str) -> Run {
+        self.place(text).unwrap_or(0..0)
+    }
+
+    #[inline(always)]
+    fn place(&self, text: &str) -> Option<Run> {
         let hash = hash(text);
         let mask = self.places.len().wrapping_sub(1);
         let mut to = first(hash, mask);
@@ -112,11 +120,11 @@ mod tests {
             texts.iter().zip(0..).map(|(it, rule)| (hash(it), &**it, rule)).collect();
         let all = Literals::new(&hashed, 140);
         for (text, rule) in texts.iter().zip(0..) {
-            assert_eq!(all.find(text), Some(rule..rule + 1), "{text}");
+            assert_eq!(all.find(text), rule..rule + 1, "{text}");
         }
         for other in (0..70).map(|length| text(length, 'c')).chain([String::new(), text(70, 'a')]) {
-            assert_eq!(all.find(&other), None, "{other}");
+            assert_eq!(all.find(&other), 0..0, "{other}");
         }
-        assert_eq!(Literals::new(&[], 0).find("a"), None);
+        assert_eq!(Literals::new(&[], 0).find("a"), 0..0);
     }
 }
