@@ -29,7 +29,7 @@ use crate::platform::name::Form;
 use crate::text::time::UnixTime;
 use denials::Denials;
 use grants::{Granted, Grants, Held};
-use names::{Names, Run};
+use names::{Found, Run};
 pub use shared::Shared;
 use view::Holding;
 pub use view::View;
@@ -239,40 +239,40 @@ impl Index {
     #[inline(always)]
     fn first_binding(&self, holding: &Holding, wanted: Wanted<'_>) -> Option<u32> {
         let mut first = u32::MAX;
-        if let Some((names, held)) = holding.of_kind(wanted.slot) {
-            first = self.first_gathered(names, held, wanted);
+        if let Some(kind) = holding.of_kind(wanted.slot) {
+            first = self.first_gathered(kind, wanted);
         }
         if !holding.apart().is_empty()
-            && let Some((names, granted)) = self.grants.of_kind(wanted.slot)
+            && let Some(kind) = self.grants.of_kind(wanted.slot)
         {
-            first = self.first_apart(holding, first, (names, granted), wanted);
+            first = self.first_apart(holding, first, kind, wanted);
         }
         (first < u32::MAX).then_some(first)
     }
 
     /// The first binding of the roles that are gathered.
     #[inline(always)]
-    fn first_gathered(&self, names: &Names, held: &[Held], wanted: Wanted<'_>) -> u32 {
-        let found = names.find(wanted.asks.name);
-        match only(held, found.run()) {
+    fn first_gathered(&self, kind: &view::Kind, wanted: Wanted<'_>) -> u32 {
+        let found = kind.names.find(wanted.asks.name);
+        match only(&kind.held, found.run()) {
             Some(it) if self.is_held(it, &wanted) => it.binding,
             Some(_) => u32::MAX,
-            None if found.is_several() => self.fold_gathered(names, held, wanted),
-            None => self.first_held(u32::MAX, items(held, found.run()), wanted),
+            None => self.first_of_many(kind, found, wanted),
         }
     }
 
-    /// As [`Self::first_gathered`], over several runs.
-    #[cold]
-    fn fold_gathered(&self, names: &Names, held: &[Held], wanted: Wanted<'_>) -> u32 {
-        names.fold(wanted.asks.name, u32::MAX, &mut |first, run| {
-            self.first_held(first, items(held, &run), wanted)
-        })
+    /// As [`Self::first_gathered`]. Not inlined: most names are held by one binding.
+    #[inline(never)]
+    fn first_of_many(&self, kind: &view::Kind, found: Found, wanted: Wanted<'_>) -> u32 {
+        let mut take = |first, run: Run| self.first_held(first, items(&kind.held, &run), wanted);
+        match found.is_several() {
+            true => kind.names.fold(wanted.asks.name, u32::MAX, &mut take),
+            false => take(u32::MAX, found.run().clone()),
+        }
     }
 
     /// The first binding of some in their order that holds what is wanted, or the one that was found if that
-    /// is before it. Not inlined: most names are held by one binding.
-    #[inline(never)]
+    /// is before it.
     fn first_held(&self, first: u32, bindings: &[Held], wanted: Wanted<'_>) -> u32 {
         let mut before = bindings.iter().take_while(|it| it.binding < first);
         before.find(|it| self.is_held(it, &wanted)).map_or(first, |it| it.binding)
@@ -284,11 +284,11 @@ impl Index {
         &self,
         holding: &Holding,
         first: u32,
-        (names, granted): (&Names, &[Granted]),
+        kind: &grants::Kind,
         wanted: Wanted<'_>,
     ) -> u32 {
-        let found = names.find(wanted.asks.name);
-        match only(granted, found.run()) {
+        let found = kind.names.find(wanted.asks.name);
+        match only(&kind.granted, found.run()) {
             Some(it) if self.holds(it.what, &wanted) => match holding.apart().first() {
                 // Most often.
                 Some((role, held)) if *role == it.role && !held.is_of_the_moment => {
@@ -297,28 +297,30 @@ impl Index {
                 _ => self.first_of_role(holding, first, *it, wanted),
             },
             Some(_) => first,
-            None if found.is_several() => self.fold_apart(holding, first, (names, granted), wanted),
-            None => self.first_of_roles(holding, first, items(granted, found.run()), wanted),
+            None => self.first_apart_of_many(holding, first, (kind, found), wanted),
         }
     }
 
-    /// As [`Self::first_apart`], over several runs.
-    #[cold]
-    fn fold_apart(
+    /// As [`Self::first_apart`]. Not inlined: most names are granted by one role.
+    #[inline(never)]
+    fn first_apart_of_many(
         &self,
         holding: &Holding,
         first: u32,
-        (names, granted): (&Names, &[Granted]),
+        (kind, found): (&grants::Kind, Found),
         wanted: Wanted<'_>,
     ) -> u32 {
-        names.fold(wanted.asks.name, first, &mut |first, run| {
-            self.first_of_roles(holding, first, items(granted, &run), wanted)
-        })
+        let mut take = |first, run: Run| {
+            self.first_of_roles(holding, first, items(&kind.granted, &run), wanted)
+        };
+        match found.is_several() {
+            true => kind.names.fold(wanted.asks.name, first, &mut take),
+            false => take(first, found.run().clone()),
+        }
     }
 
     /// The first binding of some roles, which are in their order and grant something of a name, or the one
-    /// that was found. Not inlined: most names are granted by one role.
-    #[inline(never)]
+    /// that was found.
     fn first_of_roles(
         &self,
         holding: &Holding,

@@ -3,9 +3,9 @@
 use super::lists::{Bits, Lists};
 use super::names::{Gathering, Names, Run};
 use super::who::is_stranger_meant;
-use super::{Index, Slots, Wanted, What, Whats, at};
+use super::{Index, Moment, Slots, Wanted, What, Whats, at};
 use crate::platform::kind::Actions;
-use crate::policy::model::{Denial, Policy};
+use crate::policy::model::Policy;
 use crate::policy::pattern::Pattern;
 use crate::policy::plain::reaches_around;
 use crate::policy::subject::Known;
@@ -181,6 +181,27 @@ impl Denials {
     ) -> Option<u32> {
         let kind = self.kinds.get(wanted.slot)?.as_ref()?;
         let meant = &meant.unwrap_or(&self.of_strangers).live;
+        if let (Some(name), None) = (wanted.asks.name, kind.separator) {
+            let found = kind.names.find(Some(name));
+            let run = kind.run(found.run());
+            // Most names.
+            if run.end.wrapping_sub(run.start) == 1 {
+                let rule = self.rules.get(at(run.start)).filter(|_| meant.holds(run.start))?;
+                return rule.refuses(index, &wanted).then_some(rule.denial);
+            }
+        }
+        self.first_of_several(index, meant, wanted, kind)
+    }
+
+    /// As [`Self::first`]. Not inlined: most names are denied by one rule.
+    #[inline(never)]
+    fn first_of_several(
+        &self,
+        index: &Index,
+        meant: &Bits,
+        wanted: Wanted<'_>,
+        kind: &Kind,
+    ) -> Option<u32> {
         let judge = Judge { denials: self, index, wanted: &wanted, meant, kind };
         let first = judge.fold(u32::MAX, &mut |first, denial| first.min(denial));
         (first < u32::MAX).then_some(first)
@@ -221,6 +242,21 @@ impl Denials {
 impl Kind {
     fn run(&self, run: &Run) -> Run {
         self.from.saturating_add(run.start)..self.from.saturating_add(run.end)
+    }
+}
+
+impl Rule {
+    /// Whether it refuses what is wanted, if it is about the name and means the subject.
+    #[inline(always)]
+    fn refuses(&self, index: &Index, wanted: &Wanted<'_>) -> bool {
+        index.holds(self.what, wanted)
+            && (!self.is_of_the_moment || self.is_now(index, wanted.moment))
+    }
+
+    #[cold]
+    fn is_now(&self, index: &Index, moment: Moment<'_>) -> bool {
+        let denial = index.policy.denials.get(at(self.denial));
+        denial.is_some_and(|it| moment.meets(&it.conditions) != Known::No)
     }
 }
 
@@ -310,14 +346,8 @@ impl Judge<'_> {
     #[inline(always)]
     fn rule(&self, end: u32, rule: u32, take: &mut impl Take) -> Option<u32> {
         let rule = self.denials.rules.get(at(rule)).filter(|it| it.denial < end)?;
-        let is_right = self.index.holds(rule.what, self.wanted)
-            && (!rule.is_of_the_moment || self.is_now(rule.denial));
+        let is_right = rule.refuses(self.index, self.wanted);
         Some(if is_right { take(end, rule.denial) } else { end })
-    }
-
-    fn is_now(&self, denial: u32) -> bool {
-        let meets = |it: &Denial| self.wanted.moment.meets(&it.conditions) != Known::No;
-        self.index.policy.denials.get(at(denial)).is_some_and(meets)
     }
 
     fn pattern(&self, rule: &Rule) -> Option<&Pattern> {

@@ -16,11 +16,12 @@ pub(super) struct Grants {
     sizes: Box<[u32]>,
 }
 
+/// What all roles grant of one kind.
 #[derive(Debug)]
-struct Kind {
-    names: Names,
+pub(super) struct Kind {
+    pub(super) names: Names,
     /// By the numbers of the names.
-    granted: Box<[Granted]>,
+    pub(super) granted: Box<[Granted]>,
 }
 
 /// A role that grants something of a name.
@@ -84,9 +85,8 @@ impl Grants {
 
     /// The names of a kind, and the roles that grant something of each.
     #[inline(always)]
-    pub(super) fn of_kind(&self, slot: Slot) -> Option<(&Names, &[Granted])> {
-        let kind = self.kinds.get(slot)?.as_ref()?;
-        Some((&kind.names, &kind.granted))
+    pub(super) fn of_kind(&self, slot: Slot) -> Option<&Kind> {
+        self.kinds.get(slot)?.as_ref()
     }
 
     /// How many patterns the grants of a role have, without those that it includes.

@@ -114,33 +114,57 @@ impl Names {
         }
     }
 
-    /// As [`Self::find`] of a name that may be a literal. Not inlined: a search needs the registers.
+    /// As [`Self::find`] of a name that may be a literal. Not inlined, and nothing that it needs the registers
+    /// for is.
     #[inline(never)]
     fn of_literals(&self, name: &str) -> Found {
+        match self.literals.at_once(name) {
+            Some(run) if run.is_empty() => self.of_patterns(name),
+            Some(run) if self.all == 0 && self.heads.is_empty() => Found(run),
+            _ => self.of_both(name),
+        }
+    }
+
+    /// As [`Self::of_literals`], of a name that patterns may hold besides.
+    #[inline(never)]
+    fn of_both(&self, name: &str) -> Found {
         let run = self.literals.find(name);
         if run.is_empty() {
             return self.of_patterns(name);
         }
-        match self.all == 0 && (self.heads.is_empty() || !self.has_head(name)) {
+        match self.all == 0 && self.heads.longest(self.seen(name).as_bytes()).is_none() {
             true => Found(run),
             false => Found::SEVERAL,
         }
     }
 
-    /// Whether a pattern begins as a name does.
-    #[inline(never)]
-    fn has_head(&self, name: &str) -> bool {
-        self.heads.longest(self.seen(name).as_bytes()).is_some()
-    }
-
-    /// As [`Self::find`] of a name that is no literal. Not inlined: a search needs the registers.
+    /// As [`Self::find`] of a name that is no literal. Not inlined, as [`Self::of_literals`].
     #[inline(never)]
     fn of_patterns(&self, name: &str) -> Found {
+        match self.heads.at_once(self.seen(name).as_bytes()) {
+            Some(key) => self.of_longest(key, name),
+            None => self.of_others(name),
+        }
+    }
+
+    /// As [`Self::of_patterns`], if one look does not tell the head.
+    #[inline(never)]
+    fn of_others(&self, name: &str) -> Found {
         match self.heads.longest(self.seen(name).as_bytes()) {
+            Some(key) => self.of_longest(key, name),
             None => Found(0..self.all),
-            Some(key) if self.all > 0 || !key.is_alone() => Found::SEVERAL,
-            Some(key) if key.value.more == NONE => Found(key.value.rules.clone()),
-            Some(key) => self.of_head(key, name),
+        }
+    }
+
+    /// As [`Self::of_patterns`], of the longest head that a name begins with.
+    #[inline(always)]
+    fn of_longest(&self, head: &Key<Alike>, name: &str) -> Found {
+        if self.all > 0 || !head.is_alone() {
+            return Found::SEVERAL;
+        }
+        match head.value.more {
+            NONE => Found(head.value.rules.clone()),
+            _ => self.of_head(head, name),
         }
     }
 
@@ -174,9 +198,11 @@ impl Names {
             it = take(it, 0..self.all);
         }
         let Some(name) = name else { return it };
-        let run = self.literals.find(name);
-        if !run.is_empty() {
-            it = take(it, run);
+        if self.literals.may_hold(name) {
+            let run = self.literals.find(name);
+            if !run.is_empty() {
+                it = take(it, run);
+            }
         }
         let text = self.seen(name);
         match self.heads.longest(text.as_bytes()) {
@@ -286,14 +312,26 @@ impl Names {
     }
 }
 
-/// The rules of the patterns of a head that end as what is behind it does. Not inlined: what comes before it
-/// needs the registers.
+/// The rules of the patterns of a head that end as what is behind it does.
 #[inline(never)]
 fn of_tails(tails: &Tails, rest: &str) -> Found {
-    match tails.longest(rest.as_bytes()) {
-        None => Found::NOTHING,
-        Some(end) if end.is_alone() && end.value.more == NONE => Found(end.value.rules.clone()),
-        Some(_) => Found::SEVERAL,
+    match tails.at_once(rest.as_bytes()) {
+        Some(end) => of_end(end),
+        None => of_other_tails(tails, rest),
+    }
+}
+
+/// As [`of_tails`], if one look does not tell the end.
+#[inline(never)]
+fn of_other_tails(tails: &Tails, rest: &str) -> Found {
+    tails.longest(rest.as_bytes()).map_or(Found::NOTHING, of_end)
+}
+
+#[inline(always)]
+fn of_end(end: &Key<Alike>) -> Found {
+    match end.is_alone() && end.value.more == NONE {
+        true => Found(end.value.rules.clone()),
+        false => Found::SEVERAL,
     }
 }
 

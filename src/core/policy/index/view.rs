@@ -36,11 +36,11 @@ pub(super) struct Holding {
 
 /// What is held of one kind.
 #[derive(Debug)]
-struct Kind {
+pub(super) struct Kind {
     slot: Slot,
-    names: Names,
+    pub(super) names: Names,
     /// By the numbers of the names.
-    held: Box<[Held]>,
+    pub(super) held: Box<[Held]>,
 }
 
 /// How many patterns are gathered into a view; few in tests, so that they see both.
@@ -106,9 +106,8 @@ impl View {
 impl Holding {
     /// The names of a kind, and what is held of each.
     #[inline(always)]
-    pub(super) fn of_kind(&self, slot: Slot) -> Option<(&Names, &[Held])> {
-        let kind = self.kinds.iter().find(|kind| kind.slot == slot)?;
-        Some((&kind.names, &kind.held))
+    pub(super) fn of_kind(&self, slot: Slot) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.slot == slot)
     }
 
     /// Whether it holds nothing.

@@ -5,6 +5,9 @@ pub(super) trait End {
     /// Eight bytes from a place on as a number, the first one highest, and zeros behind the last.
     fn word(text: &[u8], at: usize) -> u64;
 
+    /// The same, if there are eight.
+    fn whole_word(text: &[u8], at: usize) -> Option<u64>;
+
     /// Whether a text begins with another.
     fn begins(text: &[u8], with: &[u8]) -> bool;
 }
@@ -20,8 +23,13 @@ pub(super) enum Backward {}
 impl End for Forward {
     #[inline(always)]
     fn word(text: &[u8], at: usize) -> u64 {
-        let word = text.get(at..at.saturating_add(8)).and_then(<[u8]>::first_chunk);
-        word.map_or_else(|| last(text, at), |word| u64::from_be_bytes(*word))
+        Self::whole_word(text, at).unwrap_or_else(|| last(text, at))
+    }
+
+    #[inline(always)]
+    fn whole_word(text: &[u8], at: usize) -> Option<u64> {
+        let word = text.get(at..at.saturating_add(8))?.first_chunk()?;
+        Some(u64::from_be_bytes(*word))
     }
 
     #[inline(always)]
@@ -33,10 +41,14 @@ impl End for Forward {
 impl End for Backward {
     #[inline(always)]
     fn word(text: &[u8], at: usize) -> u64 {
-        let left = text.len().saturating_sub(at);
-        let from = left.checked_sub(8);
-        let word = from.and_then(|from| text.get(from..left)?.first_chunk());
-        word.map_or_else(|| first(text, left), |word| u64::from_le_bytes(*word))
+        Self::whole_word(text, at).unwrap_or_else(|| first(text, text.len().saturating_sub(at)))
+    }
+
+    #[inline(always)]
+    fn whole_word(text: &[u8], at: usize) -> Option<u64> {
+        let left = text.len().checked_sub(at)?;
+        let word = text.get(left.checked_sub(8)?..left)?.first_chunk()?;
+        Some(u64::from_le_bytes(*word))
     }
 
     #[inline(always)]

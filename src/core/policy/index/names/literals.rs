@@ -56,31 +56,53 @@ impl Literals {
         self.lengths & length(text) != 0
     }
 
-    /// The rules of a text; none if it is none of them.
+    /// The rules of a text, and none if it is none of them, if one comparison tells it; without a call.
     #[inline(always)]
+    pub(super) fn at_once(&self, text: &str) -> Option<Run> {
+        let hash = hash(text);
+        match self.like(hash, first(hash, self.mask())) {
+            None => Some(0..0),
+            Some((_, place)) => self.run(place, text),
+        }
+    }
+
+    /// The rules of a text; none if it is none of them.
     pub(super) fn find(&self, text: &str) -> Run {
-        self.place(text).unwrap_or(0..0)
+        let hash = hash(text);
+        let mut from = first(hash, self.mask());
+        while let Some((to, place)) = self.like(hash, from) {
+            if let Some(run) = self.run(place, text) {
+                return run;
+            }
+            from = to.wrapping_add(1);
+        }
+        0..0
     }
 
     #[inline(always)]
-    fn place(&self, text: &str) -> Option<Run> {
-        let hash = hash(text);
-        let mask = self.places.len().wrapping_sub(1);
-        let mut to = first(hash, mask);
+    const fn mask(&self) -> usize {
+        self.places.len().wrapping_sub(1)
+    }
+
+    /// The first place, from one on, of which the hash may be this one.
+    #[inline(always)]
+    fn like(&self, hash: u64, from: usize) -> Option<(usize, u32)> {
+        let mut to = from & self.mask();
         loop {
-            let place = *self.places.get(to)?;
-            if place == 0 {
-                return None;
+            match *self.places.get(to)? {
+                0 => return None,
+                place if place >> BITS << BITS == tag(hash) => return Some((to, place)),
+                _ => to = to.wrapping_add(1) & self.mask(),
             }
-            if place >> BITS << BITS == tag(hash)
-                && let found = at(place & ((1 << BITS) - 1)).wrapping_sub(1)
-                && let [(from, rule), (to, end), ..] = self.starts.get(found..)?
-                && same(self.text.get(at(*from)..at(*to))?, text.as_bytes())
-            {
-                return Some(*rule..*end);
-            }
-            to = to.wrapping_add(1) & mask;
         }
+    }
+
+    /// The rules of a place, if its text is this one.
+    #[inline(always)]
+    fn run(&self, place: u32, text: &str) -> Option<Run> {
+        let found = at(place & ((1 << BITS) - 1)).wrapping_sub(1);
+        let [(from, rule), (to, end), ..] = self.starts.get(found..)? else { return None };
+        same(self.text.get(at(*from)..at(*to))?, text.as_bytes()).then_some(*rule..*end)
     }
 }
 

@@ -120,6 +120,30 @@ impl<E: End, V> Prefixes<E, V> {
         self.keys.is_empty()
     }
 
+    /// The longest that a text begins with, if one look tells it; without a call.
+    #[inline(always)]
+    pub(super) fn at_once(&self, text: &[u8]) -> Option<&Key<V>> {
+        let root = self.nodes.first()?;
+        let found = match root.lacks {
+            0 => root.first,
+            lacks => {
+                let lacks = lacks.trailing_zeros();
+                let word = cut(E::whole_word(text, at(root.depth))?, lacks);
+                // The number of the root is 0.
+                let place = self.places.get(first(word, lacks, self.shift))?;
+                (place.word == word && place.of == lacks).then_some(place.to)?
+            }
+        };
+        // None is at the place of a node.
+        let key = self.keys.get(at(found))?;
+        let is_right = match 8_usize.checked_sub(key.len()) {
+            Some(8) => true,
+            Some(lacks) => cut(E::whole_word(text, 0)? ^ key.word, number(lacks)) == 0,
+            None => E::begins(text, self.text(key)?),
+        };
+        is_right.then_some(key)
+    }
+
     /// The longest that a text begins with.
     #[inline(always)]
     pub(super) fn longest(&self, text: &[u8]) -> Option<&Key<V>> {
