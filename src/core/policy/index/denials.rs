@@ -183,10 +183,10 @@ impl Denials {
         let meant = &meant.unwrap_or(&self.of_strangers).live;
         if let (Some(name), None) = (wanted.asks.name, kind.separator) {
             let found = kind.names.find(Some(name));
-            let run = kind.run(found.run());
             // Most names.
-            if run.end.wrapping_sub(run.start) == 1 {
-                let rule = self.rules.get(at(run.start)).filter(|_| meant.holds(run.start))?;
+            if found.run().end.wrapping_sub(found.run().start) == 1 {
+                let rule = kind.from.saturating_add(found.run().start);
+                let rule = self.rules.get(at(rule)).filter(|_| meant.holds(rule))?;
                 return rule.refuses(index, &wanted).then_some(rule.denial);
             }
         }

@@ -28,6 +28,8 @@ pub(super) struct Names {
     literals: Literals,
     /// What patterns begin with.
     heads: Prefixes<Forward, Alike>,
+    /// The place of the tails, if they are those of all patterns: none begins with anything.
+    ends: u32,
     mores: Box<[More]>,
     checks: Box<[Check]>,
     /// What patterns of one head end with, if there are many.
@@ -120,7 +122,7 @@ impl Names {
     fn of_literals(&self, name: &str) -> Found {
         match self.literals.at_once(name) {
             Some(run) if run.is_empty() => self.of_patterns(name),
-            Some(run) if self.all == 0 && self.heads.is_empty() => Found(run),
+            Some(run) if self.heads.is_empty() && self.all == 0 => Found(run),
             _ => self.of_both(name),
         }
     }
@@ -141,6 +143,9 @@ impl Names {
     /// As [`Self::find`] of a name that is no literal. Not inlined, as [`Self::of_literals`].
     #[inline(never)]
     fn of_patterns(&self, name: &str) -> Found {
+        if let Some(tails) = self.tails.get(at(self.ends)) {
+            return of_tails(tails, self.seen(name));
+        }
         match self.heads.at_once(self.seen(name).as_bytes()) {
             Some(key) => self.of_longest(key, name),
             None => self.of_others(name),

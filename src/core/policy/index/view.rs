@@ -107,7 +107,9 @@ impl Holding {
     /// The names of a kind, and what is held of each.
     #[inline(always)]
     pub(super) fn of_kind(&self, slot: Slot) -> Option<&Kind> {
-        self.kinds.iter().find(|kind| kind.slot == slot)
+        let (first, others) = self.kinds.split_first()?;
+        // Most hold few.
+        if first.slot == slot { Some(first) } else { others.iter().find(|it| it.slot == slot) }
     }
 
     /// Whether it holds nothing.

@@ -95,12 +95,14 @@ impl<'p> Gathering<'p> {
         for of_head in self.patterns.chunk_by(|one, other| one.head == other.head) {
             heads.add(of_head, &mut rules);
         }
+        let ends = heads.ends().filter(|_| all == 0).unwrap_or(NONE);
         let kept = rules.kept;
         let names = Names {
             separator: self.separator,
             all,
             literals,
             heads: Prefixes::new(heads.heads),
+            ends,
             mores: heads.mores.into(),
             checks: heads.checks.into(),
             tails: heads.tails.into(),
@@ -176,6 +178,13 @@ impl<'p> Heads<'p> {
         }
         let head = Alike { rules: from..rules.next(), more: self.more(checks, tails) };
         self.heads.push((first.head.as_bytes(), head));
+    }
+
+    /// The place of the tails, if they are those of all patterns.
+    fn ends(&self) -> Option<u32> {
+        let [(head, of_head)] = &*self.heads else { return None };
+        let more = self.mores.get(at(of_head.more)).filter(|_| head.is_empty())?;
+        more.tails.filter(|_| more.checks.is_empty())
     }
 
     /// The place of what patterns ask for, which the last checks are.

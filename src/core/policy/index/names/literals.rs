@@ -56,9 +56,13 @@ impl Literals {
         self.lengths & length(text) != 0
     }
 
-    /// The rules of a text, and none if it is none of them, if one comparison tells it; without a call.
+    /// The rules of a text, and none if it is none of them, if one comparison of sixteen bytes or more tells
+    /// it; without a call.
     #[inline(always)]
     pub(super) fn at_once(&self, text: &str) -> Option<Run> {
+        if text.len() < 16 {
+            return None;
+        }
         let hash = hash(text);
         match self.like(hash, first(hash, self.mask())) {
             None => Some(0..0),
@@ -100,8 +104,9 @@ impl Literals {
     /// The rules of a place, if its text is this one.
     #[inline(always)]
     fn run(&self, place: u32, text: &str) -> Option<Run> {
-        let found = at(place & ((1 << BITS) - 1)).wrapping_sub(1);
-        let [(from, rule), (to, end), ..] = self.starts.get(found..)? else { return None };
+        let number = at(place & ((1 << BITS) - 1));
+        let ((from, rule), (to, end)) =
+            (self.starts.get(number.wrapping_sub(1))?, self.starts.get(number)?);
         same(self.text.get(at(*from)..at(*to))?, text.as_bytes()).then_some(*rule..*end)
     }
 }
