@@ -9,7 +9,7 @@ use crate::policy::pattern::Pattern;
 /// What all roles grant.
 #[derive(Debug)]
 pub(super) struct Grants {
-    kinds: Box<[Option<Kind>]>,
+    kinds: Box<[Kind]>,
     /// Of each role, what its grants are about: kind by kind in each grant.
     whats: Lists,
     /// Of each role, how many patterns its own grants have.
@@ -70,11 +70,11 @@ impl Grants {
             sizes.push(u32::try_from(size).unwrap_or(u32::MAX));
         }
         let kinds = all.into_iter().map(|kind| {
-            let (names, granted) = kind?;
+            let (names, granted) = kind.unwrap_or_else(|| (Gathering::new(None), Vec::new()));
             let (names, order) = names.finish(&mut |_, _| true);
             let granted =
                 order.iter().filter_map(|it| granted.get(super::at(*it)).copied()).collect();
-            Some(Kind { names, granted })
+            Kind { names, granted }
         });
         Self {
             kinds: kinds.collect(),
@@ -86,7 +86,7 @@ impl Grants {
     /// The names of a kind, and the roles that grant something of each.
     #[inline(always)]
     pub(super) fn of_kind(&self, slot: Slot) -> Option<&Kind> {
-        self.kinds.get(slot)?.as_ref()
+        self.kinds.get(slot)
     }
 
     /// How many patterns the grants of a role have, without those that it includes.

@@ -26,6 +26,8 @@ pub(super) struct Names {
     /// How many rules are about everything: they are the first.
     all: u32,
     literals: Literals,
+    /// Whether rules are about anything but literals.
+    has_patterns: bool,
     /// What patterns begin with.
     heads: Prefixes<Forward, Alike>,
     /// The place of the tails, if they are those of all patterns: none begins with anything.
@@ -121,8 +123,8 @@ impl Names {
     #[inline(never)]
     fn of_literals(&self, name: &str) -> Found {
         match self.literals.at_once(name) {
-            Some(run) if run.is_empty() => self.of_patterns(name),
-            Some(run) if self.heads.is_empty() && self.all == 0 => Found(run),
+            Some(None) => self.of_patterns(name),
+            Some(Some(run)) if !self.has_patterns => Found(run),
             _ => self.of_both(name),
         }
     }

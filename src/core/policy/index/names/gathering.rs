@@ -101,6 +101,7 @@ impl<'p> Gathering<'p> {
             separator: self.separator,
             all,
             literals,
+            has_patterns: all > 0 || !heads.heads.is_empty(),
             heads: Prefixes::new(heads.heads),
             ends,
             mores: heads.mores.into(),

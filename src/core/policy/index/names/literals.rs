@@ -56,17 +56,17 @@ impl Literals {
         self.lengths & length(text) != 0
     }
 
-    /// The rules of a text, and none if it is none of them, if one comparison of sixteen bytes or more tells
-    /// it; without a call.
+    /// The rules of a text, if it is one of them; `None` if it takes more than one comparison of sixteen bytes
+    /// or more to tell it. Without a call.
     #[inline(always)]
-    pub(super) fn at_once(&self, text: &str) -> Option<Run> {
+    pub(super) fn at_once(&self, text: &str) -> Option<Option<Run>> {
         if text.len() < 16 {
             return None;
         }
         let hash = hash(text);
         match self.like(hash, first(hash, self.mask())) {
-            None => Some(0..0),
-            Some((_, place)) => self.run(place, text),
+            None => Some(None),
+            Some((_, place)) => self.run(place, text).map(Some),
         }
     }
 

@@ -116,10 +116,6 @@ impl<E: End, V> Prefixes<E, V> {
         Self { keys, text: text.into(), shift, places, nodes: tree.nodes.into(), end: PhantomData }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     /// The longest that a text begins with, if one look tells it; without a call.
     #[inline(always)]
     pub(super) fn at_once(&self, text: &[u8]) -> Option<&Key<V>> {
