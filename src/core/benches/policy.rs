@@ -122,6 +122,13 @@ bindings: [ {{ name: b, role: r, services: [s] }} ]\ndeny:\n"
     Shape { text, groups, name: name("pii.777.", 1, ".v1"), is_allowed: is_excepted }
 }
 
+/// A name that none of the denials is about, which are about names of another beginning.
+fn denials_of_others() -> Shape {
+    let denials = denials(false, false);
+    let text = denials.text.replace("['pii.*']", "['pii.*', 'shop.*']");
+    Shape { text, name: name("shop.orders.", 7, ".v1"), is_allowed: true, ..denials }
+}
+
 /// What the identity of a shape may do.
 fn view(index: &Index, groups: &[String]) -> View {
     let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
@@ -221,6 +228,7 @@ fn main() {
         ("denials", &|case| run(case, &denials(false, false))),
         ("denials_excepted", &|case| run(case, &denials(false, true))),
         ("denials_of_one_pattern", &|case| run(case, &denials(true, true))),
+        ("denials_of_others", &|case| run(case, &denials_of_others())),
         ("view_of_groups", &|case| run_view(case, &groups())),
     ]);
 }

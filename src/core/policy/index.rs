@@ -86,7 +86,7 @@ impl Moment<'_> {
 
 /// One resource, as it is looked for.
 ///
-/// What is not inlined takes a copy: only there is it written to memory.
+/// What is not inlined takes a copy: else it is in registers.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     asked: &'a Asked<'a>,
@@ -254,7 +254,7 @@ impl Index {
     #[inline(always)]
     fn first_gathered(&self, kind: &view::Kind, wanted: Wanted<'_>) -> u32 {
         let found = kind.names.find(wanted.asks.name);
-        match only(&kind.held, found.run()) {
+        match found.only().and_then(|it| kind.held.get(at(it))) {
             Some(it) if self.is_held(it, &wanted) => it.binding,
             Some(_) => u32::MAX,
             None => self.first_of_many(kind, found, wanted),
@@ -265,9 +265,9 @@ impl Index {
     #[inline(never)]
     fn first_of_many(&self, kind: &view::Kind, found: Found, wanted: Wanted<'_>) -> u32 {
         let mut take = |first, run: Run| self.first_held(first, items(&kind.held, &run), wanted);
-        match found.is_several() {
-            true => kind.names.fold(wanted.asks.name, u32::MAX, &mut take),
-            false => take(u32::MAX, found.run().clone()),
+        match found.run() {
+            Some(run) => take(u32::MAX, run),
+            None => kind.names.fold(wanted.asks.name, u32::MAX, &mut take),
         }
     }
 
@@ -288,9 +288,8 @@ impl Index {
         wanted: Wanted<'_>,
     ) -> u32 {
         let found = kind.names.find(wanted.asks.name);
-        match only(&kind.granted, found.run()) {
+        match found.only().and_then(|it| kind.granted.get(at(it))) {
             Some(it) if self.holds(it.what, &wanted) => match holding.apart().first() {
-                // Most often.
                 Some((role, held)) if *role == it.role && !held.is_of_the_moment => {
                     first.min(held.binding)
                 }
@@ -313,9 +312,9 @@ impl Index {
         let mut take = |first, run: Run| {
             self.first_of_roles(holding, first, items(&kind.granted, &run), wanted)
         };
-        match found.is_several() {
-            true => kind.names.fold(wanted.asks.name, first, &mut take),
-            false => take(first, found.run().clone()),
+        match found.run() {
+            Some(run) => take(first, run),
+            None => kind.names.fold(wanted.asks.name, first, &mut take),
         }
     }
 
@@ -348,7 +347,7 @@ impl Index {
     }
 
     /// The first binding of a role that grants something of a name, or the one that was found if that is
-    /// before it.
+    /// before it. Not inlined: most hold one role apart, by a binding that always holds.
     #[inline(never)]
     fn first_of_role(
         &self,
@@ -428,10 +427,4 @@ fn at(place: u32) -> usize {
 /// The items of a run.
 fn items<'a, T>(all: &'a [T], run: &Run) -> &'a [T] {
     all.get(at(run.start)..at(run.end)).unwrap_or_default()
-}
-
-/// The item of a run of one, as that of most names is.
-#[inline(always)]
-fn only<'a, T>(all: &'a [T], run: &Run) -> Option<&'a T> {
-    if run.end.wrapping_sub(run.start) == 1 { all.get(at(run.start)) } else { None }
 }

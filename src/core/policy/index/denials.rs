@@ -183,17 +183,19 @@ impl Denials {
         let meant = &meant.unwrap_or(&self.of_strangers).live;
         if let (Some(name), None) = (wanted.asks.name, kind.separator) {
             let found = kind.names.find(Some(name));
-            // Most names.
-            if found.run().end.wrapping_sub(found.run().start) == 1 {
-                let rule = kind.from.saturating_add(found.run().start);
-                let rule = self.rules.get(at(rule)).filter(|_| meant.holds(rule))?;
+            if let Some(only) = found.only() {
+                let place = kind.from.saturating_add(only);
+                let rule = self.rules.get(at(place)).filter(|_| meant.holds(place))?;
                 return rule.refuses(index, &wanted).then_some(rule.denial);
+            }
+            if found.run().is_some_and(|run| run.is_empty()) {
+                return None;
             }
         }
         self.first_of_several(index, meant, wanted, kind)
     }
 
-    /// As [`Self::first`]. Not inlined: most names are denied by one rule.
+    /// As [`Self::first`]. Not inlined: most names are denied by one rule, or by none.
     #[inline(never)]
     fn first_of_several(
         &self,
@@ -285,10 +287,9 @@ impl Judge<'_> {
                 self.around(end, &run, (name, char::from(separator)), take)
             });
         }
-        let found = names.find(Some(name));
-        match found.is_several() {
-            true => names.fold(Some(name), end, &mut |end, run| self.run(end, &run, take)),
-            false => self.run(end, found.run(), take),
+        match names.find(Some(name)).run() {
+            Some(run) => self.run(end, &run, take),
+            None => names.fold(Some(name), end, &mut |end, run| self.run(end, &run, take)),
         }
     }
 

@@ -80,27 +80,32 @@ enum Is {
 
 /// What a name leads to: one run of rules, which may be empty, or several: see [`Names::fold`].
 ///
-/// Two numbers, as they fit registers.
-#[derive(Clone, Debug)]
-pub(super) struct Found(Run);
+/// Two numbers, which a function answers in registers: if there are several runs, the end is before the start.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    start: u32,
+    end: u32,
+}
 
 impl Found {
-    const NOTHING: Self = Self(0..0);
+    const NOTHING: Self = Self { start: 0, end: 0 };
+    const SEVERAL: Self = Self { start: 1, end: 0 };
 
-    /// No run ends before it begins.
-    #[expect(clippy::reversed_empty_ranges, reason = "that is what tells it from a run")]
-    const SEVERAL: Self = Self(1..0);
-
-    /// The run, which is of no rule if there are several.
     #[inline(always)]
-    pub(super) const fn run(&self) -> &Run {
-        &self.0
+    const fn one(run: &Run) -> Self {
+        Self { start: run.start, end: run.end }
     }
 
-    /// Whether there are several runs.
+    /// The only rule, as that of most names is.
     #[inline(always)]
-    pub(super) const fn is_several(&self) -> bool {
-        self.0.start > self.0.end
+    pub(super) fn only(self) -> Option<u32> {
+        (self.end.wrapping_sub(self.start) == 1).then_some(self.start)
+    }
+
+    /// The one run; `None` if there are several.
+    #[inline(always)]
+    pub(super) fn run(self) -> Option<Run> {
+        (self.start <= self.end).then_some(self.start..self.end)
     }
 }
 
@@ -112,24 +117,24 @@ impl Names {
     #[inline(always)]
     pub(super) fn find(&self, name: Option<&str>) -> Found {
         match name {
-            None => Found(0..self.all),
+            None => Found::one(&(0..self.all)),
             Some(name) if self.literals.may_hold(name) => self.of_literals(name),
             Some(name) => self.of_patterns(name),
         }
     }
 
-    /// As [`Self::find`] of a name that may be a literal. Not inlined, and nothing that it needs the registers
-    /// for is.
+    /// As [`Self::find`] of a name that may be a literal. Not inlined: it has the registers for itself, as it
+    /// calls what is rare only at its end.
     #[inline(never)]
     fn of_literals(&self, name: &str) -> Found {
         match self.literals.at_once(name) {
             Some(None) => self.of_patterns(name),
-            Some(Some(run)) if !self.has_patterns => Found(run),
+            Some(Some(run)) if !self.has_patterns => Found::one(&run),
             _ => self.of_both(name),
         }
     }
 
-    /// As [`Self::of_literals`], of a name that patterns may hold besides.
+    /// As [`Self::of_literals`], if patterns may hold the name besides, or one comparison does not tell.
     #[inline(never)]
     fn of_both(&self, name: &str) -> Found {
         let run = self.literals.find(name);
@@ -137,7 +142,7 @@ impl Names {
             return self.of_patterns(name);
         }
         match self.all == 0 && self.heads.longest(self.seen(name).as_bytes()).is_none() {
-            true => Found(run),
+            true => Found::one(&run),
             false => Found::SEVERAL,
         }
     }
@@ -149,7 +154,8 @@ impl Names {
             return of_tails(tails, self.seen(name));
         }
         match self.heads.at_once(self.seen(name).as_bytes()) {
-            Some(key) => self.of_longest(key, name),
+            Some(Some(key)) => self.of_longest(key, name),
+            Some(None) => Found::one(&(0..self.all)),
             None => self.of_others(name),
         }
     }
@@ -159,7 +165,7 @@ impl Names {
     fn of_others(&self, name: &str) -> Found {
         match self.heads.longest(self.seen(name).as_bytes()) {
             Some(key) => self.of_longest(key, name),
-            None => Found(0..self.all),
+            None => Found::one(&(0..self.all)),
         }
     }
 
@@ -170,7 +176,7 @@ impl Names {
             return Found::SEVERAL;
         }
         match head.value.more {
-            NONE => Found(head.value.rules.clone()),
+            NONE => Found::one(&head.value.rules),
             _ => self.of_head(head, name),
         }
     }
@@ -185,7 +191,7 @@ impl Names {
             Some(tails) if more.checks.is_empty() => of_tails(tails, rest),
             Some(_) => Found::SEVERAL,
             None => match items(&self.checks, &more.checks) {
-                [check] if self.holds(check, (name, rest)) => Found(check.rules.clone()),
+                [check] if self.holds(check, (name, rest)) => Found::one(&check.rules),
                 [_] => Found::NOTHING,
                 _ => Found::SEVERAL,
             },
@@ -323,7 +329,8 @@ impl Names {
 #[inline(never)]
 fn of_tails(tails: &Tails, rest: &str) -> Found {
     match tails.at_once(rest.as_bytes()) {
-        Some(end) => of_end(end),
+        Some(Some(end)) => of_end(end),
+        Some(None) => Found::NOTHING,
         None => of_other_tails(tails, rest),
     }
 }
@@ -337,7 +344,7 @@ fn of_other_tails(tails: &Tails, rest: &str) -> Found {
 #[inline(always)]
 fn of_end(end: &Key<Alike>) -> Found {
     match end.is_alone() && end.value.more == NONE {
-        true => Found(end.value.rules.clone()),
+        true => Found::one(&end.value.rules),
         false => Found::SEVERAL,
     }
 }

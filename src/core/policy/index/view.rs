@@ -104,11 +104,11 @@ impl View {
 }
 
 impl Holding {
-    /// The names of a kind, and what is held of each.
+    /// What is held of a kind.
     #[inline(always)]
     pub(super) fn of_kind(&self, slot: Slot) -> Option<&Kind> {
         let (first, others) = self.kinds.split_first()?;
-        // Most hold few.
+        // Without a loop: most hold one.
         if first.slot == slot { Some(first) } else { others.iter().find(|it| it.slot == slot) }
     }
 

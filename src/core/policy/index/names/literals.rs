@@ -56,8 +56,8 @@ impl Literals {
         self.lengths & length(text) != 0
     }
 
-    /// The rules of a text, if it is one of them; `None` if it takes more than one comparison of sixteen bytes
-    /// or more to tell it. Without a call.
+    /// The rules of a text, or that it is none of them, if one comparison of sixteen bytes or more tells it;
+    /// without a call.
     #[inline(always)]
     pub(super) fn at_once(&self, text: &str) -> Option<Option<Run>> {
         if text.len() < 16 {

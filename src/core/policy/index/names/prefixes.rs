@@ -17,6 +17,8 @@ pub(super) struct Prefixes<E, V> {
     /// A power of two of places, and by how much a hash is to be shifted to be one.
     places: Box<[Place]>,
     shift: u32,
+    /// A first word, and its bits that are the same in all texts.
+    begin: (u64, u64),
     end: PhantomData<E>,
 }
 
@@ -111,15 +113,27 @@ impl<E: End, V> Prefixes<E, V> {
             let word = E::word(key, 0);
             Key { from, len: number(key.len()), parent, word, value }
         });
-        let keys = keys.collect();
+        let keys: Box<[Key<V>]> = keys.collect();
         let (places, shift) = tree.hashed();
-        Self { keys, text: text.into(), shift, places, nodes: tree.nodes.into(), end: PhantomData }
+        let begin = keys.first().map_or(0, |key| key.word);
+        let depth = tree.nodes.first().map_or(0, |root| at(root.depth));
+        let lacks = 8_usize.saturating_sub(depth);
+        let same = if lacks < 8 { cut(u64::MAX, number(lacks)) } else { 0 };
+        Self {
+            keys,
+            text: text.into(),
+            shift,
+            places,
+            nodes: tree.nodes.into(),
+            begin: (begin, same),
+            end: PhantomData,
+        }
     }
 
-    /// The longest that a text begins with, if one look tells it; without a call.
+    /// The longest that a text begins with, or that there is none, if one look tells it; without a call.
     #[inline(always)]
-    pub(super) fn at_once(&self, text: &[u8]) -> Option<&Key<V>> {
-        let root = self.nodes.first()?;
+    pub(super) fn at_once(&self, text: &[u8]) -> Option<Option<&Key<V>>> {
+        let Some(root) = self.nodes.first() else { return Some(None) };
         let found = match root.lacks {
             0 => root.first,
             lacks => {
@@ -127,7 +141,10 @@ impl<E: End, V> Prefixes<E, V> {
                 let word = cut(E::whole_word(text, at(root.depth))?, lacks);
                 // The number of the root is 0.
                 let place = self.places.get(first(word, lacks, self.shift))?;
-                (place.word == word && place.of == lacks).then_some(place.to)?
+                if place.word != word || place.of != lacks {
+                    return self.begins_otherwise(text).then_some(None);
+                }
+                place.to
             }
         };
         // None is at the place of a node.
@@ -137,7 +154,17 @@ impl<E: End, V> Prefixes<E, V> {
             Some(lacks) => cut(E::whole_word(text, 0)? ^ key.word, number(lacks)) == 0,
             None => E::begins(text, self.text(key)?),
         };
-        is_right.then_some(key)
+        match is_right {
+            true => Some(Some(key)),
+            false => (key.parent == NONE).then_some(None),
+        }
+    }
+
+    /// Whether a text lacks what all of the texts begin with, as its first word tells.
+    #[inline(always)]
+    fn begins_otherwise(&self, text: &[u8]) -> bool {
+        let (begin, same) = self.begin;
+        E::whole_word(text, 0).is_some_and(|word| (word ^ begin) & same != 0)
     }
 
     /// The longest that a text begins with.
