@@ -37,7 +37,7 @@ struct Vocabulary {
     actions: &'static [&'static str],
 }
 
-const WORDS: [Vocabulary; 4] = [
+const WORDS: [Vocabulary; 5] = [
     Vocabulary {
         platform: "kafka",
         plural: "topics",
@@ -49,6 +49,38 @@ const WORDS: [Vocabulary; 4] = [
             "ba*", "*ba", "aa*", "*aa", "*bb",
         ],
         actions: &["describe", "produce", "consume", "delete", "'*'"],
+    },
+    // Of sixteen bytes and more, which are looked at by words.
+    Vocabulary {
+        platform: "kafka",
+        plural: "topics",
+        kind: "topic",
+        operation: "api.v2.topics.get",
+        names: &[
+            "shop.orders.eu.west",
+            "shop.orders.eu.eastern",
+            "shop.returns.eu.west",
+            "team.orders.eu.west",
+            "team.shop.orders",
+            "shop.orders.eu.western.shop.orders.eu.western",
+        ],
+        patterns: &[
+            "shop.orders.eu.west",
+            "team.shop.orders",
+            "shop.orders.eu.western.shop.orders.eu.western",
+            "shop.orders.*",
+            "shop.orders.eu.west*",
+            "shop.*",
+            "team.*",
+            "team.shop.*",
+            "*.eu.west",
+            "*.orders.eu.west",
+            "*.eu.eastern",
+            "*.shop.orders",
+            "shop.*.eu.west",
+            "shop.orders.*western",
+        ],
+        actions: &["describe", "produce", "consume", "'*'"],
     },
     Vocabulary {
         platform: "databricks",
@@ -256,8 +288,40 @@ proptest! {
 
 #[test]
 fn many_patterns_of_one_head_are_found_by_their_ends() {
-    let patterns = (0..1000).map(|it| format!("'*-{it}', 'ab*b_{it}'"));
-    let patterns: Vec<String> = patterns.collect();
+    many_are_found_by_their_ends(
+        &|it| format!("'*-{it}', 'ab*b_{it}'"),
+        &[
+            ("orders-7", true),
+            ("-999", true),
+            ("orders-1000", false),
+            ("orders7", false),
+            ("-7x", false),
+            // A beginning and an end do not overlap.
+            ("abb_7", true),
+            ("ab_7", false),
+        ],
+    );
+}
+
+#[test]
+fn many_patterns_of_no_head_are_found_by_their_ends() {
+    many_are_found_by_their_ends(
+        &|it| format!("'*.orders-{it}'"),
+        &[
+            ("shop.orders-7", true),
+            ("shop.eu.orders-999", true),
+            (".orders-7", true),
+            ("orders-7", false),
+            ("shop.eu.orders-1000", false),
+            ("shop.eu.returns-7", false),
+            ("shop.eu.orders-7.old", false),
+            ("7", false),
+        ],
+    );
+}
+
+fn many_are_found_by_their_ends(pattern: &dyn Fn(usize) -> String, expected: &[(&str, bool)]) {
+    let patterns: Vec<String> = (0..1000).map(pattern).collect();
     let text = format!(
         "{HEAD}roles: {{ r: [ {{ kafka: {{ topics: [{}], actions: [describe] }} }} ] }}
 bindings: [ {{ name: b, role: r, services: [s] }} ]
@@ -276,20 +340,11 @@ bindings: [ {{ name: b, role: r, services: [s] }} ]
         address: None,
     };
     let view = index.view(&subject);
-    for (name, expected) in [
-        ("orders-7", true),
-        ("-999", true),
-        ("orders-1000", false),
-        ("orders7", false),
-        ("-7x", false),
-        // A beginning and an end do not overlap.
-        ("abb_7", true),
-        ("ab_7", false),
-    ] {
-        assert_eq!(rule_of(&index, &view, name) == "b", expected, "{name}");
+    for (name, expected) in expected {
+        assert_eq!(rule_of(&index, &view, name) == "b", *expected, "{name}");
         describe(name, &mut |asked| {
             let plain = plain::decide(index.policy(), &subject, asked, UnixTime::from_secs(0));
-            assert_eq!(plain.verdict.is_allowed(), expected, "{name}");
+            assert_eq!(plain.verdict.is_allowed(), *expected, "{name}");
         });
     }
 }

@@ -148,9 +148,12 @@ mod tests {
         let all = Literals::new(&hashed, 140);
         for (text, rule) in texts.iter().zip(0..) {
             assert_eq!(all.find(text), rule..rule + 1, "{text}");
+            let told = all.at_once(text);
+            assert!(told.is_none_or(|told| told == Some(rule..rule + 1)), "{text}");
         }
         for other in (0..70).map(|length| text(length, 'c')).chain([String::new(), text(70, 'a')]) {
             assert_eq!(all.find(&other), 0..0, "{other}");
+            assert!(all.at_once(&other).is_none_or(|told| told.is_none()), "{other}");
         }
         assert_eq!(Literals::new(&[], 0).find("a"), 0..0);
     }

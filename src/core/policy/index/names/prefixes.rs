@@ -362,6 +362,9 @@ mod tests {
     /// All that a text begins with, the longest first.
     fn found<E: End>(all: &Prefixes<E, u32>, text: &[u8]) -> Vec<u32> {
         let first = all.longest(text);
+        if let Some(told) = all.at_once(text) {
+            assert_eq!(told.map(|key| key.value), first.map(|key| key.value), "at once");
+        }
         core::iter::successors(first, |key| all.parent(key)).map(|key| key.value).collect()
     }
 
