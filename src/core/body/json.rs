@@ -1,16 +1,16 @@
 //! A JSON document (RFC 8259), checked whole while it is read in pieces.
 
 mod number;
+mod skip;
 mod text;
 mod tokens;
 mod words;
 
 use super::wanted::At;
 use super::{BodyError, Extract, Use, Wanted};
-use text::{escaped, plain};
 
 /// How deep arrays and objects may lie in each other.
-const MAX_DEPTH: u32 = 64;
+const MAX_DEPTH: usize = 64;
 
 /// Reads a document.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Reader<'w> {
     extract: Extract,
     state: State,
     /// How deep the next value lies.
-    depth: u32,
+    depth: usize,
     /// Of each level a bit: whether it is an object.
     objects: u64,
     /// The levels on the way to what is wanted, from the top on without a gap.
@@ -76,13 +76,14 @@ enum State {
         value: u16,
     },
     Number(Number),
-    /// `true`, `false` or `null`: what is left of it.
-    Word(&'static [u8], Word),
+    /// How many letters of it were read.
+    Word(Word, u8),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Word {
-    Truth,
+    True,
+    False,
     Null,
 }
 
@@ -100,6 +101,9 @@ enum Number {
 }
 
 type Read = Result<(), BodyError>;
+
+/// What follows what was read.
+type Rest<'b> = Result<&'b [u8], BodyError>;
 
 const MALFORMED: Read = Err(BodyError::Malformed);
 
@@ -132,32 +136,18 @@ impl<'w> Reader<'w> {
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Read {
-        let mut rest = self.tokens(bytes)?;
+        let mut rest = bytes;
         while let [byte, after @ ..] = rest {
-            if let State::Text { is_name } = self.state
-                && self.missing == 0
-                && self.high.is_none()
-            {
-                // Most bytes of a body are of texts that nobody wants.
-                let plain = plain(rest);
-                if plain > 0 {
-                    let (text, after) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
-                    self.keep(text)?;
-                    rest = after;
-                    continue;
+            rest = match self.state {
+                State::Text { is_name } if self.missing == 0 && self.high.is_none() => {
+                    self.letters(rest, is_name)?
                 }
-                if let [b'\\', escape, after @ ..] = rest
-                    && let Some(letter) = escaped(*escape).filter(|_| !is_name)
-                {
-                    self.keep(&[letter])?;
-                    rest = after;
-                    continue;
+                state if state.is_within() => {
+                    self.byte(*byte)?;
+                    after
                 }
-                self.of_text(*byte, is_name)?;
-            } else {
-                self.byte(*byte)?;
-            }
-            rest = if self.state.is_within() { after } else { self.tokens(after)? };
+                _ => self.tokens(rest)?,
+            };
         }
         Ok(())
     }
@@ -176,7 +166,7 @@ impl<'w> Reader<'w> {
             State::Escape { is_name } => self.of_escape(byte, is_name),
             State::Hex { is_name, digits, value } => self.of_hex(byte, is_name, digits, value),
             State::Number(number) => self.of_number(byte, number),
-            State::Word(left, word) => self.of_word(byte, left, word),
+            State::Word(word, read) => self.of_word(byte, word, read),
             _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Ok(()),
             State::Value => self.value(byte),
             State::First if byte == b']' => self.close(),
@@ -214,9 +204,9 @@ impl<'w> Reader<'w> {
                 self.state = State::Number(number);
                 self.keep(&[byte])?;
             }
-            b't' => self.state = State::Word(b"rue", Word::Truth),
-            b'f' => self.state = State::Word(b"alse", Word::Truth),
-            b'n' => self.state = State::Word(b"ull", Word::Null),
+            b't' => self.state = State::Word(Word::True, 1),
+            b'f' => self.state = State::Word(Word::False, 1),
+            b'n' => self.state = State::Word(Word::Null, 1),
             _ => return MALFORMED,
         }
         Ok(())
@@ -265,8 +255,7 @@ impl<'w> Reader<'w> {
 
     /// The level that is open, if it is on the way.
     fn level(&mut self) -> Option<&mut Level> {
-        let is_on = usize::try_from(self.depth).is_ok_and(|depth| depth == self.way.len());
-        if is_on { self.way.last_mut() } else { None }
+        if self.depth == self.way.len() { self.way.last_mut() } else { None }
     }
 
     fn set_next_element(&mut self) {
@@ -275,7 +264,7 @@ impl<'w> Reader<'w> {
     }
 
     fn close(&mut self) -> Read {
-        if usize::try_from(self.depth).is_ok_and(|depth| depth == self.way.len()) {
+        if self.depth == self.way.len() {
             self.way.pop();
         }
         self.depth = self.depth.saturating_sub(1);

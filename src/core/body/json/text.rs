@@ -1,8 +1,29 @@
 //! The texts of a document: letters, escapes and what may be skipped.
 
-use super::{MALFORMED, Read, Reader, State};
+use super::{MALFORMED, Read, Reader, Rest, State};
 
 impl Reader<'_> {
+    /// Reads letters that are plain or escapes of two bytes, at least a byte.
+    pub(super) fn letters<'b>(&mut self, rest: &'b [u8], is_name: bool) -> Rest<'b> {
+        if !self.keeps && !is_name {
+            let after = behind_letters(rest);
+            if after.len() < rest.len() {
+                return Ok(after);
+            }
+        }
+        let (text, after) = rest.split_at_checked(plain(rest)).unwrap_or((rest, &[]));
+        self.keep(text)?;
+        if let [b'\\', escape, after @ ..] = after
+            && let Some(letter) = escaped(*escape).filter(|_| !is_name)
+        {
+            self.keep(&[letter])?;
+            return Ok(after);
+        }
+        let [byte, after @ ..] = after else { return Ok(after) };
+        self.of_text(*byte, is_name)?;
+        Ok(after)
+    }
+
     pub(super) fn of_text(&mut self, byte: u8, is_name: bool) -> Read {
         if self.high.is_some() && byte != b'\\' {
             return MALFORMED;
@@ -100,26 +121,47 @@ pub(super) const fn escaped(byte: u8) -> Option<u8> {
     })
 }
 
-/// How many bytes from the beginning are of ASCII and neither a quotation mark, a backslash nor a control
-/// character: eight at a time.
+/// Behind the letters that are of ASCII and neither a quotation mark, a backslash nor a control character:
+/// eight at a time.
 #[inline(always)]
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    match bytes.first_chunk().map(odd) {
-        // Most texts are short.
-        Some(odd) if odd != 0 => return first(odd),
-        _ => {}
-    }
-    let mut count = 0_usize;
-    let (eights, rest) = bytes.as_chunks();
-    for eight in eights {
+pub(super) fn behind_plain(mut rest: &[u8]) -> &[u8] {
+    while let Some((eight, after)) = rest.split_first_chunk() {
         let odd = odd(eight);
         if odd != 0 {
-            return count.saturating_add(first(odd));
+            return rest.get(first(odd)..).unwrap_or_default();
         }
-        count = count.saturating_add(8);
+        rest = after;
     }
-    let is_plain = |byte: &&u8| (0x20..0x80).contains(*byte) && !b"\"\\".contains(*byte);
-    count.saturating_add(rest.iter().take_while(is_plain).count())
+    behind_few(rest)
+}
+
+/// The same of fewer than eight.
+#[inline(never)]
+fn behind_few(mut rest: &[u8]) -> &[u8] {
+    while let [0x20..0x80, after @ ..] = rest
+        && !matches!(rest, [b'"' | b'\\', ..])
+    {
+        rest = after;
+    }
+    rest
+}
+
+/// How many plain letters come first.
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    bytes.len().saturating_sub(behind_plain(bytes).len())
+}
+
+/// Behind plain letters and escapes of two bytes.
+#[inline(always)]
+pub(super) fn behind_letters(rest: &[u8]) -> &[u8] {
+    let mut rest = behind_plain(rest);
+    while let [b'\\', escape, after @ ..] = rest
+        && escaped(*escape).is_some()
+    {
+        rest = behind_plain(after);
+    }
+    rest
 }
 
 /// The high bit of the first byte that is not plain, and maybe of others behind it.
@@ -128,14 +170,13 @@ fn odd(eight: &[u8; 8]) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let word = u64::from_le_bytes(*eight);
-    // A byte that is zero after the exclusive or makes its high bit set; so does one below 0x20, and one of
-    // 0x80 and above has it.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let odd = zero(word ^ ONES.wrapping_mul(0x22))
-        | zero(word ^ ONES.wrapping_mul(0x5c))
-        | word.wrapping_sub(ONES.wrapping_mul(0x20))
-        | word;
-    odd & HIGHS
+    // What is taken away makes the high bit set of a byte that is less. With the bit of 2 turned, a
+    // quotation mark is 0x20, which stays the only one between the control characters and 0x22. A byte
+    // of 0x80 and above has the bit.
+    let less = |word: u64, than: u64| word.wrapping_sub(ONES.wrapping_mul(than));
+    let control_or_quote = less(word ^ ONES.wrapping_mul(0x02), 0x21);
+    let backslash = less(word ^ ONES.wrapping_mul(0x5c), 0x01);
+    (control_or_quote | backslash | word) & HIGHS
 }
 
 /// The place of the first byte of which the high bit is set.

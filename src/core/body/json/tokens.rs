@@ -1,92 +1,48 @@
 //! Tokens that are whole in the bytes at hand, which most are: read at once instead of byte by byte.
 
 use super::text::plain;
-use super::{MAX_DEPTH, Reader, State};
+use super::{Read, Reader, Rest, State};
 use crate::body::{BodyError, Use};
-
-type Rest<'b> = Result<&'b [u8], BodyError>;
-
-/// What comes of a look at a token.
-enum Token<'b> {
-    /// It is read: what follows it.
-    Read(&'b [u8]),
-    /// It is not whole, or not plain: it is read byte by byte.
-    Other,
-}
 
 impl Reader<'_> {
     /// Reads tokens, for as long as they are whole and plain: what follows them.
     pub(super) fn tokens<'b>(&mut self, mut rest: &'b [u8]) -> Rest<'b> {
-        loop {
-            if self.state.is_within() {
-                return Ok(rest);
-            }
+        while !self.state.is_within() {
             rest = blank(rest);
+            let after = match self.state {
+                // Nothing of it is wanted.
+                State::Value if self.next.is_none() && !self.is_other => self.skip(rest),
+                _ => self.token(rest)?,
+            };
+            rest = match rest {
+                [byte, next @ ..] if after.len() == rest.len() => {
+                    self.byte(*byte)?;
+                    next
+                }
+                _ => after,
+            };
             if rest.is_empty() {
-                return Ok(rest);
+                break;
             }
-            if usize::try_from(self.depth).is_ok_and(|depth| depth > self.way.len()) {
-                let before = rest.len();
-                rest = self.skip(rest)?;
-                if rest.len() < before {
-                    continue;
-                }
-            } else {
-                // Behind a value mostly a name comes.
-                if let [b',', after @ ..] = rest
-                    && self.state == State::After
-                    && self.objects & 1 == 1
-                {
-                    self.state = State::Name;
-                    rest = after;
-                    continue;
-                }
-                if let [b'"' | b'-' | b'0'..=b'9', ..] = rest
-                    && let Token::Read(after) = self.token(rest)?
-                {
-                    rest = after;
-                    continue;
-                }
-            }
-            let [byte, after @ ..] = rest else { return Ok(rest) };
-            self.byte(*byte)?;
-            rest = after;
         }
+        Ok(rest)
     }
 
-    /// Reads a token where it may be wanted.
-    fn token<'b>(&mut self, rest: &'b [u8]) -> Result<Token<'b>, BodyError> {
+    /// Reads a token that may be wanted, or nothing if it is not whole or not plain.
+    fn token<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
         match (self.state, rest) {
             (State::Name | State::FirstName, [b'"', behind @ ..]) => {
-                let Some((name, after)) = text(behind) else { return Ok(Token::Other) };
-                (self.next, self.is_other) = (None, false);
-                if let Some(at) = self.level().map(|level| level.at) {
-                    if name.len() > self.extract.room() {
-                        return Err(BodyError::TooLarge);
-                    }
-                    let wanted = self.wanted;
-                    let (may_be, others) = (wanted.may_be_of(at, name), wanted.wants_others());
-                    let exactly = || wanted.exactly(at, name);
-                    match (may_be && !others).then(exactly).flatten() {
-                        Some((member, place)) => self.member(member, place)?,
-                        None if may_be || others => self.name(plain_text(name)?)?,
-                        None => {}
-                    }
-                }
-                let after = match after {
-                    [b':', after @ ..] => {
-                        self.state = State::Value;
-                        after
-                    }
-                    after => {
-                        self.state = State::Colon;
-                        after
-                    }
-                };
-                Ok(Token::Read(after))
+                let Some((name, after)) = text(behind) else { return Ok(rest) };
+                self.plain_name(name)?;
+                self.state = State::Colon;
+                Ok(after)
+            }
+            (State::Colon, [b':', after @ ..]) => {
+                self.state = State::Value;
+                Ok(after)
             }
             (State::Value | State::First, [b'"', behind @ ..]) => {
-                let Some((value, after)) = text(behind) else { return Ok(Token::Other) };
+                let Some((value, after)) = text(behind) else { return Ok(rest) };
                 self.expect_scalar()?;
                 if self.wants_value() {
                     if value.len() > self.extract.room() {
@@ -97,16 +53,37 @@ impl Reader<'_> {
                     self.found(None)?;
                 }
                 self.end_value();
-                Ok(Token::Read(after))
+                Ok(after)
             }
             (State::Value | State::First, [b'-' | b'0'..=b'9', ..]) if !self.wants_value() => {
-                let Some(after) = number(rest) else { return Ok(Token::Other) };
+                let Some(after) = behind_number(rest) else { return Ok(rest) };
                 self.expect_scalar()?;
                 self.found(None)?;
                 self.end_value();
-                Ok(Token::Read(after))
+                Ok(after)
             }
-            _ => Ok(Token::Other),
+            (State::After, [b',', after @ ..]) if self.objects & 1 == 1 => {
+                self.state = State::Name;
+                Ok(after)
+            }
+            _ => Ok(rest),
+        }
+    }
+
+    /// A name was read, which holds no escape.
+    fn plain_name(&mut self, name: &[u8]) -> Read {
+        (self.next, self.is_other) = (None, false);
+        let Some(at) = self.level().map(|level| level.at) else { return Ok(()) };
+        if name.len() > self.extract.room() {
+            return Err(BodyError::TooLarge);
+        }
+        let wanted = self.wanted;
+        let (may_be, others) = (wanted.may_be_of(at, name), wanted.wants_others());
+        let exactly = || wanted.exactly(at, name);
+        match (may_be && !others).then(exactly).flatten() {
+            Some((member, place)) => self.member(member, place),
+            None if may_be || others => self.name(plain_text(name)?),
+            None => Ok(()),
         }
     }
 
@@ -114,68 +91,6 @@ impl Reader<'_> {
     fn wants_value(&self) -> bool {
         let selected = self.next.and_then(|at| self.wanted.selected(at));
         matches!(selected, Some((_, Use::Value)))
-    }
-
-    /// Reads what lies in an array or object of which nothing is wanted, up to its end or to what is not
-    /// plain.
-    fn skip<'b>(&mut self, mut rest: &'b [u8]) -> Rest<'b> {
-        let floor = u32::try_from(self.way.len()).unwrap_or(u32::MAX);
-        let (mut state, mut depth, mut objects) = (self.state, self.depth, self.objects);
-        while let [byte, after @ ..] = rest {
-            let is_object = objects & 1 == 1;
-            // Behind a value: mostly the next one.
-            let next = |after: &'b [u8]| match after {
-                [b',', after @ ..] => (if is_object { State::Name } else { State::Value }, after),
-                after => (State::After, after),
-            };
-            (state, rest) = match (state, *byte) {
-                (_, b' ' | b'\t' | b'\n' | b'\r') => (state, blank(after)),
-                (State::After, b',') => next(rest),
-                (State::Name | State::FirstName, b'"') => match behind_text(after) {
-                    Some([b':', after @ ..]) => (State::Value, after),
-                    Some(after) => (State::Colon, after),
-                    None => break,
-                },
-                (State::Colon, b':') => (State::Value, after),
-                (State::Value | State::First, b'"') => match behind_text(after) {
-                    Some(after) => next(after),
-                    None => break,
-                },
-                (State::Value | State::First, b'-' | b'0'..=b'9') => match number(rest) {
-                    Some(after) => next(after),
-                    None => break,
-                },
-                (State::Value | State::First, b'{' | b'[') => {
-                    if depth >= MAX_DEPTH {
-                        return Err(BodyError::Malformed);
-                    }
-                    depth = depth.saturating_add(1);
-                    objects = objects << 1 | u64::from(*byte == b'{');
-                    (if *byte == b'{' { State::FirstName } else { State::First }, after)
-                }
-                (State::After | State::FirstName, b'}') if is_object => {
-                    (depth, objects) = (depth.saturating_sub(1), objects >> 1);
-                    (State::After, after)
-                }
-                (State::After | State::First, b']') if !is_object => {
-                    (depth, objects) = (depth.saturating_sub(1), objects >> 1);
-                    (State::After, after)
-                }
-                (State::Value | State::First, _) => match word(rest) {
-                    Some(after) => next(after),
-                    None => break,
-                },
-                _ => return Err(BodyError::Malformed),
-            };
-            if depth == floor {
-                break;
-            }
-        }
-        (self.state, self.depth, self.objects) = (state, depth, objects);
-        if depth == 0 {
-            self.state = State::Done;
-        }
-        Ok(rest)
     }
 }
 
@@ -194,8 +109,16 @@ impl State {
 }
 
 /// Behind white space.
-#[inline]
-fn blank(mut rest: &[u8]) -> &[u8] {
+#[inline(always)]
+pub(super) fn blank(rest: &[u8]) -> &[u8] {
+    match rest {
+        [byte, ..] if *byte <= b' ' => behind_blank(rest),
+        _ => rest,
+    }
+}
+
+#[inline(never)]
+pub(super) fn behind_blank(mut rest: &[u8]) -> &[u8] {
     const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
     while let [b' ' | b'\t' | b'\n' | b'\r', after @ ..] = rest {
         rest = after;
@@ -210,15 +133,6 @@ fn blank(mut rest: &[u8]) -> &[u8] {
         }
     }
     rest
-}
-
-/// What follows a text of plain letters, from behind its quotation mark on.
-#[inline]
-fn behind_text(behind: &[u8]) -> Option<&[u8]> {
-    match behind.get(plain(behind)..)? {
-        [b'"', after @ ..] => Some(after),
-        _ => None,
-    }
 }
 
 /// A text of plain letters behind its quotation mark, and what follows it.
@@ -237,7 +151,7 @@ fn plain_text(text: &[u8]) -> Result<&str, BodyError> {
 
 /// What follows a number without an exponent, of which the end is there.
 #[inline]
-fn number(rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn behind_number(rest: &[u8]) -> Option<&[u8]> {
     let digits = match rest {
         [b'-', digits @ ..] => digits,
         digits => digits,
@@ -264,7 +178,12 @@ fn behind_digits(digits: &[u8]) -> Option<&[u8]> {
 }
 
 /// What follows `true`, `false` or `null`.
-fn word(rest: &[u8]) -> Option<&[u8]> {
-    let words: [&[u8]; 3] = [b"true", b"false", b"null"];
-    words.iter().find_map(|word| rest.strip_prefix(*word))
+#[inline]
+pub(super) const fn behind_word(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b't', b'r', b'u', b'e', rest @ ..]
+        | [b'f', b'a', b'l', b's', b'e', rest @ ..]
+        | [b'n', b'u', b'l', b'l', rest @ ..] => Some(rest),
+        _ => None,
+    }
 }
