@@ -35,8 +35,8 @@ struct Node {
     members: Vec<(Box<str>, usize)>,
     elements: Option<usize>,
     selected: Option<(usize, Use)>,
-    /// Bits of the letters that the names of members begin with, and that spellings of them may.
-    firsts: u64,
+    /// What the names of members begin and end with, and spellings of them may.
+    ends: Ends,
     /// Whether two members are spellings of one name.
     has_alike: bool,
 }
@@ -86,7 +86,7 @@ impl Wanted {
                 match node.members.iter().find(|(known, _)| **known == *name) {
                     Some((_, child)) => *child,
                     None => {
-                        node.firsts |= first(name.as_bytes());
+                        node.ends.add(Ends::of(name.as_bytes()));
                         node.has_alike |= node.members.iter().any(|(it, _)| is_alike(it, &name));
                         node.members.push((name.into(), next));
                         next
@@ -147,7 +147,7 @@ impl Wanted {
 
     /// Whether a name may be one that is wanted there, or another spelling of one.
     pub(super) fn may_be_of(&self, at: At, name: &[u8]) -> bool {
-        self.node(at).is_some_and(|node| node.firsts & first(name) != 0)
+        self.node(at).is_some_and(|node| node.ends.meet(Ends::of(name)))
     }
 
     /// The member of a name, as [`Self::member`] has it, if it is spelt so and no other is alike.
@@ -161,9 +161,9 @@ impl Wanted {
     /// Whether a name is another spelling of one that is wanted there.
     pub(super) fn is_alike(&self, at: At, name: &str) -> bool {
         let members = self.node(at).map(|node| node.members.as_slice()).unwrap_or_default();
-        let of_name = first(name.as_bytes());
-        // Most begin with another letter.
-        let may_be = |known: &str| first(known.as_bytes()) & of_name != 0;
+        let ends = Ends::of(name.as_bytes());
+        // Most have other ends.
+        let may_be = |known: &str| Ends::of(known.as_bytes()).meet(ends);
         members.iter().any(|(known, _)| may_be(known) && **known != *name && is_alike(known, name))
     }
 
@@ -178,13 +178,35 @@ impl Wanted {
     }
 }
 
-/// The bit of the first letter of a name, whatever its case; of one that begins with a mark or beyond ASCII,
-/// all bits.
-fn first(name: &[u8]) -> u64 {
-    match name.first() {
-        Some(byte) if byte.is_ascii_alphanumeric() => {
-            1_u64.wrapping_shl(u32::from(byte.to_ascii_lowercase() & 63))
-        }
-        _ => u64::MAX,
+/// Bits of the first and the last letter of names, by which most names that are not alike are told apart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+impl Ends {
+    #[inline]
+    fn of(name: &[u8]) -> Self {
+        Self { first: bit(name.first()), last: bit(name.last()) }
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.first |= other.first;
+        self.last |= other.last;
+    }
+
+    const fn meet(self, other: Self) -> bool {
+        self.first & other.first != 0 && self.last & other.last != 0
+    }
+}
+
+/// The bit of a letter, whatever its case; of a mark and of what is beyond ASCII, all bits: beside them a
+/// spelling may have any letter.
+#[inline]
+fn bit(letter: Option<&u8>) -> u32 {
+    match letter {
+        None | Some(b'_' | b'-' | 0x80..) => u32::MAX,
+        Some(letter) => 1_u32.wrapping_shl(u32::from(*letter)),
     }
 }

@@ -8,65 +8,77 @@ impl Reader<'_> {
     /// Reads tokens, for as long as they are whole and plain: what follows them.
     pub(super) fn tokens<'b>(&mut self, mut rest: &'b [u8]) -> Rest<'b> {
         while !self.state.is_within() {
-            rest = blank(rest);
-            let after = match self.state {
-                // Nothing of it is wanted.
-                State::Value if self.next.is_none() && !self.is_other => self.skip(rest),
-                _ => self.token(rest)?,
-            };
-            rest = match rest {
-                [byte, next @ ..] if after.len() == rest.len() => {
+            let before = blank(rest);
+            rest = self.name_that_comes(before)?;
+            rest = self.value_that_comes(blank(rest))?;
+            rest = self.comma_that_comes(blank(rest));
+            match rest {
+                [] => break,
+                [byte, after @ ..] if rest.len() == before.len() => {
                     self.byte(*byte)?;
-                    next
+                    rest = after;
                 }
-                _ => after,
-            };
-            if rest.is_empty() {
-                break;
+                _ => {}
             }
         }
         Ok(rest)
     }
 
-    /// Reads a token that may be wanted, or nothing if it is not whole or not plain.
-    fn token<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
-        match (self.state, rest) {
-            (State::Name | State::FirstName, [b'"', behind @ ..]) => {
-                let Some((name, after)) = text(behind) else { return Ok(rest) };
-                self.plain_name(name)?;
-                self.state = State::Colon;
-                Ok(after)
-            }
-            (State::Colon, [b':', after @ ..]) => {
+    /// Reads a name and its colon.
+    fn name_that_comes<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
+        if !matches!(self.state, State::Name | State::FirstName) {
+            return Ok(rest);
+        }
+        let Some((name, after)) = text(rest) else { return Ok(rest) };
+        self.plain_name(name)?;
+        match blank(after) {
+            [b':', rest @ ..] => {
                 self.state = State::Value;
-                Ok(after)
+                Ok(rest)
             }
-            (State::Value | State::First, [b'"', behind @ ..]) => {
-                let Some((value, after)) = text(behind) else { return Ok(rest) };
-                self.expect_scalar()?;
-                if self.wants_value() {
-                    if value.len() > self.extract.room() {
-                        return Err(BodyError::TooLarge);
-                    }
-                    self.found(Some(plain_text(value)?))?;
-                } else {
-                    self.found(None)?;
-                }
-                self.end_value();
-                Ok(after)
+            rest => {
+                self.state = State::Colon;
+                Ok(rest)
             }
-            (State::Value | State::First, [b'-' | b'0'..=b'9', ..]) if !self.wants_value() => {
-                let Some(after) = behind_number(rest) else { return Ok(rest) };
-                self.expect_scalar()?;
-                self.found(None)?;
-                self.end_value();
-                Ok(after)
-            }
-            (State::After, [b',', after @ ..]) if self.objects & 1 == 1 => {
+        }
+    }
+
+    /// Reads a value: a scalar, or anything of which nothing is wanted.
+    fn value_that_comes<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
+        match self.state {
+            State::Value if self.next.is_none() && !self.is_other => return Ok(self.skip(rest)),
+            State::Value | State::First => {}
+            _ => return Ok(rest),
+        }
+        let (value, after) = match rest {
+            [b'"', ..] => match text(rest) {
+                Some((value, after)) => (Some(value), after),
+                None => return Ok(rest),
+            },
+            [b'-' | b'0'..=b'9', ..] if !self.wants_value() => match behind_number(rest) {
+                Some(after) => (None, after),
+                None => return Ok(rest),
+            },
+            _ => return Ok(rest),
+        };
+        self.expect_scalar()?;
+        match value.filter(|_| self.wants_value()) {
+            Some(value) if value.len() > self.extract.room() => return Err(BodyError::TooLarge),
+            Some(value) => self.found(Some(plain_text(value)?))?,
+            None => self.found(None)?,
+        }
+        self.end_value();
+        Ok(after)
+    }
+
+    /// Reads the comma between two members.
+    fn comma_that_comes<'b>(&mut self, rest: &'b [u8]) -> &'b [u8] {
+        match rest {
+            [b',', rest @ ..] if self.state == State::After && self.objects & 1 == 1 => {
                 self.state = State::Name;
-                Ok(after)
+                rest
             }
-            _ => Ok(rest),
+            _ => rest,
         }
     }
 
@@ -112,7 +124,9 @@ impl State {
 #[inline(always)]
 pub(super) fn blank(rest: &[u8]) -> &[u8] {
     match rest {
-        [byte, ..] if *byte <= b' ' => behind_blank(rest),
+        // Mostly there is none, or one space.
+        [b' ', after @ ..] if after.first().is_some_and(|byte| *byte > b' ') => after,
+        [..=b' ', ..] => behind_blank(rest),
         _ => rest,
     }
 }
@@ -123,22 +137,27 @@ pub(super) fn behind_blank(mut rest: &[u8]) -> &[u8] {
     while let [b' ' | b'\t' | b'\n' | b'\r', after @ ..] = rest {
         rest = after;
         // Most of it is spaces.
-        while let Some(eight) = rest.first_chunk() {
+        while let Some((eight, after)) = rest.split_first_chunk() {
             let others = u64::from_le_bytes(*eight) ^ SPACES;
-            let spaces = usize::try_from(others.trailing_zeros() >> 3).unwrap_or(0);
-            rest = rest.get(spaces..).unwrap_or_default();
-            if spaces < 8 {
+            if others != 0 {
+                let spaces = usize::try_from(others.trailing_zeros() >> 3).unwrap_or(0);
+                rest = rest.get(spaces..).unwrap_or_default();
                 break;
             }
+            rest = after;
+        }
+        if let [b'!'..=0xff, ..] = rest {
+            break;
         }
     }
     rest
 }
 
-/// A text of plain letters behind its quotation mark, and what follows it.
+/// A text of plain letters, and what follows it.
 #[inline]
-fn text(behind: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (text, rest) = behind.split_at_checked(plain(behind))?;
+fn text(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let letters = rest.strip_prefix(b"\"")?;
+    let (text, rest) = letters.split_at_checked(plain(letters))?;
     match rest {
         [b'"', after @ ..] => Some((text, after)),
         _ => None,
