@@ -278,9 +278,12 @@ impl<'w> Reader<'w> {
         self.next = None;
     }
 
+    const fn is_in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
     fn after(&mut self, byte: u8) -> Read {
-        let is_object = self.objects & 1 == 1;
-        match (byte, is_object) {
+        match (byte, self.is_in_object()) {
             (b',', true) => self.state = State::Name,
             (b',', false) => {
                 self.set_next_element();

@@ -147,7 +147,7 @@ impl Wanted {
 
     /// Whether a name may be one that is wanted there, or another spelling of one.
     pub(super) fn may_be_of(&self, at: At, name: &[u8]) -> bool {
-        self.node(at).is_some_and(|node| node.ends.meet(Ends::of(name)))
+        self.node(at).is_some_and(|node| node.ends.may_be_of(name))
     }
 
     /// The member of a name, as [`Self::member`] has it, if it is spelt so and no other is alike.
@@ -161,9 +161,8 @@ impl Wanted {
     /// Whether a name is another spelling of one that is wanted there.
     pub(super) fn is_alike(&self, at: At, name: &str) -> bool {
         let members = self.node(at).map(|node| node.members.as_slice()).unwrap_or_default();
-        let ends = Ends::of(name.as_bytes());
         // Most have other ends.
-        let may_be = |known: &str| Ends::of(known.as_bytes()).meet(ends);
+        let may_be = |known: &str| Ends::of(known.as_bytes()).may_be_of(name.as_bytes());
         members.iter().any(|(known, _)| may_be(known) && **known != *name && is_alike(known, name))
     }
 
@@ -196,8 +195,9 @@ impl Ends {
         self.last |= other.last;
     }
 
-    const fn meet(self, other: Self) -> bool {
-        self.first & other.first != 0 && self.last & other.last != 0
+    #[inline]
+    fn may_be_of(self, name: &[u8]) -> bool {
+        self.first & bit(name.first()) != 0 && self.last & bit(name.last()) != 0
     }
 }
 

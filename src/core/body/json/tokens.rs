@@ -5,42 +5,47 @@ use super::{Read, Reader, Rest, State};
 use crate::body::{BodyError, Use};
 
 impl Reader<'_> {
-    /// Reads tokens, for as long as they are whole and plain: what follows them.
+    /// Reads tokens, up to one that is not whole or not plain: what follows.
     pub(super) fn tokens<'b>(&mut self, mut rest: &'b [u8]) -> Rest<'b> {
         while !self.state.is_within() {
-            let before = blank(rest);
-            rest = self.name_that_comes(before)?;
-            rest = self.value_that_comes(blank(rest))?;
-            rest = self.comma_that_comes(blank(rest));
-            match rest {
-                [] => break,
-                [byte, after @ ..] if rest.len() == before.len() => {
-                    self.byte(*byte)?;
-                    rest = after;
+            rest = blank(rest);
+            let [byte, behind @ ..] = rest else { break };
+            let after = match self.state {
+                State::Name | State::FirstName => self.members(rest)?,
+                State::Value | State::First => self.value_that_comes(rest)?,
+                State::After => {
+                    self.after(*byte)?;
+                    behind
                 }
-                _ => {}
-            }
+                _ => rest,
+            };
+            rest = if after.len() < rest.len() {
+                after
+            } else {
+                self.byte(*byte)?;
+                behind
+            };
         }
         Ok(rest)
     }
 
-    /// Reads a name and its colon.
-    fn name_that_comes<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
-        if !matches!(self.state, State::Name | State::FirstName) {
-            return Ok(rest);
-        }
-        let Some((name, after)) = text(rest) else { return Ok(rest) };
-        self.plain_name(name)?;
-        match blank(after) {
-            [b':', rest @ ..] => {
-                self.state = State::Value;
-                Ok(rest)
+    /// Reads members from a name on.
+    fn members<'b>(&mut self, mut rest: &'b [u8]) -> Rest<'b> {
+        while let Some((name, after)) = text(rest) {
+            self.plain_name(name)?;
+            self.state = State::Colon;
+            rest = blank(after);
+            let [b':', after @ ..] = rest else { break };
+            self.state = State::Value;
+            rest = blank(self.value_that_comes(blank(after))?);
+            let [b',', after @ ..] = rest else { break };
+            if self.state != State::After || !self.is_in_object() {
+                break;
             }
-            rest => {
-                self.state = State::Colon;
-                Ok(rest)
-            }
+            self.state = State::Name;
+            rest = blank(after);
         }
+        Ok(rest)
     }
 
     /// Reads a value: a scalar, or anything of which nothing is wanted.
@@ -55,6 +60,10 @@ impl Reader<'_> {
                 Some((value, after)) => (Some(value), after),
                 None => return Ok(rest),
             },
+            [byte @ (b'{' | b'['), inside @ ..] => {
+                self.open(*byte == b'{')?;
+                return Ok(inside);
+            }
             [b'-' | b'0'..=b'9', ..] if !self.wants_value() => match behind_number(rest) {
                 Some(after) => (None, after),
                 None => return Ok(rest),
@@ -69,17 +78,6 @@ impl Reader<'_> {
         }
         self.end_value();
         Ok(after)
-    }
-
-    /// Reads the comma between two members.
-    fn comma_that_comes<'b>(&mut self, rest: &'b [u8]) -> &'b [u8] {
-        match rest {
-            [b',', rest @ ..] if self.state == State::After && self.objects & 1 == 1 => {
-                self.state = State::Name;
-                rest
-            }
-            _ => rest,
-        }
     }
 
     /// A name was read, which holds no escape.
