@@ -18,6 +18,8 @@ mod media_type;
 mod multipart;
 mod wanted;
 
+use extract::Kept;
+
 pub use extract::Extract;
 pub use media_type::Type;
 pub use multipart::Boundary;
@@ -48,7 +50,7 @@ enum Kind<'w> {
     Json(json::Reader<'w>),
     Form(form::Reader<'w>),
     Multipart(multipart::Reader<'w>),
-    Absent(Extract),
+    Absent(Kept),
 }
 
 impl<'w> Reader<'w> {
@@ -58,7 +60,7 @@ impl<'w> Reader<'w> {
             Type::Json => Kind::Json(json::Reader::new(wanted)),
             Type::Form => Kind::Form(form::Reader::new(wanted)),
             Type::Multipart(boundary) => Kind::Multipart(multipart::Reader::new(&boundary, wanted)),
-            Type::Absent => Kind::Absent(Extract::new(wanted.places())),
+            Type::Absent => Kind::Absent(Kept::new(wanted.places())),
         };
         Self { kind, is_empty: true }
     }
@@ -85,7 +87,7 @@ impl<'w> Reader<'w> {
             Kind::Json(reader) => reader.held(),
             Kind::Form(reader) => reader.held(),
             Kind::Multipart(reader) => reader.held(),
-            Kind::Absent(extract) => extract.size(),
+            Kind::Absent(kept) => kept.size(),
         };
         held.saturating_add(size_of::<Self>())
     }
@@ -97,12 +99,12 @@ impl<'w> Reader<'w> {
     /// [`BodyError`].
     pub fn finish(self) -> Result<Extract, BodyError> {
         match self.kind {
-            Kind::Json(reader) if self.is_empty => Ok(reader.into_extract()),
+            Kind::Json(reader) if self.is_empty => reader.into_extract(),
             Kind::Json(reader) => reader.finish(),
             Kind::Form(reader) => reader.finish(),
-            Kind::Multipart(reader) if self.is_empty => Ok(reader.into_extract()),
+            Kind::Multipart(reader) if self.is_empty => reader.into_extract(),
             Kind::Multipart(reader) => reader.finish(),
-            Kind::Absent(extract) => Ok(extract),
+            Kind::Absent(kept) => kept.finish(),
         }
     }
 }

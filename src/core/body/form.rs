@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::extract::Kept;
 use super::{BodyError, Extract, Wanted};
 use crate::text::escape::{self, EscapeError};
 
@@ -9,7 +10,7 @@ use crate::text::escape::{self, EscapeError};
 #[derive(Debug)]
 pub(super) struct Reader<'w> {
     wanted: &'w Wanted,
-    extract: Extract,
+    kept: Kept,
     /// The pair that is being read.
     pair: Vec<u8>,
     /// The names that were there, and how many bytes they are.
@@ -31,7 +32,7 @@ impl<'w> Reader<'w> {
     pub(super) fn new(wanted: &'w Wanted) -> Self {
         Self {
             wanted,
-            extract: Extract::new(wanted.places()),
+            kept: Kept::new(wanted.places()),
             pair: Vec::new(),
             names: BTreeSet::new(),
             length: 0,
@@ -40,7 +41,7 @@ impl<'w> Reader<'w> {
 
     pub(super) fn held(&self) -> usize {
         let names = self.length.saturating_add(self.names.len().saturating_mul(NAME));
-        self.extract.size().saturating_add(self.pair.capacity()).saturating_add(names)
+        self.kept.size().saturating_add(self.pair.capacity()).saturating_add(names)
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
@@ -58,7 +59,7 @@ impl<'w> Reader<'w> {
 
     pub(super) fn finish(mut self) -> Result<Extract, BodyError> {
         self.end()?;
-        Ok(self.extract)
+        self.kept.finish()
     }
 
     fn end(&mut self) -> Result<(), BodyError> {
@@ -78,7 +79,7 @@ impl<'w> Reader<'w> {
             return Err(BodyError::Ambiguous);
         }
         if self.wanted.is_other(&name) {
-            self.extract.set_other();
+            self.kept.set_other();
         }
         let member = self.wanted.member(root, &name);
         self.length = self.length.saturating_add(name.len());
@@ -90,7 +91,7 @@ impl<'w> Reader<'w> {
         }
         match member.map(|(at, _)| self.wanted.selected(at)) {
             None => Ok(()),
-            Some(Some((place, _))) => self.extract.keep(place, &value),
+            Some(Some((place, _))) => self.kept.keep(place, value.as_bytes()),
             // A form has no members of members.
             Some(None) => Err(BodyError::Malformed),
         }

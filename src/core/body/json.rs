@@ -6,6 +6,7 @@ mod text;
 mod tokens;
 mod words;
 
+use super::extract::Kept;
 use super::wanted::At;
 use super::{BodyError, Extract, Use, Wanted};
 
@@ -16,7 +17,7 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Reader<'w> {
     wanted: &'w Wanted,
-    extract: Extract,
+    kept: Kept,
     state: State,
     /// How deep the next value lies.
     depth: usize,
@@ -111,7 +112,7 @@ impl<'w> Reader<'w> {
     pub(super) fn new(wanted: &'w Wanted) -> Self {
         Self {
             wanted,
-            extract: Extract::new(wanted.places()),
+            kept: Kept::new(wanted.places()),
             state: State::Value,
             depth: 0,
             objects: 0,
@@ -128,11 +129,11 @@ impl<'w> Reader<'w> {
 
     pub(super) fn held(&self) -> usize {
         let way = self.way.capacity().saturating_mul(size_of::<Level>());
-        self.extract.size().saturating_add(self.text.capacity()).saturating_add(way)
+        self.kept.size().saturating_add(self.text.capacity()).saturating_add(way)
     }
 
-    pub(super) fn into_extract(self) -> Extract {
-        self.extract
+    pub(super) fn into_extract(self) -> Result<Extract, BodyError> {
+        self.kept.finish()
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Read {
@@ -157,7 +158,7 @@ impl<'w> Reader<'w> {
         if let State::Number(number) = self.state {
             self.end_number(number)?;
         }
-        if self.state == State::Done { Ok(self.extract) } else { Err(BodyError::Malformed) }
+        if self.state == State::Done { self.kept.finish() } else { Err(BodyError::Malformed) }
     }
 
     fn byte(&mut self, byte: u8) -> Read {
@@ -240,7 +241,7 @@ impl<'w> Reader<'w> {
             }
             match self.wanted.selected(at) {
                 Some((_, Use::Value)) => return MALFORMED,
-                Some((place, Use::Presence)) => self.extract.set_there(place),
+                Some((place, Use::Presence)) => self.kept.set_there(place),
                 None => {}
             }
             self.way.push(Level { at, seen: 0, is_top });
@@ -307,7 +308,7 @@ impl<'w> Reader<'w> {
 
     fn keep(&mut self, bytes: &[u8]) -> Read {
         if self.keeps {
-            if self.text.len().saturating_add(bytes.len()) > self.extract.room() {
+            if self.text.len().saturating_add(bytes.len()) > self.kept.room() {
                 return Err(BodyError::TooLarge);
             }
             self.text.extend_from_slice(bytes);
@@ -360,20 +361,19 @@ impl<'w> Reader<'w> {
 
     fn end_text(&mut self) -> Read {
         let text = core::mem::take(&mut self.text);
-        let value = core::str::from_utf8(&text).map_err(|_| BodyError::Malformed)?;
-        self.found(Some(value))?;
+        self.found(Some(&text))?;
         self.text = text;
         self.end_value();
         Ok(())
     }
 
     /// A scalar that is not null was found, where `next` says.
-    fn found(&mut self, value: Option<&str>) -> Read {
+    fn found(&mut self, value: Option<&[u8]>) -> Read {
         self.note_other();
         match self.next.and_then(|at| self.wanted.selected(at)) {
-            Some((place, Use::Value)) => self.extract.keep(place, value.unwrap_or_default()),
+            Some((place, Use::Value)) => self.kept.keep(place, value.unwrap_or_default()),
             Some((place, Use::Presence)) => {
-                self.extract.set_there(place);
+                self.kept.set_there(place);
                 Ok(())
             }
             None => Ok(()),
@@ -383,7 +383,7 @@ impl<'w> Reader<'w> {
     /// The value that begins or ends is not null.
     fn note_other(&mut self) {
         if core::mem::take(&mut self.is_other) {
-            self.extract.set_other();
+            self.kept.set_other();
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::extract::Kept;
 use super::form::NAME;
 use super::{BodyError, Extract, Use, Wanted};
 use delimiter::Delimiter;
@@ -48,7 +49,7 @@ impl Boundary {
 #[derive(Debug)]
 pub(super) struct Reader<'w> {
     wanted: &'w Wanted,
-    extract: Extract,
+    kept: Kept,
     delimiter: Delimiter,
     state: State,
     /// The fields of the part that is being read.
@@ -86,7 +87,7 @@ impl<'w> Reader<'w> {
     pub(super) fn new(boundary: &Boundary, wanted: &'w Wanted) -> Self {
         Self {
             wanted,
-            extract: Extract::new(wanted.places()),
+            kept: Kept::new(wanted.places()),
             delimiter: Delimiter::new(boundary),
             state: State::First,
             head: Vec::new(),
@@ -100,11 +101,11 @@ impl<'w> Reader<'w> {
     pub(super) fn held(&self) -> usize {
         let names = self.length.saturating_add(self.names.len().saturating_mul(NAME));
         let texts = self.head.capacity().saturating_add(self.value.capacity());
-        self.extract.size().saturating_add(texts).saturating_add(names)
+        self.kept.size().saturating_add(texts).saturating_add(names)
     }
 
-    pub(super) fn into_extract(self) -> Extract {
-        self.extract
+    pub(super) fn into_extract(self) -> Result<Extract, BodyError> {
+        self.kept.finish()
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
@@ -127,7 +128,7 @@ impl<'w> Reader<'w> {
 
     pub(super) fn finish(self) -> Result<Extract, BodyError> {
         match self.state {
-            State::Closed | State::End => Ok(self.extract),
+            State::Closed | State::End => self.kept.finish(),
             _ => Err(BodyError::Malformed),
         }
     }
@@ -187,13 +188,13 @@ impl<'w> Reader<'w> {
             return Err(BodyError::Ambiguous);
         }
         if self.wanted.is_other(part.name) {
-            self.extract.set_other();
+            self.kept.set_other();
         }
         self.value.clear();
         self.place = None;
         let Some((at, _)) = self.wanted.member(root, part.name) else { return Ok(()) };
         match self.wanted.selected(at) {
-            Some((place, Use::Presence)) => self.extract.set_there(place),
+            Some((place, Use::Presence)) => self.kept.set_there(place),
             Some((place, Use::Value)) if !part.is_file && part.is_text => self.place = Some(place),
             // A file names nothing, and a part has no members.
             _ => return Err(BodyError::Malformed),
@@ -203,9 +204,9 @@ impl<'w> Reader<'w> {
 
     /// Reads on in the data of a part.
     fn data<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], BodyError> {
-        let Self { delimiter, value, place, extract, .. } = self;
+        let Self { delimiter, value, place, kept, .. } = self;
         // The line end before a boundary is of the boundary.
-        let most = extract.room().saturating_add(2);
+        let most = kept.room().saturating_add(2);
         let found = delimiter.find(bytes, &mut |data| {
             if place.is_some() {
                 if value.len().saturating_add(data.len()) > most {
@@ -222,7 +223,7 @@ impl<'w> Reader<'w> {
         if let Some(place) = place.take() {
             let value = value.strip_suffix(b"\r\n").ok_or(BodyError::Malformed)?;
             let value = core::str::from_utf8(value).map_err(|_| BodyError::Malformed)?;
-            extract.keep(place, value)?;
+            kept.keep(place, value.as_bytes())?;
         }
         self.state = State::Line;
         Ok(rest)

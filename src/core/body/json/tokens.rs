@@ -72,8 +72,8 @@ impl Reader<'_> {
         };
         self.expect_scalar()?;
         match value.filter(|_| self.wants_value()) {
-            Some(value) if value.len() > self.extract.room() => return Err(BodyError::TooLarge),
-            Some(value) => self.found(Some(plain_text(value)?))?,
+            Some(value) if value.len() > self.kept.room() => return Err(BodyError::TooLarge),
+            Some(value) => self.found(Some(value))?,
             None => self.found(None)?,
         }
         self.end_value();
@@ -84,7 +84,7 @@ impl Reader<'_> {
     fn plain_name(&mut self, name: &[u8]) -> Read {
         (self.next, self.is_other) = (None, false);
         let Some(at) = self.level().map(|level| level.at) else { return Ok(()) };
-        if name.len() > self.extract.room() {
+        if name.len() > self.kept.room() {
             return Err(BodyError::TooLarge);
         }
         let wanted = self.wanted;
@@ -122,10 +122,10 @@ impl State {
 #[inline(always)]
 pub(super) fn blank(rest: &[u8]) -> &[u8] {
     match rest {
-        // Mostly there is none, or one space.
+        [b'!'..=0xff, ..] | [] => rest,
+        // Mostly it is one space.
         [b' ', after @ ..] if after.first().is_some_and(|byte| *byte > b' ') => after,
-        [..=b' ', ..] => behind_blank(rest),
-        _ => rest,
+        _ => behind_blank(rest),
     }
 }
 
