@@ -249,8 +249,12 @@ impl<'w> Reader<'w> {
         self.note_other();
         self.objects = self.objects << 1 | u64::from(is_object);
         self.depth = self.depth.saturating_add(1);
-        self.set_next_element();
-        self.state = if is_object { State::FirstName } else { State::First };
+        if is_object {
+            (self.state, self.next) = (State::FirstName, None);
+        } else {
+            self.state = State::First;
+            self.set_next_element();
+        }
         Ok(())
     }
 
@@ -347,7 +351,7 @@ impl<'w> Reader<'w> {
         let wanted = self.wanted;
         let Some(level) = self.level() else { return Ok(()) };
         let (at, is_top) = (level.at, level.is_top);
-        if wanted.may_be_of(at, name.as_bytes()) {
+        if wanted.ends(at).may_be_of(name.as_bytes()) {
             if wanted.is_alike(at, name) {
                 return Err(BodyError::Ambiguous);
             }

@@ -145,9 +145,13 @@ impl Wanted {
         members.get(place).map(|(_, child)| (At(*child), place))
     }
 
-    /// Whether a name may be one that is wanted there, or another spelling of one.
-    pub(super) fn may_be_of(&self, at: At, name: &[u8]) -> bool {
-        self.node(at).is_some_and(|node| node.ends.may_be_of(name))
+    /// What tells most names from those that are wanted there; nothing does at the top if others count.
+    pub(super) fn ends(&self, at: At) -> Ends {
+        match self.node(at) {
+            Some(_) if self.any_but.is_some() && at == Self::root() => Ends::ANY,
+            Some(node) => node.ends,
+            None => Ends::default(),
+        }
     }
 
     /// The member of a name, as [`Self::member`] has it, if it is spelt so and no other is alike.
@@ -179,12 +183,14 @@ impl Wanted {
 
 /// Bits of the first and the last letter of names, by which most names that are not alike are told apart.
 #[derive(Clone, Copy, Debug, Default)]
-struct Ends {
+pub(super) struct Ends {
     first: u32,
     last: u32,
 }
 
 impl Ends {
+    const ANY: Self = Self { first: u32::MAX, last: u32::MAX };
+
     #[inline]
     fn of(name: &[u8]) -> Self {
         Self { first: bit(name.first()), last: bit(name.last()) }
@@ -195,8 +201,9 @@ impl Ends {
         self.last |= other.last;
     }
 
+    /// Whether a name may be one of these, or another spelling of one.
     #[inline]
-    fn may_be_of(self, name: &[u8]) -> bool {
+    pub(super) fn may_be_of(self, name: &[u8]) -> bool {
         self.first & bit(name.first()) != 0 && self.last & bit(name.last()) != 0
     }
 }
@@ -205,8 +212,18 @@ impl Ends {
 /// spelling may have any letter.
 #[inline]
 fn bit(letter: Option<&u8>) -> u32 {
-    match letter {
-        None | Some(b'_' | b'-' | 0x80..) => u32::MAX,
-        Some(letter) => 1_u32.wrapping_shl(u32::from(*letter)),
-    }
+    letter.and_then(|letter| BITS.get(usize::from(*letter))).copied().unwrap_or(u32::MAX)
 }
+
+/// The bits of ASCII by letter.
+const BITS: [u32; 128] = {
+    let mut bits = [u32::MAX; 128];
+    let mut letter = 0_u8;
+    while let Some((_, [bit, ..])) = bits.split_at_mut_checked(letter as usize) {
+        if letter != b'_' && letter != b'-' {
+            *bit = 1_u32.wrapping_shl(letter as u32);
+        }
+        letter = letter.wrapping_add(1);
+    }
+    bits
+};

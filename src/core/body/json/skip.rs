@@ -1,8 +1,11 @@
 //! Values of which nothing is wanted: passed at once, and as strictly as byte by byte.
 
+use core::convert::Infallible;
+
 use super::text::{behind_letters, behind_plain};
-use super::tokens::{behind_blank, behind_number, behind_word, blank};
+use super::tokens::{behind_blank, behind_number, behind_word, blank, text};
 use super::{MAX_DEPTH, Reader, State};
+use crate::body::wanted::Ends;
 
 /// What is left, and the arrays and objects that are open.
 struct Skip<'b> {
@@ -12,15 +15,31 @@ struct Skip<'b> {
     objects: u64,
 }
 
+/// Where members may be wanted.
+struct Floor {
+    depth: usize,
+    ends: Ends,
+    /// The length of the longest name that may be read there.
+    room: usize,
+}
+
 /// Whether a value comes, or what follows one; or the state in which bytes are to be looked at one by one:
 /// what is malformed, not whole or not plain.
 type Comes = Result<bool, State>;
 
 impl Reader<'_> {
-    /// Passes the value that comes, up to its end or to where it stops.
+    /// Passes the value that comes and members behind it of which nothing is wanted either, up to where it
+    /// stops.
+    #[inline(never)]
     pub(super) fn skip<'b>(&mut self, rest: &'b [u8]) -> &'b [u8] {
+        let floor = Floor {
+            depth: self.way.len(),
+            ends: self.way.last().map(|level| self.wanted.ends(level.at)).unwrap_or_default(),
+            room: self.kept.room(),
+        };
         let mut skip = Skip { rest, depth: self.depth, objects: self.objects };
-        self.state = skip.pass(self.way.len());
+        let Err(state) = skip.pass(&floor);
+        self.state = state;
         (self.depth, self.objects) = (skip.depth, skip.objects);
         if let State::Text { is_name } = self.state {
             self.begin_text(is_name);
@@ -29,20 +48,26 @@ impl Reader<'_> {
     }
 }
 
+impl Floor {
+    /// Passes a name and its colon, if it is none that may be wanted.
+    #[inline(never)]
+    fn name<'b>(&self, rest: &'b [u8]) -> Option<&'b [u8]> {
+        let (name, after) = text(rest)?;
+        if self.ends.may_be_of(name) || name.len() > self.room {
+            return None;
+        }
+        blank(after).strip_prefix(b":").map(blank)
+    }
+}
+
 impl<'b> Skip<'b> {
-    /// Passes values, up to the end of those that lie deeper than the floor.
     #[inline(always)]
-    fn pass(&mut self, floor: usize) -> State {
+    fn pass(&mut self, floor: &Floor) -> Result<Infallible, State> {
         loop {
-            let mut comes = self.value();
-            while let Ok(false) = comes {
-                if self.depth == floor {
-                    return State::After;
-                }
-                comes = self.after();
-            }
-            if let Err(state) = comes {
-                return state;
+            let mut is_value = self.value()?;
+            while !is_value {
+                is_value =
+                    if self.depth > floor.depth { self.after()? } else { self.sibling(floor)? };
             }
         }
     }
@@ -50,11 +75,17 @@ impl<'b> Skip<'b> {
     /// Passes a scalar, or goes into an array or object.
     #[inline(always)]
     fn value(&mut self) -> Comes {
+        // Most values are texts.
+        if let [b'"', letters @ ..] = self.rest {
+            return match behind_letters(letters) {
+                [b'"', rest @ ..] => {
+                    self.rest = rest;
+                    Ok(false)
+                }
+                rest => self.stop(State::Text { is_name: false }, rest),
+            };
+        }
         self.rest = match self.rest {
-            [b'"', letters @ ..] => match behind_letters(letters) {
-                [b'"', rest @ ..] => rest,
-                rest => return self.stop(State::Text { is_name: false }, rest),
-            },
             [b'-' | b'0'..=b'9', ..] => behind_number(self.rest).ok_or(State::Value)?,
             [b'{', inside @ ..] if self.depth < MAX_DEPTH => {
                 self.open(true);
@@ -87,12 +118,16 @@ impl<'b> Skip<'b> {
     /// Goes on to the next value, or out of an array or object.
     #[inline(always)]
     fn after(&mut self) -> Comes {
-        match (self.rest, self.objects & 1 == 1) {
-            ([b',', rest @ ..], true) => self.name(blank(rest)),
-            ([b',', rest @ ..], false) => {
-                self.rest = rest;
-                Ok(true)
+        let is_object = self.objects & 1 == 1;
+        // Mostly another value follows.
+        if let [b',', rest @ ..] = self.rest {
+            if is_object {
+                return self.name(blank(rest));
             }
+            self.rest = blank(rest);
+            return Ok(true);
+        }
+        match (self.rest, is_object) {
             ([b'}', rest @ ..], true) | ([b']', rest @ ..], false) => {
                 self.rest = self.close(rest);
                 Ok(false)
@@ -105,19 +140,43 @@ impl<'b> Skip<'b> {
         }
     }
 
+    /// Goes on to the next member on the way.
+    #[inline(always)]
+    fn sibling(&mut self, floor: &Floor) -> Comes {
+        match (blank(self.rest), self.objects & 1 == 1) {
+            ([b',', rest @ ..], true) => {
+                let rest = blank(rest);
+                match floor.name(rest) {
+                    Some(rest) => {
+                        self.rest = rest;
+                        Ok(true)
+                    }
+                    None => self.stop(State::Name, rest),
+                }
+            }
+            (rest, _) => self.stop(State::After, rest),
+        }
+    }
+
     /// Passes a name and its colon.
     #[inline(always)]
     fn name(&mut self, rest: &'b [u8]) -> Comes {
         let [b'"', letters @ ..] = rest else { return self.stop(State::Name, rest) };
         match behind_plain(letters) {
-            [b'"', b':', rest @ ..] => self.rest = rest,
-            [b'"', rest @ ..] => match blank(rest) {
-                [b':', rest @ ..] => self.rest = rest,
-                rest => return self.stop(State::Colon, rest),
-            },
-            rest => return self.stop(State::Text { is_name: true }, rest),
+            [b'"', rest @ ..] => self.colon(rest),
+            rest => self.stop(State::Text { is_name: true }, rest),
         }
-        Ok(true)
+    }
+
+    #[inline(always)]
+    fn colon(&mut self, rest: &'b [u8]) -> Comes {
+        match blank(rest) {
+            [b':', rest @ ..] => {
+                self.rest = blank(rest);
+                Ok(true)
+            }
+            rest => self.stop(State::Colon, rest),
+        }
     }
 
     const fn stop(&mut self, state: State, rest: &'b [u8]) -> Comes {

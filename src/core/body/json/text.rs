@@ -154,14 +154,15 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
 
 /// Behind plain letters and escapes of two bytes.
 #[inline(always)]
-pub(super) fn behind_letters(rest: &[u8]) -> &[u8] {
-    let mut rest = behind_plain(rest);
-    while let [b'\\', escape, after @ ..] = rest
-        && escaped(*escape).is_some()
-    {
-        rest = behind_plain(after);
+pub(super) fn behind_letters(mut rest: &[u8]) -> &[u8] {
+    loop {
+        rest = behind_plain(rest);
+        match rest {
+            [b'"', ..] => return rest,
+            [b'\\', escape, after @ ..] if escaped(*escape).is_some() => rest = after,
+            _ => return rest,
+        }
     }
-    rest
 }
 
 /// The high bit of the first byte that is not plain, and maybe of others behind it.

@@ -10,15 +10,19 @@ impl Reader<'_> {
         while !self.state.is_within() {
             rest = blank(rest);
             let [byte, behind @ ..] = rest else { break };
-            let after = match self.state {
-                State::Name | State::FirstName => self.members(rest)?,
-                State::Value | State::First => self.value_that_comes(rest)?,
-                State::After => {
-                    self.after(*byte)?;
-                    behind
-                }
-                _ => rest,
-            };
+            let mut after = rest;
+            if matches!(self.state, State::Name | State::FirstName) {
+                after = self.name_that_comes(after)?;
+            }
+            if matches!(self.state, State::Value | State::First) {
+                after = self.value_that_comes(after)?;
+            }
+            if self.state == State::After
+                && let [byte, behind @ ..] = blank(after)
+            {
+                self.after(*byte)?;
+                after = behind;
+            }
             rest = if after.len() < rest.len() {
                 after
             } else {
@@ -29,23 +33,20 @@ impl Reader<'_> {
         Ok(rest)
     }
 
-    /// Reads members from a name on.
-    fn members<'b>(&mut self, mut rest: &'b [u8]) -> Rest<'b> {
-        while let Some((name, after)) = text(rest) {
-            self.plain_name(name)?;
-            self.state = State::Colon;
-            rest = blank(after);
-            let [b':', after @ ..] = rest else { break };
-            self.state = State::Value;
-            rest = blank(self.value_that_comes(blank(after))?);
-            let [b',', after @ ..] = rest else { break };
-            if self.state != State::After || !self.is_in_object() {
-                break;
+    /// Reads a name and its colon.
+    fn name_that_comes<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
+        let Some((name, after)) = text(rest) else { return Ok(rest) };
+        self.plain_name(name)?;
+        match blank(after) {
+            [b':', rest @ ..] => {
+                self.state = State::Value;
+                Ok(blank(rest))
             }
-            self.state = State::Name;
-            rest = blank(after);
+            rest => {
+                self.state = State::Colon;
+                Ok(rest)
+            }
         }
-        Ok(rest)
     }
 
     /// Reads a value: a scalar, or anything of which nothing is wanted.
@@ -87,13 +88,12 @@ impl Reader<'_> {
         if name.len() > self.kept.room() {
             return Err(BodyError::TooLarge);
         }
-        let wanted = self.wanted;
-        let (may_be, others) = (wanted.may_be_of(at, name), wanted.wants_others());
-        let exactly = || wanted.exactly(at, name);
-        match (may_be && !others).then(exactly).flatten() {
-            Some((member, place)) => self.member(member, place),
-            None if may_be || others => self.name(plain_text(name)?),
-            None => Ok(()),
+        if !self.wanted.ends(at).may_be_of(name) {
+            return Ok(());
+        }
+        match self.wanted.exactly(at, name) {
+            Some((member, place)) if !self.wanted.wants_others() => self.member(member, place),
+            _ => self.name(plain_text(name)?),
         }
     }
 
@@ -153,7 +153,7 @@ pub(super) fn behind_blank(mut rest: &[u8]) -> &[u8] {
 
 /// A text of plain letters, and what follows it.
 #[inline]
-fn text(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn text(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let letters = rest.strip_prefix(b"\"")?;
     let (text, rest) = letters.split_at_checked(plain(letters))?;
     match rest {
