@@ -72,11 +72,7 @@ impl Reader<'_> {
             _ => return Ok(rest),
         };
         self.expect_scalar()?;
-        match value.filter(|_| self.wants_value()) {
-            Some(value) if value.len() > self.kept.room() => return Err(BodyError::TooLarge),
-            Some(value) => self.found(Some(value))?,
-            None => self.found(None)?,
-        }
+        self.found(value)?;
         self.end_value();
         Ok(after)
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{document, read};
-use crate::body::{BodyError, Extract, Reader, Type, Wanted};
+use crate::body::{BodyError, Extract, Reader, Type, Use, Wanted};
 
 /// Checks a document of which nothing is wanted, in pieces of any length.
 fn check(body: &[u8]) -> Result<Extract, BodyError> {
@@ -66,31 +66,70 @@ fn has_control(document: &Value) -> bool {
     }
 }
 
+/// Any document as a client may write it, mostly with faults.
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let changes = prop::collection::vec((0..4_u8, any::<prop::sample::Index>(), byte()), 0..4);
+    (document(), any::<bool>(), any::<bool>(), changes).prop_map(
+        |(document, is_escaped, is_pretty, changes)| {
+            let text = match is_pretty {
+                true => serde_json::to_string_pretty(&document).unwrap(),
+                false => serde_json::to_string(&document).unwrap(),
+            };
+            changed(if is_escaped { escaped(&text) } else { text }, changes)
+        },
+    )
+}
+
+/// A text of which bytes are replaced, added and taken away.
+fn changed(text: String, changes: Vec<(u8, prop::sample::Index, u8)>) -> Vec<u8> {
+    let mut bytes = text.into_bytes();
+    for (kind, at, value) in changes {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = at.index(bytes.len());
+        match kind {
+            0 => bytes[at] = value,
+            1 => bytes.insert(at, value),
+            2 => drop(bytes.remove(at)),
+            _ => bytes.truncate(at),
+        }
+    }
+    bytes
+}
+
 proptest! {
     #[test]
-    fn the_same_documents_are_taken(
-        document in document(),
-        is_escaped in any::<bool>(),
-        is_pretty in any::<bool>(),
-        changes in prop::collection::vec((0..4_u8, any::<prop::sample::Index>(), byte()), 0..4),
+    fn a_text_that_is_cut_anywhere_gives_what_the_whole_gives(
+        text in text(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
-        let text = match is_pretty {
-            true => serde_json::to_string_pretty(&document).unwrap(),
-            false => serde_json::to_string(&document).unwrap(),
-        };
-        let mut bytes = if is_escaped { escaped(&text) } else { text }.into_bytes();
-        for (kind, at, value) in changes {
-            if bytes.is_empty() {
-                break;
-            }
-            let at = at.index(bytes.len());
-            match kind {
-                0 => bytes[at] = value,
-                1 => bytes.insert(at, value),
-                2 => drop(bytes.remove(at)),
-                _ => bytes.truncate(at),
-            }
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        cuts.sort_unstable();
+        let pointers = [
+            ("/job_id", Use::Value),
+            ("/tasks/*/notebook/path", Use::Value),
+            ("/topics/*", Use::Value),
+            ("/notebook/path", Use::Presence),
+        ];
+        for wanted in [super::wanted(), Wanted::new(&pointers, None).unwrap()] {
+            let read = |cuts: &[usize]| {
+                let mut reader = Reader::new(Type::Json, &wanted);
+                let mut from = 0;
+                for to in cuts.iter().copied().chain([text.len()]) {
+                    reader.feed(&text[from..to])?;
+                    from = to;
+                }
+                reader.finish()
+            };
+            let whole = read(&[]);
+            prop_assert_eq!(read(&cuts), whole.clone());
+            prop_assert_eq!(read(&(0..text.len()).collect::<Vec<_>>()), whole);
         }
+    }
+
+    #[test]
+    fn the_same_documents_are_taken(bytes in text()) {
         let theirs = serde_json::from_slice::<Value>(&bytes);
         // What is wanted of it is found whole as byte by byte.
         let _ = read(&bytes);
