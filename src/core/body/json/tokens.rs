@@ -51,10 +51,8 @@ impl Reader<'_> {
 
     /// Reads a value: a scalar, or anything of which nothing is wanted.
     fn value_that_comes<'b>(&mut self, rest: &'b [u8]) -> Rest<'b> {
-        match self.state {
-            State::Value if self.next.is_none() && !self.is_other => return Ok(self.skip(rest)),
-            State::Value | State::First => {}
-            _ => return Ok(rest),
+        if self.state == State::Value && self.next.is_none() && !self.is_other {
+            return Ok(self.skip(rest));
         }
         let (value, after) = match rest {
             [b'"', ..] => match text(rest) {
