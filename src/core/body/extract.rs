@@ -32,6 +32,9 @@ struct Places {
 /// Bytes that are kept of one body.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// Bytes that most bodies stay below.
+const USUAL: usize = 256;
+
 /// Values that are kept of one body.
 const MAX_VALUES: usize = 1000;
 
@@ -58,6 +61,10 @@ impl Kept {
             return Err(BodyError::TooLarge);
         }
         let from = self.text.len();
+        if from == 0 {
+            // Most values fit, so that the text does not grow with each of them.
+            self.text.reserve(USUAL);
+        }
         self.text.extend_from_slice(value);
         if let Some(values) = self.places.values.get_mut(place) {
             values.push(from..self.text.len());
@@ -76,7 +83,12 @@ impl Kept {
     pub(super) fn finish(self) -> Result<Extract, BodyError> {
         let mut text = String::from_utf8(self.text).map_err(|_| BodyError::Malformed)?;
         text.shrink_to_fit();
-        Ok(Extract { text, places: self.places })
+        // Each value is whole by itself: two of them that make one letter together are none.
+        let is_whole = |range: &Range<usize>| text.get(range.clone()).is_some();
+        match self.places.values.iter().flatten().all(is_whole) {
+            true => Ok(Extract { text, places: self.places }),
+            false => Err(BodyError::Malformed),
+        }
     }
 }
 
@@ -130,5 +142,18 @@ mod tests {
         let extract = kept.finish().unwrap();
         assert!(extract.size() > 16 * MAX_VALUES, "{}", extract.size());
         assert!(extract.size() < MAX_BYTES);
+    }
+
+    #[test]
+    fn values_that_make_a_letter_together_are_malformed() {
+        let mut kept = Kept::new(2);
+        kept.keep(0, b"a\xc3").unwrap();
+        kept.keep(1, b"\xa9b").unwrap();
+        assert_eq!(kept.finish(), Err(BodyError::Malformed));
+        let mut kept = Kept::new(2);
+        kept.keep(0, "a\u{e9}".as_bytes()).unwrap();
+        kept.keep(1, b"").unwrap();
+        let extract = kept.finish().unwrap();
+        assert_eq!((extract.value(0, 0), extract.value(1, 0)), (Some("a\u{e9}"), Some("")));
     }
 }
