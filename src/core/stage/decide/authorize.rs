@@ -211,12 +211,13 @@ pub(crate) fn authorize(
         Rc::make_mut(named).show(first, worker.shows_resources);
     }
     let asked = policy::asked(&operation, place);
+    let (count, reads_body) = (operation.resources.len(), route.needs_body());
     let line = Line::of(location, &upstream, body.is_some());
-    match (line, &*named) {
+    match (line.filter(|line| line.may_be_kept(count, reads_body)), &*named) {
         (Some(line), Some(its)) => {
             let resources = operation.resources.into_owned();
             let known = Rc::new(Known { named: Rc::clone(its), asked, resources });
-            worker.routes.keep(&line, fields, route.needs_body(), &known);
+            worker.routes.keep(&line, fields, reads_body, &known);
             Ok(asker.permit(identity, asked, &known.resources, named)?)
         }
         _ => Ok(asker.permit(identity, asked, &operation.resources, named)?),

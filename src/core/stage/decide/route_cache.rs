@@ -112,6 +112,11 @@ impl<'r> Line<'r> {
         Some(Self { shape, path, query, has_body })
     }
 
+    /// Whether so much that it names may be kept, unless a body says more.
+    pub(super) const fn may_be_kept(&self, count: usize, reads_body: bool) -> bool {
+        count <= MAX_RESOURCES && !(reads_body && self.has_body)
+    }
+
     /// Its first place; the second one is beside it.
     #[inline(always)]
     fn place(&self) -> usize {
@@ -206,8 +211,8 @@ impl RouteCache {
         Some(&found.known)
     }
 
-    /// Keeps what a line asks for, as the fields say that it was named by; unless that is much, or in a
-    /// body. `reads_body` says that a body would say more.
+    /// Keeps what a line asks for, as the fields say that it was named by; unless they say much.
+    /// `reads_body` says that a body would say more.
     pub(super) fn keep(
         &mut self,
         line: &Line<'_>,
@@ -215,8 +220,7 @@ impl RouteCache {
         reads_body: bool,
         known: &Rc<Known>,
     ) {
-        let told = fields.told.take().filter(|_| known.resources.len() <= MAX_RESOURCES);
-        let Some(fields) = told.filter(|_| !(reads_body && line.has_body)) else { return };
+        let Some(fields) = fields.told.take() else { return };
         self.places.resize_with(Self::ROOM, || None);
         let first = line.place();
         let before = self.places.get_mut(first).and_then(Option::take);
