@@ -360,5 +360,5 @@
 //! all of its bytes, and only if each of those fields says the same now. What a body says is not kept.
 //! Neither is a decision: the policy decides about each request by its own version, time, address and
 //! view. A line comes in behind authentication, so that nobody fills the cache without a credential.
-//! *Consequence.* 2,048 lines of up to 256 bytes, 2 MB a worker at most. Whoever sends a new line each
+//! *Consequence.* 2,048 lines of up to 256 bytes: 1 MB a worker of usual ones, 5 MB at most. Whoever sends a new line each
 //! time pays for its name, and has others' lines named anew.

@@ -25,9 +25,12 @@ impl Rows {
     pub(super) fn finish(&mut self, all: &[Row]) {
         let row = |place: u16| all.get(usize::from(place));
         let (get, head) = (Row::method("GET"), Row::method("HEAD"));
-        let has_head =
-            self.rows.iter().any(|(place, _)| row(*place).is_some_and(|row| row.is_of_bit(head)));
-        let (mut once, mut chosen) = (0_u8, 0_u8);
+        let heads = self.rows.iter().filter_map(|(place, _)| row(*place));
+        let mut heads = heads.filter(|row| row.is_of_bit(head)).peekable();
+        let has_head = heads.peek().is_some();
+        // Where its dialect is off, a HEAD is a GET.
+        let has_dialect = heads.any(|row| row.dialects != 0);
+        let (mut once, mut chosen) = (0_u8, if has_dialect { head } else { 0 });
         for (place, bits) in &mut self.rows {
             let Some(row) = row(*place) else { continue };
             let is_head = !has_head && row.is_of_bit(get);

@@ -93,8 +93,8 @@ pub(crate) struct MainConf {
     pub(crate) metadata: Vec<(usize, String)>,
     /// The documents that workers share; there if there are issuers.
     pub(crate) shared: Option<DocumentsZone>,
-    /// The tokens that this worker has verified. With the wishes the one thing here that requests
-    /// What this worker keeps from one request to the next.
+    /// What this worker keeps from one request to the next. With the wishes the one thing here that requests
+    /// write, in their own process, and never while they read it.
     pub(crate) caches: RefCell<Caches>,
     /// The keys that this worker has wished for lately.
     pub(crate) wishes: RefCell<WishMemo>,

@@ -14,7 +14,7 @@ use crate::policy::plain::Asked;
 use crate::request::{Field, Length, Request, Upstream, Uri};
 use crate::text::hash::hash;
 
-/// The lines of requests that a worker has named lately: up to 2 MB.
+/// The lines of requests that a worker has named lately: 1 MB of usual lines, 5 MB at most.
 ///
 /// Each has two places, by its hash. A new one takes the first of them, what was there the second.
 #[derive(Debug, Default)]
