@@ -90,12 +90,29 @@ sub load_on ($self, $case, $server, $location) {
 
 # === instructions ===
 
-# Every place in a fresh process: what was there before moves a count by hundreds.
+# The middle one of three counts, if the case has a bound: where the blocks of Nginx's pools lie in the
+# heap moves a count by up to 300, and that follows from the length of a path.
 sub count_instructions ($self, $case) {
     my @pairs = grep { $_->[0]->is_nginx } $self->pairs($case);
     my @places = places(@pairs);
+    my @counts = map { $self->count_once($case, $_, @places) } '', defined $case->{most} ? qw(-again -another-time) : ();
+    my %count = map {
+        my $place = $_;
+        my @sorted = sort { $a <=> $b } map { $_->{$place} } @counts;
+        ($place => $sorted[$#sorted / 2]);
+    } map { place($_->@*) } @places;
+    for my $pair (@pairs) {
+        my ($measured, $base) = map { $count{$_} } place($pair->@[0, 1]), place($pair->@[2, 3]);
+        $case->{instructions}{ $pair->[0]{name} } =
+            { count => $measured, base => $base, over => $measured - $base };
+    }
+    return;
+}
+
+# Every place in a fresh process: what was there before moves a count by hundreds.
+sub count_once ($self, $case, $again, @places) {
     my %server = map {
-        (place($_->@*) => $self->start($_->[0], "callgrind-$case->{name}-" . place($_->@*), 1))
+        (place($_->@*) => $self->start($_->[0], "callgrind-$case->{name}-" . place($_->@*) . $again, 1))
     } @places;
     $_->ready for values %server;
     # A proof that was made before the server began is refused.
@@ -115,12 +132,7 @@ sub count_instructions ($self, $case) {
         $server->stop;
     }
     $self->stop;
-    for my $pair (@pairs) {
-        my ($measured, $base) = map { $count{$_} } place($pair->@[0, 1]), place($pair->@[2, 3]);
-        $case->{instructions}{ $pair->[0]{name} } =
-            { count => $measured, base => $base, over => $measured - $base };
-    }
-    return;
+    return \%count;
 }
 
 # === processor time ===
