@@ -30,6 +30,7 @@
 //! assert_eq!(table.charge(&[charge], now).unwrap_err().retry_after_secs(), 1);
 //! ```
 
+mod bucket;
 mod charge;
 mod gcra;
 mod host;
@@ -42,6 +43,7 @@ mod slot;
 mod table;
 mod tally;
 
+pub use self::bucket::Bucket;
 pub use self::charge::{Charge, Charged, Limited};
 pub(crate) use self::gcra::Measure;
 pub use self::gcra::{
@@ -53,4 +55,4 @@ pub use self::part::Part;
 pub use self::rule::{Limit, LimitKey, MAX_LIMITS};
 pub(crate) use self::share::Shares;
 pub use self::slot::Slot;
-pub use self::table::{BUCKETS_OFFSET, Bucket, Header, Table};
+pub use self::table::{BUCKETS_OFFSET, Header, Table};

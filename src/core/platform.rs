@@ -12,6 +12,7 @@ pub mod operation;
 mod query;
 mod route;
 mod router;
+mod rows;
 mod selector;
 mod setting;
 pub mod shipped;

@@ -25,10 +25,10 @@
 //! Whether a key is in debt depends on the asking worker's clock; `host.rs` explains which time
 //! applies.
 
+use super::bucket::Bucket;
 use super::gcra::Measure;
 use super::key::{Key, PLACES};
 use super::slot::{Mark, Owner, Slot, Word};
-use super::table::Bucket;
 use crate::text::time::Tick;
 
 /// The slots in which one key may be, and the charge that it is about to get.

@@ -1,9 +1,9 @@
 //! A share of some memory for each of many keys, without named quotas.
 
+use super::bucket::Bucket;
 use super::gcra::Measure;
 use super::key::Key;
 use super::probe::{Outcome, Probe};
-use super::table::Bucket;
 use crate::text::time::Tick;
 
 /// Counters of keys, as in a [`Table`](super::Table).

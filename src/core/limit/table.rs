@@ -3,6 +3,7 @@
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::bucket::{Bucket, SLOTS};
 use super::charge::{Charge, Charged, Limited};
 use super::gcra::Quota;
 use super::host::{Host, SharedTick};
@@ -29,18 +30,6 @@ pub struct Header {
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 struct Tallies([Tally; Part::ALL.len()]);
-
-/// One cache line pair of slots; zeroed memory is an empty bucket.
-#[derive(Debug, Default)]
-#[repr(C, align(128))]
-pub struct Bucket([Slot; SLOTS]);
-
-impl Bucket {
-    /// Its slots.
-    pub(super) const fn slots(&self) -> &[Slot] {
-        &self.0
-    }
-}
 
 /// The counters of all keys, in memory that outlives `'z`.
 ///
@@ -199,7 +188,7 @@ impl<'z> Table<'z> {
         let stride = buckets.len().div_ceil(1_024).max(1);
         let owes = |slot: &&Slot| slot.word().is_owed(now);
         let sample = buckets.iter().step_by(stride);
-        let found = sample.clone().flat_map(|bucket| &bucket.0).filter(owes).count();
+        let found = sample.clone().flat_map(Bucket::slots).filter(owes).count();
         let sampled = sample.len().max(1);
         found.saturating_mul(buckets.len()).checked_div(sampled).unwrap_or(0)
     }
@@ -332,9 +321,6 @@ const BUCKET_BYTES: usize = 128;
 /// The label that tells the memory of the limits from any other.
 const LABEL: Label =
     Label { magic: u64::from_le_bytes(*b"meshrate"), layout: 2, contents: "limits" };
-
-/// Slots in a bucket; two under loom, whose models grow with every load.
-const SLOTS: usize = if cfg!(loom) { 2 } else { 8 };
 
 #[cfg(not(loom))]
 const _: () = {

@@ -4,8 +4,8 @@ mod search;
 
 pub(super) use search::Found;
 
-use super::choice::Rows;
-use super::table::Row;
+use super::rows::Rows;
+use super::table::row::Row;
 use super::target::Path;
 use super::template::{Affixed, Part, Template};
 use crate::text::bytes;

@@ -1,7 +1,7 @@
 //! A platform's table: which request is which operation.
 
 mod read;
-mod row;
+pub(super) mod row;
 
 #[cfg(test)]
 mod tests;

@@ -47,7 +47,7 @@ impl Zone {
 
     /// The slots of the first bucket of that part.
     fn first(&self) -> &[Slot] {
-        &self.buckets[Part::Chosen.own(self.buckets.len()).start].0
+        self.buckets[Part::Chosen.own(self.buckets.len()).start].slots()
     }
 }
 

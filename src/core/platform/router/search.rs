@@ -2,7 +2,7 @@
 
 use super::{Branch, MAX_PARAMETERS, Node, Others, Place, Router, place};
 use crate::platform::Refused;
-use crate::platform::choice::Rows;
+use crate::platform::rows::Rows;
 use crate::platform::target::{Path, Segment, Span, hides_a_colon};
 use crate::text::bytes;
 use crate::text::decimal::is_shortest;
