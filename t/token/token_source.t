@@ -29,6 +29,7 @@ server {
         proxy_set_header Seen "[$http_cookie] [$cookie_session] [$cookie_theme]";
         proxy_pass %%UPSTREAM%%;
     }
+    location /proof { mesh_token_source cookie session; mesh_dpop accept; proxy_pass %%UPSTREAM%%; }
     location /three {
         mesh_token_source authorization header x-token;
         mesh_token_source cookie session;
@@ -100,6 +101,13 @@ subtest 'behind a scheme of its own' => sub {
     is left_over('/scheme', "Authorization: Token $bad"), '401 token_expired', 'a bad one is refused';
     is left_over('/scheme', 'Authorization: Token'), '401 token_malformed', 'none behind it';
     like left_over('/scheme', "Authorization: Token $token", "Authorization: Bearer $token"), qr/^400/, 'two fields';
+};
+
+subtest 'a place that is not named does not change what a refused client is told' => sub {
+    my ($alone, $beside) = map { $server->get('/proof', "Cookie: session=$bad", @$_)->{headers}{'www-authenticate'} }
+        [], ['Authorization: DPoP abc'];
+    like $alone, qr/error="invalid_token"/;
+    is $beside, $alone, 'whatever is in Authorization';
 };
 
 subtest 'in a cookie' => sub {

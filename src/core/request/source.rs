@@ -82,11 +82,13 @@ impl Source {
         &self,
         request: &'r dyn Request,
     ) -> Result<Option<(Scheme, &'r [u8])>, Reason> {
-        match (self, request.authorization()) {
-            // Nearly all come so.
-            (Self::Authorization, Field::One(value)) => behind_scheme(value),
-            _ => self.find_anywhere(request),
+        // Nearly all come so.
+        if matches!(self, Self::Authorization)
+            && let Field::One(value) = request.authorization()
+        {
+            return behind_scheme(value);
         }
+        self.find_anywhere(request)
     }
 
     #[inline(never)]
