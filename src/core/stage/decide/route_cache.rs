@@ -12,6 +12,7 @@ use crate::platform::Fields;
 use crate::platform::operation::Resources;
 use crate::policy::plain::Asked;
 use crate::request::{Field, Length, Request, Upstream, Uri};
+use crate::text::bytes;
 use crate::text::hash::hash;
 
 /// The lines of requests that a worker has named lately: 1 MB of usual lines, 5 MB at most.
@@ -107,7 +108,7 @@ impl<'r> Line<'r> {
         }
         let size = |text: &[u8]| u16::try_from(text.len()).unwrap_or(u16::MAX);
         let lengths = [size(method), size(path), size(query), form];
-        let shape = Shape { location, method: word(method), lengths };
+        let shape = Shape { location, method: bytes::word(method, 0), lengths };
         let has_body = is_read || length != Length::None;
         Some(Self { shape, path, query, has_body })
     }
@@ -128,11 +129,6 @@ impl<'r> Line<'r> {
         }
         usize::try_from(hash >> 32).unwrap_or(0) & RouteCache::ROOM.wrapping_sub(1)
     }
-}
-
-/// Up to eight bytes as a number.
-fn word(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 impl<'r> FieldsOf<'r> {
