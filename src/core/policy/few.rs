@@ -13,13 +13,6 @@ enum Held<T> {
     Many(Box<[T]>),
 }
 
-impl<T> Few<T> {
-    /// One alone.
-    pub(super) const fn one(it: T) -> Self {
-        Self(Held::One(it))
-    }
-}
-
 impl<T> Default for Few<T> {
     fn default() -> Self {
         Self(Held::Many(Box::default()))
@@ -29,7 +22,7 @@ impl<T> Default for Few<T> {
 impl<T> From<Vec<T>> for Few<T> {
     fn from(list: Vec<T>) -> Self {
         match <[T; 1]>::try_from(list) {
-            Ok([it]) => Self::one(it),
+            Ok([it]) => Self(Held::One(it)),
             Err(list) => Self(Held::Many(list.into())),
         }
     }

@@ -1,8 +1,7 @@
 //! The index of a policy: decides as [`plain`](super::plain) does, without a look at every rule.
 //!
 //! What an identity may do is gathered once, in a [`View`]: a decision looks at the view and at the
-//! denials that name the resource, never at a list of bindings. It takes no memory if it is about one
-//! resource and no rule in a dry run has a say.
+//! denials that name the resource, never at a list of bindings. [`Index::verdict`] takes no memory.
 
 mod denials;
 mod grants;
@@ -20,7 +19,6 @@ use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use super::few::Few;
 use super::model::{Conditions, Policy};
 use super::plain::{Asked, Asks, Decision, Verdict, once};
 use super::subject::{Known, meets_now};
@@ -118,7 +116,8 @@ impl Index {
         &self.policy
     }
 
-    /// Decides about what an identity asks for, from an address. A view of another index holds nothing.
+    /// Decides about what an identity asks for, from an address, and tells of rules in a dry run. A view of
+    /// another index holds nothing.
     pub fn decide(
         &self,
         view: &View,
@@ -130,48 +129,6 @@ impl Index {
             return Decision::default();
         }
         let moment = Moment { address: &address, now };
-        let [asks] = asked.resources else { return self.decide_all(view, asked, moment) };
-        match self.judge(view, asked, asks, moment) {
-            Judged::Denied(place) => self.denied(place).into(),
-            Judged::Held(place) if !self.denials.has_dry() => match self.binding(place) {
-                Some(rule) => Decision {
-                    verdict: Verdict::Allowed(rule),
-                    bindings: Few::one(at(place)),
-                    noted: Vec::new(),
-                },
-                None => Decision::default(),
-            },
-            Judged::Not if view.dry().is_empty() => Decision::default(),
-            Judged::Held(_) | Judged::Not => self.decide_all(view, asked, moment),
-        }
-    }
-
-    /// As [`Self::decide`], if that is about one resource and no rule in a dry run has a say: nearly always.
-    #[inline]
-    pub fn verdict(
-        &self,
-        view: &View,
-        address: Option<IpAddr>,
-        asked: &Asked<'_>,
-        now: UnixTime,
-    ) -> Option<Verdict<'_>> {
-        let [asks] = asked.resources else { return None };
-        if !view.is_of(self) {
-            return Some(Verdict::Default);
-        }
-        match self.judge(view, asked, asks, Moment { address: &address, now }) {
-            Judged::Denied(place) => Some(self.denied(place)),
-            Judged::Held(place) if !self.denials.has_dry() => {
-                Some(self.binding(place).map_or(Verdict::Default, Verdict::Allowed))
-            }
-            Judged::Not if view.dry().is_empty() => Some(Verdict::Default),
-            Judged::Held(_) | Judged::Not => None,
-        }
-    }
-
-    /// Decides about some resources, and tells of rules in a dry run.
-    #[cold]
-    fn decide_all(&self, view: &View, asked: &Asked<'_>, moment: Moment<'_>) -> Decision<'_> {
         let (mut denial, mut bindings, mut dry) = (None, Vec::new(), Vec::new());
         let mut is_held = !asked.resources.is_empty();
         for asks in asked.resources {
@@ -201,6 +158,29 @@ impl Index {
         let bindings: Vec<usize> = once(bindings).into_iter().map(at).collect();
         let verdict = Verdict::Allowed(rule);
         Decision { verdict, bindings: bindings.into(), noted: once(noted) }
+    }
+
+    /// As [`Self::decide`], if that is about one resource and no rule in a dry run has a say: nearly always.
+    #[inline]
+    pub fn verdict(
+        &self,
+        view: &View,
+        address: Option<IpAddr>,
+        asked: &Asked<'_>,
+        now: UnixTime,
+    ) -> Option<Verdict<'_>> {
+        let [asks] = asked.resources else { return None };
+        if !view.is_of(self) {
+            return Some(Verdict::Default);
+        }
+        match self.judge(view, asked, asks, Moment { address: &address, now }) {
+            Judged::Denied(place) => Some(self.denied(place)),
+            Judged::Held(place) if !self.denials.has_dry() => {
+                Some(self.binding(place).map_or(Verdict::Default, Verdict::Allowed))
+            }
+            Judged::Not if view.dry().is_empty() => Some(Verdict::Default),
+            Judged::Held(_) | Judged::Not => None,
+        }
     }
 
     /// What there is to say of one resource.

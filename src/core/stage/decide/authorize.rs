@@ -163,13 +163,7 @@ pub(crate) fn authorize_known(
     *named = Some(Rc::clone(&known.named));
     let view = view(&identity, edition, (authorization, settings), request, worker);
     let asker = Asker { index: edition.index(), view: &view, address, now };
-    match asker.verdict(known.asked, &known.resources) {
-        Some(Verdict::Allowed(rule)) => {
-            let rule = Rule::Binding(Arc::clone(rule));
-            Ok(Permit { identity, rule, would_deny: None })
-        }
-        _ => asker.permit(identity, known.asked, &known.resources, named),
-    }
+    asker.permit(identity, known.asked, &known.resources, named)
 }
 
 /// Permits what the policy allows.
@@ -233,17 +227,6 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// The verdict on the one thing that is asked for: see [`Index::verdict`].
-    #[inline(always)]
-    fn verdict(
-        &self,
-        asked: policy::plain::Asked<'_>,
-        resources: &Resources<'_>,
-    ) -> Option<Verdict<'_>> {
-        let Self { index, view, address, now } = self;
-        ask_one(asked, resources.only()?, |asked| index.verdict(view, *address, asked, *now))
-    }
-
     /// Permits what is asked for with all that it names, or notes in `named` what of it is refused.
     fn permit(
         &self,
@@ -252,14 +235,22 @@ impl Asker<'_> {
         resources: &Resources<'_>,
         named: &mut Option<Rc<Named>>,
     ) -> Result<Permit, Refusal> {
-        let result = ask(asked, resources, |asked| {
-            let decision = self.decide(asked);
-            let noted = || decision.noted.iter().map(|name| Arc::from(*name));
-            match decision.verdict {
-                Verdict::Allowed(rule) => Ok((Rule::Binding(Arc::clone(rule)), noted().next())),
-                verdict => Err(denied(verdict.rule().into(), noted().collect())),
-            }
-        });
+        let Self { index, view, address, now } = *self;
+        let only = resources.only();
+        let verdict =
+            only.and_then(|only| ask_one(asked, only, |it| index.verdict(view, address, it, now)));
+        let result = match verdict {
+            Some(Verdict::Allowed(rule)) => Ok((Rule::Binding(Arc::clone(rule)), None)),
+            Some(verdict) => Err(denied(verdict.rule().into(), Vec::new())),
+            None => ask(asked, resources, |asked| {
+                let decision = self.decide(asked);
+                let noted = || decision.noted.iter().map(|name| Arc::from(*name));
+                match decision.verdict {
+                    Verdict::Allowed(rule) => Ok((Rule::Binding(Arc::clone(rule)), noted().next())),
+                    verdict => Err(denied(verdict.rule().into(), noted().collect())),
+                }
+            }),
+        };
         match result {
             Ok((rule, would_deny)) => Ok(Permit { identity, rule, would_deny }),
             Err(refusal) => {
