@@ -228,6 +228,7 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     /// Permits what is asked for with all that it names, or notes in `named` what of it is refused.
+    #[inline(always)]
     fn permit(
         &self,
         identity: Rc<Identity>,
@@ -239,8 +240,25 @@ impl Asker<'_> {
         let only = resources.only();
         let verdict =
             only.and_then(|only| ask_one(asked, only, |it| index.verdict(view, address, it, now)));
+        match verdict {
+            Some(Verdict::Allowed(rule)) => {
+                let rule = Rule::Binding(Arc::clone(rule));
+                Ok(Permit { identity, rule, would_deny: None })
+            }
+            verdict => self.permit_otherwise(verdict, identity, (asked, resources), named),
+        }
+    }
+
+    /// As [`Self::permit`], of what no verdict allows at once.
+    #[inline(never)]
+    fn permit_otherwise(
+        &self,
+        verdict: Option<Verdict<'_>>,
+        identity: Rc<Identity>,
+        (asked, resources): (policy::plain::Asked<'_>, &Resources<'_>),
+        named: &mut Option<Rc<Named>>,
+    ) -> Result<Permit, Refusal> {
         let result = match verdict {
-            Some(Verdict::Allowed(rule)) => Ok((Rule::Binding(Arc::clone(rule)), None)),
             Some(verdict) => Err(denied(verdict.rule().into(), Vec::new())),
             None => ask(asked, resources, |asked| {
                 let decision = self.decide(asked);
